@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""`bulkhead bench`: what operations cost in emulated instructions, on one CPU, as medians taken in the guest."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+
+from boot import Boot, Places, boot
+from emulator import Machine
+from workload import Workload
+
+ROW = re.compile(r"bench (\w+) (\d+)")
+ERROR = re.compile(r"bench error (.*)")
+# Every run must have these; the guest may have more.
+ROWS = ("l1_cpuid", "null_message", "l2_cpuid_roundtrip", "ept02_miss_4k")
+# One CPU: only then the time-stamp counter goes up by one with each instruction.
+MACHINE = Machine(cpus=1, model="corei7_skylake_x", ips=10_000_000)
+TIMEOUT = 120.0
+BENCH = Workload("bench", partitions=("nestvmx", "ept", "hello"), next="\\EFI\\bench\\bench.efi",
+                 next_file="ci/bench/bench.efi")
+
+
+def rows(run: Boot) -> dict[str, int]:
+    """The guest's rows; the guest's own words where it could not finish."""
+    found = {match[1]: int(match[2]) for line in run.outcome.console if (match := ROW.fullmatch(line.strip()))}
+    for line in run.outcome.console:
+        if match := ERROR.match(line):
+            raise SystemExit(f"bench: {match[1]}; see {run.directory}/")
+    if found.pop("done", 0) != 1:
+        raise SystemExit(f"bench: the guest did not finish ({run.outcome.ending}); see {run.directory}/")
+    return found
+
+
+def measure(places: Places, bulkhead: bool) -> dict[str, int]:
+    directory = places.build / "bench" / ("bulkhead" if bulkhead else "bare")
+    return rows(boot(places, BENCH, MACHINE, directory, TIMEOUT, bulkhead))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="bulkhead bench", description=__doc__)
+    parser.add_argument("--build", type=Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--product", type=Path, help="take Bulkhead itself from another build folder")
+    parser.add_argument("--json", action="store_true", help="one object, row name to number")
+    parser.add_argument("--bare", action="store_true", help="only the bare machine: the limit")
+    options = parser.parse_args()
+    build = options.build.resolve()
+    places = Places(build, (options.product or build).resolve())
+    if options.json or options.bare:
+        found = measure(places, not options.bare)
+        print(json.dumps(found, indent=2) if options.json else
+              "\n".join(f"{name:24} {value:10,}" for name, value in found.items()))
+        return 0 if options.bare or all(name in found for name in ROWS) else 1
+    limit, found = measure(places, False), measure(places, True)
+    print(f"{'instructions':24} {'Bulkhead':>10} {'bare':>10}")
+    for name, value in found.items():
+        bare = f"{limit[name]:,}" if name in limit else "-"
+        print(f"{name:24} {value:10,} {bare:>10}")
+    missing = [name for name in ROWS if name not in found]
+    for name in missing:
+        print(f"FAILED: {name} was not measured")
+    return 1 if missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

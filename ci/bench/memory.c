@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Pages for the bench.
+
+#include "console.h"
+#include "memory.h"
+
+static uint64_t next, left;
+
+void memory_use(uint64_t base, uint64_t pages)
+{
+    next = base;
+    left = pages;
+    for (volatile uint64_t *p = (volatile uint64_t *)(uintptr_t)base; p < (volatile uint64_t *)(uintptr_t)(base + pages * PAGE_BYTES); p++)
+        *p = 0;
+}
+
+void *memory_pages(uint64_t pages)
+{
+    if (pages > left)
+        console_error("out of pages", pages);
+    void *page = (void *)(uintptr_t)next;
+    next += pages * PAGE_BYTES;
+    left -= pages;
+    return page;
+}

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Boots a workload in the emulator, on Bulkhead or on the bare machine, and judges what happened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import bochs
+import emulator
+import esp
+import l0log
+import linux_image
+import qemu
+import summary
+import vmm_expected
+from stages import Stages
+from workload import Workload, configuration
+
+LOADER = "kernel/loader/bulkhead.efi"
+KERNEL = "kernel/kernel.elf"
+NO_VTX = "this CPU has no VT-x"
+# Where a partition's program is under the build folder, if not in partitions/.
+OWN_ROOM = {"nestvmx", "ept"}
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where things come from. A test build of Bulkhead (`product`) is used with the guests of the normal one (`build`)."""
+    build: Path
+    product: Path
+
+    def partition(self, name: str) -> Path:
+        return self.product / (name if name in OWN_ROOM else "partitions") / f"{name}.elf"
+
+
+@dataclass
+class Boot:
+    workload: Workload
+    machine: emulator.Machine
+    bulkhead: bool
+    outcome: emulator.Outcome
+    stages: Stages
+    directory: Path
+    records: list[l0log.Record] = field(default_factory=list)
+
+    def summary(self) -> summary.Summary:
+        return summary.read(self.records)
+
+    def test_status(self, name: str) -> int | None:
+        """The exit status of a test that Linux' /init ran."""
+        prefix = f"bh: test {name} end status="
+        line = next((line for line in self.outcome.console if line.startswith(prefix)), None)
+        return int(line[len(prefix):]) if line else None
+
+
+def bulkhead_files(places: Places, workload: Workload) -> dict[str, Path | bytes]:
+    files: dict[str, Path | bytes] = {
+        "EFI/bulkhead/bulkhead.efi": places.product / LOADER,
+        "EFI/bulkhead/kernel.elf": places.product / KERNEL,
+        "EFI/bulkhead/bulkhead.conf": configuration(workload).encode(),
+    }
+    return files | {f"EFI/bulkhead/{name}.elf": places.partition(name) for name in workload.partitions}
+
+
+def next_text(path: str, options: str, firmware: str = "") -> bytes:
+    """What acpi.efi reads; `firmware` may be lock-vtx, which is what a firmware with VT-x switched off does."""
+    return f"{path}\n{options}\n{firmware}\n".encode()
+
+
+def esp_files(places: Places, workload: Workload, bulkhead: bool, own_acpi: bool = True) -> dict[str, Path | bytes]:
+    """All that is on the EFI system partition. Without `own_acpi` the machine has ACPI tables, and needs no acpi.efi."""
+    first = places.build / "ci/guests/acpi/acpi.efi" if own_acpi else places.product / LOADER
+    files: dict[str, Path | bytes] = {"EFI/BOOT/BOOTX64.EFI": first}
+    if workload.needs_linux():
+        files |= linux_image.esp_files(places.build)
+    else:
+        files[workload.next.strip("\\").replace("\\", "/")] = places.build / workload.next_file
+    if bulkhead:
+        files |= bulkhead_files(places, workload)
+        files["EFI/acpi/next.txt"] = next_text("\\EFI\\bulkhead\\bulkhead.efi", f"workload={workload.name}")
+    else:
+        files["EFI/acpi/next.txt"] = next_text(workload.next, workload.options())
+    return files
+
+
+def boot(places: Places, workload: Workload, machine: emulator.Machine, directory: Path, timeout: float,
+         bulkhead: bool = True, stages: Stages | None = None, interactive: bool = False,
+         files: dict[str, Path | bytes] | None = None) -> Boot:
+    """`files` replaces or adds files of the EFI system partition; b"" as contents removes one."""
+    stages = stages or Stages()
+    contents = esp_files(places, workload, bulkhead, machine.emulator == "bochs") | (files or {})
+    image = esp.make(directory / "esp.img", {name: data for name, data in contents.items() if data != b""})
+    if machine.emulator == "bochs":
+        outcome = bochs.run(places.build, machine, image, directory, timeout, stages, interactive=interactive)
+    else:
+        direct = [] if bulkhead else linux_image.qemu_options(places.build, workload.options())
+        outcome = qemu.run(machine, image, directory, timeout, stages, interactive, direct)
+    return Boot(workload, machine, bulkhead, outcome, stages, directory, l0log.parse_all(outcome.log))
+
+
+def fault_problems(run: Boot) -> list[str]:
+    """A partition faults where a fault was injected, and is restarted; nowhere else."""
+    wanted = run.workload.inject.split()[:1]
+    faults = [stage.fields.get("partition", "?") for stage in run.stages.find("fault")]
+    found = [f"partition {name} faulted" for name in faults if name not in wanted]
+    if wanted and wanted[0] not in faults:
+        found.append(f"the fault injected in {wanted[0]} did not happen")
+    if wanted and wanted[0] not in [stage.fields.get("partition") for stage in run.stages.find("restart")]:
+        found.append(f"partition {wanted[0]} was not restarted")
+    return found
+
+
+def bulkhead_problems(run: Boot) -> list[str]:
+    found = []
+    launched = run.stages.find("launched")
+    if not launched:
+        return ["Bulkhead did not launch"]
+    if launched[0].fields.get("cpus") != str(run.machine.cpus):
+        found.append(f"Bulkhead launched on {launched[0].fields.get('cpus')} of {run.machine.cpus} CPUs")
+    ready = {stage.fields.get("name") for stage in run.stages.find("partition") if stage.fields.get("state") == "ready"}
+    found += [f"partition {name} was not loaded" for name in run.workload.partitions if name not in ready]
+    found += fault_problems(run)
+    if not run.stages.find("power-off"):
+        found.append("Bulkhead did not see the power-off")
+    costs = run.summary()
+    if not costs.exit_count("L1"):
+        found.append("no exit from L1 was counted")
+    if "kvm" in run.workload.tests:
+        if not costs.exit_count("L2"):
+            found.append("no exit from L2 was counted")
+        found += [f"no message went through partition {name}" for name in run.workload.partitions
+                  if not costs.message_count(name)]
+    return found
+
+
+def refusal_problems(run: Boot) -> list[str]:
+    """QEMU without acceleration has no VT-x: the loader says so once, and L1 boots on without Bulkhead."""
+    found = ["Bulkhead launched without VT-x"] if run.stages.find("launched") else []
+    said = [stage.text for stage in run.stages.find("refused")]
+    if said != [NO_VTX]:
+        found.append(f"the loader said {said or 'nothing'}, expected '{NO_VTX}'")
+    return found
+
+
+def linux_problems(run: Boot) -> list[str]:
+    found = []
+    linux = run.stages.find("linux")
+    if not linux:
+        return ["Linux did not reach its /init"]
+    if linux[0].fields.get("cpus") != str(run.machine.cpus):
+        found.append(f"Linux started {linux[0].fields.get('cpus')} of {run.machine.cpus} CPUs")
+    for name in run.workload.tests:
+        status = run.test_status(name)
+        if status != 0:
+            found.append(f"{name} in Linux " + ("did not end" if status is None else f"ended with status {status}"))
+    if "kvm" in run.workload.tests:
+        found += vmm_expected.problems(run.outcome.console, run.workload.vcpus, run.workload.iterations)
+    return found
+
+
+def problems(run: Boot) -> list[str]:
+    """All that keeps this run from being a success."""
+    found = []
+    if run.stages.hopeless:
+        found.append(run.stages.hopeless.strip())
+    if not run.stages.find("firmware") and (run.bulkhead or run.machine.emulator == "bochs"):
+        found.append("the firmware did not start from the EFI system partition")
+    if run.bulkhead:
+        found += refusal_problems(run) if run.machine.emulator == "qemu" else bulkhead_problems(run)
+    if run.workload.needs_linux():
+        found += linux_problems(run)
+    if not run.outcome.clean():
+        found.append(f"the machine did not power off by itself: {run.outcome.ending} {run.outcome.detail}".rstrip())
+    return found

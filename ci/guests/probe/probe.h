@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What the probe's parts share. Each part is a load option of the same name.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <efi.h>
+
+// A page of the probe's own, and L1-physical address of hidden memory (0: none found).
+extern uint64_t probe_page[512];
+uint64_t hidden_find(EFI_SYSTEM_TABLE *system);
+
+// VMCALL with and back: RAX to RSI.
+struct registers { uint64_t rax, rbx, rcx, rdx, rsi; };
+// false: #UD; the registers are as they were.
+bool hypercall(struct registers *registers);
+
+// The parts. false: something was not as it must be; each such thing is a line.
+bool try_attempts(uint64_t hidden);   // "hostile"
+bool try_counters(void);              // "observe"
+bool try_crashes(uint64_t messages);  // "crashes"
+
+// Hashes of hostile's and pauper's memory by themselves; 0 where one isn't loaded. They tell whether others have changed it.
+struct hashes { uint64_t hostile, pauper; };
+struct hashes hashes_take(void);
+
+// A line `probe WHAT NAME PARAMETER: VALUE`.
+void report(const char *what, const char *name, uint64_t parameter, uint64_t value);

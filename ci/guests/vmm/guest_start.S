@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The guest's way from real mode to 64-bit code. EBX holds the vCPU's number all the way. */
+
+#define MAILBOX 0x100000
+#define STACK_TOP 0x90000
+#define STACK_BYTES 0x4000
+
+    .section .start, "ax"
+    .code16
+    .globl real_mode_start
+real_mode_start:
+    cli
+    xorw %ax, %ax
+    movw %ax, %ds
+    movw %ax, %es
+    movw %ax, %ss
+    /* One page of real-mode stack each, below the image. */
+    movw %bx, %sp
+    shlw $9, %sp
+    addw $0x1200, %sp
+
+    /* An interrupt through the real-mode vector table: handler at 0:real_mode_interrupt. */
+    movw $real_mode_interrupt, 0x20 * 4
+    movw $0, 0x20 * 4 + 2
+    xorl %esi, %esi
+    int $0x20
+
+    /* 1 + 2 + ... + 100. */
+    xorl %edi, %edi
+    movw $100, %cx
+1:  movzwl %cx, %eax
+    addl %eax, %edi
+    loop 1b
+
+    lgdtl gdt_pointer
+    movl %cr0, %eax
+    orl $1, %eax
+    movl %eax, %cr0
+    ljmpl $8, $protected_start
+
+real_mode_interrupt:
+    incl %esi
+    iretw
+
+    .code32
+protected_start:
+    movw $16, %ax
+    movw %ax, %ds
+    movw %ax, %es
+    movw %ax, %ss
+    movl %cr4, %eax
+    orl $0x620, %eax /* PAE, OSFXSR, OSXMMEXCPT */
+    movl %eax, %cr4
+    movl $pml4, %eax
+    movl %eax, %cr3
+    movl $0xc0000080, %ecx /* IA32_EFER */
+    rdmsr
+    orl $0x100, %eax /* LME */
+    wrmsr
+    movl %cr0, %eax
+    orl $0x80000022, %eax /* PG, NE, MP */
+    andl $~0x4, %eax      /* EM */
+    movl %eax, %cr0
+    ljmpl $24, $long_start
+
+    .code64
+long_start:
+    movl %ebx, %ebx
+    movq %rbx, %rax
+    imulq $STACK_BYTES, %rax
+    leaq STACK_TOP + STACK_BYTES(%rax), %rsp
+    movq %rbx, %rax
+    shlq $12, %rax
+    addq $MAILBOX, %rax
+    movq %rax, (%rax)        /* self */
+    movl %edi, 8(%rax)       /* real_mode_sum */
+    movl %esi, 16(%rax)      /* real_mode_interrupts */
+    movq %rbx, %rdi
+    movq %rax, %rsi
+    call guest_main
+1:  hlt
+    jmp 1b
+
+    .balign 16
+gdt:
+    .quad 0
+    .quad 0x00cf9b000000ffff /* 8: 32-bit code */
+    .quad 0x00cf93000000ffff /* 16: data */
+    .quad 0x00af9b000000ffff /* 24: 64-bit code */
+gdt_pointer:
+    .word . - gdt - 1
+    .long gdt
+
+    /* Identity mapping of the first and the fourth GiB (the local APIC is there) with 2 MiB pages. */
+    .balign 4096
+pml4:
+    .quad pdpt + 3
+    .fill 511, 8, 0
+pdpt:
+    .quad pd_first + 3
+    .quad 0, 0
+    .quad pd_fourth + 3
+    .fill 508, 8, 0
+pd_first:
+    .set address, 0
+    .rept 512
+    .quad address + 0x83
+    .set address, address + 0x200000
+    .endr
+pd_fourth:
+    .set address, 0xc0000000
+    .rept 512
+    .quad address + 0x9b /* uncached */
+    .set address, address + 0x200000
+    .endr
+    .section .note.GNU-stack, "", @progbits

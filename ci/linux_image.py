@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Gets Debian's cloud kernel without installing it, and makes the initramfs of the Linux test guest."""
+
+from __future__ import annotations
+
+import argparse
+import lzma
+import os
+import re
+import struct
+import subprocess
+from pathlib import Path
+
+import initramfs
+
+META_PACKAGE = "linux-image-cloud-amd64"
+WANTED_MODULES = ["kvm-intel"]
+SIGNATURE_MARKER = b"~Module signature appended~\n"
+CHECK_MODULES = ["msr", "efivarfs"]
+# What `bulkhead check` consists of.
+CHECK_FILES = ("ci/check_machine.sh", "subprojects/caps/include/caps/vmx_control.def", "subprojects/caps/include/caps/layout.h")
+TESTS = ("kvm", "hidden", "check")
+LINUX = Path(__file__).parent / "guests/linux"
+# idle=halt: an idle loop of MWAIT is slow in Bochs for the same reason as the firmware's (see guests/acpi/quiet.h).
+COMMAND_LINE = "console=ttyS0,115200 nokaslr mitigations=off cryptomgr.notests panic=0 idle=halt"
+
+
+def kernel_package() -> str:
+    """The package that the meta package stands for."""
+    text = subprocess.run(["apt-cache", "show", "--no-all-versions", META_PACKAGE], check=True, text=True,
+                          capture_output=True).stdout
+    match = re.search(r"^Depends: (linux-image-\S+)", text, re.MULTILINE)
+    if not match:
+        raise SystemExit(f"{META_PACKAGE}: what does it depend on?")
+    return match.group(1)
+
+
+def fetch(build: Path) -> None:
+    """Leaves build/linux/root, the unpacked package, and build/linux/vmlinuz."""
+    home = build / "linux"
+    home.mkdir(parents=True, exist_ok=True)
+    if (home / "vmlinuz").exists():
+        return
+    package = kernel_package()
+    for old in home.glob("*.deb"):
+        old.unlink()
+    options = ["-o", "APT::Sandbox::User=root"] if os.geteuid() == 0 else []
+    subprocess.run(["apt-get", *options, "-q", "download", package], check=True, cwd=home)
+    archive = next(home.glob("*.deb"))
+    subprocess.run(["dpkg", "-x", str(archive), str(home / "root")], check=True)
+    archive.unlink()
+    image = next((home / "root/boot").glob("vmlinuz-*"))
+    os.link(image, home / "vmlinuz")
+
+
+def _module_bytes(path: Path) -> bytes:
+    data = path.read_bytes()
+    if path.suffix == ".xz":
+        data = lzma.decompress(data)
+    # Checking a signature takes the emulated CPU seconds. Layout: ELF file, signature, struct module_signature
+    # (12 bytes; the last four are the signature's length), this marker.
+    if data.endswith(SIGNATURE_MARKER):
+        end = len(data) - len(SIGNATURE_MARKER) - 12
+        (length,) = struct.unpack_from(">I", data, end + 8)
+        data = data[:end - length]
+    return data
+
+
+def modules(build: Path, wanted: list[str]) -> dict[str, bytes]:
+    """The wanted modules and what they depend on, in the order of loading."""
+    files = {path.name.split(".ko")[0].replace("-", "_"): path
+             for path in (build / "linux/root").rglob("*.ko*")}
+    ordered: dict[str, bytes] = {}
+
+    def add(name: str) -> None:
+        name = name.replace("-", "_")
+        if f"{name}.ko" in ordered:
+            return
+        if name not in files:
+            raise SystemExit(f"the kernel package has no module {name}")
+        data = _module_bytes(files[name])
+        depends = re.search(rb"\0depends=([^\0]*)\0", data)
+        for dependency in depends.group(1).decode().split(",") if depends else []:
+            if dependency:
+                add(dependency)
+        ordered[f"{name}.ko"] = data
+
+    for name in wanted:
+        add(name)
+    return ordered
+
+
+def busybox() -> Path:
+    found = next((p for p in map(Path, ("/bin/busybox", "/usr/bin/busybox")) if p.exists()), None)
+    if found is None:
+        raise SystemExit("busybox-static is not installed: ./bulkhead setup")
+    return found
+
+
+def make_initramfs(build: Path) -> Path:
+    shell = busybox()
+    applets = subprocess.run([str(shell), "--list"], check=True, text=True, capture_output=True).stdout.split()
+    loaded, for_check = modules(build, WANTED_MODULES), modules(build, CHECK_MODULES)
+    files: dict[str, Path | bytes] = {
+        "init": LINUX / "init",
+        "bin/busybox": shell,
+        "bin/vmm": build / "ci/guests/vmm/vmm",
+        "bin/mem_probe": build / "ci/guests/linux/mem_probe",
+        "modules/order": "\n".join(loaded).encode() + b"\n",
+        "modules/check_order": "\n".join(for_check).encode() + b"\n",
+    }
+    files |= {f"bulkhead/{name}": LINUX.parents[2] / name for name in CHECK_FILES}
+    files |= {f"tests/{name}": LINUX / name for name in TESTS}
+    files |= {f"modules/{name}": data for name, data in (loaded | for_check).items()}
+    links = {f"bin/{name}": "busybox" for name in applets if name != "busybox"}
+    return initramfs.make(build / "linux/initrd.img", files, links)
+
+
+def command_line(run: list[str], shell: bool = False, **settings: object) -> str:
+    """The kernel command line, as load options of the EFI stub, that makes /init run these tests."""
+    words = [COMMAND_LINE, "initrd=\\EFI\\linux\\initrd.img", f"bh.run={','.join(run)}"]
+    words += [f"bh.{name}={value}" for name, value in settings.items()]
+    if shell:
+        words.append("bh.shell=yes")
+    return " ".join(words)
+
+
+def esp_files(build: Path) -> dict[str, Path | bytes]:
+    return {"EFI/linux/vmlinuz.efi": build / "linux/vmlinuz", "EFI/linux/initrd.img": make_initramfs(build)}
+
+
+def qemu_options(build: Path, options: str) -> list[str]:
+    """What makes QEMU hand the kernel to the firmware itself."""
+    return ["-kernel", str(build / "linux/vmlinuz"), "-initrd", str(make_initramfs(build)), "-append", options]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--build", type=Path, required=True)
+    fetch(parser.parse_args().build.resolve())
+
+
+if __name__ == "__main__":
+    main()

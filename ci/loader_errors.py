@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the loader refuses: one clear line on the console, then a boot without Bulkhead."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from boot import KERNEL, Boot, Places, boot, next_text
+from case import Case, Context, require
+from emulator import Machine
+from stages import Stages
+from workload import MARKER, configuration
+
+TIMEOUT = 90.0
+UEFI_IPS = 10_000_000
+CONF = "EFI/bulkhead/bulkhead.conf"
+
+Files = Callable[[Places], dict[str, Path | bytes]]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    name: str
+    line: str                # what the loader must say, after "bulkhead: "
+    boots_on: bool = True    # whether the next image is started
+    machine: Machine = Machine(ips=UEFI_IPS)
+    files: Files = lambda places: {}
+    halts: bool = False      # the machine must stay where it is
+
+
+def _conf(*settings: str, text: str = "") -> Files:
+    return lambda places: {CONF: (text or configuration(MARKER, settings)).encode()}
+
+
+def _without(name: str) -> Files:
+    return lambda places: {name: b""}
+
+
+def _damaged_kernel(places: Places) -> dict[str, Path | bytes]:
+    data = bytearray((places.product / KERNEL).read_bytes())
+    data[len(data) // 2] ^= 1
+    return {"EFI/bulkhead/kernel.elf": bytes(data)}
+
+
+def _cut_kernel(places: Places) -> dict[str, Path | bytes]:
+    return {"EFI/bulkhead/kernel.elf": (places.product / KERNEL).read_bytes()[:100]}
+
+
+def _odd_workload(places: Places) -> dict[str, Path | bytes]:
+    return {"EFI/acpi/next.txt": next_text("\\EFI\\bulkhead\\bulkhead.efi", "workload=absent")}
+
+
+def _locked_off(places: Places) -> dict[str, Path | bytes]:
+    return {"EFI/acpi/next.txt": next_text("\\EFI\\bulkhead\\bulkhead.efi", "workload=marker", "lock-vtx")}
+
+
+REFUSALS = (
+    Refusal("no-vtx", "this CPU has no VT-x", machine=Machine(model="qemu64", emulator="qemu")),
+    Refusal("no-ept", "this CPU's VT-x has no EPT", machine=Machine(model="core2_penryn_t9600", ips=UEFI_IPS)),
+    Refusal("no-unrestricted-guest", "this CPU's VT-x has no unrestricted guest",
+            machine=Machine(model="corei5_lynnfield_750", ips=UEFI_IPS)),
+    Refusal("locked-off", "VT-x is locked off by the firmware", files=_locked_off),
+    Refusal("conf-missing", r"\EFI\bulkhead\bulkhead.conf: not found", boots_on=False, files=_without(CONF)),
+    Refusal("conf-bad-line", "bulkhead.conf:2: unknown key 'colour'",
+            files=_conf(text=configuration(MARKER).replace("console = e9", "colour = blue"))),
+    Refusal("conf-no-workload", "bulkhead.conf: no [workload absent], which the load options ask for", boots_on=False,
+            files=_odd_workload),
+    Refusal("kernel-missing", r"\EFI\bulkhead\kernel.elf: not found", files=_without("EFI/bulkhead/kernel.elf")),
+    Refusal("kernel-damaged", r"\EFI\bulkhead\kernel.elf: ", files=_damaged_kernel),
+    Refusal("kernel-cut", r"\EFI\bulkhead\kernel.elf: ", files=_cut_kernel),
+    Refusal("partition-missing", r"\EFI\bulkhead\ept.elf: not found", files=_without("EFI/bulkhead/ept.elf")),
+    Refusal("memory-too-little", "too little memory: no 1024 MiB in one piece", files=_conf("memory = 1G")),
+    Refusal("required", r"\EFI\bulkhead\kernel.elf: not found", boots_on=False, halts=True,
+            files=lambda places: _without("EFI/bulkhead/kernel.elf")(places) | _conf("require = yes")(places)),
+)
+
+
+def _check(refusal: Refusal, run: Boot) -> str:
+    said = [line.removeprefix("bulkhead: ").rstrip() for line in run.outcome.console if line.startswith("bulkhead: ")]
+    require(said, "the loader said nothing")
+    require(len(said) == 1, f"the loader said more than one line: {said}")
+    require(said[0].startswith(refusal.line), f"the loader said '{said[0]}', expected '{refusal.line}'")
+    require(not run.stages.find("launched"), "Bulkhead launched all the same")
+    started = any(line.startswith("marker: started") for line in run.outcome.console)
+    require(started == refusal.boots_on, "the next image " + ("was started" if started else "was not started"))
+    if refusal.boots_on:
+        require(run.outcome.clean(), f"the machine did not power off by itself: {run.outcome.ending}")
+    if refusal.halts:
+        require(run.outcome.ending == "stopped" and not run.stages.hopeless, "the machine did not halt")
+    return said[0]
+
+
+def _run(refusal: Refusal, context: Context) -> str:
+    stages = Stages(last=re.compile(r"^bulkhead: ") if refusal.halts else None)
+    run = boot(context.places, MARKER, refusal.machine, context.directory(), TIMEOUT, stages=stages,
+               files=refusal.files(context.places))
+    return _check(refusal, run)
+
+
+CASES = [Case(f"loader-{refusal.name}", partial(_run, refusal)) for refusal in REFUSALS]

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Proof: a route that check_route() accepts is for an exit that a partition may claim, with groups that it may read (I4, I5).
+// CBMC: unwind=80
+#include "proof.h"
+
+#include "../../kernel/elf.c"
+
+int main(void)
+{
+    struct partition_header header;
+    struct route_cap one;
+    const struct route_cap *route = &one;
+    if (check_route(&header, route) != NULL || route->kind == ROUTE_NONE)
+        return 0;
+    PROVE(route->origin < ORIGIN_COUNT, "a row of the route table");
+    PROVE(((route->groups & ~GROUP_GPR) & ~header.vmcs[route->origin == ORIGIN_L2 ? VMCS_KIND_02 : VMCS_KIND_01].read) == 0, "groups that it may read");
+    PROVE((route->groups & ~GROUP_GPR) >> GROUP_COUNT == 0 && route->groups_shadow >> GROUP_COUNT == 0, "groups that exist");
+    PROVE((route->groups_shadow & ~header.vmcs[VMCS_KIND_SHADOW].read) == 0, "of the shadow VMCS, too");
+    if (route->kind != ROUTE_EXIT && route->kind != ROUTE_RANGE)
+        return 0;  // an observer's row: it names no exit, and its reply changes nothing
+    PROVE(route->reason < EXIT_REASON_COUNT, "an exit of the table");
+    if (route->origin == ORIGIN_L1)
+        PROVE(route->reason != EXIT_EPT_VIOLATION && route->reason != EXIT_EXCEPTION_OR_NMI && route->reason != EXIT_CR_ACCESS &&
+              route->reason != EXIT_INIT && route->reason != EXIT_SIPI, "L1's exits by which the kernel keeps the machine are its own");
+    return 0;
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Proof: a guest's address is checked by ept01_lookup(): what it finds is the address itself, below MAXPHYADDR, in no hidden page, by a leaf that has
+// no hidden memory in all of it (I1, I6). What EPT01's entries are is assumed of walk() here, and shown of what writes them: proofs
+// ept01_fill, ept01_split, ept01_decoy.
+// CBMC: unwind=6 replace=walk:contract_walk,fill:contract_fill,drop_demand:contract_drop
+#include "any_caps.h"
+#include "any_ept01.h"
+#include "no_machine.h"
+
+hpa_t hidden_base;
+uint64_t hidden_bytes;
+
+#include "../../kernel/ept01.c"
+
+// Every leaf but the decoys in hidden memory, of which ept01_lookup() must not tell.
+enum status contract_walk(uint64_t address, uint64_t *entry, unsigned *level)
+{
+    *level = any_below(3);
+    *entry = any_u64();
+    if (any_bool())
+        return STATUS_BAD_ADDRESS;
+    uint64_t bytes = leaf_bytes(*level), base = address & ~(bytes - 1);
+    ASSUME(*entry & EPT_RIGHTS);
+    if (!has_hidden(address & PAGE_MASK, PAGE_BYTES))
+        ASSUME((*entry & EPT_ADDRESS & ~(bytes - 1)) == base && !has_hidden(base, bytes));
+    return STATUS_OK;
+}
+
+enum status contract_fill(uint64_t address, uint64_t *bytes)
+{
+    (void)address, (void)bytes;
+    return any_bool() ? STATUS_OK : STATUS_NO_MEMORY;
+}
+
+void contract_drop(void) {}
+
+bool hidden_overlaps(hpa_t base, uint64_t bytes) { return has_hidden(base.v, bytes); }
+
+int main(void)
+{
+    any_caps();
+    any_hidden();
+    gpa1_t address = { any_u64() };
+    struct ept01_leaf leaf;
+    if (ept01_lookup(address, &leaf) != STATUS_OK)
+        return 0;
+    PROVE(!has_hidden(address.v & PAGE_MASK, PAGE_BYTES), "the page is not hidden");
+    PROVE(ept01_leaf_fits(address.v, &leaf), "the leaf maps the address to itself, and nothing hidden");
+    PROVE(ept.lock.held == 0, "the lock is free again");
+    return 0;
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Proof: whatever leaf the ept partition asks for, what EPT02 gets maps the asked page and no hidden memory, with rights that both the partition
+// asked for and EPT01 has, at a level that both have; where EPT01 has nothing it is the decoy page (I1, I2, I6).
+// CBMC: unwind=6 replace=ept01_lookup:contract_lookup,decoy_page:contract_decoy
+#include "any_caps.h"
+#include "any_ept01.h"
+#include "no_machine.h"
+
+#include "../../kernel/ept02.c"
+
+hpa_t hidden_base;
+uint64_t hidden_bytes;
+
+static unsigned lookups;
+static struct ept01_leaf found;
+static bool mapped;
+
+enum status contract_lookup(gpa1_t address, struct ept01_leaf *out)
+{
+    struct ept01_leaf leaf;
+    lookups++;
+    mapped = any_bool();
+    if (!mapped)
+        return STATUS_BAD_ADDRESS;
+    leaf.level = (enum ept_level)any_below(EPT_LEVEL_COUNT);
+    ASSUME(ept01_leaf_fits(address.v, &leaf));
+    found = *out = leaf;
+    return STATUS_OK;
+}
+
+static hpa_t the_decoy;
+hpa_t contract_decoy(void) { return the_decoy; }
+void decoy_refill(void) {}
+
+int main(void)
+{
+    any_caps();
+    any_hidden();
+    the_decoy.v = any_u64() & EPT_ADDRESS;
+    uint32_t a = any_u32();
+    gpa2_t from = { any_u64() };
+    gpa1_t to = { any_u64() };
+    unsigned level;
+    if (!ept02_map_valid(a, from, to))
+        return 0;
+    // The mapping before this one, under the same lock, may have left EPT01's answer.
+    struct ept02_cursor cursor;
+    if (any_bool()) {
+        cursor.leaf_bytes = 0;
+    } else {
+        ASSUME((unsigned)cursor.leaf.level < EPT_LEVEL_COUNT && cursor.leaf_bytes == leaf_bytes(cursor.leaf.level));
+        ASSUME(cursor.leaf_first % cursor.leaf_bytes == 0 && ept01_leaf_fits(cursor.leaf_first, &cursor.leaf));
+    }
+    uint64_t leaf = make_leaf(&cursor, a, from, to, &level);
+    PROVE(lookups <= 1, "EPT01 is asked at most once");
+    if (lookups == 0) {
+        mapped = true;
+        found = cursor.leaf;
+    }
+    if (cursor.leaf_bytes != 0)
+        PROVE(cursor.leaf_bytes == leaf_bytes(cursor.leaf.level) && cursor.leaf_first % cursor.leaf_bytes == 0 &&
+              ept01_leaf_fits(cursor.leaf_first, &cursor.leaf), "what is kept for the next mapping is EPT01's leaf");
+    if (leaf == 0)
+        return 0;
+
+    uint64_t bytes = leaf_bytes(level), frame = leaf & EPT_ADDRESS, rights = leaf & EPT_RIGHTS;
+    PROVE(level < EPT_LEVEL_COUNT && (leaf >> 7 & 1) == (level > 0), "bit 7 says that a large entry is a leaf");
+    PROVE((leaf & ~(EPT_ADDRESS | 0xffull)) == 0, "no other bits: neither ignored nor reserved ones");
+    PROVE((rights & 3) != 2 && (rights != 4 || vmx_caps->ept_execute_only) && rights != 0, "rights that are no misconfiguration");
+    if (!mapped) {
+        PROVE(level == 0 && frame == the_decoy.v, "what EPT01 lacks is the decoy");
+        PROVE(!(rights & EPT_EXECUTE), "from which nothing can be executed");
+        return 0;
+    }
+    PROVE((rights & ~(uint64_t)ept_map_rights(a)) == 0, "no right that wasn't asked for");
+    PROVE((rights & ~(uint64_t)found.rights) == 0, "no right that EPT01 lacks");
+    PROVE(level <= (unsigned)found.level && level <= ept_map_level(a), "no larger than EPT01's leaf and than what was asked for");
+    PROVE((level != 2 || vmx_caps->ept_1g) && (level != 1 || vmx_caps->ept_2m), "a size that the CPU has");
+    PROVE(frame % bytes == 0 && frame == (to.v & ~(bytes - 1)), "the frame around the asked page");
+    PROVE(!has_hidden(frame, bytes), "no hidden memory in it");
+    PROVE((from.v ^ to.v) % bytes == 0, "the asked L2-physical page is the one that gets it");
+    return 0;
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Proof: the runtime's guest accesses never leave the window, whatever address and length they are asked for, and never wrap (I6).
+// CBMC: unwind=1
+#include "proof.h"
+
+#include "../../partitions/guest.c"
+
+static bool inside(uint64_t va, uint64_t bytes)
+{
+    return va >= WINDOW_BASE && (unsigned __int128)va + bytes <= (unsigned __int128)WINDOW_BASE + WINDOW_BYTES;
+}
+
+bool window_read64(uint64_t va, uint64_t *value) { PROVE(inside(va, 8), "8 bytes of the window"); (void)value; return any_bool(); }
+bool window_read32(uint64_t va, uint32_t *value) { PROVE(inside(va, 4), "4 bytes of the window"); (void)value; return any_bool(); }
+bool window_write64(uint64_t va, uint64_t value) { PROVE(inside(va, 8), "8 bytes of the window"); (void)value; return any_bool(); }
+bool window_write32(uint64_t va, uint32_t value) { PROVE(inside(va, 4), "4 bytes of the window"); (void)value; return any_bool(); }
+bool window_copy_in(void *to, uint64_t from, uint64_t bytes) { PROVE(inside(from, bytes), "a copy from the window"); (void)to; return any_bool(); }
+bool window_copy_out(uint64_t to, const void *from, uint64_t bytes) { PROVE(inside(to, bytes), "a copy to the window"); (void)from; return any_bool(); }
+bool window_exchange64(uint64_t va, uint64_t expected, uint64_t desired, uint64_t *found)
+{
+    PROVE(inside(va, 8), "8 bytes of the window");
+    (void)expected, (void)desired, (void)found;
+    return any_bool();
+}
+bool window_exchange32(uint64_t va, uint32_t expected, uint32_t desired, uint32_t *found)
+{
+    PROVE(inside(va, 4), "4 bytes of the window");
+    (void)expected, (void)desired, (void)found;
+    return any_bool();
+}
+
+int main(void)
+{
+    gpa1_t address = { any_u64() };
+    uint64_t bytes = any_u64(), wide;
+    uint32_t narrow;
+    guest_read64(address, &wide);
+    guest_read32(address, &narrow);
+    guest_write64(address, wide);
+    guest_write32(address, narrow);
+    guest_copy_in(&wide, address, bytes);
+    guest_copy_out(address, &wide, bytes);
+    guest_exchange64(address, wide, bytes, &wide);
+    guest_exchange32(address, narrow, narrow, &narrow);
+    return 0;
+}

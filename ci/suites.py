@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The emulator's suites: each a list of cases. A case boots the real thing and states what must be seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import bench
+import broken_route
+import containment
+import hostile
+import installed
+import loader_errors
+import proof_mutations
+import refused
+import workload
+from boot import Boot, boot, problems
+from case import Case, Context, Failure, require
+from emulator import Machine
+from workload import Workload
+
+CPUS = (1, 2, 4)
+TIMEOUT = 240.0
+
+
+def _boot(context: Context, chosen: Workload, cpus: int, bulkhead: bool = True, part: str = "") -> Boot:
+    run = boot(context.places, chosen, Machine(cpus=cpus), context.directory(part), TIMEOUT, bulkhead)
+    if found := problems(run):
+        raise Failure("\n".join(found))
+    return run
+
+
+def _kvm(cpus: int, bulkhead: bool, context: Context) -> str:
+    run = _boot(context, replace(workload.KVM, vcpus=cpus), cpus, bulkhead)
+    costs = run.summary()
+    return f"{costs.exit_count('L2'):,} exits from L2" if bulkhead else ""
+
+
+def _linux(cpus: int, context: Context) -> str:
+    costs = _boot(context, workload.LINUX, cpus).summary()
+    return f"{costs.exit_count('L1'):,} exits from L1"
+
+
+def _ram(run: Boot) -> int:
+    """Bytes that Linux may use, by its own map of memory."""
+    total = 0
+    for line in run.outcome.console:
+        addresses, _, kind = line.partition(" : ")
+        if kind == "System RAM":
+            first, _, last = addresses.strip().partition("-")
+            total += int(last, 16) - int(first, 16) + 1
+    return total
+
+
+def _probes(run: Boot) -> list[tuple[int, int, dict[str, int]]]:
+    """What guests/linux/mem_probe.c reports: first, end, counts."""
+    found = []
+    for line in run.outcome.console:
+        words = line.split()
+        if words[:1] == ["mem_probe:"] and "FAIL" not in words:
+            first, _, end = words[1].partition("-")
+            found.append((int(first, 16), int(end, 16), {k: int(v) for k, v in (w.split("=") for w in words[2:])}))
+    return found
+
+
+def _hidden(context: Context) -> str:
+    chosen = replace(workload.LINUX, name="hidden", tests=("hidden",))
+    bare = _boot(context, chosen, 1, bulkhead=False, part="bare")
+    run = _boot(context, chosen, 1)
+    first, _, end = run.stages.find("launched")[0].fields.get("hidden", "0-0").partition("-")
+    low, high = int(first, 0), int(end, 0)
+    require(high > low, "Bulkhead names no hidden memory")
+    inside = [counts for start, stop, counts in _probes(run) if start < high and stop > low]
+    require(inside, "Linux sees no reserved memory where Bulkhead hides its own")
+    for counts in inside:
+        require(counts["refused"] == 0, f"{counts['refused']} hidden pages could not be probed")
+    covered = sum(min(stop, high) - max(start, low) for start, stop, _ in _probes(run) if start < high and stop > low)
+    require(covered == high - low, f"only {covered} of {high - low} hidden bytes were probed")
+    exact = [counts for start, stop, counts in _probes(run) if low <= start and stop <= high]
+    require(exact, "no probe lies within hidden memory alone")
+    for counts in exact:
+        require(counts["ones"] == counts["pages"], f"{counts['pages'] - counts['ones']} hidden pages can be read")
+        require(counts["vanished"] == counts["pages"], "a write to hidden memory did not vanish")
+    lost = _ram(bare) - _ram(run)
+    require(0 <= lost - (high - low) <= 1 << 20, f"Linux lost {lost:#x} bytes of RAM, {high - low:#x} are hidden")
+    return f"{sum(counts['pages'] for counts in exact)} pages of {(high - low) >> 10:,} KiB probed"
+
+
+def _bench(context: Context) -> str:
+    found = bench.measure(context.places, True)
+    for name in bench.ROWS:
+        require(found.get(name, 0) > 0, f"{name} was not measured")
+    require(found == bench.measure(context.places, True), "two runs measured different numbers")
+    return ", ".join(f"{name} {found[name]:,}" for name in bench.ROWS)
+
+
+def _each(suite: str, function: object, *arguments: object) -> list[Case]:
+    return [Case(f"{suite}-{cpus}", partial(function, cpus, *arguments)) for cpus in CPUS]  # type: ignore[arg-type]
+
+
+SUITES: dict[str, list[Case]] = {
+    "bare": _each("bare", _kvm, False),
+    "linux": _each("linux", _linux),
+    "kvm": _each("kvm", _kvm, True),
+    "hidden": [Case("hidden", _hidden)],
+    "containment": containment.CASES,
+    "hostile": hostile.CASES,
+    "observe": hostile.OBSERVE_CASES,
+    "broken-route": broken_route.CASES,
+    "bench": [Case("bench", _bench)],
+    "loader-errors": loader_errors.CASES,
+    "qemu": refused.CASES,
+    "install": installed.CASES,
+    "proofs-mutations": proof_mutations.CASES,
+}

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Tests of the images that the emulator boots from."""
+
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+import esp
+import initramfs
+from conventions import check_file
+
+
+class Esp(unittest.TestCase):
+    def test_files_are_there_and_images_repeat(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            files = {"EFI/BOOT/BOOTX64.EFI": b"MZ" + bytes(5000), "EFI/acpi/next.txt": b"\\a\n"}
+            first = esp.make(Path(folder) / "a.img", files)
+            second = esp.make(Path(folder) / "b.img", files)
+            back = subprocess.run(["mtype", "-i", str(first), "::/EFI/acpi/next.txt"], check=True, capture_output=True)
+            self.assertEqual(back.stdout, b"\\a\n")
+            self.assertEqual(first.read_bytes(), second.read_bytes())
+            self.assertEqual(first.stat().st_size % esp.CYLINDER_BYTES, 0)
+
+
+class Initramfs(unittest.TestCase):
+    def test_archive(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            archive = initramfs.make(Path(folder) / "i.img", {"init": b"#!x", "bin/tool": b"t"}, {"bin/sh": "tool"})
+            data = archive.read_bytes()
+        names = []
+        at = 0
+        while data[at:at + 6] == b"070701":
+            field = [int(data[at + 6 + 8 * i:at + 14 + 8 * i], 16) for i in range(13)]
+            name = data[at + 110:at + 110 + field[11] - 1].decode()
+            names.append(name)
+            at += -(-(110 + field[11]) // 4) * 4 + -(-field[6] // 4) * 4
+        self.assertEqual(names[-1], "TRAILER!!!")
+        self.assertEqual(set(names) & {"init", "bin", "bin/tool", "bin/sh", "dev/console"},
+                         {"init", "bin", "bin/tool", "bin/sh", "dev/console"})
+        self.assertLess(names.index("bin"), names.index("bin/tool"))
+
+
+class Conventions(unittest.TestCase):
+    GOOD = "/* SPDX-License-Identifier: BSD-2-Clause */\n#pragma once\n"
+
+    def test_good_file(self) -> None:
+        self.assertEqual(list(check_file("kernel/route.h", self.GOOD)), [])
+
+    def test_offences(self) -> None:
+        self.assertTrue(list(check_file("kernel/route.h", "#pragma once\n")))
+        self.assertTrue(list(check_file("kernel/util.h", self.GOOD)))
+        self.assertTrue(list(check_file("kernel/route.h", self.GOOD.replace("#pragma once", ""))))
+        self.assertTrue(list(check_file("ept/fill.c", self.GOOD + '__asm__ volatile("nop");\n')))
+        self.assertTrue(list(check_file("ept/fill.c", self.GOOD + "\n" * 600)))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The runtime's assembly as it ships: copies, and accesses to a window whose pages come and go. No sanitizer here: the window's
+// addresses are theirs.
+
+#define _GNU_SOURCE
+#include <signal.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+
+#include <caps/addr.h>
+#include <caps/layout.h>
+#include <rt/string.h>
+#include <rt/window.h>
+
+#include "../check.h"
+
+extern const char rt_fixup_first[], rt_fixup_last[], rt_fixup_resume[];
+
+// What the kernel does with a page fault on the window.
+static void fault(int number, siginfo_t *info, void *context)
+{
+    (void)number;
+    greg_t *rip = &((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
+    const uint64_t address = (uint64_t)(uintptr_t)info->si_addr;
+    const bool window = address >= WINDOW_BASE && address < WINDOW_BASE + WINDOW_BYTES;
+    if (!window || *rip < (greg_t)(uintptr_t)rt_fixup_first || *rip >= (greg_t)(uintptr_t)rt_fixup_last)
+        check_failed("fault", 0, "a page fault outside the window or the fixup range");
+    *rip = (greg_t)(uintptr_t)rt_fixup_resume;
+}
+
+// Pages 0 and 1 of the window can be written, page 2 read, page 3 isn't there.
+static uint8_t *map_window(void)
+{
+    void *const at = (void *)(uintptr_t)WINDOW_BASE;
+    CHECK(mmap(at, 3 * PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == at);
+    CHECK(mprotect((uint8_t *)at + 2 * PAGE_BYTES, PAGE_BYTES, PROT_READ) == 0);
+    const struct sigaction action = { .sa_sigaction = fault, .sa_flags = SA_SIGINFO | SA_NODEFER };
+    CHECK(sigaction(SIGSEGV, &action, NULL) == 0);
+    return at;
+}
+
+TEST(window_accesses_reach_mapped_pages)
+{
+    uint8_t *window = map_window();
+    uint64_t wide = 0;
+    uint32_t narrow = 0;
+    CHECK(window_write64(WINDOW_BASE + 8, 0x1122334455667788));
+    CHECK(window_read64(WINDOW_BASE + 8, &wide));
+    CHECK_EQ(wide, 0x1122334455667788);
+    CHECK(window_write32(WINDOW_BASE + 8, 0x99));
+    CHECK(window_read32(WINDOW_BASE + 8, &narrow));
+    CHECK_EQ(narrow, 0x99);
+    CHECK(window_exchange64(WINDOW_BASE + 8, 0x1122334400000099, 5, &wide));
+    CHECK_EQ(wide, 0x1122334400000099);
+    CHECK(window_exchange64(WINDOW_BASE + 8, 6, 7, &wide));
+    CHECK_EQ(wide, 5);
+    CHECK(window_exchange32(WINDOW_BASE + 8, 5, 8, &narrow));
+    CHECK_EQ(narrow, 5);
+    CHECK_EQ(window[8], 8);
+}
+
+TEST(window_accesses_fail_where_nothing_is_mapped)
+{
+    map_window();
+    const uint64_t absent = WINDOW_BASE + 3 * PAGE_BYTES, read_only = WINDOW_BASE + 2 * PAGE_BYTES;
+    uint64_t wide = 7;
+    uint32_t narrow = 7;
+    uint8_t bytes[16] = { 0 };
+    CHECK(!window_read64(absent, &wide));
+    CHECK(!window_read64(absent - 4, &wide));
+    CHECK(!window_read32(absent, &narrow));
+    CHECK(!window_write64(absent, 1));
+    CHECK(!window_write32(absent, 1));
+    CHECK(!window_exchange64(absent, 0, 1, &wide));
+    CHECK(!window_exchange32(absent, 0, 1, &narrow));
+    CHECK(!window_copy_in(bytes, absent - 8, 16));
+    CHECK(!window_copy_out(absent, bytes, 1));
+    CHECK(window_read64(read_only, &wide) && wide == 0);
+    CHECK(!window_write64(read_only, 1));
+    CHECK(!window_exchange64(read_only, 0, 1, &wide));
+    CHECK(!window_copy_out(read_only - 8, bytes, 16));
+    CHECK_EQ(narrow, 7);
+}
+
+TEST(window_compare_finds_the_first_difference)
+{
+    uint64_t *window = (uint64_t *)map_window(), with[8] = { 0 }, equal = 99;
+    CHECK(window_compare(WINDOW_BASE, with, 8, &equal));
+    CHECK_EQ(equal, 8);
+    CHECK(window_compare(WINDOW_BASE, with, 0, &equal));
+    CHECK_EQ(equal, 0);
+    for (unsigned i = 0; i < 8; i++) {
+        window[i] = 1ull << 63;
+        CHECK(window_compare(WINDOW_BASE, with, 8, &equal));
+        CHECK_EQ(equal, i);
+        window[i] = 0;
+    }
+    CHECK(!window_compare(WINDOW_BASE + 3 * PAGE_BYTES - 8, with, 2, &equal));
+    CHECK_EQ(equal, 7);
+}
+
+TEST(window_copies_every_length)
+{
+    uint8_t *window = map_window(), pattern[64], back[64];
+    for (unsigned i = 0; i < sizeof(pattern); i++)
+        pattern[i] = (uint8_t)(i + 1);
+    for (unsigned bytes = 0; bytes <= 40; bytes++) {
+        window[PAGE_BYTES - 5 + bytes] = 0xee;
+        CHECK(window_copy_out(WINDOW_BASE + PAGE_BYTES - 5, pattern, bytes));
+        CHECK_EQ(window[PAGE_BYTES - 5 + bytes], 0xee);
+        for (unsigned i = 0; i < sizeof(back); i++)
+            back[i] = 0;
+        CHECK(window_copy_in(back, WINDOW_BASE + PAGE_BYTES - 5, bytes));
+        for (unsigned i = 0; i < sizeof(back); i++)
+            CHECK_EQ(back[i], i < bytes ? pattern[i] : 0);
+    }
+}
+
+// The names are the C library's: these are the runtime's own, linked into this program.
+TEST(copies_and_fills_have_every_length)
+{
+    for (unsigned bytes = 0; bytes <= 40; bytes++) {
+        volatile uint8_t from[48], to[48];
+        for (unsigned i = 0; i < sizeof(from); i++) {
+            from[i] = (uint8_t)(i + 1);
+            to[i] = 0;
+        }
+        CHECK(memcpy((void *)(uintptr_t)(to + 1), (void *)(uintptr_t)from, bytes) == to + 1);
+        for (unsigned i = 0; i < sizeof(to); i++)
+            CHECK_EQ(to[i], i >= 1 && i <= bytes ? i : 0);
+        CHECK(memset((void *)(uintptr_t)(to + 1), 0xa7, bytes) == to + 1);
+        for (unsigned i = 0; i < sizeof(to); i++)
+            CHECK_EQ(to[i], i >= 1 && i <= bytes ? 0xa7 : 0);
+    }
+    CHECK_EQ(memcmp("abc", "abd", 3) < 0, 1);
+    CHECK_EQ(memcmp("abd", "abc", 3) > 0, 1);
+    CHECK_EQ(memcmp("abc", "abd", 2), 0);
+    CHECK_EQ(strlen("twelve chars"), 12);
+}

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Filling: neighbours, large pages, which root, and what happens when tables run out.
+#include <caps/exit_reason.h>
+
+#include "../../../ept/tree.h"
+#include "trees.h"
+
+#define WB (6u << 3)
+
+static const uint64_t address = 0x40200000;
+
+// EPT12 whose page table maps first..last of the 512 pages at address.
+static uint64_t table_of(unsigned page, unsigned first, unsigned last)
+{
+    const uint64_t eptp = trees_path(page, address, 0, 0);
+    for (unsigned i = first; i <= last; i++)
+        trees_entry((page + 3) * PAGE_BYTES, i, (0x100000 + i * PAGE_BYTES) | WB | 7);
+    return eptp;
+}
+
+TEST(neighbours_are_mapped_with_one_message)
+{
+    trees_start();
+    const uint64_t eptp = table_of(1, 0, 511);
+    CHECK_EQ(trees_violation(eptp, address + 37 * PAGE_BYTES + 8, 1)->verdict, VERDICT_RESUME);
+    CHECK_EQ(trees_count(), 32);
+    for (unsigned i = 32; i < 64; i++)
+        CHECK_EQ(trees_leaf(eptp, address + i * PAGE_BYTES)->to, 0x100000 + i * PAGE_BYTES);
+    CHECK_EQ(world_count(OP_EPT_CREATE), 1);
+    CHECK_EQ(world_count(OP_EPT_BIND), 1);
+    // The next block needs neither.
+    CHECK_EQ(trees_violation(eptp, address + 511 * PAGE_BYTES, 1)->verdict, VERDICT_RESUME);
+    CHECK_EQ(trees_count(), 64);
+    CHECK_EQ(world_count(OP_EPT_CREATE), 1);
+    CHECK_EQ(world_count(OP_EPT_BIND), 1);
+}
+
+TEST(no_neighbour_of_another_table)
+{
+    trees_start();
+    const uint64_t eptp = table_of(1, 0, 511);
+    // What lies in memory before and behind the table would be fine leaves.
+    for (unsigned i = 0; i < 512; i++) {
+        trees_entry(5 * PAGE_BYTES, i, 0x900000 | WB | 7);
+    }
+    trees_violation(eptp, address, 1);
+    trees_violation(eptp, address + 511 * PAGE_BYTES, 1);
+    CHECK_EQ(trees_count(), 64);
+    CHECK(!trees_leaf(eptp, address - PAGE_BYTES));
+    CHECK(!trees_leaf(eptp, address + 512 * PAGE_BYTES));
+}
+
+TEST(only_neighbours_that_are_valid_leaves_with_their_own_rights)
+{
+    trees_start();
+    const uint64_t eptp = table_of(1, 10, 10);
+    const uint64_t table = 4 * PAGE_BYTES;
+    trees_entry(3 * PAGE_BYTES, 1, table | 5);             // the directory grants no writing
+    trees_entry(table, 0, 0x200000 | WB | 3);              // read
+    trees_entry(table, 1, 0x201000 | WB | 4);              // execute
+    trees_entry(table, 2, 0x202000 | WB | 2);              // misconfigured
+    trees_entry(table, 3, 0x203000 | 7 << 3 | 7);          // misconfigured
+    trees_entry(table, 4, 0x204000);                       // not present
+    trees_entry(table, 5, 1ull << 41 | WB | 7);            // misconfigured
+    trees_entry(table, 6, 0x206000 | 1 << 3 | 0x40 | 7);   // WC, ignoring PAT
+    trees_violation(eptp, address + 10 * PAGE_BYTES, 1);
+    CHECK_EQ(trees_count(), 4);
+    CHECK_EQ(trees_leaf(eptp, address)->rights, 1);
+    CHECK_EQ(trees_leaf(eptp, address + 0x1000)->rights, 4);
+    CHECK_EQ(trees_leaf(eptp, address + 0x6000)->rights, 5);
+    CHECK_EQ(trees_leaf(eptp, address + 0x6000)->type, 1);
+    CHECK_EQ(trees_leaf(eptp, address + 0x6000)->ignore_pat, 1);
+    CHECK_EQ(trees_leaf(eptp, address + 0xa000)->ignore_pat, 0);
+}
+
+TEST(neighbours_that_are_mapped_already_cost_nothing)
+{
+    trees_start();
+    const uint64_t eptp = table_of(1, 0, 0);
+    trees_violation(eptp, address, 1);
+    table_of(1, 0, 31);
+    trees_violation(eptp, address + PAGE_BYTES, 1);
+    CHECK_EQ(world_count(OP_EPT_MAP), 1 + 31);
+}
+
+TEST(a_neighbour_that_l1_does_not_have_is_left_out)
+{
+    trees_start();
+    const uint64_t eptp = table_of(1, 0, 31);
+    trees_entry(4 * PAGE_BYTES, 7, TREES_HOLE | WB | 7);
+    CHECK_EQ(trees_violation(eptp, address, 1)->verdict, VERDICT_RESUME);
+    CHECK_EQ(trees_count(), 1);
+}
+
+TEST(large_leaves_stay_large)
+{
+    trees_start();
+    const uint64_t large = trees_path(1, 0x40000000, 1, 0x600000 | 0x80 | WB | 7);
+    trees_entry(3 * PAGE_BYTES, 1, 0xa00000 | 0x80 | WB | 7);
+    trees_entry(3 * PAGE_BYTES, 9, 0xc00000 | 0x80 | WB | 7);   // beyond the neighbours
+    CHECK_EQ(trees_violation(large, 0x40000000 + 0x12345, 1)->verdict, VERDICT_RESUME);
+    CHECK_EQ(trees_count(), 2);
+    CHECK_EQ(trees_leaf(large, 0x40000000)->level, 1);
+    CHECK_EQ(trees_leaf(large, 0x40000000)->to, 0x600000);
+    CHECK_EQ(trees_leaf(large, 0x40200000)->to, 0xa00000);
+    const uint64_t huge = trees_path(5, 0, 2, 0x240000000 | 0x80 | WB | 5);
+    CHECK_EQ(trees_violation(huge, 0x3fffffff, 4)->verdict, VERDICT_RESUME);
+    CHECK_EQ(trees_leaf(huge, 0)->level, 2);
+    // The page that is wanted is named, so that the kernel can map less than the leaf.
+    CHECK_EQ(world_last(OP_EPT_MAP)->b, 0x3ffff000);
+    CHECK_EQ(world_last(OP_EPT_MAP)->c, 0x27ffff000);
+}
+
+// Another tag over the same tables: EPTP bits above the address are no address.
+static uint64_t tag(uint64_t eptp, unsigned number) { return eptp | (uint64_t)(number + 1) << 52; }
+
+TEST(the_least_recently_used_root_is_reused)
+{
+    trees_start();
+    const uint64_t eptp = table_of(1, 0, 511);
+    for (unsigned i = 0; i < TREES; i++)
+        trees_violation(tag(eptp, i), address, 1);
+    trees_violation(tag(eptp, 0), address + 0x100000, 1);   // tag 1 is the oldest now
+    const uint32_t root = trees_root(tag(eptp, 1));
+    trees_violation(tag(eptp, 100), address, 1);
+    CHECK_EQ(trees_root(tag(eptp, 1)), ROOT_NONE);
+    CHECK_EQ(trees_root(tag(eptp, 100)), root);
+    CHECK(trees_root(tag(eptp, 0)) != ROOT_NONE && trees_root(tag(eptp, 2)) != ROOT_NONE);
+    CHECK_EQ(trees_count_of(tag(eptp, 100)), 32);
+}
+
+TEST(a_reused_root_knows_nothing_of_its_former_tree)
+{
+    trees_start();
+    const uint64_t eptp = table_of(1, 0, 511);
+    trees_violation(tag(eptp, 0), address, 1);
+    trees_violation(tag(eptp, 0), address + 0x40000, 1);
+    for (unsigned i = 1; i <= TREES; i++)
+        trees_violation(tag(eptp, i), address, 1);
+    CHECK_EQ(trees_root(tag(eptp, 0)), ROOT_NONE);
+    trees_violation(tag(eptp, TREES), address + 0x40000, 1);
+    CHECK_EQ(trees_count_of(tag(eptp, TREES)), 64);
+}
+
+TEST(a_tree_that_is_not_bound_is_bound)
+{
+    trees_start();
+    const uint64_t eptp = table_of(1, 0, 511);
+    trees_violation(eptp, address, 1);
+    // Another CPU's VMCS02, whose request was written before the tree was made.
+    world_root = ROOT_NONE;
+    world_vmcs[VMCS_HANDLE_02][VMCS_GUEST_PHYSICAL_ADDR] = address + 0x100000;
+    CHECK_EQ(world_exit(ORIGIN_L2, EXIT_EPT_VIOLATION, NULL)->verdict, VERDICT_RESUME);
+    CHECK_EQ(world_count(OP_EPT_CREATE), 1);
+    CHECK_EQ(world_count(OP_EPT_BIND), 2);
+    // And one whose request names a root that was reused since.
+    world_root = 5;
+    world_vmcs[VMCS_HANDLE_02][VMCS_GUEST_PHYSICAL_ADDR] = address + 0x120000;
+    CHECK_EQ(world_exit(ORIGIN_L2, EXIT_EPT_VIOLATION, NULL)->verdict, VERDICT_RESUME);
+    CHECK_EQ(world_last(OP_EPT_BIND)->object, trees_root(eptp));
+    CHECK_EQ(trees_count(), 96);
+}
+
+TEST(without_tables_the_oldest_tree_is_emptied)
+{
+    trees_start();
+    trees_budget = 100;
+    const uint64_t eptp = table_of(1, 0, 511);
+    trees_violation(tag(eptp, 0), address, 1);
+    trees_violation(tag(eptp, 1), address, 1);
+    trees_violation(tag(eptp, 2), address, 1);
+    CHECK_EQ(trees_violation(tag(eptp, 1), address + 0x100000, 1)->verdict, VERDICT_RESUME);
+    CHECK_EQ(trees_count_of(tag(eptp, 0)), 0);
+    CHECK_EQ(trees_count_of(tag(eptp, 1)), 64);
+    CHECK_EQ(trees_count_of(tag(eptp, 2)), 32);
+    CHECK_EQ(world_count(OP_EPT_DROP), 1);
+    // The emptied tree keeps its root.
+    CHECK_EQ(trees_violation(tag(eptp, 0), address, 1)->verdict, VERDICT_RESUME);
+    CHECK_EQ(trees_count_of(tag(eptp, 0)), 32);
+    CHECK_EQ(world_count(OP_EPT_CREATE), 3);
+}
+
+TEST(alone_a_tree_makes_room_for_itself)
+{
+    trees_start();
+    trees_budget = 40;
+    const uint64_t eptp = table_of(1, 0, 511);
+    for (unsigned i = 0; i < 512; i += 32)
+        CHECK_EQ(trees_violation(eptp, address + i * PAGE_BYTES, 1)->verdict, VERDICT_RESUME);
+    CHECK_EQ(trees_count(), 32);
+    trees_check();
+}
+
+TEST(with_room_for_one_page_the_neighbours_stay_out)
+{
+    trees_start();
+    trees_budget = 1;
+    const uint64_t eptp = table_of(1, 0, 511);
+    for (unsigned i = 0; i < 40; i++) {
+        CHECK_EQ(trees_violation(eptp, address + i * PAGE_BYTES, 1)->verdict, VERDICT_RESUME);
+        CHECK(trees_leaf(eptp, address + i * PAGE_BYTES));
+    }
+}
+
+static void one_page(void) { trees_violation(table_of(1, 0, 511), address, 1); }
+
+TEST(no_table_at_all_is_the_end_of_the_message)
+{
+    trees_start();
+    trees_budget = 0;
+    CHECK(world_faults(one_page));
+}
+
+TEST(busy_is_tried_again_by_l2_itself)
+{
+    trees_start();
+    const uint64_t eptp = table_of(1, 0, 511);
+    trees_refuse = STATUS_BUSY;
+    CHECK_EQ(trees_violation(eptp, address, 1)->verdict, VERDICT_RESUME);
+    CHECK_EQ(trees_count(), 0);
+    CHECK_EQ(trees_violation(eptp, address, 1)->verdict, VERDICT_RESUME);
+    CHECK_EQ(trees_count(), 32);
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The made-up machine.
+
+#include "fake_machine.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "decoy.h"
+#include "ept02.h"
+#include "log.h"
+#include "pool.h"
+#include "shootdown.h"
+
+struct vmx_caps fake_caps;
+const struct vmx_caps *vmx_caps = &fake_caps;
+unsigned fake_shootdowns;
+uint64_t fake_pool_limit = FAKE_HIDDEN_PAGES;
+enum ept_level fake_ept01_level = EPT_LEVEL_1G;
+uint32_t fake_ept01_rights = EPT_RIGHTS, fake_ept01_type = 6;
+static uint64_t pool_next;
+
+void fake_machine_init(uint64_t ept02_budget_pages)
+{
+    void *want = (void *)(HIDDEN_BASE + FAKE_HIDDEN_FIRST);
+    void *got = mmap(want, FAKE_HIDDEN_PAGES * PAGE_BYTES, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    if (got != want)
+        abort();
+    fake_caps = (struct vmx_caps){
+        .physical_bits = 40, .ept_2m = true, .ept_1g = true, .ept_execute_only = true, .shadowing = true, .write_any_field = true,
+        .cr0_fixed0 = 0x20, .cr4_fixed0 = 0x2000, .cr4_supported = 0x3627ff,
+    };
+    for (unsigned i = 0; i < WORD_COUNT; i++)
+        fake_caps.allowed1[i] = 0xffffffff;
+#define CONTROL(word, name, bit, l0, l1) CONTROL_##l0(word, 1u << bit)
+#define CONTROL_FORCED(word, mask)   fake_caps.forced1[WORD_##word] |= mask;
+#define CONTROL_NEVER(word, mask)    fake_caps.forced0[WORD_##word] |= mask;
+#define CONTROL_REQUIRED(word, mask)
+#define CONTROL_WANTED(word, mask)
+#define CONTROL_NONE(word, mask)
+#include <caps/vmx_control.def>
+    if (decoy_init() != STATUS_OK || ept02_init((hpa_t){ FAKE_HIDDEN_FIRST }, FAKE_HIDDEN_PAGES, ept02_budget_pages) != STATUS_OK)
+        abort();
+}
+
+enum status pool_alloc(uint64_t pages, hpa_t *out)
+{
+    if (pages > fake_pool_limit || pool_next + pages > FAKE_HIDDEN_PAGES)
+        return STATUS_NO_MEMORY;
+    fake_pool_limit -= pages;
+    out->v = FAKE_HIDDEN_FIRST + pool_next * PAGE_BYTES;
+    pool_next += pages;
+    return STATUS_OK;
+}
+
+enum status ept01_lookup(gpa1_t address, struct ept01_leaf *out)
+{
+    if (address.v >= FAKE_RAM_BYTES ||
+        (address.v >= FAKE_HIDDEN_FIRST && address.v < FAKE_HIDDEN_FIRST + FAKE_HIDDEN_PAGES * PAGE_BYTES))
+        return STATUS_BAD_ADDRESS;
+    // The large page around hidden memory is split.
+    bool near = address.v >> 30 == FAKE_HIDDEN_FIRST >> 30;
+    enum ept_level level = near && fake_ept01_level == EPT_LEVEL_1G ? EPT_LEVEL_2M : fake_ept01_level;
+    *out = (struct ept01_leaf){ { address.v }, fake_ept01_rights, fake_ept01_type, level };
+    return STATUS_OK;
+}
+
+uint64_t ept01_pointer(void) { return 0x1000 | 0x1e; }
+void shootdown(void) { fake_shootdowns++; }
+void log_line(enum log_level level, const char *format, ...) { (void)level, (void)format; }

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The machine under the kernel's sources: hidden memory, EPT01, VMX capabilities, shoot-downs that are counted.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "boot_info.h"
+#include "ept01.h"
+#include "vmx_caps.h"
+
+#define FAKE_HIDDEN_FIRST 0x10000000ull
+#define FAKE_HIDDEN_PAGES 4096ull
+#define FAKE_RAM_BYTES    0x80000000ull  // L1's memory: all below, without hidden memory
+
+void fake_machine_init(uint64_t ept02_budget_pages);
+
+extern struct vmx_caps fake_caps;
+extern unsigned fake_shootdowns;
+extern uint64_t fake_pool_limit;         // pages that pool_alloc still gives
+extern enum ept_level fake_ept01_level;  // the largest leaf of EPT01
+extern uint32_t fake_ept01_rights, fake_ept01_type;

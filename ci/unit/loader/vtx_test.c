@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The check of a CPU: every thing that may be missing is named.
+#include "../../../kernel/loader/vtx.h"
+
+#include <string.h>
+
+#include "check.h"
+
+static struct vtx_facts facts, first;
+static char why[VTX_WHY];
+
+static void build(void)
+{
+    memset(&facts, 0, sizeof(facts));
+    facts.vmx = facts.no_execute = true;
+    facts.feature_control = 5;
+    facts.cr4 = 0x668;
+    for (unsigned i = 0; i < VMX_MSR_COUNT; i++)
+        facts.msr[i] = ~0ull;
+    facts.msr[0] = 0x01da040000000001;  // write-back, true controls
+    first = facts;
+}
+
+static void says(const char *expected)
+{
+    if (expected) {
+        CHECK(vtx_missing(&facts, &first, why));
+        CHECK(!strcmp(why, expected));
+    } else {
+        CHECK(!vtx_missing(&facts, &first, why));
+    }
+}
+
+static void without(uint32_t msr, unsigned bit, const char *expected)
+{
+    build();
+    facts.msr[msr - VMX_MSR_FIRST] &= ~(1ull << bit);
+    says(expected);
+}
+
+TEST(cpu_with_everything_is_fine)
+{
+    build();
+    says(NULL);
+    facts.feature_control = 0;  // unlocked: the kernel sets it
+    says(NULL);
+}
+
+TEST(cpu_names_what_is_missing)
+{
+    build();
+    facts.vmx = false;
+    says("this CPU has no VT-x");
+    build();
+    facts.feature_control = 1;
+    says("VT-x is locked off by the firmware");
+    facts.feature_control = 3;  // only inside SMX
+    says("VT-x is locked off by the firmware");
+    build();
+    facts.cr4 |= 1u << 13;
+    says("VT-x is in use already: CR4.VMXE is set");
+    build();
+    facts.cr4 |= 1u << 12;
+    says("the firmware runs with 5-level paging");
+    build();
+    facts.no_execute = false;
+    says("this CPU has no execute-disable bit");
+    without(0x48b, 33, "this CPU's VT-x has no EPT");
+    without(0x48b, 39, "this CPU's VT-x has no unrestricted guest");
+    without(0x48b, 37, "this CPU's VT-x has no VPID");
+    without(0x482, 63, "this CPU's VT-x has no secondary controls");
+    without(0x482, 59, "this CPU's VT-x has no monitor trap flag");
+    without(0x482, 60, "this CPU's VT-x has no MSR bitmaps");
+    without(0x481, 37, "this CPU's VT-x has no virtual NMIs");
+    without(0x483, 41, "this CPU's VT-x has no host 64 bit");
+    without(0x483, 52, "this CPU's VT-x has no save EFER");
+    without(0x480, 52, "this CPU's VT-x has no write-back VMCSs");
+    without(0x48c, 42, "this CPU's VT-x has no all-context INVVPID");
+}
+
+TEST(cpu_that_lacks_several_things_names_the_telling_one)
+{
+    build();
+    facts.msr[0x48b - VMX_MSR_FIRST] = 0;
+    facts.msr[0x481 - VMX_MSR_FIRST] = 0;
+    says("this CPU's VT-x has no EPT");
+}
+
+TEST(cpu_must_be_like_the_first)
+{
+    without(0x48b, 48, "its VT-x isn't the first CPU's: MSR 0x48b is 0xfffeffffffffffff, not 0xffffffffffffffff");
+    build();
+    facts.msr[0x48b - VMX_MSR_FIRST] = first.msr[0x48b - VMX_MSR_FIRST] &= ~(1ull << 46);  // wanted, not needed
+    says(NULL);
+}

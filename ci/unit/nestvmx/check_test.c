@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// VM-entry checks: each is seen to fail, by its name in the log.
+#include <stdio.h>
+#include <string.h>
+
+#include "l1.h"
+
+static uint64_t *const vmcs01 = world_vmcs[VMCS_HANDLE_01];
+
+// A VMCS12 that passes, but for one field.
+struct bad { const char *name; enum vmcs_field field; uint64_t value; unsigned error; };
+
+static const struct bad bad[] = {
+    { "pin_controls", VMCS_PIN_CONTROLS, 0x16 | 1 << 7, 7 },
+    { "pin_controls", VMCS_PIN_CONTROLS, 0, 7 },
+    { "proc_controls", VMCS_PROC_CONTROLS, 0, 7 },
+    { "proc_controls2", VMCS_PROC_CONTROLS2, 1 << 13, 7 },
+    { "cr3_target_count", VMCS_CR3_TARGET_COUNT, 5, 7 },
+    { "msr_bitmap", VMCS_MSR_BITMAP, 0x800, 7 },
+    { "msr_bitmap", VMCS_MSR_BITMAP, 1ull << 40, 7 },
+    { "no_tpr_shadow_x2apic", VMCS_PROC_CONTROLS2, 1 << 4, 7 },
+    { "no_tpr_shadow_registers", VMCS_PROC_CONTROLS2, 1 << 8, 7 },
+    { "no_tpr_shadow_delivery", VMCS_PROC_CONTROLS2, 1 << 9, 7 },
+    { "virtual_nmis", VMCS_PIN_CONTROLS, 0x16 | 1 << 5, 7 },
+    { "vpid", VMCS_VPID, 0, 7 },
+    { "eptp", VMCS_EPTP, 0x40001d, 7 },   // memory type 5
+    { "eptp", VMCS_EPTP, 0x400016, 7 },   // 3 levels
+    { "eptp", VMCS_EPTP, 0x40005e, 7 },   // accessed and dirty flags
+    { "eptp", VMCS_EPTP, 0x40009e, 7 },
+    { "eptp", VMCS_EPTP, 1ull << 40 | 0x1e, 7 },
+    { "unrestricted_needs_ept", VMCS_PROC_CONTROLS2, 1 << 7, 7 },
+    { "exit_controls", VMCS_EXIT_CONTROLS, 0, 7 },
+    { "exit_msr_store", VMCS_EXIT_MSR_STORE_COUNT, 1, 7 },
+    { "exit_msr_load", VMCS_EXIT_MSR_LOAD_COUNT, 1, 7 },
+    { "entry_msr_load", VMCS_ENTRY_MSR_LOAD_COUNT, 1, 7 },
+    { "entry_controls", VMCS_ENTRY_CONTROLS, 0, 7 },
+    { "entry_controls", VMCS_ENTRY_CONTROLS, 0x13fb | 1 << 10, 7 },
+    { "event_type", VMCS_ENTRY_INTR_INFO, 0x80000100, 7 },
+    { "event_vector", VMCS_ENTRY_INTR_INFO, 0x80000203, 7 },
+    { "event_vector", VMCS_ENTRY_INTR_INFO, 0x80000320, 7 },
+    { "event_vector", VMCS_ENTRY_INTR_INFO, 0x80000701, 7 },
+    { "event_error_code", VMCS_ENTRY_INTR_INFO, 0x80000820, 7 },
+    { "event_error_code", VMCS_ENTRY_INTR_INFO, 0x80000b06, 7 },
+    { "event_error_code", VMCS_ENTRY_INTR_INFO, 0x8000030d, 7 },
+    { "event_reserved", VMCS_ENTRY_INTR_INFO, 0x80001020, 7 },
+    { "host_cr0", VMCS_HOST_CR0, 0x80050013, 8 },
+    { "host_cr0", VMCS_HOST_CR0, 1ull << 32 | 0x80050033, 8 },
+    { "host_cr4", VMCS_HOST_CR4, 0x20, 8 },
+    { "host_cr4", VMCS_HOST_CR4, 0x2020 | 1 << 30, 8 },
+    { "host_cr3", VMCS_HOST_CR3, 1ull << 40, 8 },
+    { "host_sysenter_esp", VMCS_HOST_SYSENTER_ESP, 1ull << 47, 8 },
+    { "host_sysenter_eip", VMCS_HOST_SYSENTER_EIP, 1ull << 47, 8 },
+    { "host_pat", VMCS_HOST_PAT, 2, 8 },
+    { "host_pat", VMCS_HOST_PAT, 8ull << 56, 8 },
+    { "host_efer_reserved", VMCS_HOST_EFER, 0xd01 | 2, 8 },
+    { "host_efer_mode", VMCS_HOST_EFER, 0x901, 8 },
+    { "host_selectors", VMCS_HOST_ES_SELECTOR, 3, 8 },
+    { "host_selectors", VMCS_HOST_TR_SELECTOR, 0x44, 8 },
+    { "host_cs", VMCS_HOST_CS_SELECTOR, 0, 8 },
+    { "host_tr", VMCS_HOST_TR_SELECTOR, 0, 8 },
+    { "host_fs_base", VMCS_HOST_FS_BASE, 1ull << 47, 8 },
+    { "host_gs_base", VMCS_HOST_GS_BASE, 1ull << 47, 8 },
+    { "host_gdtr_base", VMCS_HOST_GDTR_BASE, 1ull << 47, 8 },
+    { "host_idtr_base", VMCS_HOST_IDTR_BASE, 1ull << 47, 8 },
+    { "host_tr_base", VMCS_HOST_TR_BASE, 1ull << 47, 8 },
+    { "host_size", VMCS_EXIT_CONTROLS, 0x36dfb, 8 },
+    { "host_64_pae", VMCS_HOST_CR4, 0x2000, 8 },
+    { "host_64_rip", VMCS_HOST_RIP, 1ull << 47, 8 },
+    { "guest_cr0", VMCS_GUEST_CR0, 0x80050013, 33 },
+    { "guest_cr4", VMCS_GUEST_CR4, 0x20, 33 },
+    { "link_pointer", VMCS_VMCS_LINK_POINTER, 0, 33 },
+};
+
+TEST(each_check_fails_for_its_reason)
+{
+    l1_start_with_vmcs();
+    l1_fill_vmcs();
+    l1_set(VMCS_EXIT_MSR_STORE_ADDR, 8);
+    l1_set(VMCS_EXIT_MSR_LOAD_ADDR, 8);
+    l1_set(VMCS_ENTRY_MSR_LOAD_ADDR, 8);
+    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        const uint64_t good = l1_get(bad[i].field);
+        char expected[100];
+        snprintf(expected, sizeof(expected), "fails: %s", bad[i].name);
+        l1_set(bad[i].field, bad[i].value);
+        const enum outcome outcome = l1_execute(EXIT_VMLAUNCH);
+        if (strstr(world_log, expected) == NULL) {
+            printf("# %s: log says `%s'\n", bad[i].name, world_log);
+            CHECK(0);
+        }
+        CHECK_EQ(outcome, bad[i].error == 33 ? ENTERED_L1 : FAILED_VALID);
+        if (bad[i].error != 33)
+            CHECK_EQ(l1_error(), bad[i].error);
+        l1_set(bad[i].field, good);
+    }
+    CHECK_EQ(l1_execute(EXIT_VMLAUNCH), ENTERED_L2);
+}
+
+static void fails(const char *name)
+{
+    char expected[100];
+    snprintf(expected, sizeof(expected), "fails: %s", name);
+    world_log[0] = '\0';
+    CHECK_EQ(l1_execute(EXIT_VMLAUNCH), FAILED_VALID);
+    if (strstr(world_log, expected) == NULL)
+        printf("# %s: log says `%s'\n", name, world_log);
+    CHECK(strstr(world_log, expected) != NULL);
+}
+
+static void set_bits(enum vmcs_field field, uint64_t bits) { l1_set(field, l1_get(field) | bits); }
+
+TEST(checks_of_two_fields)
+{
+    l1_start_with_vmcs();
+    l1_fill_vmcs();
+    const uint64_t proc = l1_get(VMCS_PROC_CONTROLS), proc2 = l1_get(VMCS_PROC_CONTROLS2), pin = l1_get(VMCS_PIN_CONTROLS);
+
+    set_bits(VMCS_PROC_CONTROLS, PROC_USE_IO_BITMAPS);
+    l1_set(VMCS_IO_BITMAP_A, 0x10);
+    fails("io_bitmap_a");
+    l1_set(VMCS_IO_BITMAP_A, 0);
+    l1_set(VMCS_IO_BITMAP_B, 0x10);
+    fails("io_bitmap_b");
+    l1_set(VMCS_PROC_CONTROLS, proc | PROC_USE_TPR_SHADOW);
+    l1_set(VMCS_VIRTUAL_APIC_ADDR, 0x10);
+    fails("virtual_apic_addr");
+    l1_set(VMCS_VIRTUAL_APIC_ADDR, 0x500000);
+    l1_set(VMCS_TPR_THRESHOLD, 16);
+    fails("tpr_threshold_reserved");
+    l1_set(VMCS_TPR_THRESHOLD, 5);
+    *(uint8_t *)world_at(0x500080) = 0x40;
+    fails("tpr_threshold_vtpr");
+    l1_set(VMCS_TPR_THRESHOLD, 4);
+    l1_set(VMCS_PIN_CONTROLS, 0x16);
+    l1_set(VMCS_PROC_CONTROLS, proc | PROC_NMI_WINDOW_EXITING);
+    fails("nmi_window");
+    l1_set(VMCS_PIN_CONTROLS, pin);
+    l1_set(VMCS_PROC_CONTROLS, proc | PROC_USE_TPR_SHADOW);
+    l1_set(VMCS_PROC_CONTROLS2, proc2 | PROC2_VIRTUALIZE_APIC_ACCESSES);
+    l1_set(VMCS_APIC_ACCESS_ADDR, 1);
+    fails("apic_access_addr");
+    l1_set(VMCS_APIC_ACCESS_ADDR, 0x501000);
+    set_bits(VMCS_PROC_CONTROLS2, PROC2_VIRTUALIZE_X2APIC);
+    fails("x2apic_and_apic_access");
+    l1_set(VMCS_PROC_CONTROLS2, proc2 | PROC2_VIRTUAL_INTERRUPT_DELIVERY);
+    l1_set(VMCS_PIN_CONTROLS, pin & ~(uint64_t)PIN_EXTERNAL_INTERRUPT_EXITING);
+    fails("delivery_external");
+    l1_set(VMCS_PIN_CONTROLS, pin);
+    l1_set(VMCS_PROC_CONTROLS2, proc2);
+    set_bits(VMCS_EXIT_CONTROLS, EXIT_SAVE_PREEMPTION_TIMER);
+    fails("save_timer");
+    l1_set(VMCS_EXIT_CONTROLS, l1_get(VMCS_EXIT_CONTROLS) & ~(uint64_t)EXIT_SAVE_PREEMPTION_TIMER);
+
+    l1_set(VMCS_ENTRY_INTR_INFO, 0x80000b0d);
+    l1_set(VMCS_ENTRY_EXCEPTION_ERROR, 0x10000);
+    fails("event_error_value");
+    l1_set(VMCS_ENTRY_EXCEPTION_ERROR, 0);
+    l1_set(VMCS_ENTRY_INTR_INFO, 0x80000480);
+    l1_set(VMCS_ENTRY_INSTRUCTION_LENGTH, 16);
+    fails("event_length");
+    l1_set(VMCS_ENTRY_INSTRUCTION_LENGTH, 2);
+
+    l1_set(VMCS_ENTRY_MSR_LOAD_COUNT, 2);
+    l1_set(VMCS_ENTRY_MSR_LOAD_ADDR, 0x1008);
+    fails("entry_msr_load");
+    l1_set(VMCS_ENTRY_MSR_LOAD_ADDR, (1ull << 40) - 16);
+    fails("entry_msr_load");
+    l1_set(VMCS_ENTRY_MSR_LOAD_COUNT, 0);
+    CHECK_EQ(l1_execute(EXIT_VMLAUNCH), ENTERED_L2);
+}
+
+TEST(address_space_sizes)
+{
+    l1_start_with_vmcs();
+    l1_fill_vmcs();
+    l1_set(VMCS_HOST_CR4, 0x2000 | 1 << 17);
+    l1_set(VMCS_HOST_EFER, 0);
+    l1_set(VMCS_EXIT_CONTROLS, l1_get(VMCS_EXIT_CONTROLS) & ~(uint64_t)EXIT_HOST_64_BIT);
+    vmcs01[VMCS_GUEST_EFER] = 0;
+    fails("entry_ia32e_from_32");
+    l1_set(VMCS_ENTRY_CONTROLS, l1_get(VMCS_ENTRY_CONTROLS) & ~(uint64_t)ENTRY_GUEST_IA32E);
+    l1_set(VMCS_HOST_SS_SELECTOR, 0);
+    fails("host_ss");
+    l1_set(VMCS_HOST_SS_SELECTOR, 0x18);
+    fails("host_32_pcid");
+    l1_set(VMCS_HOST_CR4, 0x2000);
+    fails("host_32_rip");
+    l1_set(VMCS_HOST_RIP, 0x81000000);
+    CHECK_EQ(l1_execute(EXIT_VMLAUNCH), ENTERED_L2);
+    CHECK_EQ(l2_exit(EXIT_CPUID), ENTERED_L1);
+    CHECK_EQ(vmcs01[VMCS_GUEST_CS_ACCESS_RIGHTS], 0xc09b);
+    // L1 in IA-32e mode with the same VMCS12.
+    vmcs01[VMCS_GUEST_EFER] = 0xd01;
+    CHECK_EQ(l1_execute(EXIT_VMRESUME), FAILED_VALID);
+    CHECK_EQ(l1_error(), 8);
+}
+
+// Nothing that a region can hold makes the partition fault, and no entry succeeds with rubbish.
+TEST(random_regions)
+{
+    uint64_t seed = 1;
+    l1_start_with_vmcs();
+    for (unsigned round = 0; round < 300; round++) {
+        uint64_t *region = world_at(VMCS_PAGE + 0x1000);
+        for (unsigned i = 1; i < 512; i++) {
+            seed = seed * 6364136223846793005u + 1442695040888963407u;
+            region[i] = seed >> (seed & 31);
+        }
+        region[1] = round & 1;
+        l1_set_region(VMCS_PAGE + 0x1000, REVISION);
+        CHECK_EQ(l1_with_address(EXIT_VMPTRLD, VMCS_PAGE + 0x1000), SUCCEEDED);
+        CHECK_EQ(l1_execute(round & 1 ? EXIT_VMRESUME : EXIT_VMLAUNCH), FAILED_VALID);
+        CHECK_EQ(l1_with_address(EXIT_VMCLEAR, VMCS_PAGE + 0x1000), SUCCEEDED);
+    }
+}
+
+// A good VMCS12 with random bits flipped: whatever comes out, no fault; what the CPU is given passes the kernel.
+TEST(random_bits)
+{
+    uint64_t seed = 7;
+    l1_start_with_vmcs();
+    l1_fill_vmcs();
+    CHECK_EQ(l1_with_address(EXIT_VMCLEAR, VMCS_PAGE), SUCCEEDED);
+    static uint8_t good[4096];
+    memcpy(good, world_at(VMCS_PAGE), sizeof(good));
+    for (unsigned round = 0; round < 2000; round++) {
+        uint8_t *region = world_at(VMCS_PAGE);
+        memcpy(region, good, sizeof(good));
+        for (unsigned flips = 0; flips <= round % 3; flips++) {
+            seed = seed * 6364136223846793005u + 1442695040888963407u;
+            region[16 + (seed >> 40) % 1400] ^= (uint8_t)(1u << ((seed >> 33) & 7));
+        }
+        CHECK_EQ(l1_with_address(EXIT_VMPTRLD, VMCS_PAGE), SUCCEEDED);
+        if (l1_execute(EXIT_VMLAUNCH) == ENTERED_L2)
+            CHECK_EQ(l2_exit(EXIT_TRIPLE_FAULT), ENTERED_L1);
+        l1_state();
+        CHECK_EQ(l1_with_address(EXIT_VMCLEAR, VMCS_PAGE), SUCCEEDED);
+    }
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// INVEPT and INVVPID.
+#include <caps/ept_call.h>
+
+#include "l1.h"
+
+static uint64_t called[MSG_ARGS];
+static unsigned calls;
+
+static enum status answer(uint32_t index, const uint64_t arg[MSG_ARGS], uint64_t result[MSG_ARGS])
+{
+    CHECK_EQ(index, 0);
+    for (unsigned i = 0; i < MSG_ARGS; i++) {
+        called[i] = arg[i];
+        result[i] = 0;
+    }
+    calls++;
+    return STATUS_OK;
+}
+
+TEST(invept_calls_ept)
+{
+    world_answer_call = answer;
+    l1_start_with_vmcs();
+    CHECK_EQ(l1_invalidate(EXIT_INVEPT, 1, EPTP12, 0), SUCCEEDED);
+    CHECK_EQ(called[0], EPT_CALL_INVEPT);
+    CHECK_EQ(called[1], INVEPT_SINGLE);
+    CHECK_EQ(called[2], EPTP12);
+    CHECK_EQ(l1_invalidate(EXIT_INVEPT, 2, 0x1234, 0), SUCCEEDED);
+    CHECK_EQ(called[1], INVEPT_ALL);
+    CHECK_EQ(calls, 2);
+}
+
+TEST(invept_refuses)
+{
+    world_answer_call = answer;
+    l1_start_with_vmcs();
+    static const uint64_t types[] = { 0, 3, 1ull << 32 | 1 };
+    for (unsigned i = 0; i < 3; i++) {
+        CHECK_EQ(l1_invalidate(EXIT_INVEPT, types[i], EPTP12, 0), FAILED_VALID);
+        CHECK_EQ(l1_error(), 28);
+    }
+    CHECK_EQ(l1_invalidate(EXIT_INVEPT, 1, EPTP12 | 1ull << 45, 0), FAILED_VALID);
+    CHECK_EQ(l1_invalidate(EXIT_INVEPT, 1, EPTP12 & ~7ull, 0), SUCCEEDED);
+    CHECK_EQ(l1_invalidate(EXIT_INVEPT, 1, 0, 0), FAILED_VALID);
+    CHECK_EQ(calls, 1);
+}
+
+TEST(invept_without_ept_is_done)
+{
+    l1_start_with_vmcs();
+    CHECK_EQ(l1_invalidate(EXIT_INVEPT, 2, 0, 0), SUCCEEDED);  // the call fails: `ept` is parked
+}
+
+TEST(invvpid_flushes_the_vmcs02_of_the_vpid)
+{
+    l1_start_with_vmcs();
+    l1_fill_vmcs();
+    l1_launch();
+    CHECK_EQ(l2_exit(EXIT_CPUID), ENTERED_L1);
+    uint32_t flushes = world_count(OP_VMCS_FLUSH);
+    CHECK_EQ(l1_invalidate(EXIT_INVVPID, 1, 7, 0), SUCCEEDED);
+    CHECK_EQ(world_count(OP_VMCS_FLUSH), ++flushes);
+    CHECK_EQ(l1_invalidate(EXIT_INVVPID, 1, 8, 0), SUCCEEDED);
+    CHECK_EQ(world_count(OP_VMCS_FLUSH), flushes);
+    CHECK_EQ(l1_invalidate(EXIT_INVVPID, 2, 0, 0), SUCCEEDED);
+    CHECK_EQ(world_count(OP_VMCS_FLUSH), ++flushes);
+    CHECK_EQ(l1_invalidate(EXIT_INVVPID, 3, 7, 0), SUCCEEDED);
+    CHECK_EQ(world_count(OP_VMCS_FLUSH), ++flushes);
+    CHECK_EQ(l1_invalidate(EXIT_INVVPID, 0, 7, 0x12345678), SUCCEEDED);
+    CHECK_EQ(world_count(OP_VMCS_FLUSH), ++flushes);
+}
+
+TEST(invvpid_refuses)
+{
+    l1_start_with_vmcs();
+    static const struct { uint64_t type, low, high; } bad[] = {
+        { 4, 7, 0 }, { 1ull << 32, 7, 0 }, { 0, 0, 0 }, { 1, 0, 0 }, { 3, 0, 0 }, { 1, 0x10007, 0 }, { 0, 7, 1ull << 47 },
+    };
+    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        CHECK_EQ(l1_invalidate(EXIT_INVVPID, bad[i].type, bad[i].low, bad[i].high), FAILED_VALID);
+        CHECK_EQ(l1_error(), 28);
+    }
+}
+
+TEST(many_vmcs02s_are_flushed)
+{
+    l1_start_with_vmcs();
+    for (unsigned i = 0; i < 30; i++) {
+        l1_set_region(VMCS_PAGE + i * 0x1000, REVISION);
+        CHECK_EQ(l1_with_address(EXIT_VMPTRLD, VMCS_PAGE + i * 0x1000), SUCCEEDED);
+        l1_fill_vmcs();
+        l1_launch();
+        CHECK_EQ(l2_exit(EXIT_CPUID), ENTERED_L1);
+    }
+    const uint32_t flushes = world_count(OP_VMCS_FLUSH);
+    CHECK_EQ(l1_invalidate(EXIT_INVVPID, 2, 0, 0), SUCCEEDED);
+    CHECK_EQ(world_count(OP_VMCS_FLUSH) - flushes, 30);
+}
+
+TEST(a_cpu_without_ept_or_vpid)
+{
+    world_info.vmx_msr[11] &= ~((uint64_t)(PROC2_ENABLE_EPT | PROC2_ENABLE_VPID) << 32);
+    l1_start_with_vmcs();
+    CHECK_EQ(l1_invalidate(EXIT_INVEPT, 2, 0, 0), FAULT_UD);
+    CHECK_EQ(l1_invalidate(EXIT_INVVPID, 2, 0, 0), FAULT_UD);
+}

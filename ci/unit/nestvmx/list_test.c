@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// MSR-load and MSR-store areas.
+#include <string.h>
+
+#include "l1.h"
+
+#define ENTRY_LIST 0x320000ull
+#define STORE_LIST 0x321000ull
+#define LOAD_LIST  0x322000ull
+
+static uint64_t *const vmcs01 = world_vmcs[VMCS_HANDLE_01];
+
+struct entry { uint32_t msr, reserved; uint64_t value; };
+
+static void put(uint64_t list, unsigned number, uint32_t msr, uint64_t value)
+{
+    const struct entry entry = { msr, 0, value };
+    memcpy(world_at(list + number * sizeof(entry)), &entry, sizeof(entry));
+}
+
+static uint64_t got(uint64_t list, unsigned number)
+{
+    struct entry entry;
+    memcpy(&entry, world_at(list + number * sizeof(entry)), sizeof(entry));
+    return entry.value;
+}
+
+static enum status read_msr(uint32_t msr, uint64_t *value)
+{
+    *value = 0x1000 + msr;
+    return msr == 0x999 ? STATUS_UNSUPPORTED : STATUS_OK;
+}
+
+static enum status refuse_999(const struct op *op)
+{
+    return op->code == OP_MSR_WRITE && op->a == 0x999 ? STATUS_UNSUPPORTED : STATUS_OK;
+}
+
+static void ready(unsigned entries, unsigned stores, unsigned loads)
+{
+    world_read_msr = read_msr;
+    world_check_op = refuse_999;
+    l1_start_with_vmcs();
+    l1_fill_vmcs();
+    l1_set(VMCS_ENTRY_MSR_LOAD_ADDR, ENTRY_LIST);
+    l1_set(VMCS_ENTRY_MSR_LOAD_COUNT, entries);
+    l1_set(VMCS_EXIT_MSR_STORE_ADDR, STORE_LIST);
+    l1_set(VMCS_EXIT_MSR_STORE_COUNT, stores);
+    l1_set(VMCS_EXIT_MSR_LOAD_ADDR, LOAD_LIST);
+    l1_set(VMCS_EXIT_MSR_LOAD_COUNT, loads);
+}
+
+TEST(entry_load_in_order)
+{
+    ready(3, 0, 0);
+    put(ENTRY_LIST, 0, 0x20c, 0xccccc000);
+    put(ENTRY_LIST, 1, 0x277, 0x0007060400070604);
+    put(ENTRY_LIST, 2, 0xc0000081, 0x11111000);
+    l1_launch();
+    CHECK_EQ(world_count(OP_MSR_WRITE), 2);
+    CHECK_EQ(world_last(OP_MSR_WRITE)->a, 0xc0000081);
+    CHECK_EQ(l2[VMCS_GUEST_PAT], 0x0007060400070604);
+    CHECK_EQ(vmcs01[VMCS_GUEST_PAT], 0x0007040600070406);
+    CHECK_EQ(l2[VMCS_GUEST_RIP], 0x12340);
+}
+
+TEST(an_entry_that_cannot_be_loaded_is_exit_34)
+{
+    ready(3, 0, 1);
+    put(LOAD_LIST, 0, 0x20b, 5);
+    put(ENTRY_LIST, 0, 0x20c, 1);
+    static const uint32_t bad[] = { 0x999, 0xc0000100, 0xc0000101, 0x808 };
+    for (unsigned i = 0; i < 4; i++) {
+        put(ENTRY_LIST, 1, bad[i], 0);
+        CHECK_EQ(l1_execute(EXIT_VMLAUNCH), ENTERED_L1);
+        CHECK_EQ(l1_get(VMCS_EXIT_REASON), 0x80000022);
+        CHECK_EQ(l1_get(VMCS_EXIT_QUALIFICATION), 2);
+        CHECK_EQ(vmcs01[VMCS_GUEST_RIP], 0xffffffff81000000);
+        CHECK_EQ(world_last(OP_MSR_WRITE)->a, 0x20b);  // the exit's list is loaded all the same
+    }
+    put(ENTRY_LIST, 1, 0xc0000080, 2);  // reserved bit of EFER
+    CHECK_EQ(l1_execute(EXIT_VMLAUNCH), ENTERED_L1);
+    CHECK_EQ(l1_get(VMCS_EXIT_REASON), 0x80000022);
+}
+
+TEST(exit_store_and_load)
+{
+    ready(0, 3, 2);
+    put(STORE_LIST, 0, 0x20a, 0);
+    put(STORE_LIST, 1, 0xc0000080, 0);
+    put(STORE_LIST, 2, 0xc0000100, 0);
+    put(LOAD_LIST, 0, 0xc0000080, 0x501);
+    put(LOAD_LIST, 1, 0xc0000081, 0x2222);
+    l1_launch();
+    l2[VMCS_GUEST_FS_BASE] = 0x7f00;
+    CHECK_EQ(l2_exit(EXIT_VMCALL), ENTERED_L1);
+    CHECK_EQ(got(STORE_LIST, 0), 0x120a);
+    CHECK_EQ(got(STORE_LIST, 1), 0xd01);
+    CHECK_EQ(got(STORE_LIST, 2), 0x7f00);
+    CHECK_EQ(vmcs01[VMCS_GUEST_EFER], 0x501);
+    CHECK_EQ(world_last(OP_MSR_WRITE)->b, 0x2222);
+    CHECK_EQ(vmcs01[VMCS_GUEST_RIP], 0xffffffff81000000);
+}
+
+TEST(a_store_or_load_that_fails_is_a_vmx_abort)
+{
+    uint32_t indicator = 0;
+    ready(0, 1, 0);
+    put(STORE_LIST, 0, 0x999, 0);
+    l1_launch();
+    CHECK_EQ(l2_exit(EXIT_VMCALL), ENTERED_L1);
+    memcpy(&indicator, world_at(VMCS_PAGE + 4), 4);
+    CHECK_EQ(indicator, 1);
+    CHECK_EQ(vmcs01[VMCS_GUEST_ACTIVITY_STATE], 2);
+}
+
+TEST(a_load_that_fails_is_abort_4)
+{
+    uint32_t indicator = 0;
+    ready(0, 0, 1);
+    put(LOAD_LIST, 0, 0xc0000101, 0);
+    l1_launch();
+    CHECK_EQ(l2_exit(EXIT_VMCALL), ENTERED_L1);
+    memcpy(&indicator, world_at(VMCS_PAGE + 4), 4);
+    CHECK_EQ(indicator, 4);
+}
+
+TEST(a_list_that_is_too_long_fails)
+{
+    ready(513, 0, 0);
+    for (unsigned i = 0; i < 513; i++)
+        put(ENTRY_LIST + 0x10000, i, 0x20c, 0);
+    l1_set(VMCS_ENTRY_MSR_LOAD_ADDR, ENTRY_LIST + 0x10000);
+    CHECK_EQ(l1_execute(EXIT_VMLAUNCH), ENTERED_L1);
+    CHECK_EQ(l1_get(VMCS_EXIT_QUALIFICATION), 513);
+}

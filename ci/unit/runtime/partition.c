@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A partition for tests of the runtime: it does what the test has put into subject_answer.
+
+#include <rt/partition.h>
+
+#include "subject.h"
+
+const struct partition_header header PARTITION_SECTION = {
+    PARTITION("subject"),
+    .rights = RIGHT_LOG | RIGHT_MSR | RIGHT_WINDOW_READ | RIGHT_WINDOW_WRITE,
+    .vmcs[VMCS_KIND_01] = { .read = GROUP_EXIT | GROUP_RIP | GROUP_ACTIVITY | GROUP_CR | GROUP_PRIVILEGE,
+                            .write = GROUP_RIP | GROUP_ACTIVITY | GROUP_DEBUG | GROUP_EVENT | GROUP_CONTROLS | GROUP_EXIT },
+    .calls = { "other" },
+    .routes = {
+        ROUTE(L1, CPUID, GROUP_EXIT | GROUP_RIP | GROUP_GPR),
+        ROUTE(L1, INVD, GROUP_EXIT | GROUP_RIP | GROUP_ACTIVITY | GROUP_PRIVILEGE | GROUP_DEBUG),
+        ROUTE_KEYS(L1, VMCALL, GROUP_GPR, 10, 20),
+    },
+};
+
+void (*subject_answer)(const struct request *req, struct reply *rep);
+
+void partition_message(const struct request *req, struct reply *rep)
+{
+    if (subject_answer)
+        subject_answer(req, rep);
+}

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What can be run: the partitions, the next image and its options, and what must be seen for a success."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import linux_image
+
+LINUX_IMAGE = "\\EFI\\linux\\vmlinuz.efi"
+
+
+@dataclass(frozen=True)
+class Workload:
+    name: str
+    partitions: tuple[str, ...] = ("nestvmx", "ept")
+    next: str = LINUX_IMAGE
+    next_file: str = ""              # where that image is under the build folder, if it isn't Linux
+    tests: tuple[str, ...] = ()      # what Linux' /init runs
+    shell: bool = False
+    vcpus: int = 1
+    iterations: int = 1
+    settings: tuple[tuple[str, object], ...] = ()
+    plain_options: str = ""          # load options of an image that isn't Linux
+    inject: str = ""                 # a fault for a partition: PARTITION MESSAGE KIND [INSTRUCTION [COUNT]]
+
+    def options(self) -> str:
+        if not self.needs_linux():
+            return self.plain_options
+        settings: Mapping[str, object] = {"vcpus": self.vcpus, "iterations": self.iterations} | dict(self.settings)
+        return linux_image.command_line(list(self.tests), self.shell, **settings)
+
+    def needs_linux(self) -> bool:
+        return self.next == LINUX_IMAGE
+
+
+LINUX = Workload("linux")
+KVM = Workload("kvm", tests=("kvm",))
+MARKER = Workload("marker", next="\\EFI\\marker\\marker.efi", next_file="ci/guests/marker/marker.efi")
+BY_NAME = {workload.name: workload for workload in (LINUX, KVM)}  # what `run` offers
+
+
+def configuration(workload: Workload, settings: tuple[str, ...] = ()) -> str:
+    """The text of bulkhead.conf. `settings` are more lines before the sections."""
+    lines = [f"default = {workload.name}", "console = e9", *settings, "", f"[workload {workload.name}]",
+             f"partitions = {', '.join(workload.partitions)}", f"next = {workload.next}"]
+    if workload.options():
+        lines.append(f"options = {workload.options()}")
+    if workload.inject:
+        lines.append(f"inject = {workload.inject}")
+    return "\n".join(lines) + "\n"
+
+
+def for_cpus(workload: Workload, cpus: int, shell: bool = False) -> Workload:
+    """One virtual CPU for each CPU."""
+    return replace(workload, vcpus=min(cpus, 8), shell=shell)

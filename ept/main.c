@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The partition ept: keeps the EPT02 trees that L2s run on, shadows of what EPT12 and EPT01 together allow.
+#include <caps/ept_call.h>
+#include <rt/call.h>
+#include <rt/partition.h>
+#include <rt/reply.h>
+
+#include "inval.h"
+#include "violation.h"
+
+static void message_init(const struct request *req, struct reply *rep)
+{
+    // After a reload the tables here are empty: so must the kernel's trees be. L2 meets its violations again.
+    if (req->arg[0] != 0)
+        inval_reset(rep);
+    reply_return(rep, STATUS_OK);
+}
+
+static void message_call(const struct request *req, struct reply *rep)
+{
+    switch (req->arg[0]) {
+    case EPT_CALL_INVEPT:
+        if (req->arg[1] != INVEPT_SINGLE && req->arg[1] != INVEPT_ALL) {
+            reply_return(rep, STATUS_BAD_ARG);
+            return;
+        }
+        inval(rep, (enum invept_type)req->arg[1], req->arg[2]);
+        reply_return(rep, STATUS_OK);
+        return;
+    default:
+        reply_return(rep, STATUS_BAD_CALL);
+    }
+}
+
+void partition_message(const struct request *req, struct reply *rep)
+{
+    switch (req->kind) {
+    case MSG_INIT:
+        message_init(req, rep);
+        return;
+    case MSG_EXIT:
+        violation(req, rep);
+        return;
+    case MSG_CALL:
+        message_call(req, rep);
+        return;
+    case MSG_KILL:
+        // An L2 whose memory can't be mapped ends as one that can't go on.
+        reply_forward(rep, EXIT_TRIPLE_FAULT, 0, 0, 0);
+        return;
+    default:
+        rt_panic("a message that the kernel doesn't send to ept");
+    }
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The EPT02 trees: which of the kernel's roots holds the shadow of which EPT12.
+//
+// Nothing of this is in the state region: a reload empties every tree (main.c), and an empty table describes that exactly.
+// All of it, and the kernel's trees with it, changes only under tree_lock: a page that one CPU has looked up in EPT12 is mapped
+// before another CPU's INVEPT looks for pages to drop, or looked up after it.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <caps/msg.h>
+#include <rt/state.h>
+
+#define TREES 16u  // roots that the header asks for
+
+extern struct state_lock tree_lock;
+
+struct tree {
+    uint64_t tag;       // EPTP12; 0: unused
+    uint64_t used;      // when a page was last wanted: tree_clock
+    bool filled;        // something is mapped
+    bool unrecorded;    // ... of which the records don't know everything
+};
+
+// The tree of a root.
+struct tree *tree_at(uint32_t root);
+
+// The root that holds the tag, or ROOT_NONE.
+uint32_t tree_find(uint64_t tag);
+
+// The root that a new tag should have: an unused one, else the least recently used.
+uint32_t tree_victim(void);
+
+// The least recently used tree that has something mapped, other than except; ROOT_NONE where there is none.
+uint32_t tree_oldest_filled(uint32_t except);
+
+// The root now holds an empty tree with that tag.
+void tree_assign(uint32_t root, uint64_t tag);
+
+// A page of the tree is wanted.
+void tree_touch(uint32_t root);
+
+// Nothing is mapped in the tree any more.
+void tree_emptied(uint32_t root);
+
+// Forgets everything.
+void tree_reset(void);

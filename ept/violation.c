@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// EPT violations and misconfigurations of L2: EPT02's or EPT12's?
+#include "violation.h"
+
+#include <caps/ept_map.h>
+#include <caps/exit_reason.h>
+#include <rt/call.h>
+#include <rt/info.h>
+#include <rt/reply.h>
+
+#include "fill.h"
+#include "tree.h"
+#include "walk12.h"
+
+// Exit qualification: bits 2:0 the access, 5:3 the rights of the translation, 6 the right to execute in user mode, which
+// exists only with mode-based execute control (L1 isn't offered it).
+#define QUALIFICATION_ACCESS       0x7ull
+#define QUALIFICATION_RIGHTS       0x78ull
+#define QUALIFICATION_RIGHTS_SHIFT 3
+
+uint64_t violation_qualification(uint64_t real, unsigned rights)
+{
+    return (real & ~QUALIFICATION_RIGHTS) | (uint64_t)rights << QUALIFICATION_RIGHTS_SHIFT;
+}
+
+void violation(const struct request *req, struct reply *rep)
+{
+    const struct ept12_cpu cpu = ept12_cpu(info);
+    const uint64_t *field = req->field[0];
+    const bool misconfig = (req->reason & EXIT_REASON_BASIC) == EXIT_EPT_MISCONFIG;
+    const uint64_t qualification = misconfig ? 0 : field[VMCS_EXIT_QUALIFICATION];
+    const unsigned access = qualification & QUALIFICATION_ACCESS;
+    const gpa2_t address = { field[VMCS_GUEST_PHYSICAL_ADDR] };
+
+    // From here on to the end of the fill: see tree.h.
+    state_lock(&tree_lock);
+    struct walk12 walk = walk12(&cpu, req->tag, address, 0);
+    enum status status = STATUS_OK;
+    const bool allowed = walk.kind == ENTRY12_LEAF && !(access & ~walk.rights);
+    if (allowed && !misconfig)
+        status = fill(req, rep, &cpu, address, &walk);
+    state_unlock(&tree_lock);
+
+    const uint64_t linear = field[VMCS_GUEST_LINEAR_ADDR];
+    if (walk.kind == ENTRY12_MISCONFIG) {
+        // The qualification is 0 for every exit that doesn't define one.
+        reply_forward(rep, EXIT_EPT_MISCONFIG, 0, linear, address.v);
+        return;
+    }
+    if (!allowed) {
+        reply_forward(rep, EXIT_EPT_VIOLATION, violation_qualification(qualification, walk.rights), linear, address.v);
+        return;
+    }
+    if (misconfig)
+        rt_panic("EPT02 is misconfigured");  // the kernel wrote it: no guest can bring that about
+    if (status == STATUS_BAD_ADDRESS) {
+        // L1 gave L2 a page that L1 itself doesn't have. L1 hears of it as of a page that EPT12 doesn't hold.
+        rt_log(LOG_WARN, "EPT12 %lx maps %lx to what L1 doesn't have", req->tag, address.v);
+        reply_forward(rep, EXIT_EPT_VIOLATION, violation_qualification(qualification, 0), linear, address.v);
+        return;
+    }
+    if (status != STATUS_OK && status != STATUS_BUSY)
+        rt_panic("no room to map one page");
+    reply_resume(rep);   // BUSY: L2 meets the violation again
+}

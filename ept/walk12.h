@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// EPT12 as L1 wrote it: what an entry means, and the walk to an L2-physical address.
+//
+// L1's other CPUs may change EPT12 at any time, and it may hold anything: each entry is read once and judged by that
+// reading; no content makes the walk fail or go on for more than four entries.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <caps/addr.h>
+#include <caps/info.h>
+
+#define WALK12_LEVELS  4u   // 0: page table, 1: page directory, 2: page-directory-pointer table, 3: PML4 table
+#define WALK12_ENTRIES 512u
+#define WALK12_ADDRESS 0x000ffffffffff000ull  // bits 51:12 of an entry or an EPTP
+
+// What the CPU's EPT has, as far as it decides which entries are misconfigured.
+struct ept12_cpu {
+    uint64_t reserved;   // address bits that this CPU doesn't have
+    bool execute_only, pages_2m, pages_1g;
+};
+
+enum entry12_kind {
+    ENTRY12_NOT_PRESENT, // bits 2:0 are 0
+    ENTRY12_MISCONFIG,
+    ENTRY12_TABLE,
+    ENTRY12_LEAF,
+};
+
+// Where a walk ended.
+struct walk12 {
+    enum entry12_kind kind; // of the last entry read; ENTRY12_TABLE only where the walk was to stop there
+    unsigned level;         // of the table that holds it
+    unsigned rights;        // EPT_READ...: AND of all entries used, 0 where one isn't present
+    unsigned rights_above;  // AND of the entries above the last one
+    gpa1_t table;           // the table that holds it
+    uint64_t entry;
+};
+
+// Bytes that an entry of a table of that level translates.
+static inline uint64_t level12_bytes(unsigned level) { return PAGE_BYTES << (9 * level); }
+
+// The index that an address has in a table of that level.
+static inline unsigned level12_index(gpa2_t address, unsigned level)
+{
+    return (unsigned)(address.v >> (PAGE_BITS + 9 * level)) & (WALK12_ENTRIES - 1);
+}
+
+// The page that a leaf of that level maps.
+static inline gpa1_t leaf12_page(uint64_t entry, unsigned level)
+{
+    return (gpa1_t){ entry & WALK12_ADDRESS & ~(level12_bytes(level) - 1) };
+}
+
+// From what the kernel says about the CPU.
+struct ept12_cpu ept12_cpu(const struct info *info);
+
+// What an entry in a table of that level is, by SDM 3C 29.3.2 "EPT Translation Mechanism" and 29.3.3.1 "EPT Misconfigurations".
+enum entry12_kind entry12_kind(const struct ept12_cpu *cpu, uint64_t entry, unsigned level);
+
+// Reads entries first to first + count - 1 of a table, each once. What EPT01 doesn't map reads as all-ones, as it would for L1 itself.
+void entries12_read(gpa1_t table, unsigned first, unsigned count, uint64_t *entries);
+
+// Walks the tables that eptp12 names, down to the entry in the table of the level last (0: all the way). An address beyond 48 bits
+// isn't present: four levels can't translate it.
+struct walk12 walk12(const struct ept12_cpu *cpu, uint64_t eptp12, gpa2_t address, unsigned last);

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Boot information: what the loader hands to the kernel. All of it lies in hidden memory.
+#pragma once
+
+#include <stdint.h>
+
+#include <caps/addr.h>
+#include <caps/cap.h>
+#include <caps/layout.h>
+
+#define BOOT_MAGIC      0x31544f4f42484b42ull  // "BKHBOOT1"
+#define BOOT_ABI        1u
+#define BOOT_PARTITIONS 8
+#define BOOT_RANGES     256
+#define BOOT_ERROR_TEXT 120
+
+// Where the loader's first page tables put things; the kernel keeps the two bases in its own.
+//   KERNEL_BASE   the kernel's ELF segments, at their link addresses, with their rights
+//   HIDDEN_BASE   hidden memory, read-write, not executable: host-physical X at HIDDEN_BASE + X
+// and one page of the loader's switching code, mapped at its physical address, that the kernel drops.
+#define KERNEL_BASE 0xffffffff80000000ull
+#ifndef HIDDEN_BASE  // host tests have it elsewhere
+#define HIDDEN_BASE 0xffff800000000000ull
+#endif
+
+// A segment register as VMX wants it: access rights as in SDM 3C 25.4.1 "Guest Register State".
+struct launch_segment { uint64_t base; uint32_t limit; uint32_t access_rights; uint16_t selector; uint16_t reserved[3]; };
+
+// One CPU as the firmware left it. Filled by the loader on that CPU just before it enters the kernel; MSRs, CR0, CR2, CR4, DR7 and
+// vector state aren't here: the kernel reads them itself before it changes them.
+struct launch_state {
+    uint64_t rip, rsp, rflags;        // where the loader goes on, as L1, with RAX = enum status
+    uint64_t rbx, rbp, r12, r13, r14, r15;   // callee-saved: all that the loader needs back
+    uint64_t cr3;
+    struct launch_segment es, cs, ss, ds, fs, gs, ldtr, tr;
+    uint64_t gdtr_base, idtr_base;
+    uint16_t gdtr_limit, idtr_limit;
+    uint32_t apic_id;
+};
+
+enum boot_range_kind { RANGE_RAM, RANGE_RESERVED, RANGE_MMIO, RANGE_ACPI };
+struct boot_range { uint64_t base, bytes; uint32_t kind; uint32_t reserved; };  // from UEFI's memory map; sorted, no overlap
+
+// A partition's ELF file as it was read, in hidden memory; stays there: reloads start from it.
+struct boot_file { char name[CAP_NAME]; uint64_t base, bytes; };
+
+// A fault to inject, for tests: only what the workload's configuration asks for.
+// INJECT_UD_TWICE also hits the message's second attempt: its owner pays.
+enum inject_kind { INJECT_NONE, INJECT_UD, INJECT_PF, INJECT_BAD_REPLY, INJECT_UD_TWICE };
+struct boot_inject { char partition[CAP_NAME]; uint32_t kind; uint32_t message; uint32_t instruction; uint32_t count; };
+
+enum { CONSOLE_E9 = 1, CONSOLE_COM1 = 2 };
+
+struct boot_info {
+    uint64_t magic;          // BOOT_MAGIC
+    uint32_t abi;            // BOOT_ABI
+    uint32_t bytes;          // sizeof(struct boot_info)
+    uint64_t hidden_base, hidden_bytes;   // host-physical, 2 MiB aligned both
+    uint64_t free_base, free_bytes;       // the part of it that the loader did not use: the kernel's pool
+    uint64_t kernel_base, kernel_bytes;   // where in hidden memory the kernel's segments lie
+    uint32_t cpu_count;
+    uint32_t console;        // CONSOLE_...
+    uint32_t partition_count;
+    uint32_t range_count;
+    uint32_t log_level;      // enum log_level: what is more detailed isn't logged
+    uint16_t pm1a_control, pm1b_control;  // ports of FADT's PM1x_CNT_BLK, 0 where there is none
+    uint64_t rsdp;           // ACPI's root, 0 where there is none
+    char workload[32];
+    struct boot_file partition[BOOT_PARTITIONS];
+    struct boot_inject inject;
+    struct boot_range range[BOOT_RANGES];
+    struct launch_state launch[CPU_MAX];
+    uint32_t launched[CPU_MAX];           // set to 1 by the kernel when the CPU's first VM entry is about to happen
+    char error[CPU_MAX][BOOT_ERROR_TEXT]; // the kernel's one clear line where it returns instead of launching
+};
+
+// The kernel's ELF entry point. Called on each CPU by the loader's switching code, interrupts off, on the loader's page
+// tables, with any stack (the kernel brings its own): CPU 0 first, the others when it has returned as L1.
+//   info: the boot information at HIDDEN_BASE + its address; cpu: index into launch[].
+// Returns only where the CPU can't be launched, with everything as it was: RAX = enum status, error[cpu] = why. A launched CPU goes on at
+// launch[cpu].rip as L1 with RAX = STATUS_OK.
+typedef uint64_t kernel_entry_t(struct boot_info *info, uint32_t cpu);

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// CPUID: the CPU's own answer, less what L0 doesn't offer, plus the hypervisor leaves.
+#include "cpuid.h"
+
+#include <caps/cap.h>
+#include <caps/cpuid.h>
+
+#include "cpuid_insn.h"
+#include "cr.h"
+#include "inject.h"
+#include "partition.h"
+#include "route.h"
+#include "vmcs.h"
+
+#define LEAF1_ECX_DS         (1u << 2 | 1u << 4)  // DTES64, DS-CPL
+#define LEAF1_EDX_DS         (1u << 21)
+#define LEAF1_ECX_VMX        (1u << 5)
+#define LEAF1_ECX_SMX        (1u << 6)
+#define LEAF1_ECX_OSXSAVE    (1u << 27)
+#define LEAF1_ECX_HYPERVISOR (1u << 31)
+#define LEAF7_EBX_INVPCID    (1u << 10)
+#define LEAF7_EBX_PT         (1u << 25)
+#define LEAF7_ECX_OSPKE      (1u << 4)
+#define LEAF7_ECX_WAITPKG    (1u << 5)
+#define LEAF7_ECX_CET_SS     (1u << 7)
+#define LEAF7_EDX_PCONFIG    (1u << 18)
+#define LEAF7_EDX_CET_IBT    (1u << 20)
+#define LEAFD_1_EAX_XSAVES   (1u << 3)
+#define EXTENDED1_EDX_RDTSCP (1u << 27)
+
+// Bits that stay; OSXSAVE and OSPKE follow L1's CR4, not L0's.
+static struct { uint32_t leaf1_ecx, leaf7_ebx, leaf7_ecx, leaf7_edx, leafd_eax, extended1_edx; } keep;
+
+void cpuid_init(void)
+{
+    uint32_t proc2 = vmx_caps->allowed1[WORD_PROC2];
+    keep.leaf1_ecx = ~(LEAF1_ECX_SMX | LEAF1_ECX_OSXSAVE | LEAF1_ECX_DS | (route_has(ORIGIN_L1, EXIT_VMXON) ? 0 : LEAF1_ECX_VMX));
+    keep.leaf7_ebx = ~(LEAF7_EBX_PT | (proc2 & PROC2_ENABLE_INVPCID ? 0 : LEAF7_EBX_INVPCID));
+    keep.leaf7_ecx = ~(LEAF7_ECX_OSPKE | LEAF7_ECX_CET_SS | (proc2 & PROC2_ENABLE_USER_WAIT ? 0 : LEAF7_ECX_WAITPKG));
+    keep.leaf7_edx = ~(LEAF7_EDX_PCONFIG | LEAF7_EDX_CET_IBT);
+    keep.leafd_eax = ~(proc2 & PROC2_ENABLE_XSAVES ? 0 : LEAFD_1_EAX_XSAVES);
+    keep.extended1_edx = ~(proc2 & PROC2_ENABLE_RDTSCP ? 0 : EXTENDED1_EDX_RDTSCP);
+}
+
+static struct cpuid answer(uint32_t leaf, uint32_t subleaf)
+{
+    struct cpuid r = cpuid_read(leaf, subleaf);
+    switch (leaf) {
+    case 1:
+        r.ecx = (r.ecx & keep.leaf1_ecx) | LEAF1_ECX_HYPERVISOR | (vmcs_read(VMCS_GUEST_CR4) & CR4_OSXSAVE ? LEAF1_ECX_OSXSAVE : 0);
+        r.edx &= ~LEAF1_EDX_DS;
+        break;
+    case 7:
+        if (subleaf == 0) {
+            r.ebx &= keep.leaf7_ebx;
+            r.ecx = (r.ecx & keep.leaf7_ecx) | (vmcs_read(VMCS_GUEST_CR4) & CR4_PKE ? LEAF7_ECX_OSPKE : 0);
+            r.edx &= keep.leaf7_edx;
+        }
+        break;
+    case 0xd:
+        if (subleaf == 1)
+            r.eax &= keep.leafd_eax;
+        break;
+    case 0x14:
+        r = (struct cpuid){ 0, 0, 0, 0 };
+        break;
+    case 0x80000001:
+        r.edx &= keep.extended1_edx;
+        break;
+    case CPUID_BULKHEAD:
+        r = (struct cpuid){ CPUID_BULKHEAD_INFO, CPUID_BULKHEAD_EBX, CPUID_BULKHEAD_ECX, CPUID_BULKHEAD_EDX };
+        break;
+    case CPUID_BULKHEAD_INFO:
+        r = (struct cpuid){ CAP_ABI, partition_count(), cpu_count, 0 };
+        break;
+    default:
+        if (leaf >> 16 == CPUID_BULKHEAD >> 16)
+            r = (struct cpuid){ 0, 0, 0, 0 };
+    }
+    return r;
+}
+
+void cpuid_exit(struct cpu *cpu)
+{
+    struct cpuid r = answer((uint32_t)cpu->gpr[GPR_RAX], (uint32_t)cpu->gpr[GPR_RCX]);
+    cpu->gpr[GPR_RAX] = r.eax;
+    cpu->gpr[GPR_RBX] = r.ebx;
+    cpu->gpr[GPR_RCX] = r.ecx;
+    cpu->gpr[GPR_RDX] = r.edx;
+    advance_rip(cpu);
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Control registers, debug registers, flags: bits and access.
+#pragma once
+
+#include <stdint.h>
+
+#define CR0_PE (1ull << 0)
+#define CR0_MP (1ull << 1)
+#define CR0_TS (1ull << 3)
+#define CR0_ET (1ull << 4)
+#define CR0_NE (1ull << 5)
+#define CR0_WP (1ull << 16)
+#define CR0_NW (1ull << 29)
+#define CR0_CD (1ull << 30)
+#define CR0_PG (1ull << 31)
+
+#define CR4_PAE        (1ull << 5)
+#define CR4_MCE        (1ull << 6)
+#define CR4_PGE        (1ull << 7)
+#define CR4_UMIP       (1ull << 11)
+#define CR4_LA57       (1ull << 12)
+#define CR4_VMXE       (1ull << 13)
+#define CR4_PCIDE      (1ull << 17)
+#define CR4_OSXSAVE    (1ull << 18)
+#define CR4_SMEP       (1ull << 20)
+#define CR4_SMAP       (1ull << 21)
+#define CR4_PKE        (1ull << 22)
+#define CR4_CET        (1ull << 23)
+
+#define CR3_NO_FLUSH   (1ull << 63)
+#define RFLAGS_FIXED   (1ull << 1)
+#define RFLAGS_TF      (1ull << 8)
+
+#define DR6_RESET      0xffff0ff0ull
+#define DR7_RESET      0x400ull
+
+#define CR_ACCESSORS(name)                                                                \
+    static inline uint64_t name##_read(void)                                              \
+    {                                                                                     \
+        uint64_t value;                                                                   \
+        __asm__ volatile("mov %%" #name ", %0" : "=r"(value) : : "memory");               \
+        return value;                                                                     \
+    }                                                                                     \
+    static inline void name##_write(uint64_t value)                                       \
+    {                                                                                     \
+        __asm__ volatile("mov %0, %%" #name : : "r"(value) : "memory");                   \
+    }
+CR_ACCESSORS(cr0)
+CR_ACCESSORS(cr2)
+CR_ACCESSORS(cr3)
+CR_ACCESSORS(cr4)
+CR_ACCESSORS(dr7)
+#undef CR_ACCESSORS
+
+// DR0 to DR3 and DR6 as after a reset; DR7 is in the VMCS.
+static inline void dr_reset(void)
+{
+    __asm__ volatile("mov %0, %%dr0\n mov %0, %%dr1\n mov %0, %%dr2\n mov %0, %%dr3\n mov %1, %%dr6" : : "r"(0ull), "r"(DR6_RESET));
+}

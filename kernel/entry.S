@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Ways into the kernel: from the loader, from VM exits, from exceptions; and the way into the guest.
+
+#define CPU_STACK_TOP 0x10000   // cpu.h
+#define CPU_NMI_ARRIVED 240
+#define GPR_SLOT_CR2 (8 * 4)
+
+    .macro FUNCTION name
+    .globl \name
+    .type \name, @function
+\name:
+    .endm
+
+    .text
+    // uint64_t kernel_entry(struct boot_info *info, uint32_t cpu): on each CPU; see boot_info.h. One CPU at a time uses the boot stack.
+    FUNCTION kernel_entry
+    .irp reg, rbx, rbp, r12, r13, r14, r15
+    push %\reg
+    .endr
+    mov %rdi, %r12
+    mov %esi, %r13d
+    mov %rsp, %r14
+1:  lock btsl $0, boot_lock(%rip)
+    jnc 2f
+    pause
+    jmp 1b
+2:  lea boot_stack_top(%rip), %rsp
+    xor %ebp, %ebp
+    call boot_prepare           // struct cpu *, or NULL
+    mov boot_status(%rip), %r15d
+    test %rax, %rax
+    jz 3f
+    lea CPU_STACK_TOP(%rax), %rsp
+    movl $0, boot_lock(%rip)
+    mov %rax, %rdi
+    mov %r12, %rsi
+    mov %r14, %rdx
+    call boot_launch            // does not return
+3:  movl $0, boot_lock(%rip)
+    mov %r15d, %edi
+    mov %r14, %rsi
+    .size kernel_entry, . - kernel_entry
+
+    // void boot_return(uint64_t status, uint64_t loader_rsp): from kernel_entry, whose frame is there. Does not return.
+    FUNCTION boot_return
+    mov %edi, %eax
+    mov %rsi, %rsp
+    .irp reg, r15, r14, r13, r12, rbp, rbx
+    pop %\reg
+    .endr
+    ret
+    .size boot_return, . - boot_return
+
+    // By enum gpr; RSP's slot is CR2's.
+    .macro EACH_GPR op
+    .set slot, 0
+    .irp reg, rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15
+    .ifnc \reg, rsp
+    \op \reg
+    .endif
+    .set slot, slot + 1
+    .endr
+    .endm
+    .macro STORE_CPU reg
+    mov %\reg, slot * 8 - CPU_STACK_TOP(%rsp)
+    .endm
+    .macro LOAD_CPU reg         // RDI, which holds the address, comes last
+    .ifnc \reg, rdi
+    mov slot * 8(%rdi), %\reg
+    .endif
+    .endm
+    .macro STORE_FRAME reg
+    mov %\reg, slot * 8(%rsp)
+    .endm
+    .macro LOAD_FRAME reg
+    mov slot * 8(%rsp), %\reg
+    .endm
+
+    // HOST_RIP. HOST_RSP is the top of this CPU's stack: struct cpu begins CPU_STACK_TOP below.
+    FUNCTION vm_exit
+    EACH_GPR STORE_CPU
+    lea -CPU_STACK_TOP(%rsp), %rdi
+    mov %cr2, %rax
+    mov %rax, GPR_SLOT_CR2(%rdi)
+    xor %ebp, %ebp
+    call exit_enter             // does not return
+    ud2
+    .size vm_exit, . - vm_exit
+
+    // void guest_enter(struct cpu *, bool launch): VMLAUNCH or VMRESUME of the current VMCS with cpu->gpr. An NMI in the window that is
+    // the guest's makes trap.c restart at guest_reenter.
+    .globl guest_enter_window, guest_enter_window_end, guest_reenter
+    FUNCTION guest_enter
+    lea CPU_STACK_TOP(%rdi), %rsp
+    mov GPR_SLOT_CR2(%rdi), %rax
+    mov %cr2, %rcx
+    cmp %rax, %rcx
+    je guest_enter_window
+    mov %rax, %cr2
+guest_enter_window:
+    cmpb $0, CPU_NMI_ARRIVED(%rdi)
+    jne guest_reenter
+    test %sil, %sil
+    EACH_GPR LOAD_CPU
+    mov 7 * 8(%rdi), %rdi
+    jnz 1f
+    vmresume
+    jmp guest_enter_window_end
+1:  vmlaunch
+guest_enter_window_end:         // VMfail
+    lea -CPU_STACK_TOP(%rsp), %rdi
+    xor %ebp, %ebp
+    call enter_failed           // does not return
+    ud2
+guest_reenter:
+    lea -CPU_STACK_TOP(%rsp), %rdi
+    xor %ebp, %ebp
+    call enter_guest            // does not return
+    ud2
+    .size guest_enter, . - guest_enter
+
+    // void nmi_unblock(void): an NMI exit blocks NMIs in root until an IRET (SDM 3C 28.5.5 "Updating Non-Register State").
+    FUNCTION nmi_unblock
+    mov %rsp, %rax
+    push $0x10
+    push %rax
+    push $2
+    push $8
+    lea 1f(%rip), %rax
+    push %rax
+    iretq
+1:  ret
+    .size nmi_unblock, . - nmi_unblock
+
+    // One stub a vector, 16 bytes each. #DF, #TS, #NP, #SS, #GP, #PF, #AC, #CP push an error code, the others don't.
+    .balign 16
+    .globl trap_stub
+trap_stub:
+    .set vector, 0
+    .rept 32
+    .balign 16
+    .if ((1 << vector) & 0x00227d00) == 0
+    push $0
+    .endif
+    push $vector
+    jmp trap_common
+    .set vector, vector + 1
+    .endr
+
+    FUNCTION trap_common        // makes a struct trap_frame
+    sub $128, %rsp
+    EACH_GPR STORE_FRAME
+    cld
+    mov %rsp, %rdi
+    xor %ebp, %ebp
+    sub $8, %rsp                // 23 quadwords: align
+    call trap_entry
+    add $8, %rsp
+    EACH_GPR LOAD_FRAME
+    add $144, %rsp
+    iretq
+    .size trap_common, . - trap_common
+
+    .bss
+    .balign 16
+    .space 8192
+boot_stack_top:
+boot_lock:
+    .space 4
+
+    .section .note.GNU-stack, "", @progbits

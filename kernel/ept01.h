@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// EPT01: L1-physical to the same host-physical address, shared by all CPUs, without hidden memory.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <caps/addr.h>
+#include <caps/ept_map.h>
+#include <caps/status.h>
+
+#include "boot_info.h"
+
+// EPT entry bits (SDM 3C 29.3.2 "EPT Translation Mechanism"); EPT_READ, EPT_WRITE, EPT_EXECUTE are bits 0 to 2.
+#define EPT_TYPE_SHIFT 3
+#define EPT_IGNORE_PAT (1ull << 6)
+#define EPT_LARGE      (1ull << 7)
+#define EPT_ADDRESS    0x000ffffffffff000ull
+
+struct ept01_leaf {
+    hpa_t hpa;             // of the address that was asked for
+    uint32_t rights;       // EPT_READ | EPT_WRITE | EPT_EXECUTE
+    uint32_t type;         // memory type: 0, 1, 4, 5, 6
+    enum ept_level level;  // of the leaf: how far around the address the answer holds
+};
+
+// Builds the tables over low 4 GiB and all RAM. CPU 0, once, after pool_init and mtrr_init.
+NODISCARD enum status ept01_init(const struct boot_info *info);
+
+// EPT pointer of EPT01.
+uint64_t ept01_pointer(void);
+
+// The leaf that maps an L1-physical address; MMIO that nobody touched yet is mapped first. STATUS_BAD_ADDRESS: hidden or
+// beyond MAXPHYADDR. STATUS_NO_TABLES, STATUS_NO_MEMORY: no room to map it. Takes a lock: not in NMI context.
+NODISCARD enum status ept01_lookup(gpa1_t address, struct ept01_leaf *out);
+
+// RAM without hidden memory, in pieces with whole pages, ascending; some are empty (bytes = 0). False behind the last one.
+bool ept01_ram_range(unsigned i, gpa1_t *base, uint64_t *bytes);
+
+// The MTRRs have changed: memory types follow on all CPUs.
+void ept01_retype(void);
+
+// Hidden memory as L1 sees it, one page: all-ones. writable: a scratch page takes writes, until ept01_decoy(page, false).
+// The caller shoots down.
+NODISCARD enum status ept01_decoy(gpa1_t page, bool writable);

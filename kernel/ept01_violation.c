@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// EPT violations on EPT01.
+#include "ept01_violation.h"
+
+#include "ept01.h"
+#include "inject.h"
+#include "log.h"
+#include "pool.h"
+#include "step.h"
+#include "vmcs.h"
+
+#define QUALIFICATION_WRITE 2u
+#define LOGGED_MAX 32u   // accesses that are logged, of all CPUs; later ones are only counted
+
+static void log_access(struct cpu *cpu, uint64_t address, bool write)
+{
+    static uint32_t count;
+    uint32_t n = __atomic_fetch_add(&count, 1, __ATOMIC_RELAXED);
+    if (n < LOGGED_MAX || !(n & (n - 1)))
+        log_line(LOG_WARN, "hidden memory: L%u %s 0x%lx at rip=0x%lx (%u accesses)", cpu->level + 1u, write ? "writes" : "reads", address,
+                 cpu->rip, n + 1);
+}
+
+// The page takes writes for one instruction.
+static enum status let_write(struct cpu *cpu, gpa1_t page)
+{
+    struct step *step = &cpu->step;
+    if (step->decoy_count == STEP_DECOYS)
+        step_end(cpu);
+    TRY(ept01_decoy(page, true));
+    step->decoy[step->decoy_count++] = page;
+    step_begin(cpu);
+    return STATUS_OK;
+}
+
+void ept01_violation(struct cpu *cpu)
+{
+    gpa1_t address = { vmcs_read(VMCS_GUEST_PHYSICAL_ADDR) }, page = { address.v & PAGE_MASK };
+    bool write = vmcs_read(VMCS_EXIT_QUALIFICATION) & QUALIFICATION_WRITE;
+    enum status status;
+    if (hidden_overlaps((hpa_t){ page.v }, PAGE_BYTES)) {
+        log_access(cpu, address.v, write);
+        status = write ? let_write(cpu, page) : ept01_decoy(page, false);
+    } else {
+        struct ept01_leaf leaf;
+        if (cpu->stepping)
+            step_end(cpu);
+        status = ept01_lookup(address, &leaf);
+    }
+    if (status == STATUS_OK) {
+        event_reinject(cpu);
+        return;
+    }
+    log_line(LOG_WARN, "L%u touches 0x%lx: %s", cpu->level + 1u, address.v, status_text(status));
+    inject_gp(cpu, 0);
+}

@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// EPT02 trees. The only code that writes their entries.
+
+#include "ept02.h"
+
+#include <stddef.h>
+
+#include <caps/cap.h>
+#include <caps/msg.h>
+
+#include "decoy.h"
+#include "ept01.h"
+#include "log.h"
+#include "memory.h"
+#include "pool.h"
+#include "shootdown.h"
+#include "spinlock.h"
+#include "vmx_caps.h"
+
+#define LEVEL_TOP     3
+#define TOP_COUNT     (ROOT_MAX + VMCS02_MAX + 1)
+#define TOP_EMPTY     0                          // always there, always empty: for tags that no root holds
+#define ENTRY_TABLE   ((uint64_t)EPT_RIGHTS)
+#define EPTP_BITS     (6u | (3u << 3))           // write-back, 4 levels (SDM 3C 25.6.11 "Extended-Page-Table Pointer (EPTP)")
+#define DECOYS_LOGGED 16u
+
+struct page_link { uint32_t next, previous; };
+
+struct root {
+    struct spinlock lock;
+    bool used;
+    uint64_t tag;
+    uint32_t top;
+    uint32_t first, last, count;  // list of its tables, without the top table
+};
+
+struct top {
+    hpa_t page;
+    uint32_t references;     // one by the root, one by each VMCS02 whose EPTP names it
+    uint32_t low, high;      // entries in use: low to high - 1
+};
+
+uint32_t ept02_generation;
+static struct root roots[ROOT_MAX];
+static uint32_t roots_allotted;
+static struct top tops[TOP_COUNT];
+static struct spinlock bind_lock;  // roots' tags and tops, tops' references; after a root's lock
+
+// Table pages: taken from the pool once, then kept in a list of their own, not zeroed.
+static struct spinlock page_lock;
+static struct page_link *links;    // by page number
+static hpa_t pages_first;
+static uint32_t pages_free = EPT02_NO_PAGE;
+static uint32_t pages_budget, pages_taken, pages_idle, pages_reserved;  // taken from the pool; of these in pages_free; promised
+
+static unsigned level_shift(unsigned level) { return PAGE_BITS + 9 * level; }
+static uint64_t level_bytes(unsigned level) { return 1ull << level_shift(level); }
+static uint32_t page_number(hpa_t page) { return (uint32_t)((page.v - pages_first.v) / PAGE_BYTES); }
+static hpa_t page_address(uint32_t number) { return (hpa_t){ pages_first.v + number * PAGE_BYTES }; }
+static uint64_t *table_at(uint64_t entry) { return hidden_va((hpa_t){ entry & EPT_ADDRESS }); }
+static bool is_table(uint64_t entry, unsigned level) { return (entry & EPT_RIGHTS) && level > 0 && !(entry & EPT_LARGE); }
+static void entry_write(uint64_t *entry, uint64_t value) { __atomic_store_n(entry, value, __ATOMIC_RELEASE); }
+
+enum status ept02_init(hpa_t first, uint64_t pages, uint64_t budget_pages)
+{
+    hpa_t table;
+    TRY(pool_alloc((pages * sizeof(*links) + PAGE_BYTES - 1) / PAGE_BYTES, &table));
+    links = hidden_va(table);
+    pages_first = first;
+    pages_budget = (uint32_t)budget_pages;
+    TRY(pool_alloc(1, &tops[TOP_EMPTY].page));
+    tops[TOP_EMPTY].references = 1;
+    return STATUS_OK;
+}
+
+uint32_t ept02_allot(uint32_t count)
+{
+    if (count > ROOT_MAX - roots_allotted)
+        return ROOT_MAX;
+    uint32_t first = roots_allotted;
+    roots_allotted += count;
+    for (uint32_t i = first; i < roots_allotted; i++)
+        roots[i] = (struct root){ .top = TOP_EMPTY, .first = EPT02_NO_PAGE, .last = EPT02_NO_PAGE };
+    return first;
+}
+
+bool ept02_reserve(struct ept02_work *work, uint32_t pages)
+{
+    spinlock_acquire(&page_lock);
+    bool ok = pages_taken - pages_idle + pages_reserved + pages <= pages_budget;
+    while (ok && pages_idle < pages_reserved + pages) {
+        hpa_t page;
+        if (pool_alloc(1, &page) != STATUS_OK) {
+            ok = false;
+            break;
+        }
+        pages_taken++;
+        pages_idle++;
+        links[page_number(page)].next = pages_free;
+        pages_free = page_number(page);
+    }
+    if (ok) {
+        pages_reserved += pages;
+        work->reserved += pages;
+    }
+    spinlock_release(&page_lock);
+    return ok;
+}
+
+// A zeroed page out of what the work has set aside; EPT02_NO_PAGE where that is used up.
+static uint32_t page_take(struct ept02_work *work)
+{
+    if (work->reserved == 0)
+        return EPT02_NO_PAGE;
+    work->reserved--;
+    spinlock_acquire(&page_lock);
+    uint32_t page = pages_free;
+    pages_free = links[page].next;
+    pages_idle--;
+    pages_reserved--;
+    spinlock_release(&page_lock);
+    memory_fill(hidden_va(page_address(page)), 0, PAGE_BYTES);
+    return page;
+}
+
+// Adds the list of pages from first to last to the work's.
+static void unlink_pages(struct ept02_work *work, uint32_t first, uint32_t last, uint32_t count)
+{
+    links[last].next = work->first;
+    if (work->first == EPT02_NO_PAGE)
+        work->last = last;
+    work->first = first;
+    work->count += count;
+    work->shootdown = true;
+}
+
+void ept02_finish(struct ept02_work *work)
+{
+    if (work->shootdown)
+        shootdown();
+    if (work->first == EPT02_NO_PAGE && work->reserved == 0) {
+        work->shootdown = false;
+        return;
+    }
+    spinlock_acquire(&page_lock);
+    if (work->first != EPT02_NO_PAGE) {
+        links[work->last].next = pages_free;
+        pages_free = work->first;
+        pages_idle += work->count;
+    }
+    pages_reserved -= work->reserved;
+    spinlock_release(&page_lock);
+    *work = EPT02_WORK;
+}
+
+static void tree_add(struct root *root, uint32_t page)
+{
+    links[page] = (struct page_link){ root->first, EPT02_NO_PAGE };
+    if (root->first != EPT02_NO_PAGE)
+        links[root->first].previous = page;
+    else
+        root->last = page;
+    root->first = page;
+    root->count++;
+}
+
+static void tree_remove(struct root *root, uint32_t page, struct ept02_work *work)
+{
+    struct page_link link = links[page];
+    if (link.previous == EPT02_NO_PAGE)
+        root->first = link.next;
+    else
+        links[link.previous].next = link.next;
+    if (link.next == EPT02_NO_PAGE)
+        root->last = link.previous;
+    else
+        links[link.next].previous = link.previous;
+    root->count--;
+    unlink_pages(work, page, page, 1);
+}
+
+// Everything unlinked at once, whatever its size.
+static void tree_drop(struct root *root, struct ept02_work *work)
+{
+    struct top *top = &tops[root->top];
+    uint64_t *table = hidden_va(top->page);
+    for (uint32_t i = top->low; i < top->high; i++)
+        entry_write(&table[i], 0);
+    top->low = top->high = 0;
+    if (root->first == EPT02_NO_PAGE)
+        return;
+    unlink_pages(work, root->first, root->last, root->count);
+    root->first = root->last = EPT02_NO_PAGE;
+    root->count = 0;
+}
+
+// Takes the tables behind an entry out of the tree.
+static void subtree_remove(struct root *root, uint64_t entry, unsigned level, struct ept02_work *work)
+{
+    const uint64_t *table = table_at(entry);
+    if (level > 1)
+        for (unsigned i = 0; i < 512; i++)
+            if (is_table(table[i], level - 1))
+                subtree_remove(root, table[i], level - 1, work);
+    tree_remove(root, page_number((hpa_t){ entry & EPT_ADDRESS }), work);
+}
+
+uint32_t ept02_find(uint64_t tag)
+{
+    for (uint32_t i = 0; i < roots_allotted; i++)
+        if (roots[i].used && roots[i].tag == tag)
+            return i;
+    return ROOT_NONE;
+}
+
+uint64_t ept02_pointer(uint32_t top) { return top == EPT02_TOP_EPT01 ? ept01_pointer() : tops[top].page.v | EPTP_BITS; }
+
+// Under bind_lock. The page of a top table that nobody names any more is unlinked: it is empty, but CPUs may have cached that its
+// address is an EPT's top.
+static void top_release(uint32_t top, struct ept02_work *work)
+{
+    if (top == EPT02_TOP_EPT01 || --tops[top].references > 0 || top == TOP_EMPTY)
+        return;
+    uint32_t page = page_number(tops[top].page);
+    unlink_pages(work, page, page, 1);
+    tops[top].page = (hpa_t){ 0 };
+}
+
+uint32_t ept02_bind(uint64_t tag, uint32_t old_top, uint32_t *root_out)
+{
+    struct ept02_work work = EPT02_WORK;
+    spinlock_acquire(&bind_lock);
+    uint32_t root = tag == 0 ? ROOT_NONE : ept02_find(tag);
+    uint32_t top = tag == 0 ? EPT02_TOP_EPT01 : root == ROOT_NONE ? TOP_EMPTY : roots[root].top;
+    if (top != EPT02_TOP_EPT01)
+        tops[top].references++;
+    top_release(old_top, &work);
+    spinlock_release(&bind_lock);
+    ept02_finish(&work);
+    *root_out = root;
+    return top;
+}
+
+void ept02_create(uint32_t index, uint64_t tag, struct ept02_work *work)
+{
+    struct root *root = &roots[index];
+    spinlock_acquire(&root->lock);
+    if (root->used)
+        tree_drop(root, work);
+    uint32_t page = page_take(work);
+    if (page == EPT02_NO_PAGE) {
+        spinlock_release(&root->lock);
+        return;
+    }
+    spinlock_acquire(&bind_lock);
+    if (root->used)
+        top_release(root->top, work);
+    uint32_t top = TOP_EMPTY + 1;
+    while (tops[top].references > 0)  // there are as many as can be named at the same time
+        top++;
+    tops[top] = (struct top){ .page = page_address(page), .references = 1 };
+    root->used = true;
+    root->tag = tag;
+    root->top = top;
+    __atomic_fetch_add(&ept02_generation, 1, __ATOMIC_RELEASE);
+    spinlock_release(&bind_lock);
+    spinlock_release(&root->lock);
+}
+
+void ept02_drop(uint32_t index, struct ept02_work *work)
+{
+    struct root *root = &roots[index];
+    spinlock_acquire(&root->lock);
+    if (root->used)
+        tree_drop(root, work);
+    spinlock_release(&root->lock);
+}
+
+bool ept02_map_valid(uint32_t a, gpa2_t from, gpa1_t to)
+{
+    unsigned level = ept_map_level(a), rights = ept_map_rights(a), type = ept_map_type(a);
+    if (level >= EPT_LEVEL_COUNT || (rights & ~EPT_RIGHTS) || (a >> 13) != 0)
+        return false;
+    // Rights and types that make an entry a misconfiguration (SDM 3C 29.3.3.1 "EPT Misconfigurations").
+    if (rights == 0 || (rights & (EPT_READ | EPT_WRITE)) == EPT_WRITE || (rights == EPT_EXECUTE && !vmx_caps->ept_execute_only))
+        return false;
+    if (type == 2 || type == 3 || type > 6)
+        return false;
+    return from.v >> 48 == 0 && to.v >> vmx_caps->physical_bits == 0 && from.v % PAGE_BYTES == 0 && to.v % PAGE_BYTES == 0 &&
+           (from.v ^ to.v) % level_bytes(level) == 0;
+}
+
+unsigned ept02_type(unsigned a, unsigned b)
+{
+    enum { UNCACHED = 0, WRITE_BACK = 6 };
+    if (a == b || b == WRITE_BACK)
+        return a;
+    if (a == WRITE_BACK)
+        return b;
+    return UNCACHED;  // of two different restrictions none can be dropped
+}
+
+void ept02_map_begin(struct ept02_cursor *cursor, uint32_t root)
+{
+    cursor->root = root;
+    cursor->region = ~0ull;
+    cursor->leaf_bytes = 0;
+    spinlock_acquire(&roots[root].lock);
+}
+
+void ept02_map_end(struct ept02_cursor *cursor) { spinlock_release(&roots[cursor->root].lock); }
+
+static uint64_t decoy_leaf(uint32_t a, gpa2_t from, gpa1_t to)
+{
+    static uint32_t logged;
+    if (logged < DECOYS_LOGGED) {
+        logged++;
+        log_line(LOG_WARN, "decoy l1_physical=0x%lx l2_physical=0x%lx: not L1's memory, an L2 sees ones there", (unsigned long)to.v,
+                 (unsigned long)from.v);
+    }
+    decoy_refill();
+    return decoy_page().v | (ept_map_rights(a) & EPT_WRITE) | EPT_READ | (6u << EPT_TYPE_SHIFT);
+}
+
+// The leaf that EPT01 allows for the one that is asked for, and its level.
+static uint64_t make_leaf(struct ept02_cursor *cursor, uint32_t a, gpa2_t from, gpa1_t to, unsigned *level)
+{
+    *level = EPT_LEVEL_4K;
+    // EPT01 is asked under the root's lock: who takes a page out of it goes through the trees afterwards, and finds this mapping.
+    if (to.v - cursor->leaf_first >= cursor->leaf_bytes) {
+        if (ept01_lookup(to, &cursor->leaf) != STATUS_OK)
+            return decoy_leaf(a, from, to);
+        cursor->leaf_bytes = level_bytes(cursor->leaf.level);
+        cursor->leaf_first = to.v & ~(cursor->leaf_bytes - 1);
+        cursor->leaf.hpa.v &= ~(cursor->leaf_bytes - 1);
+    }
+    uint64_t rights = ept_map_rights(a) & cursor->leaf.rights;
+    if ((rights & (EPT_READ | EPT_WRITE)) == EPT_WRITE)
+        rights &= ~(uint64_t)EPT_WRITE;
+    if (rights == 0 || (rights == EPT_EXECUTE && !vmx_caps->ept_execute_only))
+        return 0;
+    *level = ept_map_level(a) < (unsigned)cursor->leaf.level ? ept_map_level(a) : (unsigned)cursor->leaf.level;
+    if (*level == EPT_LEVEL_1G && !vmx_caps->ept_1g)
+        *level = EPT_LEVEL_2M;
+    if (*level == EPT_LEVEL_2M && !vmx_caps->ept_2m)
+        *level = EPT_LEVEL_4K;
+    uint64_t type = ept02_type(ept_map_type(a), cursor->leaf.type), frame = cursor->leaf.hpa.v + (to.v - cursor->leaf_first);
+    return (frame & ~(level_bytes(*level) - 1)) | rights | type << EPT_TYPE_SHIFT | (ept_map_ignore_pat(a) ? EPT_IGNORE_PAT : 0) |
+           (*level > EPT_LEVEL_4K ? EPT_LARGE : 0);
+}
+
+static void top_use(struct top *top, uint32_t index)
+{
+    if (top->low == top->high)
+        top->low = top->high = index;
+    if (index < top->low)
+        top->low = index;
+    if (index >= top->high)
+        top->high = index + 1;
+}
+
+// The entry of that level, tables made on the way. NULL: no page left.
+static uint64_t *make_path(struct root *root, gpa2_t from, unsigned level, struct ept02_work *work)
+{
+    uint64_t *table = hidden_va(tops[root->top].page);
+    top_use(&tops[root->top], (from.v >> level_shift(LEVEL_TOP)) & 511);
+    for (unsigned l = LEVEL_TOP; l > level; l--) {
+        uint64_t *entry = &table[(from.v >> level_shift(l)) & 511];
+        if (!is_table(*entry, l)) {
+            uint32_t page = page_take(work);
+            if (page == EPT02_NO_PAGE)
+                return NULL;
+            if (*entry & EPT_RIGHTS)  // a large leaf gives way: ept fills again what is wanted of it
+                work->shootdown = true;
+            tree_add(root, page);
+            entry_write(entry, page_address(page).v | ENTRY_TABLE);
+        }
+        table = table_at(*entry);
+    }
+    return &table[(from.v >> level_shift(level)) & 511];
+}
+
+// Whether CPUs that cached the old leaf could do what the new one doesn't let them, or reach another page.
+static bool leaf_shrinks(uint64_t old, uint64_t new)
+{
+    return (old & EPT_RIGHTS) && ((old & ~(uint64_t)EPT_RIGHTS) != (new & ~(uint64_t)EPT_RIGHTS) || (old & EPT_RIGHTS & ~new));
+}
+
+void ept02_map(struct ept02_cursor *cursor, uint32_t a, gpa2_t from, gpa1_t to, struct ept02_work *work)
+{
+    struct root *root = &roots[cursor->root];
+    unsigned level;
+    uint64_t *entry = NULL, leaf = make_leaf(cursor, a, from, to, &level);
+    if (leaf == 0 || !root->used)
+        return;
+    if (level == EPT_LEVEL_4K && from.v >> 21 == cursor->region) {
+        entry = &cursor->table[(from.v >> PAGE_BITS) & 511];
+    } else {
+        entry = make_path(root, from, level, work);
+        if (entry == NULL)
+            return;
+        cursor->region = level == EPT_LEVEL_4K ? from.v >> 21 : ~0ull;
+        cursor->table = entry - ((from.v >> PAGE_BITS) & 511);
+    }
+    uint64_t old = *entry;
+    if (old == leaf)
+        return;
+    entry_write(entry, leaf);
+    if (is_table(old, level))
+        subtree_remove(root, old, level, work);
+    else if (leaf_shrinks(old, leaf))
+        work->shootdown = true;
+}
+
+void ept02_unmap(uint32_t index, enum ept_level level, gpa2_t from, struct ept02_work *work)
+{
+    struct root *root = &roots[index];
+    spinlock_acquire(&root->lock);
+    uint64_t *table = root->used && from.v >> 48 == 0 ? hidden_va(tops[root->top].page) : NULL;
+    for (unsigned l = LEVEL_TOP; table != NULL; l--) {
+        uint64_t *entry = &table[(from.v >> level_shift(l)) & 511];
+        uint64_t old = *entry;
+        if (l > (unsigned)level && is_table(old, l)) {
+            table = table_at(old);
+            continue;
+        }
+        table = NULL;
+        if (!(old & EPT_RIGHTS))
+            break;
+        entry_write(entry, 0);
+        work->shootdown = true;
+        if (is_table(old, l))
+            subtree_remove(root, old, l, work);
+    }
+    spinlock_release(&root->lock);
+}
+
+uint32_t ept02_pages_used(void) { return pages_taken - pages_idle; }

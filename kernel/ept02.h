@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// EPT02: the trees that L2s run on. A root is a tree with a tag (the EPTP12 that it stands for); VMCS02s find it by the tag.
+//
+// A tree's top table lives as long as a VMCS02's EPTP names it: a root that gets a new tag gets a new top table, and the old one stays, empty. So a
+// CPU that enters an L2 in the very moment in which its tree changes hands finds nothing mapped, never another's mapping.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <caps/addr.h>
+#include <caps/ept_map.h>
+#include <caps/status.h>
+
+#include "ept01.h"
+
+// What a batch of operations holds: pages set aside for it, and the tables that it unlinked. CPUs may still walk those: they are free after
+// the shoot-down that ends the batch.
+struct ept02_work { uint32_t reserved, first, last, count; bool shootdown; };
+#define EPT02_NO_PAGE 0xffffffffu
+#define EPT02_WORK ((struct ept02_work){ .first = EPT02_NO_PAGE, .last = EPT02_NO_PAGE })
+
+// No top table: the VMCS02 runs on EPT01.
+#define EPT02_TOP_EPT01 0xffffffffu
+
+// Bumped when a tag finds another tree than before.
+extern uint32_t ept02_generation;
+
+// The trees may use budget_pages of the pool, whose pages lie in [first, first + pages).
+NODISCARD enum status ept02_init(hpa_t first, uint64_t pages, uint64_t budget_pages);
+
+// Gives a partition its roots. Returns the first one's index among all, or ROOT_MAX if there aren't so many left.
+uint32_t ept02_allot(uint32_t count);
+
+// The top table that an EPTP with this tag shall name now, and the root; a reference to the table replaces the one to old_top.
+uint32_t ept02_bind(uint64_t tag, uint32_t old_top, uint32_t *root);
+uint64_t ept02_pointer(uint32_t top);
+
+// The root that holds the tag, or ROOT_NONE.
+uint32_t ept02_find(uint64_t tag);
+
+// Sets more table pages aside, so that what is decided on can't fail. false: the budget is used up.
+NODISCARD bool ept02_reserve(struct ept02_work *work, uint32_t pages);
+#define EPT02_MAP_PAGES    3u  // the most that one mapping is sure to need
+#define EPT02_CREATE_PAGES 1u
+
+// Whether operand a of OP_EPT_MAP is something that a CPU like this one can map.
+bool ept02_map_valid(uint32_t a, gpa2_t from, gpa1_t to);
+
+// Where mappings go, one after the other: holds the root's lock, and remembers where the last one was.
+struct ept02_cursor {
+    uint32_t root;
+    uint64_t region;     // L2-physical >> 21 of table, or ~0
+    uint64_t *table;     // of 4 KiB entries
+    uint64_t leaf_first, leaf_bytes;  // L1-physical: what leaf holds for
+    struct ept01_leaf leaf;           // EPT01's, of leaf_first
+};
+void ept02_map_begin(struct ept02_cursor *cursor, uint32_t root);
+void ept02_map_end(struct ept02_cursor *cursor);
+
+// The operations, which can't fail; pages were reserved. What they unlink goes to work.
+//   map: where EPT01 has the address, its rights and type are merged in and the leaf is as large as both allow (invariant I2); where it hasn't, the decoy
+//   page is mapped.
+void ept02_create(uint32_t root, uint64_t tag, struct ept02_work *work);
+void ept02_map(struct ept02_cursor *cursor, uint32_t a, gpa2_t from, gpa1_t to, struct ept02_work *work);
+void ept02_unmap(uint32_t root, enum ept_level level, gpa2_t from, struct ept02_work *work);
+void ept02_drop(uint32_t root, struct ept02_work *work);
+
+// Ends the work: shoots down where it is needed, frees what was unlinked, gives back what is left of the reservation.
+void ept02_finish(struct ept02_work *work);
+
+// The memory type that two types one behind the other make (SDM 3A 12.5.2.2 "Selecting Memory Types for Pentium III and More Recent").
+unsigned ept02_type(unsigned a, unsigned b);
+
+// Tables in use.
+uint32_t ept02_pages_used(void);

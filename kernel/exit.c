@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// VM exit and VM entry.
+#include "exit.h"
+
+#include "event.h"
+#include "init_sipi.h"
+#include "inject.h"
+#include "ipc.h"
+#include "msr.h"
+#include "panic.h"
+#include "power.h"
+#include "route.h"
+#include "shootdown.h"
+#include "stats.h"
+#include "vmcs.h"
+#include "vmcs02.h"
+
+#define EXIT_INTR_NMI (EVENT_VALID | EVENT_TYPE_NMI << 8 | VECTOR_NMI)
+
+// entry.S
+__attribute__((noreturn)) void guest_enter(struct cpu *cpu, bool launch);
+__attribute__((noreturn)) void enter_failed(struct cpu *cpu);
+void nmi_unblock(void);
+
+// L1's exits that no partition claims go straight to their handler.
+static kernel_handler_t *own_handler[EXIT_REASON_COUNT];
+
+void exit_init(void)
+{
+    for (unsigned reason = 0; reason < EXIT_REASON_COUNT; reason++)
+        if (!route_has(ORIGIN_L1, (enum exit_reason)reason) && !route_observed(ORIGIN_L1))
+            own_handler[reason] = kernel_handler[ORIGIN_L1][reason];
+}
+
+// The exit was caused by an NMI. true: nothing more to do for it.
+static bool exit_nmi(struct cpu *cpu)
+{
+    if ((vmcs_read(VMCS_EXIT_INTR_INFO) & (EVENT_VALID | EVENT_TYPE | 0xff)) != EXIT_INTR_NMI)
+        return false;
+    nmi_unblock();
+    if (!shootdown_nmi(cpu)) {
+        if (cpu->level == ORIGIN_L2)
+            return false;  // the message to nestvmx delivers it
+        cpu->nmi_pending = true;
+    }
+    event_reinject(cpu);
+    return true;
+}
+
+// An exit in an L2's name, by which it gets the NMI that arrived in root mode.
+static void exit_as_nmi(struct cpu *cpu)
+{
+    cpu->nmi_pending = false;
+    cpu->nmi_exit = true;
+    cpu->reason = EXIT_EXCEPTION_OR_NMI;
+    if (vmx_caps->write_any_field) {
+        vmcs_write(VMCS_EXIT_REASON, EXIT_EXCEPTION_OR_NMI);
+        vmcs_write(VMCS_EXIT_INTR_INFO, NMI_EXIT_INTR_INFO);
+        vmcs_write(VMCS_EXIT_QUALIFICATION, 0);
+        vmcs_write(VMCS_IDT_VECTORING_INFO, 0);
+    }
+    route_exit(cpu);
+    cpu->nmi_exit = false;
+}
+
+// The guest was stepped. true: nothing more to do for this exit.
+static bool exit_step(struct cpu *cpu)
+{
+    bool stepped = cpu->reason == EXIT_MONITOR_TRAP, for_nmi = cpu->step.nmi, also_l1 = cpu->step.trap_was_on;
+    if (cpu->reason == EXIT_EPT_VIOLATION && cpu->step.decoy_count)
+        return false;  // maybe the same instruction's second page; the handler ends the step where it isn't
+    step_end(cpu);
+    if (!stepped || also_l1)
+        return false;
+    if (for_nmi && cpu->nmi_pending)
+        exit_as_nmi(cpu);
+    return true;
+}
+
+static void record(struct cpu *cpu)
+{
+    struct event *event = &cpu->events.slot[cpu->events.next++ % EVENT_SLOTS];
+    event->tsc = cpu->exit_tsc;
+    event->rip = cpu->rip;
+    event->qualification = 0;
+    event->reason = cpu->reason;
+    event->what = EVENT_EXIT | (uint32_t)cpu->level << 8;
+}
+
+// Something is out of the ordinary. true: nothing more to do for this exit.
+static bool exit_attend(struct cpu *cpu)
+{
+    if (cpu->deaf) {
+        __atomic_store_n(&cpu->deaf, false, __ATOMIC_SEQ_CST);
+        shootdown_serve(cpu);
+    }
+    if (cpu->started && cpu->reason != EXIT_INIT)
+        cpu->started = false;
+    if (cpu->stepping && exit_step(cpu))
+        return true;
+    return cpu->reason == EXIT_EXCEPTION_OR_NMI && exit_nmi(cpu);
+}
+
+void exit_enter(struct cpu *cpu)
+{
+    cpu->exit_tsc = tsc_read();
+    cpu->vmreads = cpu->vmwrites = 0;
+    uint32_t reason = (uint32_t)vmcs_read(VMCS_EXIT_REASON), basic = reason & EXIT_REASON_BASIC;
+    cpu->reason = reason;
+    cpu->rip = vmcs_read(VMCS_GUEST_RIP);
+    if (basic >= EXIT_REASON_COUNT)
+        panic("exit reason 0x%x at rip=0x%lx", cpu->reason, cpu->rip);
+    cpu->exit_stat = &cpu->stats.exit[cpu->level][basic];
+    record(cpu);
+    if ((cpu->attention || basic == EXIT_EXCEPTION_OR_NMI) && exit_attend(cpu))
+        enter_guest(cpu);
+    if (cpu->level == ORIGIN_L1 && own_handler[basic])
+        own_handler[basic](cpu);
+    else
+        route_exit(cpu);
+    enter_guest(cpu);
+}
+
+// By the rules for virtual NMIs (SDM 3C 25.3 "Changes to Instruction Behavior", 27.3.1.5 "Checks on Guest Non-Register State").
+static void give_l1_nmi(struct cpu *cpu)
+{
+    uint64_t blocking = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
+    if (cpu->wait_for_sipi)
+        return;
+    bool now = !(blocking & (BLOCKING_STI | BLOCKING_MOV_SS | BLOCKING_NMI)) && !(vmcs_read(VMCS_ENTRY_INTR_INFO) & EVENT_VALID);
+    if (now) {
+        vmcs_write(VMCS_ENTRY_INTR_INFO, EXIT_INTR_NMI);
+        cpu->nmi_pending = false;
+    }
+    vmcs_control(cpu, VMCS_PROC_CONTROLS, PROC_NMI_WINDOW_EXITING, !now);
+}
+
+static void enter_attend(struct cpu *cpu)
+{
+    if (cpu->nmi_arrived) {
+        cpu->nmi_arrived = false;
+        cpu->nmi_pending = true;
+    }
+    if (cpu->level == ORIGIN_L2) {
+        if (cpu->nmi_pending) {
+            cpu->step.nmi = true;
+            step_begin(cpu);
+        }
+        return;
+    }
+    if (cpu->init_pending && !cpu->l1_vmx)
+        init_deliver(cpu);
+    if (cpu->nmi_pending)
+        give_l1_nmi(cpu);
+    if (cpu->wait_for_sipi)
+        __atomic_store_n(&cpu->deaf, true, __ATOMIC_SEQ_CST);
+}
+
+static void count_exit(struct cpu *cpu)
+{
+    struct exit_stat *stat = cpu->exit_stat;
+    if (!stat)
+        return;  // counted already, or the first entry
+    cpu->exit_stat = NULL;
+    stat->count++;
+    stat->vmreads += cpu->vmreads;
+    stat->vmwrites += cpu->vmwrites;
+    stat->instr += tsc_read() - cpu->exit_tsc;
+}
+
+void enter_guest(struct cpu *cpu)
+{
+    bool *launched = &cpu->vmcs01_launched;
+    if (cpu->level == ORIGIN_L1) {
+        vmcs_make_current(cpu, cpu->vmcs01);
+    } else {
+        vmcs02_prepare(cpu->vmcs02, cpu);
+        launched = &cpu->vmcs02->launched;
+    }
+    if (cpu->attention)
+        enter_attend(cpu);
+    bool launch = !*launched;
+    *launched = true;
+    count_exit(cpu);
+    guest_enter(cpu, launch);
+}
+
+void enter_failed(struct cpu *cpu)
+{
+    uint32_t error = (uint32_t)vmcs_read(VMCS_INSTRUCTION_ERROR);
+    if (cpu->level == ORIGIN_L1)
+        power_l1_lost(cpu, "VM-instruction error", error);
+    if (cpu->stepping)
+        step_end(cpu);
+    ipc_entry_failed(cpu, error);
+    enter_guest(cpu);
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Injection of faults.
+
+#include "fault_inject.h"
+
+#include "cr.h"
+#include "ipc.h"
+#include "log.h"
+
+// Whether this message is one that gets a fault: a first attempt, or it could never be completed, and its second where that is asked for.
+static bool due(struct partition *partition, struct partition_cpu *slot)
+{
+    uint64_t number = __atomic_add_fetch(&partition->messages, 1, __ATOMIC_RELAXED);
+    if (slot->attempt != 0 || slot->message->kind == MSG_KILL) {
+        bool again = slot->inject_again && slot->message->kind != MSG_KILL;
+        slot->inject_again = false;
+        return again;
+    }
+    if (partition->injections == 0 || number < partition->inject_at || slot->message->kind == MSG_INIT)
+        return false;
+    partition->injections--;
+    partition->inject_at = number + FAULT_INJECT_SPACING;
+    slot->inject_again = partition->inject->kind == INJECT_UD_TWICE;
+    return true;
+}
+
+uint64_t fault_inject_entry(struct partition *partition, struct partition_cpu *slot, uint64_t entry)
+{
+    const struct boot_inject *inject = partition->inject;
+    slot->inject_reply = false;
+    if (!due(partition, slot))
+        return entry;
+    uint32_t instruction = inject->instruction + (inject->count - partition->injections - 1) % FAULT_INJECT_SPAN;
+    log_line(LOG_WARN, "inject partition=%s kind=%u sequence=%u instruction=%u", partition->name, inject->kind, slot->sequence, instruction);
+    if (inject->kind == INJECT_BAD_REPLY)
+        slot->inject_reply = true;
+    else if (inject->kind == INJECT_PF && instruction == 0)
+        entry = 0;
+    else
+        slot->steps = instruction > 0 ? instruction : 1;
+    return entry;
+}
+
+bool fault_inject_step(const struct partition *partition, struct partition_cpu *slot, struct trap_frame *frame)
+{
+    if (--slot->steps > 0)
+        return true;
+    frame->rflags &= ~RFLAGS_TF;
+    if (partition->inject->kind != INJECT_PF)
+        return false;
+    frame->rip = 0;
+    return true;
+}
+
+void fault_inject_end(struct partition_cpu *slot)
+{
+    slot->steps = 0;
+    if (slot->inject_reply)
+        slot->channel->reply[ring_slot(slot->sequence)].reply.verdict = 0xffff;
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Faults on purpose: what boot_info.inject asks for, to test containment.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "partition.h"
+#include "trap_frame.h"
+
+#define FAULT_INJECT_SPACING 24u   // messages between two of them
+#define FAULT_INJECT_SPAN    96u   // each comes one instruction after the one before, and after so many at the first one again
+
+// A message is about to enter the partition. Returns where; sets slot->steps where the fault comes later.
+uint64_t fault_inject_entry(struct partition *partition, struct partition_cpu *slot, uint64_t entry);
+
+// #DB of the partition while slot->steps counts: true: go on with the frame; false: this is the fault, an invalid opcode.
+bool fault_inject_step(const struct partition *partition, struct partition_cpu *slot, struct trap_frame *frame);
+
+// The upcall is over.
+void fault_inject_end(struct partition_cpu *slot);

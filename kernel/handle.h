@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// VMCS handles: what a partition's handle names on this CPU.
+#pragma once
+
+#include <stddef.h>
+
+#include <caps/cap.h>
+#include <caps/status.h>
+
+#include "cap.h"
+#include "cpu.h"
+#include "partition.h"
+#include "vmcs02.h"
+
+struct vmcs_target {
+    enum vmcs_kind kind;
+    hpa_t region;
+    struct vmcs02 *vmcs02;  // VMCS_KIND_02
+};
+
+// A handle that cap_check() has granted. STATUS_UNSUPPORTED: no shadow VMCS on this CPU; STATUS_BUSY: active on another CPU; STATUS_BAD_STATE:
+// the VMCS02 was never reset.
+NODISCARD static inline enum status handle_resolve(struct cpu *cpu, const struct partition *partition, uint32_t handle,
+                                                   struct vmcs_target *target)
+{
+    target->kind = handle_kind(handle);
+    target->vmcs02 = NULL;
+    if (target->kind == VMCS_KIND_02) {
+        target->vmcs02 = vmcs02_at(partition->vmcs02_first + handle - VMCS_HANDLE_02);
+        TRY(vmcs02_take(target->vmcs02, cpu));
+        target->region = target->vmcs02->region;
+        return STATUS_OK;
+    }
+    target->region = target->kind == VMCS_KIND_01 ? cpu->vmcs01 : cpu->shadow;
+    return target->region.v == 0 ? STATUS_UNSUPPORTED : STATUS_OK;
+}

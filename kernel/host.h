@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The CPU state that L0 runs in. VM exits load it from the VMCS; before the first one the kernel loads it by hand.
+#pragma once
+
+#include <stdint.h>
+
+#include "boot_info.h"
+#include "cpu.h"
+#include "descriptor.h"
+#include "msr.h"
+#include "vmcs01.h"
+
+// No SCE: SYSCALL is #UD for partitions. PAT as after a reset: the kernel uses WB (0) and UC (3).
+#define HOST_EFER (EFER_LME | EFER_LMA | EFER_NXE)
+#define HOST_PAT  0x0007040600070406ull
+
+uint64_t host_cr0(void);
+uint64_t host_cr4(void);
+
+// HOST_RIP (entry.S).
+extern const char vm_exit[];
+
+// What host_leave() needs besides the launch state.
+struct host_saved { struct launch_registers registers; uint64_t cr3; };
+
+// From the loader's state to the kernel's: page tables, GDT, IDT, TSS, control registers, SYSENTER. On the CPU's own stack.
+void host_enter(struct cpu *cpu, struct host_saved *saved);
+
+// Back again: all but TR, which can't be given its null selector back. Not in VMX operation.
+void host_leave(const struct launch_state *launch, const struct host_saved *saved);

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Events into the guest, and going on behind an instruction.
+#include "inject.h"
+
+#include <caps/exit_reason.h>
+
+#include "cr.h"
+#include "vmcs.h"
+
+#define RFLAGS_RF             (1u << 16)
+#define EVENT_FIELDS          (EVENT_VALID | EVENT_ERROR_CODE | EVENT_TYPE | 0xffu)
+#define PENDING_DEBUG_BS      (1u << 14)
+#define DEBUGCTL_BTF          (1u << 1)
+#define RIGHTS_LONG           (1u << 13)
+#define QUALIFICATION_IRET    (1u << 12)  // NMI unblocking due to IRET
+
+// A fault in place of the instruction that exited.
+static void inject_fault(unsigned vector, uint32_t error_code, bool has_error_code)
+{
+    uint32_t info = EVENT_VALID | EVENT_TYPE_EXCEPTION << 8 | vector;
+    if (has_error_code && vmcs_read(VMCS_GUEST_CR0) & CR0_PE) {
+        info |= EVENT_ERROR_CODE;
+        vmcs_write(VMCS_ENTRY_EXCEPTION_ERROR, error_code);
+    }
+    vmcs_write(VMCS_ENTRY_INTR_INFO, info);
+    vmcs_write(VMCS_GUEST_RFLAGS, vmcs_read(VMCS_GUEST_RFLAGS) | RFLAGS_RF);  // as a fault's saved image has it (SDM 3B 18.3.1.1)
+}
+
+void inject_ud(struct cpu *cpu)
+{
+    (void)cpu;
+    inject_fault(VECTOR_UD, 0, false);
+}
+
+void inject_gp(struct cpu *cpu, uint32_t error_code)
+{
+    (void)cpu;
+    inject_fault(VECTOR_GP, error_code, true);
+}
+
+void advance_rip(struct cpu *cpu)
+{
+    uint64_t rip = cpu->rip + vmcs_read(VMCS_EXIT_INSTRUCTION_LENGTH);
+    if ((rip ^ cpu->rip) >> 32 && !(vmcs_read(VMCS_GUEST_CS_ACCESS_RIGHTS) & RIGHTS_LONG))
+        rip = (uint32_t)rip;
+    vmcs_write(VMCS_GUEST_RIP, rip);
+    uint64_t blocking = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
+    if (blocking & (BLOCKING_STI | BLOCKING_MOV_SS))
+        vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, blocking & ~(uint64_t)(BLOCKING_STI | BLOCKING_MOV_SS));
+    if (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_TF && !(vmcs_read(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF))
+        vmcs_write(VMCS_GUEST_PENDING_DEBUG, vmcs_read(VMCS_GUEST_PENDING_DEBUG) | PENDING_DEBUG_BS);
+}
+
+void event_reinject(struct cpu *cpu)
+{
+    uint64_t vectoring = vmcs_read(VMCS_IDT_VECTORING_INFO);
+    uint64_t blocking = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
+    if (!(vectoring & EVENT_VALID)) {
+        // An IRET that faulted has ended the blocking of NMIs and is executed again (SDM 3C 28.2.3 "Information About NMI Unblocking Due to IRET").
+        if ((cpu->reason & EXIT_REASON_BASIC) == EXIT_EPT_VIOLATION && vmcs_read(VMCS_EXIT_QUALIFICATION) & QUALIFICATION_IRET)
+            vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, blocking | BLOCKING_NMI);
+        return;
+    }
+    vmcs_write(VMCS_ENTRY_INTR_INFO, vectoring & EVENT_FIELDS);
+    if (vectoring & EVENT_ERROR_CODE)
+        vmcs_write(VMCS_ENTRY_EXCEPTION_ERROR, vmcs_read(VMCS_IDT_VECTORING_ERROR));
+    switch ((vectoring & EVENT_TYPE) >> 8) {
+    case EVENT_TYPE_SOFTWARE_INTERRUPT:
+    case EVENT_TYPE_PRIVILEGED_EXCEPTION:
+    case EVENT_TYPE_SOFTWARE_EXCEPTION:
+        vmcs_write(VMCS_ENTRY_INSTRUCTION_LENGTH, vmcs_read(VMCS_EXIT_INSTRUCTION_LENGTH));
+        break;
+    case EVENT_TYPE_NMI:  // its first delivery has begun the blocking, which would refuse the second
+        if (blocking & BLOCKING_NMI)
+            vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, blocking & ~(uint64_t)BLOCKING_NMI);
+        break;
+    }
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Invocation of decoded replies.
+
+#include "invoke.h"
+
+#include "group.h"
+#include "memory.h"
+#include "msr_l1.h"
+#include "shadow.h"
+#include "vmcs02.h"
+
+static void invoke_writes(struct cpu *cpu, const struct batch *batch, const struct action *action)
+{
+    shadow_select(cpu, action->region);
+    const struct field_write *write = &batch->write[action->first], *end = write + action->count;
+    cpu->vmwrites += action->count;
+    for (; write < end; write++)
+        insn_vmwrite(write->encoding, write->value);
+}
+
+// The mappings from action on that go into the same root; returns the last one.
+static const struct action *invoke_maps(struct batch *batch, const struct action *action, const struct action *end)
+{
+    struct ept02_cursor cursor;
+    ept02_map_begin(&cursor, action->root);
+    for (;; action++) {
+        ept02_map(&cursor, action->a, (gpa2_t){ action->b }, (gpa1_t){ action->c }, &batch->work);
+        if (action + 1 == end || action[1].code != OP_EPT_MAP || action[1].root != action->root)
+            break;
+    }
+    ept02_map_end(&cursor);
+    return action;
+}
+
+enum status batch_invoke(struct batch *batch, struct cpu *cpu)
+{
+    enum status status = STATUS_OK;
+    const struct action *end = &batch->action[batch->action_count];
+    for (const struct action *action = batch->action; action < end; action++) {
+        switch ((enum op_code)action->code) {
+        case OP_VMCS_RESET: vmcs02_reset(action->vmcs02, cpu); break;
+        case OP_VMCS_CLEAR: vmcs02_clear(action->vmcs02, cpu); break;
+        case OP_VMCS_EPT: vmcs02_tag(action->vmcs02, action->b); break;
+        case OP_VMCS_FLUSH: vmcs02_flush(action->vmcs02); break;
+        case OP_BITMAP: vmcs02_bitmap(action->vmcs02, (enum bitmap_kind)(action->a >> 16), action->a & 0xffff, action->b); break;
+        case OP_SHADOW: shadow_set(cpu, action->a == 1); break;
+        case OP_L1_VMX: cpu->l1_vmx = action->a == 1; break;
+        case OP_MSR_WRITE:
+            if (!msr_write_l1(cpu, action->a, action->b))
+                status = STATUS_UNSUPPORTED;
+            break;
+        case OP_EPT_CREATE: ept02_create(action->root, action->b, &batch->work); break;
+        case OP_EPT_MAP: action = invoke_maps(batch, action, end); break;
+        case OP_EPT_UNMAP: ept02_unmap(action->root, (enum ept_level)action->a, (gpa2_t){ action->b }, &batch->work); break;
+        case OP_EPT_DROP: ept02_drop(action->root, &batch->work); break;
+        case OP_WRITE_GROUPS:
+            shadow_select(cpu, action->region);
+            group_write(cpu, action->groups, action->bank);
+            break;
+        default: invoke_writes(cpu, batch, action); break;
+        }
+    }
+    if (batch->touches_ept02)
+        ept02_finish(&batch->work);
+    return status;
+}
+
+void gpr_invoke(struct cpu *cpu, const struct reply *reply)
+{
+    if (*(const volatile uint64_t *)&reply->set_gpr == 0)
+        return;
+    memory_copy(cpu->gpr, reply->gpr, sizeof(cpu->gpr));
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Watched ports. The instruction is carried out here, or, a string instruction, by the guest itself in a step.
+#include "io.h"
+
+#include "inject.h"
+#include "port.h"
+#include "power.h"
+#include "step.h"
+#include "vmcs.h"
+
+enum { PORT_KEYBOARD = 0x64, PORT_RESET = 0xcf9, PORT_BOCHS_SHUTDOWN = 0x8900 };
+enum { RESET_CPU = 4, KEYBOARD_PULSE_RESET = 0xf0 };
+#define PM1_SLEEP_ENABLE (1u << 13)
+
+// Exit qualification (SDM 3C table 28-5 "Exit Qualification for I/O Instructions").
+#define IO_BYTES(q)  (((unsigned)(q) & 7) + 1)
+#define IO_IN        (1u << 3)
+#define IO_STRING    (1u << 4)
+#define IO_PORT(q)   ((uint16_t)((q) >> 16))
+
+static uint16_t watched[8];
+static unsigned watched_count;
+static uint16_t pm1[2];
+
+void io_init(const struct boot_info *info)
+{
+    pm1[0] = info->pm1a_control;
+    pm1[1] = info->pm1b_control;
+    watched[watched_count++] = PORT_KEYBOARD;
+    watched[watched_count++] = PORT_RESET;
+    watched[watched_count++] = PORT_BOCHS_SHUTDOWN;
+    for (unsigned i = 0; i < 2; i++) {
+        if (pm1[i]) {
+            watched[watched_count++] = pm1[i];
+            watched[watched_count++] = (uint16_t)(pm1[i] + 1);
+        }
+    }
+}
+
+bool io_watch(unsigned i, uint16_t *port)
+{
+    if (i >= watched_count)
+        return false;
+    *port = watched[i];
+    return true;
+}
+
+// The emulator's power switch takes the word byte by byte.
+static bool shutdown_word(uint8_t byte)
+{
+    static const char word[] = "Shutdown";
+    static unsigned matched;
+    matched = byte == word[matched] ? matched + 1 : byte == word[0];
+    return !word[matched];
+}
+
+// Whether this OUT ends the machine, and how. A sleep is taken for a power-off: nothing of L0 survives it. Only a byte to 0xcf9 resets: a
+// double word at 0xcf8 is a PCI configuration address.
+static const char *stage_of(uint16_t port, unsigned bytes, uint32_t value)
+{
+    for (unsigned i = 0; i < 2; i++)
+        if (pm1[i] && ((port == pm1[i] && value & PM1_SLEEP_ENABLE) || (port == pm1[i] + 1 && value & PM1_SLEEP_ENABLE >> 8)))
+            return "power-off";
+    if (bytes != 1)
+        return NULL;
+    if (port == PORT_BOCHS_SHUTDOWN && shutdown_word((uint8_t)value))
+        return "power-off";
+    bool reset = (port == PORT_RESET && value & RESET_CPU) || (port == PORT_KEYBOARD && (value & 0xf1) == KEYBOARD_PULSE_RESET);
+    return reset ? "reset" : NULL;
+}
+
+static void out(uint16_t port, unsigned bytes, uint32_t value)
+{
+    const char *stage = stage_of(port, bytes, bytes < 4 ? value & ((1u << 8 * bytes) - 1) : value);
+    if (stage)
+        power_end(stage);
+    if (bytes == 1)
+        port_out8(port, (uint8_t)value);
+    else if (bytes == 2)
+        port_out16(port, (uint16_t)value);
+    else
+        port_out32(port, value);
+}
+
+static void in(struct cpu *cpu, uint16_t port, unsigned bytes)
+{
+    uint64_t *rax = &cpu->gpr[GPR_RAX];
+    if (bytes == 1)
+        *rax = (*rax & ~0xffull) | port_in8(port);
+    else if (bytes == 2)
+        *rax = (*rax & ~0xffffull) | port_in16(port);
+    else
+        *rax = port_in32(port);
+}
+
+void io_exit(struct cpu *cpu)
+{
+    uint64_t qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
+    uint16_t port = IO_PORT(qualification);
+    if (qualification & IO_STRING) {
+        // What it writes lies in memory that L0 doesn't see. Nobody but an attacker resets the machine so: the statistics go unsaid.
+        cpu->step.io = true;
+        step_begin(cpu);
+        return;
+    }
+    if (qualification & IO_IN)
+        in(cpu, port, IO_BYTES(qualification));
+    else
+        out(port, IO_BYTES(qualification), (uint32_t)cpu->gpr[GPR_RAX]);
+    advance_rip(cpu);
+}

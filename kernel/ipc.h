@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Messages between kernel and partitions: building a request, handing it over, acting on the reply.
+#pragma once
+
+#include <caps/msg.h>
+#include <caps/status.h>
+
+#include "cpu.h"
+
+struct partition;
+
+// What a message is made from. The request slot is built from it again when the message is handed over again.
+struct message {
+    uint16_t kind;           // enum msg_kind
+    uint8_t origin;          // enum msg_origin
+    bool observed;           // ROUTE_OBSERVE: the reply changes nothing
+    uint32_t from;           // MSG_CALL: the caller's index
+    uint64_t groups;         // from the VMCS of the origin into bank 0
+    uint64_t groups_shadow;  // from the shadow VMCS into bank 1, where shadowing is on
+    const uint64_t *arg;     // MSG_ARGS of them; NULL: all 0
+};
+
+// What the partition answered, after its operations were applied.
+struct answer {
+    uint16_t verdict;      // enum verdict
+    bool killed;           // to MSG_KILL: the message itself was too much for it
+    bool wrote_event;      // the reply wrote group EVENT of the VMCS02 that exited
+    uint32_t vmcs02;       // VERDICT_L2: index among the partition's
+    uint32_t status;       // VERDICT_RETURN
+    uint64_t arg[MSG_ARGS];
+};
+
+// Hands a message over and waits for the reply. A partition that faults is restarted and gets the message again once, then MSG_KILL.
+//   returns STATUS_OK: answer is valid, the reply's operations are applied; STATUS_FAULTED: the partition is parked.
+NODISCARD enum status ipc_send(struct cpu *cpu, struct partition *partition, const struct message *message, struct answer *answer);
+
+// The same once, without waiting for the partition, which is the caller's: STATUS_FAULTED: recorded; STATUS_BUSY: another CPU stops it.
+NODISCARD enum status ipc_attempt(struct cpu *cpu, struct partition *partition, const struct message *message, uint8_t attempt, struct answer *answer);
+
+// The VM entry that the last reply asked for ended in VMfail: on VMCS02 the partition that owns it is told (MSG_ENTRY_FAILED), on VMCS01
+// the kernel panics. On return cpu->level and cpu->vmcs02 say what to enter.
+void ipc_entry_failed(struct cpu *cpu, uint32_t instruction_error);

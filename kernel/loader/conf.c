@@ -1,0 +1,423 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Parses bulkhead.conf. Pure: knows nothing of UEFI, so that the host tests and the fuzzer run this very file.
+#include "conf.h"
+
+#include <caps/syscall.h>
+
+#include "text.h"
+
+#define MEMORY_DEFAULT (16ull << 20)
+#define MEMORY_MAX     (1ull << 30)
+
+// A piece of the file.
+struct span { const char *at; size_t length; };
+
+struct parser {
+    struct conf *conf;
+    struct conf_workload *workload;  // NULL before the first section
+    bool skip;                       // in a section that could not be opened
+    bool failed;                     // error holds the first error; the rest is still read for what it is worth
+    unsigned line;
+    char *error;
+};
+
+static bool fail(struct parser *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static bool fail(struct parser *p, const char *format, ...)
+{
+    if (p->failed)
+        return false;
+    p->failed = true;
+    size_t length = p->line ? text_format(p->error, CONF_ERROR_TEXT, "bulkhead.conf:%u: ", p->line)
+                            : text_format(p->error, CONF_ERROR_TEXT, "bulkhead.conf: ");
+    va_list list;
+    va_start(list, format);
+    text_format_list(p->error + length, CONF_ERROR_TEXT - length, format, list);
+    va_end(list);
+    return false;
+}
+
+static bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+static bool is_name_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+}
+
+static struct span trim(struct span s)
+{
+    while (s.length && is_blank(s.at[0]))
+        s.at++, s.length--;
+    while (s.length && is_blank(s.at[s.length - 1]))
+        s.length--;
+    return s;
+}
+
+static bool span_is(struct span s, const char *word)
+{
+    size_t i = 0;
+    while (i < s.length && word[i] && s.at[i] == word[i])
+        i++;
+    return i == s.length && !word[i];
+}
+
+// As much of a span as fits into an error line.
+static int shown(struct span s) { return s.length < 64 ? (int)s.length : 64; }
+
+// Cuts the part up to the separator (a blank stands for every blank) off rest.
+static struct span cut(struct span *rest, char separator)
+{
+    size_t i = 0;
+    while (i < rest->length && !(rest->at[i] == separator || (separator == ' ' && is_blank(rest->at[i]))))
+        i++;
+    struct span head = {rest->at, i};
+    size_t skip = i < rest->length ? i + 1 : i;
+    rest->at += skip;
+    rest->length -= skip;
+    return trim(head);
+}
+
+static bool copy(struct parser *p, const char *what, char *to, size_t capacity, struct span value)
+{
+    if (value.length >= capacity)
+        return fail(p, "%s is too long: at most %u characters", what, (unsigned)(capacity - 1));
+    for (size_t i = 0; i < value.length; i++)
+        to[i] = value.at[i];
+    to[value.length] = 0;
+    return true;
+}
+
+static bool copy_name(struct parser *p, const char *what, char *to, size_t capacity, struct span value)
+{
+    if (!value.length)
+        return fail(p, "%s is missing", what);
+    for (size_t i = 0; i < value.length; i++)
+        if (!is_name_char(value.at[i]))
+            return fail(p, "%s may have letters, digits, - and _ only: '%.*s'", what, shown(value), value.at);
+    return copy(p, what, to, capacity, value);
+}
+
+// Decimal digits with nothing around them, up to most.
+static bool number(struct span s, uint64_t most, uint64_t *out)
+{
+    uint64_t value = 0;
+    for (size_t i = 0; i < s.length; i++) {
+        if (s.at[i] < '0' || s.at[i] > '9')
+            return false;
+        unsigned digit = (unsigned)(s.at[i] - '0');
+        if (value > (most - digit) / 10)
+            return false;
+        value = value * 10 + digit;
+    }
+    *out = value;
+    return s.length > 0;
+}
+
+static bool set_default(struct parser *p, struct span value)
+{
+    p->conf->chosen_line = p->line;
+    return copy_name(p, "the workload's name", p->conf->chosen, sizeof(p->conf->chosen), value);
+}
+
+static bool set_require(struct parser *p, struct span value)
+{
+    if (!span_is(value, "yes") && !span_is(value, "no"))
+        return fail(p, "require is yes or no, not '%.*s'", shown(value), value.at);
+    p->conf->require = span_is(value, "yes");
+    return true;
+}
+
+static bool set_console(struct parser *p, struct span value)
+{
+    static const struct { const char *name; uint32_t bit; } ports[] = {{"e9", CONSOLE_E9}, {"com1", CONSOLE_COM1}};
+    p->conf->console = 0;
+    if (span_is(value, "none"))
+        return true;
+    do {
+        struct span port = cut(&value, ',');
+        unsigned i = 0;
+        while (i < sizeof(ports) / sizeof(ports[0]) && !span_is(port, ports[i].name))
+            i++;
+        if (i == sizeof(ports) / sizeof(ports[0]))
+            return fail(p, "console knows e9, com1 and none, not '%.*s'", shown(port), port.at);
+        p->conf->console |= ports[i].bit;
+    } while (value.length);
+    return true;
+}
+
+static bool set_log(struct parser *p, struct span value)
+{
+    static const struct { const char *name; uint32_t level; } levels[] = {
+        {"error", LOG_ERROR}, {"warn", LOG_WARN}, {"info", LOG_INFO}, {"debug", LOG_DEBUG}};
+    for (unsigned i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+        if (span_is(value, levels[i].name)) {
+            p->conf->log_level = levels[i].level;
+            return true;
+        }
+    }
+    return fail(p, "log is error, warn, info or debug, not '%.*s'", shown(value), value.at);
+}
+
+static bool set_memory(struct parser *p, struct span value)
+{
+    struct span digits = value;
+    unsigned shift = 0;
+    if (digits.length) {
+        char unit = digits.at[digits.length - 1];
+        shift = unit == 'K' ? 10 : unit == 'M' ? 20 : unit == 'G' ? 30 : 0;
+        digits.length -= shift != 0;
+    }
+    uint64_t count;
+    if (!number(digits, MEMORY_MAX, &count) || count > MEMORY_MAX >> shift)
+        return fail(p, "memory is a number with K, M or G, at most 1G, not '%.*s'", shown(value), value.at);
+    p->conf->memory = count << shift;
+    if (!count || p->conf->memory % LARGE_BYTES)
+        return fail(p, "memory is a multiple of 2M, not '%.*s'", shown(value), value.at);
+    return true;
+}
+
+static bool set_partitions(struct parser *p, struct span value)
+{
+    struct conf_workload *w = p->workload;
+    while (value.length) {
+        struct span name = cut(&value, ',');
+        if (w->partition_count == BOOT_PARTITIONS)
+            return fail(p, "more than %u partitions", BOOT_PARTITIONS);
+        char *to = w->partition[w->partition_count];
+        if (!copy_name(p, "a partition's name", to, CAP_NAME, name))
+            return false;
+        for (unsigned i = 0; i < w->partition_count; i++)
+            if (text_equal(w->partition[i], to))
+                return fail(p, "partition %s is named twice", to);
+        w->partition_count++;
+    }
+    return true;
+}
+
+static bool set_next(struct parser *p, struct span value)
+{
+    if (!value.length || value.at[0] != '\\')
+        return fail(p, "next is a path from the volume's root, as \\EFI\\...: '%.*s'", shown(value), value.at);
+    return copy(p, "next", p->workload->next, sizeof(p->workload->next), value);
+}
+
+static bool set_options(struct parser *p, struct span value)
+{
+    return copy(p, "options", p->workload->options, sizeof(p->workload->options), value);
+}
+
+static bool set_inject(struct parser *p, struct span value)
+{
+    static const struct { const char *name; uint32_t kind; } kinds[] = {
+        {"ud", INJECT_UD}, {"pf", INJECT_PF}, {"bad-reply", INJECT_BAD_REPLY}, {"ud-twice", INJECT_UD_TWICE}};
+    struct boot_inject *inject = &p->workload->inject;
+    struct span word[5] = {{0, 0}};
+    unsigned count = 0;
+    for (value = trim(value); value.length; value = trim(value)) {
+        if (count == 5)
+            return fail(p, "inject is PARTITION MESSAGE KIND [INSTRUCTION [COUNT]]");
+        word[count++] = cut(&value, ' ');
+    }
+    if (count < 3)
+        return fail(p, "inject is PARTITION MESSAGE KIND [INSTRUCTION [COUNT]]");
+    uint64_t message, instruction = 0, times = 1;
+    if (!copy_name(p, "inject's partition", inject->partition, CAP_NAME, word[0]))
+        return false;
+    if (!number(word[1], UINT32_MAX, &message))
+        return fail(p, "inject's message is a number, not '%.*s'", shown(word[1]), word[1].at);
+    if (count > 3 && !number(word[3], UINT32_MAX, &instruction))
+        return fail(p, "inject's instruction is a number, not '%.*s'", shown(word[3]), word[3].at);
+    if (count > 4 && !number(word[4], UINT32_MAX, &times))
+        return fail(p, "inject's count is a number, not '%.*s'", shown(word[4]), word[4].at);
+    inject->message = (uint32_t)message;
+    inject->instruction = (uint32_t)instruction;
+    inject->count = (uint32_t)times;
+    p->workload->inject_line = p->line;
+    for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        if (span_is(word[2], kinds[i].name))
+            inject->kind = kinds[i].kind;
+    if (inject->kind == INJECT_NONE)
+        return fail(p, "inject's kind is ud, pf, bad-reply or ud-twice, not '%.*s'", shown(word[2]), word[2].at);
+    return true;
+}
+
+static const struct key {
+    const char *name;
+    bool global;  // before the sections, or in one
+    bool empty;   // may the value be empty?
+    bool (*set)(struct parser *p, struct span value);
+} keys[] = {
+    {"default",    true,  false, set_default},
+    {"require",    true,  false, set_require},
+    {"console",    true,  false, set_console},
+    {"log",        true,  false, set_log},
+    {"memory",     true,  false, set_memory},
+    {"partitions", false, true,  set_partitions},
+    {"next",       false, false, set_next},
+    {"options",    false, true,  set_options},
+    {"inject",     false, false, set_inject},
+};
+
+static bool parse_section(struct parser *p, struct span line)
+{
+    struct conf *conf = p->conf;
+    p->skip = true;
+    if (line.at[line.length - 1] != ']')
+        return fail(p, "a section is [workload NAME]: ']' is missing");
+    struct span inside = trim((struct span){line.at + 1, line.length - 2});
+    struct span kind = cut(&inside, ' ');
+    if (!span_is(kind, "workload"))
+        return fail(p, "no such section: '%.*s'; a section is [workload NAME]", shown(kind), kind.at);
+    if (conf->workload_count == CONF_WORKLOADS)
+        return fail(p, "more than %u workloads", CONF_WORKLOADS);
+    struct conf_workload *w = &conf->workload[conf->workload_count];
+    if (!copy_name(p, "the workload's name", w->name, sizeof(w->name), trim(inside)))
+        return false;
+    for (unsigned i = 0; i < conf->workload_count; i++)
+        if (text_equal(conf->workload[i].name, w->name))
+            return fail(p, "[workload %s] is there twice, first in line %u", w->name, conf->workload[i].line);
+    w->line = p->line;
+    conf->workload_count++;
+    p->workload = w;
+    p->skip = false;
+    return true;
+}
+
+static bool parse_pair(struct parser *p, struct span line)
+{
+    size_t equals = 0;
+    while (equals < line.length && line.at[equals] != '=')
+        equals++;
+    if (equals == line.length)
+        return fail(p, "'=' is missing: '%.*s'", shown(line), line.at);
+    struct span name = trim((struct span){line.at, equals});
+    struct span value = trim((struct span){line.at + equals + 1, line.length - equals - 1});
+    for (unsigned i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        const struct key *key = &keys[i];
+        if (!span_is(name, key->name))
+            continue;
+        if (key->global && p->workload)
+            return fail(p, "%s belongs before the first section", key->name);
+        if (!key->global && !p->workload)
+            return fail(p, "%s belongs into a [workload NAME]", key->name);
+        unsigned *seen = key->global ? &p->conf->seen : &p->workload->seen;
+        if (*seen & 1u << i)
+            return fail(p, "%s is there twice", key->name);
+        *seen |= 1u << i;
+        if (!value.length && !key->empty)
+            return fail(p, "%s has no value", key->name);
+        return key->set(p, value);
+    }
+    return fail(p, "unknown key '%.*s'", shown(name), name.at);
+}
+
+// A comment goes from a # that starts the line or follows a blank to the line's end.
+static struct span uncomment(struct span line)
+{
+    for (size_t i = 0; i < line.length; i++)
+        if (line.at[i] == '#' && (i == 0 || is_blank(line.at[i - 1])))
+            return (struct span){line.at, i};
+    return line;
+}
+
+// What can be judged only when the whole file is known.
+static void check_whole(struct parser *p)
+{
+    const struct conf *conf = p->conf;
+    for (unsigned i = 0; i < conf->workload_count; i++) {
+        const struct conf_workload *w = &conf->workload[i];
+        p->line = w->line;
+        if (!w->next[0])
+            fail(p, "[workload %s] has no next", w->name);
+        bool known = w->inject.kind == INJECT_NONE;
+        for (unsigned j = 0; j < w->partition_count; j++)
+            known = known || text_equal(w->partition[j], w->inject.partition);
+        p->line = w->inject_line;
+        if (!known)
+            fail(p, "inject: [workload %s] has no partition %s", w->name, w->inject.partition);
+    }
+    p->line = conf->chosen_line;
+    bool found = !conf->chosen[0];
+    for (unsigned i = 0; i < conf->workload_count; i++)
+        found = found || text_equal(conf->workload[i].name, conf->chosen);
+    if (!found)
+        fail(p, "default: there is no [workload %s]", conf->chosen);
+}
+
+static void parse_line(struct parser *p, struct span line)
+{
+    for (size_t i = 0; i < line.length; i++) {
+        if ((line.at[i] < ' ' || line.at[i] > '~') && line.at[i] != '\t') {
+            fail(p, "character %u is not ASCII text", (unsigned)(i + 1));
+            p->skip = p->skip || trim(line).at[0] == '[';
+            return;
+        }
+    }
+    line = trim(uncomment(line));
+    if (line.length && line.at[0] == '[')
+        parse_section(p, line);
+    else if (line.length && !p->skip)
+        parse_pair(p, line);
+}
+
+bool conf_parse(struct conf *conf, const char *text, size_t bytes, char error[CONF_ERROR_TEXT])
+{
+    struct parser p = {.conf = conf, .error = error};
+    for (size_t i = 0; i < sizeof(*conf); i++)
+        ((unsigned char *)conf)[i] = 0;
+    conf->console = CONSOLE_COM1;
+    conf->log_level = LOG_INFO;
+    conf->memory = MEMORY_DEFAULT;
+    if (bytes > CONF_BYTES)
+        return fail(&p, "the file is longer than 64 KiB");
+    for (size_t start = 0; start < bytes;) {
+        size_t end = start;
+        p.line++;
+        while (end < bytes && text[end] != '\n')
+            end++;
+        struct span line = {text + start, end - start};
+        start = end + 1;
+        if (line.length && line.at[line.length - 1] == '\r')
+            line.length--;
+        parse_line(&p, line);
+    }
+    check_whole(&p);
+    return !p.failed;
+}
+
+// The NAME of workload=NAME in the load options, a word of its own; false where there is none. A name that is too long or odd comes
+// out cut, and so matches no workload that could be defined.
+static bool options_workload(const uint16_t *options, size_t count, char name[CONF_NAME + 1])
+{
+    static const char word[] = "workload=";
+    for (size_t i = 0; i < count; i++) {
+        if (i && options[i - 1] != ' ' && options[i - 1] != '\t')
+            continue;
+        size_t j = 0;
+        while (word[j] && i + j < count && options[i + j] == (uint16_t)word[j])
+            j++;
+        if (word[j])
+            continue;
+        size_t length = 0;
+        for (i += j; i < count && options[i] && options[i] != ' ' && options[i] != '\t' && length < CONF_NAME; i++)
+            name[length++] = options[i] > ' ' && options[i] < 0x7f ? (char)options[i] : '?';
+        name[length] = 0;
+        return true;
+    }
+    return false;
+}
+
+const struct conf_workload *conf_choose(const struct conf *conf, const uint16_t *options, size_t bytes, char error[CONF_ERROR_TEXT])
+{
+    char name[CONF_NAME + 1];
+    const char *wanted = conf->chosen;
+    if (options && options_workload(options, bytes / sizeof(*options), name))
+        wanted = name;
+    for (unsigned i = 0; i < conf->workload_count; i++)
+        if (text_equal(conf->workload[i].name, wanted))
+            return &conf->workload[i];
+    if (wanted == name)
+        text_format(error, CONF_ERROR_TEXT, "bulkhead.conf: no [workload %s], which the load options ask for", name);
+    else
+        text_format(error, CONF_ERROR_TEXT, "bulkhead.conf: no default, and no workload=NAME in the load options");
+    return 0;
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// bulkhead.conf: global settings, and the workloads to choose from. docs/boot.md has the reference.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../boot_info.h"
+
+#define CONF_BYTES      (64u << 10)
+#define CONF_WORKLOADS  16
+#define CONF_NAME       sizeof(((struct boot_info *)0)->workload)
+#define CONF_PATH       256
+#define CONF_OPTIONS    1024
+#define CONF_ERROR_TEXT 200
+
+struct conf_workload {
+    char name[CONF_NAME];
+    unsigned line;                 // of its [workload NAME]
+    unsigned seen;                 // which keys it had
+    unsigned partition_count;
+    char partition[BOOT_PARTITIONS][CAP_NAME];
+    char next[CONF_PATH];
+    char options[CONF_OPTIONS];    // "" where there are none
+    unsigned inject_line;
+    struct boot_inject inject;     // kind INJECT_NONE where there is none
+};
+
+struct conf {
+    unsigned seen;                 // which global keys there were
+    char chosen[CONF_NAME];        // default =, "" where there is none
+    unsigned chosen_line;
+    bool require;
+    uint32_t console;              // CONSOLE_...
+    uint32_t log_level;            // enum log_level
+    uint64_t memory;               // bytes, multiple of 2 MiB
+    unsigned workload_count;
+    struct conf_workload workload[CONF_WORKLOADS];
+};
+
+// Parses bytes of text, which need not end in NUL. Returns false with error = "bulkhead.conf:LINE: what" for the first error; conf then
+// holds what the other lines say: enough to obey `require = yes`, and to boot a workload's next (if that isn't "") without Bulkhead.
+bool conf_parse(struct conf *conf, const char *text, size_t bytes, char error[CONF_ERROR_TEXT]);
+
+// The workload that load options (UCS-2, bytes long, anything at all in it) or else the default choose. NULL with error where there is no such one.
+const struct conf_workload *conf_choose(const struct conf *conf, const uint16_t *options, size_t bytes, char error[CONF_ERROR_TEXT]);

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Launching: each CPU enters the kernel and goes on as L1.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../boot_info.h"
+#include "cpus.h"
+#include "elf.h"
+#include "memory.h"
+
+struct launch {
+    struct boot_info *info;      // as the firmware's page tables show it. Not there any more for a CPU that has been launched
+    uint64_t entry;              // the kernel's
+    uint64_t tables;             // CR3
+    uint64_t stack;              // top of a page in hidden memory, for the call
+    const struct cpus *cpus;
+    uint32_t cpu;                // the one whose turn it is
+    uint64_t status;             // how its turn ended: enum status
+    char error[BOOT_ERROR_TEXT]; // and why it failed
+};
+
+// Makes the first page tables for the kernel, which lies at info->kernel_base; what is left of the hidden memory becomes the kernel's pool.
+// no_execute: EFER.NXE is on, on all CPUs. False: not enough hidden memory.
+bool launch_prepare(struct launch *launch, struct memory *memory, const struct elf_kernel *kernel, bool no_execute);
+
+// Launches one CPU. True: it is L1 now.
+bool launch_cpu(struct launch *launch, uint32_t cpu);

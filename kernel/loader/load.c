@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Loads the ELF files.
+#include "load.h"
+
+#include "console.h"
+#include "firmware.h"
+#include "manifest.h"
+#include "text.h"
+
+#define FOLDER   "\\EFI\\bulkhead\\"
+#define FILE_MAX (64u << 20)
+#define PATH     64
+
+static bool checked_read(struct file *file, const char *name, char path[PATH])
+{
+    char why[MANIFEST_WHY];
+    text_format(path, PATH, FOLDER "%s", name);
+    if (!file_read(file, path, FILE_MAX))
+        return false;
+    if (manifest_check(name, file->data, file->bytes, why))
+        return true;
+    console_line("%s: %s", path, why);
+    return false;
+}
+
+static bool read_all(struct load *load, const struct conf_workload *workload)
+{
+    char path[PATH], name[CAP_NAME + 4];
+    if (!checked_read(&load->kernel_file, "kernel.elf", path))
+        return false;
+    const char *wrong = elf_kernel_read(&load->kernel, load->kernel_file.data, load->kernel_file.bytes);
+    if (wrong) {
+        console_line("%s: %s", path, wrong);
+        return false;
+    }
+    for (unsigned i = 0; i < workload->partition_count; i++) {
+        struct file *file = &load->partition[load->partition_count++];
+        text_format(name, sizeof(name), "%s.elf", workload->partition[i]);
+        if (!checked_read(file, name, path))
+            return false;
+        wrong = elf_partition_check(workload->partition[i], file->data, file->bytes);
+        if (wrong) {
+            console_line("%s: %s", path, wrong);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool load_read(struct load *load, const struct conf_workload *workload)
+{
+    *load = (struct load){.partition_count = 0};
+    if (read_all(load, workload))
+        return true;
+    load_free(load);
+    return false;
+}
+
+bool load_place(const struct load *load, const struct conf_workload *workload, struct memory *memory, struct boot_info *info)
+{
+    info->kernel_bytes = load->kernel.bytes;
+    info->kernel_base = memory_take(memory, load->kernel.bytes);
+    if (!info->kernel_base)
+        return false;
+    for (unsigned i = 0; i < load->kernel.segment_count; i++) {
+        const struct elf_segment *s = &load->kernel.segment[i];
+        firmware.boot->CopyMem((void *)(UINTN)(info->kernel_base + (s->address - KERNEL_BASE)),
+                               (UINT8 *)load->kernel_file.data + s->offset, s->file_bytes);
+    }
+    for (unsigned i = 0; i < load->partition_count; i++) {
+        struct boot_file *to = &info->partition[i];
+        to->bytes = load->partition[i].bytes;
+        to->base = memory_take(memory, to->bytes);
+        if (!to->base)
+            return false;
+        text_format(to->name, sizeof(to->name), "%s", workload->partition[i]);
+        firmware.boot->CopyMem((void *)(UINTN)to->base, load->partition[i].data, to->bytes);
+    }
+    info->partition_count = load->partition_count;
+    return true;
+}
+
+void load_free(struct load *load)
+{
+    file_free(&load->kernel_file);
+    for (unsigned i = 0; i < load->partition_count; i++)
+        file_free(&load->partition[i]);
+    load->partition_count = 0;
+}

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What the boot information says about the machine: memory ranges and ACPI.
+#pragma once
+
+#include <stdbool.h>
+
+#include "../boot_info.h"
+
+// Fills range[], range_count, rsdp and the PM1 control ports from UEFI's tables as they are now. False after a line on the console.
+bool machine_describe(struct boot_info *info);

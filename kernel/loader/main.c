@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// bulkhead.efi: loads Bulkhead below the running firmware, then starts the next image. docs/boot.md tells the story.
+#include "conf.h"
+#include "console.h"
+#include "cpus.h"
+#include "cr.h"
+#include "file.h"
+#include "firmware.h"
+#include "launch.h"
+#include "load.h"
+#include "machine.h"
+#include "memory.h"
+#include "next.h"
+#include "text.h"
+#include "vtx.h"
+
+#define CONF_FILE "\\EFI\\bulkhead\\bulkhead.conf"
+
+struct firmware firmware;
+
+EFI_STATUS efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *system);
+// What the start code of newer gnu-efi calls.
+EFI_STATUS _entry(EFI_HANDLE self, EFI_SYSTEM_TABLE *system) __attribute__((alias("efi_main")));
+
+static EFI_STATUS firmware_start(EFI_HANDLE self, EFI_SYSTEM_TABLE *system)
+{
+    static EFI_GUID guid = EFI_LOADED_IMAGE_PROTOCOL_GUID;
+    firmware.self = self;
+    firmware.system = system;
+    firmware.boot = system->BootServices;
+    EFI_STATUS status = firmware.boot->HandleProtocol(self, &guid, (void **)&firmware.image);
+    if (!EFI_ERROR(status))
+        firmware.device = firmware.image->DeviceHandle;
+    return status;
+}
+
+// Reads the configuration and chooses the workload: NULL if there is none that names a next image. usable: without errors. Prints the line where not.
+static const struct conf_workload *configure(struct conf *conf, bool *usable)
+{
+    char error[CONF_ERROR_TEXT];
+    struct file file;
+    *usable = false;
+    // One byte more than allowed, so that conf_parse is the one to complain.
+    if (!file_read(&file, CONF_FILE, CONF_BYTES + 1))
+        return NULL;
+    bool parsed = conf_parse(conf, file.data, file.bytes, error);
+    if (!parsed)
+        console_line("%s", error);
+    const struct conf_workload *workload = conf_choose(conf, firmware.image->LoadOptions, firmware.image->LoadOptionsSize, error);
+    if (parsed && !workload)
+        console_line("%s", error);
+    file_free(&file);
+    *usable = parsed && workload;
+    return workload && workload->next[0] ? workload : NULL;
+}
+
+static void EFIAPI facts_read(void *facts) { vtx_read(facts); }
+
+// Asks every CPU whether it can run Bulkhead, before anything is changed on any. no_execute: they all have EFER.NXE on.
+static bool check_cpus(const struct cpus *cpus, bool *no_execute)
+{
+    static struct vtx_facts first, facts;
+    char why[VTX_WHY];
+    *no_execute = true;
+    for (uint32_t cpu = 0; cpu < cpus->count; cpu++) {
+        struct vtx_facts *here = cpu ? &facts : &first;
+        if (!cpus_run(cpus, cpu, facts_read, here)) {
+            console_line("CPU %u: the firmware could not run it", cpu);
+            return false;
+        }
+        if (vtx_missing(here, &first, why)) {
+            if (cpu)
+                console_line("CPU %u: %s", cpu, why);
+            else
+                console_line("%s", why);
+            return false;
+        }
+        *no_execute = *no_execute && here->no_execute_on;
+    }
+    return true;
+}
+
+// Fills hidden memory: boot information, kernel, partitions, page tables.
+static bool furnish(struct launch *launch, struct memory *memory, const struct conf *conf, const struct conf_workload *workload,
+                    const struct load *load, bool no_execute)
+{
+    struct boot_info *info = (struct boot_info *)(UINTN)memory_take(memory, sizeof(struct boot_info));
+    launch->info = info;
+    if (!info || !load_place(load, workload, memory, info) || !launch_prepare(launch, memory, &load->kernel, no_execute)) {
+        console_line("memory = %lluM is too little for the kernel and the partitions of [workload %s]",
+                     (unsigned long long)(conf->memory >> 20), workload->name);
+        return false;
+    }
+    info->magic = BOOT_MAGIC;
+    info->abi = BOOT_ABI;
+    info->bytes = sizeof(*info);
+    info->console = conf->console;
+    info->log_level = conf->log_level;
+    info->inject = workload->inject;
+    text_format(info->workload, sizeof(info->workload), "%s", workload->name);
+    info->cpu_count = launch->cpus->count;
+    for (uint32_t i = 0; i < launch->cpus->count; i++)
+        info->launch[i].apic_id = launch->cpus->apic_id[i];
+    return machine_describe(info);
+}
+
+// Launches all CPUs. Returns how many are L1 now; 0: not even the first.
+static uint32_t launch_all(struct launch *launch, bool require)
+{
+    const struct cpus *cpus = launch->cpus;
+    if (!launch_cpu(launch, 0)) {
+        console_line("the kernel does not start: %s", launch->error);
+        return 0;
+    }
+    uint32_t launched = 1;
+    for (uint32_t cpu = 1; cpu < cpus->count; cpu++) {
+        if (launch_cpu(launch, cpu))
+            launched++;
+        else
+            console_line("CPU %u RUNS UNPROTECTED: %s", cpu, launch->error);
+    }
+    if (launched < cpus->count && require)
+        cpu_halt();
+    return launched;
+}
+
+static bool start(const struct conf *conf, const struct conf_workload *workload)
+{
+    static struct cpus cpus;
+    static struct load load;
+    static struct launch launch;
+    struct memory memory;
+    bool no_execute;
+    if (!cpus_find(&cpus) || !check_cpus(&cpus, &no_execute) || !load_read(&load, workload))
+        return false;
+    if (!memory_reserve(&memory, conf->memory)) {
+        console_line("too little memory: no %llu MiB in one piece", (unsigned long long)(conf->memory >> 20));
+        load_free(&load);
+        return false;
+    }
+    launch.cpus = &cpus;
+    bool ready = furnish(&launch, &memory, conf, workload, &load, no_execute);
+    load_free(&load);
+    uint32_t launched = ready ? launch_all(&launch, conf->require) : 0;
+    if (!launched) {
+        memory_release(&memory);
+        return false;
+    }
+    if (!vtx_on_bulkhead()) {
+        console_line("launched, but CPUID does not show it");
+        return false;
+    }
+    console_line("running on %u CPUs, %llu KiB hidden at 0x%llx", launched, (unsigned long long)(memory.bytes >> 10),
+                 (unsigned long long)memory.base);
+    return true;
+}
+
+static EFI_STATUS run(void)
+{
+    static struct conf conf;
+    bool usable;
+    const struct conf_workload *workload = configure(&conf, &usable);
+    if (vtx_on_bulkhead())
+        console_line("is running already");
+    else if ((!usable || !start(&conf, workload)) && conf.require)
+        cpu_halt();
+    return workload ? next_start(workload->next, workload->options) : EFI_LOAD_ERROR;
+}
+
+EFI_STATUS efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *system)
+{
+    EFI_STATUS status = firmware_start(self, system);
+    if (!EFI_ERROR(status))
+        status = run();
+    // Not by returning: gnu-efi's start code doesn't keep RSI and RDI, which the firmware's calling convention wants back.
+    firmware.boot->Exit(self, status, 0, NULL);
+    return status;
+}

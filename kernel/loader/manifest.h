@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The manifest: which files this loader was built with. Anything else isn't started.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MANIFEST_WHY 100
+
+struct manifest_entry { const char *name; size_t bytes; uint8_t sha256[32]; };
+
+// Compares a file with the manifest. False with the reason: not in it, truncated, damaged.
+bool manifest_check(const char *name, const void *data, size_t bytes, char why[MANIFEST_WHY]);

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Model-specific registers (SDM 4 chapter 2). The caller knows that the CPU has the MSR: #GP isn't handled here.
+#pragma once
+
+#include <stdint.h>
+
+#define MSR_FEATURE_CONTROL 0x3au
+#define MSR_EFER            0xc0000080u
+#define MSR_FS_BASE         0xc0000100u
+#define MSR_GS_BASE         0xc0000101u
+
+static inline uint64_t msr_read(uint32_t msr)
+{
+    uint32_t low, high;
+    __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr));
+    return low | (uint64_t)high << 32;
+}
+
+static inline void msr_write(uint32_t msr, uint64_t value)
+{
+    __asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
+}

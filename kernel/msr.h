@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Model-specific registers: numbers, RDMSR, WRMSR, and RDTSC and XSETBV, which are of their kind.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fixup.h"
+
+enum msr {
+    MSR_APIC_BASE = 0x1b, MSR_FEATURE_CONTROL = 0x3a, MSR_MICROCODE = 0x79, MSR_MTRR_CAP = 0xfe, MSR_SYSENTER_CS = 0x174,
+    MSR_SYSENTER_ESP = 0x175, MSR_SYSENTER_EIP = 0x176, MSR_DEBUGCTL = 0x1d9, MSR_MTRR_VARIABLE = 0x200,
+    MSR_MTRR_FIXED_64K = 0x250, MSR_MTRR_FIXED_16K = 0x258, MSR_MTRR_FIXED_4K = 0x268, MSR_PAT = 0x277, MSR_MTRR_DEFAULT = 0x2ff,
+    MSR_PEBS_ENABLE = 0x3f1, MSR_VMX_BASIC = 0x480, MSR_RTIT_FIRST = 0x560, MSR_RTIT_LAST = 0x58f, MSR_DS_AREA = 0x600, MSR_X2APIC_EOI = 0x80b, MSR_X2APIC_ICR = 0x830, MSR_X2APIC_SELF_IPI = 0x83f,
+};
+#define MSR_EFER           0xc0000080u
+#define MSR_FS_BASE        0xc0000100u
+#define MSR_GS_BASE        0xc0000101u
+
+#define EFER_LME (1ull << 8)
+#define EFER_LMA (1ull << 10)
+#define EFER_NXE (1ull << 11)
+
+static inline uint64_t msr_read(uint32_t msr)
+{
+    uint32_t low, high;
+    __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr) : "memory");
+    return low | (uint64_t)high << 32;
+}
+
+static inline void msr_write(uint32_t msr, uint64_t value)
+{
+    __asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
+}
+
+// false: #GP.
+static inline bool msr_read_safe(uint32_t msr, uint64_t *value)
+{
+    uint32_t low = 0, high = 0, failed;
+    __asm__ volatile("xor %%r8d, %%r8d\n" FIXUP("rdmsr") "mov %%r8d, %2"
+                     : "=&a"(low), "=&d"(high), "=&r"(failed) : "c"(msr) : "r8", "cc", "memory");
+    *value = low | (uint64_t)high << 32;
+    return !failed;
+}
+
+static inline bool msr_write_safe(uint32_t msr, uint64_t value)
+{
+    uint32_t failed;
+    __asm__ volatile("xor %%r8d, %%r8d\n" FIXUP("wrmsr") "mov %%r8d, %0"
+                     : "=r"(failed) : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "r8", "cc", "memory");
+    return !failed;
+}
+
+static inline bool xsetbv_safe(uint32_t index, uint64_t value)
+{
+    uint32_t failed;
+    __asm__ volatile("xor %%r8d, %%r8d\n" FIXUP("xsetbv") "mov %%r8d, %0"
+                     : "=r"(failed) : "c"(index), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "r8", "cc", "memory");
+    return !failed;
+}
+
+static inline uint64_t tsc_read(void)
+{
+    uint32_t low, high;
+    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+    return low | (uint64_t)high << 32;
+}

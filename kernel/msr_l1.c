@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// MSRs as L1 sees them. Everything that isn't listed here L1 reads and writes without an exit.
+#include "msr_l1.h"
+
+#include "ept01.h"
+#include "inject.h"
+#include "lapic.h"
+#include "msr.h"
+#include "vmcs.h"
+
+enum what {
+    WHAT_HIDDEN,     // #GP: VMX itself where no partition offers it; processor trace, PEBS and BTS, which would write to L0's memory
+    WHAT_MTRR,       // memory types of EPT01 follow
+    WHAT_MICROCODE,  // writes do nothing: the update lies at an address of L1's
+    WHAT_APIC_BASE,  // may not move: L0 sends NMIs through it, and it must not lie over hidden memory
+};
+
+static const struct { struct msr_watch watch; enum what what; } watched[] = {
+    { { MSR_APIC_BASE, MSR_APIC_BASE, false, true }, WHAT_APIC_BASE },
+    { { MSR_FEATURE_CONTROL, MSR_FEATURE_CONTROL, true, true }, WHAT_HIDDEN },
+    { { MSR_MICROCODE, MSR_MICROCODE, false, true }, WHAT_MICROCODE },
+    { { MSR_MTRR_VARIABLE, MSR_MTRR_VARIABLE + 0x3f, false, true }, WHAT_MTRR },
+    { { MSR_MTRR_FIXED_64K, MSR_MTRR_FIXED_64K, false, true }, WHAT_MTRR },
+    { { MSR_MTRR_FIXED_16K, MSR_MTRR_FIXED_16K + 1, false, true }, WHAT_MTRR },
+    { { MSR_MTRR_FIXED_4K, MSR_MTRR_FIXED_4K + 7, false, true }, WHAT_MTRR },
+    { { MSR_MTRR_DEFAULT, MSR_MTRR_DEFAULT, false, true }, WHAT_MTRR },
+    { { MSR_VMX_BASIC, MSR_VMX_BASIC + VMX_MSR_COUNT - 1, true, true }, WHAT_HIDDEN },
+    { { MSR_PEBS_ENABLE, MSR_PEBS_ENABLE, true, true }, WHAT_HIDDEN },
+    { { MSR_RTIT_FIRST, MSR_RTIT_LAST, true, true }, WHAT_HIDDEN },
+    { { MSR_DS_AREA, MSR_DS_AREA, true, true }, WHAT_HIDDEN },
+};
+#define WATCHED (sizeof(watched) / sizeof(watched[0]))
+
+bool msr_l1_watch(unsigned i, struct msr_watch *out)
+{
+    if (i >= WATCHED)
+        return false;
+    *out = watched[i].watch;
+    return true;
+}
+
+static int find(uint32_t msr)
+{
+    for (unsigned i = 0; i < WATCHED; i++)
+        if (msr >= watched[i].watch.first && msr <= watched[i].watch.last)
+            return (int)i;
+    return -1;
+}
+
+// MSRs that are L0's while it runs: L1's are in the VMCS.
+static bool in_vmcs(uint32_t msr)
+{
+    return msr == MSR_EFER || msr == MSR_PAT || msr == MSR_DEBUGCTL || (msr >= MSR_SYSENTER_CS && msr <= MSR_SYSENTER_EIP) || msr == MSR_FS_BASE ||
+           msr == MSR_GS_BASE;
+}
+
+bool msr_l1_writable(uint32_t msr)
+{
+    int i = find(msr);
+    return !in_vmcs(msr) && (i < 0 || watched[i].what != WHAT_HIDDEN);
+}
+
+bool msr_read_l1(struct cpu *cpu, uint32_t msr, uint64_t *value)
+{
+    (void)cpu;
+    int i = find(msr);
+    if (in_vmcs(msr) || (i >= 0 && watched[i].what == WHAT_HIDDEN))
+        return false;
+    return msr_read_safe(msr, value);
+}
+
+bool msr_write_l1(struct cpu *cpu, uint32_t msr, uint64_t value)
+{
+    (void)cpu;
+    if (!msr_l1_writable(msr))
+        return false;
+    int i = find(msr);
+    if (i < 0)
+        return msr_write_safe(msr, value);
+    switch (watched[i].what) {
+    case WHAT_MICROCODE:
+        return true;
+    case WHAT_APIC_BASE:
+        return (value & APIC_BASE_ADDRESS) == lapic_base() && msr_write_safe(msr, value);
+    case WHAT_MTRR:
+        if (!msr_write_safe(msr, value))
+            return false;
+        ept01_retype();
+        return true;
+    default:
+        return false;
+    }
+}
+
+void msr_exit_read(struct cpu *cpu)
+{
+    uint64_t value;
+    if (!msr_read_l1(cpu, (uint32_t)cpu->gpr[GPR_RCX], &value)) {
+        inject_gp(cpu, 0);
+        return;
+    }
+    cpu->gpr[GPR_RAX] = (uint32_t)value;
+    cpu->gpr[GPR_RDX] = value >> 32;
+    advance_rip(cpu);
+}
+
+void msr_exit_write(struct cpu *cpu)
+{
+    uint64_t value = (uint32_t)cpu->gpr[GPR_RAX] | cpu->gpr[GPR_RDX] << 32;
+    if (msr_write_l1(cpu, (uint32_t)cpu->gpr[GPR_RCX], value))
+        advance_rip(cpu);
+    else
+        inject_gp(cpu, 0);
+}

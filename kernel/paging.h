@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The kernel's own page tables: what every address space has in its upper half, and the address space without a partition.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <caps/addr.h>
+#include <caps/status.h>
+
+#include "boot_info.h"
+
+// Page-table entry bits (SDM 3A 4.5 "4-Level Paging").
+#define PTE_PRESENT  (1ull << 0)
+#define PTE_WRITE    (1ull << 1)
+#define PTE_USER     (1ull << 2)
+#define PTE_PWT      (1ull << 3)
+#define PTE_PCD      (1ull << 4)
+#define PTE_ACCESSED (1ull << 5)
+#define PTE_DIRTY    (1ull << 6)
+#define PTE_LARGE    (1ull << 7)
+#define PTE_GLOBAL   (1ull << 8)
+#define PTE_NX       (1ull << 63)
+#define PTE_ADDRESS  0x000ffffffffff000ull
+
+// Builds the tables: text R-X, rodata R, data RW, hidden memory RW NX without text and rodata, the LAPIC uncached. CPU 0, once.
+NODISCARD enum status paging_init(const struct boot_info *info);
+
+// Takes a page of hidden memory out of the hidden map: a stack guard. Only before the tables are in use.
+NODISCARD enum status paging_guard(hpa_t page);
+
+// Top-level table of the kernel alone. Its PCID is 0; it is every VMCS' host CR3.
+hpa_t paging_root(void);
+
+// Writes the upper half (entries 256 to 511) of a partition's top-level table: the kernel's, supervisor and global.
+void paging_share(uint64_t pml4[512]);
+
+// Whether the CPUs use PCIDs, INVPCID (boot decides once): without, loading CR3 flushes.
+extern bool paging_pcid, paging_invpcid;
+
+// Flushes every translation of the host (all PCIDs, globals kept) on this CPU. Safe in NMI context.
+void paging_flush_all(void);

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The life of a partition: its messages' way in, its faults, its restarts.
+
+#include "partition.h"
+
+#include <stddef.h>
+
+#include <caps/layout.h>
+
+#include "fault.h"
+#include "fault_inject.h"
+#include "ipc.h"
+#include "log.h"
+#include "msr.h"
+#include "pool.h"
+#include "shootdown.h"
+#include "upcall.h"
+
+#define KICK_TICKS 1000000ull   // between two NMIs to CPUs that are to leave a partition
+#define VECTOR_SINGLE_STEP 1u
+#define VECTOR_PAGE_FAULT  14u
+
+static uint32_t state_of(const struct partition *partition) { return __atomic_load_n(&partition->state, __ATOMIC_SEQ_CST); }
+static void set_state(struct partition *partition, enum partition_state state)
+{
+    __atomic_store_n(&partition->state, state, __ATOMIC_SEQ_CST);
+}
+
+bool partition_enter(struct partition *partition, struct cpu *cpu)
+{
+    uint32_t *inside = &partition->cpu[cpu->index].inside;
+    for (;;) {
+        // Who stops it sees this, or we see that it is being stopped: an exchange orders both.
+        __atomic_exchange_n(inside, 1, __ATOMIC_SEQ_CST);
+        if (state_of(partition) == PARTITION_READY)
+            return true;
+        __atomic_store_n(inside, 0, __ATOMIC_SEQ_CST);
+        if (state_of(partition) == PARTITION_PARKED)
+            return false;
+        while (state_of(partition) == PARTITION_STOPPING)
+            __builtin_ia32_pause();
+    }
+}
+
+void partition_leave(struct partition *partition, struct cpu *cpu)
+{
+    __atomic_store_n(&partition->cpu[cpu->index].inside, 0, __ATOMIC_RELEASE);
+}
+
+bool partition_stopping(const struct partition *partition, const struct cpu *cpu)
+{
+    return state_of(partition) != PARTITION_READY && partition->restarter != cpu->index;
+}
+
+// Until no CPU is inside. One that computes in ring 3 only an NMI reaches; it may have been in the kernel when the last one came.
+static void wait_until_empty(const struct partition *partition)
+{
+    uint64_t kicked = 0;
+    for (uint32_t i = 0; i < cpu_count; i++) {
+        while (__atomic_load_n(&partition->cpu[i].inside, __ATOMIC_SEQ_CST)) {
+            if (kicked == 0 || tsc_read() - kicked > KICK_TICKS) {
+                shootdown();
+                kicked = tsc_read();
+            }
+            __builtin_ia32_pause();
+        }
+    }
+}
+
+static uint64_t take_incomplete(struct partition *partition)
+{
+    uint64_t cpus = 0;
+    for (uint32_t i = 0; i < cpu_count; i++) {
+        cpus |= (uint64_t)partition->cpu[i].incomplete << i;
+        partition->cpu[i].incomplete = false;
+    }
+    return cpus;
+}
+
+static enum status send_init(struct partition *partition, struct cpu *cpu, uint64_t incomplete)
+{
+    const uint64_t arg[MSG_ARGS] = { partition->restarts, incomplete };
+    const struct message message = { .kind = MSG_INIT, .origin = (uint8_t)cpu->level, .arg = arg };
+    const struct message *outer = partition->cpu[cpu->index].message;
+    struct answer answer;
+    enum status status = ipc_attempt(cpu, partition, &message, 0, &answer);
+    partition->cpu[cpu->index].message = outer;
+    if (status == STATUS_OK && answer.status != STATUS_OK) {
+        log_line(LOG_ERROR, "partition %s: init ends with: %s", partition->name, status_text((enum status)answer.status));
+        status = STATUS_FAULTED;
+    }
+    return status;
+}
+
+void partition_restart(struct partition *partition, struct cpu *cpu)
+{
+    uint32_t expected = PARTITION_READY;
+    if (!__atomic_compare_exchange_n(&partition->state, &expected, PARTITION_STOPPING, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+        while (state_of(partition) == PARTITION_STOPPING)
+            __builtin_ia32_pause();
+        return;
+    }
+    partition->restarter = cpu->index;
+    wait_until_empty(partition);
+    space_load(&partition->space, &partition->image, hidden_va((hpa_t){ partition->file->base }), false);
+    partition->restarts++;
+    log_line(LOG_WARN, "restart partition=%s count=%u", partition->name, partition->restarts);
+    if (send_init(partition, cpu, take_incomplete(partition)) != STATUS_OK)
+        partition_park(partition);
+    expected = PARTITION_STOPPING;  // or parked meanwhile, by another CPU whose message failed too often
+    __atomic_compare_exchange_n(&partition->state, &expected, PARTITION_READY, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+void partition_park(struct partition *partition)
+{
+    log_line(LOG_ERROR, "park partition=%s: it stays stopped", partition->name);
+    set_state(partition, PARTITION_PARKED);
+}
+
+enum status partitions_start(struct cpu *cpu)
+{
+    for (uint32_t i = 0; i < partition_count(); i++) {
+        struct partition *partition = partition_at(i);
+        partition->restarter = cpu->index;
+        if (send_init(partition, cpu, 0) != STATUS_OK)
+            return STATUS_FAULTED;
+        partition->restarter = CPU_MAX;
+        set_state(partition, PARTITION_READY);
+        log_line(LOG_INFO, "stage partition name=%s state=ready", partition->name);
+    }
+    return STATUS_OK;
+}
+
+// A fault on L1's memory where the partition expects one.
+static bool window_fault(const struct partition *partition, unsigned vector, uint64_t cr2, const struct trap_frame *frame)
+{
+    const struct partition_header *header = &partition->header;
+    return vector == VECTOR_PAGE_FAULT && header->fixup_resume != 0 && cr2 >= WINDOW_BASE && cr2 < WINDOW_BASE + WINDOW_BYTES &&
+           frame->rip >= header->fixup_first && frame->rip < header->fixup_last;
+}
+
+_Noreturn void partition_trap(struct cpu *cpu, unsigned vector, uint64_t error, uint64_t cr2, struct trap_frame *frame)
+{
+    struct partition *partition = cpu->partition;
+    struct partition_cpu *slot = &partition->cpu[cpu->index];
+    if (vector == VECTOR_SINGLE_STEP && slot->steps > 0) {
+        if (fault_inject_step(partition, slot, frame))
+            trap_resume(frame);
+        vector = 6;  // as if the next instruction were undefined
+    }
+    if (window_fault(partition, vector, cr2, frame)) {
+        frame->rip = partition->header.fixup_resume;
+        trap_resume(frame);
+    }
+    fault_trap(partition, cpu, vector, error, cr2, frame);
+    upcall_return(UPCALL_FAULTED, cpu->tss.rsp0);
+}
+
+void partition_nmi(struct cpu *cpu, struct trap_frame *frame)
+{
+    (void)frame;
+    if (partition_stopping(cpu->partition, cpu))
+        upcall_return(UPCALL_ABORTED, cpu->tss.rsp0);
+}

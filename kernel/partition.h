@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Partitions: programs in ring 3 of VMX root, each in its own address space. Loading, starting, stopping them.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <caps/cap.h>
+#include <caps/ring.h>
+#include <caps/status.h>
+
+#include "boot_info.h"
+#include "cpu.h"
+#include "elf.h"
+#include "space.h"
+
+struct message;
+struct trap_frame;
+
+enum partition_state {
+    PARTITION_READY,
+    PARTITION_STOPPING,  // one CPU restarts it, the others wait
+    PARTITION_PARKED,    // for good
+};
+
+// A partition on one CPU. The message being handled is what the record of a fault names.
+struct partition_cpu {
+    struct channel *channel;         // the kernel's view of the partition's channel
+    uint32_t sequence;               // of the message being handled, or of the last one
+    uint32_t inside;                 // a message is being handled here
+    bool incomplete;                 // the last message's reply wasn't applied: the next MSG_INIT says so
+    bool wrote_event;                // the message has written group EVENT of the VMCS02 that exited
+    uint8_t attempt;                 // of the message
+    bool inject_reply;               // a test: its verdict is to be damaged...
+    bool inject_again;               // ...or its second attempt is to fault, too
+    uint32_t steps;                  // instructions until an injected fault, 0: none is to come
+    const struct message *message;   // being handled
+};
+
+struct partition {
+    char name[CAP_NAME];
+    uint32_t index;
+    uint32_t state;                  // enum partition_state
+    uint64_t cr3;                    // its page tables, PCID, no-flush bit
+    uint64_t entry;
+    uint32_t vmcs02_first;           // its VMCS02s and EPT02 roots among all
+    uint32_t root_first;
+    uint32_t restarts;
+    uint32_t restarter;              // PARTITION_STOPPING: the CPU that does it
+    const struct boot_inject *inject;  // a fault to inject into this partition, or NULL
+    uint32_t injections;             // to come
+    uint64_t messages;               // counted only while a fault is to be injected
+    uint64_t inject_at;              // number of the message that the next one hits
+    const struct boot_file *file;
+    struct partition *callee[CAP_CALLS];
+    struct space space;
+    struct elf_image image;
+    struct partition_header header;  // the kernel's copy: the one that counts
+    struct partition_cpu cpu[CPU_MAX];
+};
+
+// Loads every partition that the boot information names. One log line for each error.
+NODISCARD enum status partitions_load(const struct boot_info *info);
+
+// Sends MSG_INIT to each partition, on this CPU.
+NODISCARD enum status partitions_start(struct cpu *cpu);
+
+// How many there are, and one of them.
+uint32_t partition_count(void);
+struct partition *partition_at(uint32_t index);
+
+// Waits until the partition is ready and takes it for a message on this CPU. false: it is parked.
+bool partition_enter(struct partition *partition, struct cpu *cpu);
+void partition_leave(struct partition *partition, struct cpu *cpu);
+
+// Whether another CPU is stopping it: what runs here ends.
+bool partition_stopping(const struct partition *partition, const struct cpu *cpu);
+
+// Stops the partition on all CPUs, reloads it and sends MSG_INIT. Where another CPU is doing so already, only waits for the end of it.
+// This CPU must have left it. On return it is ready or parked.
+void partition_restart(struct partition *partition, struct cpu *cpu);
+void partition_park(struct partition *partition);
+
+// Every exception whose CPL is 3 comes here.
+_Noreturn void partition_trap(struct cpu *cpu, unsigned vector, uint64_t error, uint64_t cr2, struct trap_frame *frame);
+
+// An NMI interrupted a partition: returns unless another CPU is stopping it.
+void partition_nmi(struct cpu *cpu, struct trap_frame *frame);

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Pool: the pages of hidden memory that nobody owns yet, and how the kernel reaches hidden memory.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <caps/addr.h>
+#include <caps/status.h>
+
+#include "boot_info.h"
+
+// Takes over boot_info's free range. Once, on CPU 0, before anything else here.
+NODISCARD enum status pool_init(const struct boot_info *info);
+
+// Contiguous zeroed pages, aligned to the power of two that is at least their number. STATUS_NO_MEMORY. Any CPU, not in NMI context.
+NODISCARD enum status pool_alloc(uint64_t pages, hpa_t *out);
+
+// Gives pages back that pool_alloc returned (all of a block or a part of it).
+void pool_free(hpa_t base, uint64_t pages);
+
+uint64_t pool_free_pages(void);
+
+// Whether any of [base, base + bytes) is hidden memory.
+bool hidden_overlaps(hpa_t base, uint64_t bytes);
+
+// First byte and size of hidden memory.
+extern hpa_t hidden_base;
+extern uint64_t hidden_bytes;
+
+// Where the kernel sees a hidden page: read-write, never executable. Kernel text and rodata and stack guards aren't there.
+static inline void *hidden_va(hpa_t hpa) { return (void *)(HIDDEN_BASE + hpa.v); }
+
+// The reverse, for an address that hidden_va gave.
+static inline hpa_t hidden_hpa(const void *va) { return (hpa_t){ (uintptr_t)va - HIDDEN_BASE }; }

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The machine's end: statistics, then power-off or reset.
+#include "power.h"
+
+#include "boot.h"
+#include "descriptor_insn.h"
+#include "log.h"
+#include "port.h"
+#include "stats.h"
+#include "vmcs.h"
+
+enum { PORT_RESET = 0xcf9, RESET_FULL = 6, PORT_KEYBOARD = 0x64, KEYBOARD_PULSE_RESET = 0xfe };
+
+void power_end(const char *stage)
+{
+    stats_print(stage);
+    log_flush();
+}
+
+void power_l1_lost(struct cpu *cpu, const char *why, uint64_t number)
+{
+    log_line(LOG_ERROR, "L1 can't be entered: %s %lu, rip=0x%lx rflags=0x%lx cr0=0x%lx cr4=0x%lx", why, number, vmcs_read(VMCS_GUEST_RIP),
+             vmcs_read(VMCS_GUEST_RFLAGS), vmcs_read(VMCS_GUEST_CR0), vmcs_read(VMCS_GUEST_CR4));
+    event_dump(cpu, 8);
+    if (cpu->events.next <= 1)
+        boot_entry_failed(cpu);
+    power_triple_fault(cpu);
+}
+
+void power_triple_fault(struct cpu *cpu)
+{
+    log_line(LOG_WARN, "triple fault of L1 at rip=0x%lx cr3=0x%lx", cpu->rip, vmcs_read(VMCS_GUEST_CR3));
+    power_end("reset");
+    port_out8(PORT_RESET, RESET_FULL);
+    port_out8(PORT_KEYBOARD, KEYBOARD_PULSE_RESET);
+    // No chipset did it: an exception without an IDT is what every CPU resets by.
+    idt_load((struct table_register){ 0, 0 });
+    __builtin_trap();
+}

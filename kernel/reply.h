@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Replies, first half: decoding. Everything that a reply says is read once and checked here, before anything happens.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <caps/msg.h>
+#include <caps/status.h>
+
+#include "cpu.h"
+#include "ept02.h"
+#include "handle.h"
+#include "ipc.h"
+#include "partition.h"
+
+#define FIELD_WRITES_MAX 256u
+#define BATCH_COPIES     4u
+
+struct field_write { uint32_t encoding; uint64_t value; };
+
+// One thing to do. Checked writes of consecutive operations into the same VMCS are one action.
+struct action {
+    uint16_t code;            // enum op_code; OP_WRITE_FIELD: write[first] to write[first + count - 1] into region
+    uint64_t groups;          // OP_WRITE_GROUPS: from bank into region, whatever the values are
+    const uint64_t *bank;
+    uint32_t a;               // as in struct op
+    uint64_t b, c;
+    hpa_t region;
+    struct vmcs02 *vmcs02;
+    uint32_t root;            // among all
+    uint32_t first, count;
+};
+
+_Static_assert(VMCS02_MAX <= 64, "struct batch's cleared has a bit for each VMCS02");
+
+// A decoded reply. One a CPU: between decoding and the end of the invocation nothing else of this CPU decodes.
+struct batch {
+    uint32_t action_count, write_count, copy_count;
+    uint32_t failed_op;        // where decoding ended
+    uint64_t cleared;          // VMCS02s (bit: index among all) that VMCS_CLEAR has given up
+    bool wrote_event;          // writes group EVENT of the VMCS02 that exited
+    bool touches_ept02;        // work is in use
+    uint32_t pages;            // tables that the operations may need
+    uint64_t map_region;       // root and L2-physical 2 MiB of the last OP_EPT_MAP of a 4 KiB page: the next one needs no more tables
+    struct ept02_work work;
+    struct action action[2 * OP_MAX];
+    struct field_write write[FIELD_WRITES_MAX];
+    uint64_t copy[BATCH_COPIES][VMCS_FIELD_COUNT];  // what OP_COPY_GROUPS found
+};
+
+NODISCARD enum status batch_init(uint32_t cpus);
+struct batch *batch_of(const struct cpu *cpu);
+
+// Decodes the operations. Not STATUS_OK: nothing may be done of them, and batch_abandon is to be called.
+NODISCARD enum status batch_decode(struct batch *batch, struct cpu *cpu, struct partition *partition, const struct reply *reply);
+void batch_abandon(struct batch *batch);
+
+// Whether a failed decoding is due to the guest or to the budget, not to the partition: SYS_INVOKE returns it.
+bool batch_status_returned(enum status status);
+
+// Decodes the verdict on a message of that kind and origin.
+NODISCARD enum status verdict_decode(struct cpu *cpu, const struct partition *partition, const struct message *message,
+                                     uint32_t sequence, const struct reply *reply, struct answer *answer);

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The route table, and what becomes of an exit.
+
+#include "route.h"
+
+#include <stddef.h>
+
+#include <caps/cap.h>
+
+#include "boot_info.h"
+#include "exit.h"
+#include "inject.h"
+#include "ipc.h"
+#include "lapic.h"
+#include "log.h"
+#include "memory.h"
+#include "partition.h"
+#include "shadow.h"
+#include "vmcs02.h"
+
+struct route {
+    const struct route *next;  // by priority
+    struct partition *partition;
+    const struct route_cap *cap;
+};
+
+static struct route routes[BOOT_PARTITIONS * CAP_ROUTES];
+static unsigned route_count;
+static const struct route *table[ORIGIN_COUNT][EXIT_REASON_COUNT];
+static const struct route *observers[ORIGIN_COUNT];
+
+// Where an exit comes from an instruction or the delivery of an event that has to be completed.
+static const uint8_t fault_like[EXIT_REASON_COUNT] = {
+#define EXIT(name, number, fault) [number] = fault,
+#include <caps/exit_reason.def>
+#undef EXIT
+};
+
+void route_add(struct partition *partition)
+{
+    for (unsigned i = 0; i < partition->header.route_count; i++) {
+        const struct route_cap *cap = &partition->header.routes[i];
+        if (cap->kind == ROUTE_NONE)
+            continue;
+        struct route *route = &routes[route_count++];
+        const struct route **place = cap->kind == ROUTE_OBSERVE ? &observers[cap->origin] : &table[cap->origin][cap->reason];
+        while (*place != NULL && (*place)->cap->priority <= cap->priority)
+            place = (const struct route **)(uintptr_t)&(*place)->next;
+        *route = (struct route){ *place, partition, cap };
+        *place = route;
+    }
+}
+
+bool route_has(enum msg_origin origin, enum exit_reason reason) { return table[origin][reason] != NULL; }
+bool route_observed(enum msg_origin origin) { return observers[origin] != NULL; }
+
+// ROUTE_RANGE: the register that the exit's instruction is about.
+static bool key_matches(const struct cpu *cpu, const struct route_cap *cap)
+{
+    uint64_t key = cpu->gpr[cap->reason == EXIT_RDMSR || cap->reason == EXIT_WRMSR ? GPR_RCX : GPR_RAX];
+    if (cap->reason != EXIT_VMCALL)
+        key &= 0xffffffff;
+    return key >= cap->first && key <= cap->last;
+}
+
+void route_abandon_l2(struct cpu *cpu, const char *why)
+{
+    static const uint64_t arithmetic = 0x8d5;  // CF, PF, AF, ZF, SF, OF
+    static uint32_t logged;
+    if (logged++ < 16)
+        log_line(LOG_ERROR, "L2 abandoned reason=%u: %s", cpu->reason & EXIT_REASON_BASIC, why);
+    shadow_select(cpu, cpu->vmcs01);
+    cpu->level = ORIGIN_L1;
+    cpu->vmcs02 = NULL;
+    cpu->rip = vmcs_read(VMCS_GUEST_RIP);
+    vmcs_write(VMCS_GUEST_RFLAGS, (vmcs_read(VMCS_GUEST_RFLAGS) & ~arithmetic) | 1);  // VMfailInvalid
+    advance_rip(cpu);
+}
+
+static void enter_l2(struct cpu *cpu, struct vmcs02 *vmcs02)
+{
+    if (!vmcs02->reset || vmcs02_take(vmcs02, cpu) != STATUS_OK) {
+        route_abandon_l2(cpu, "its VMCS02 is not to be entered here");
+        return;
+    }
+    cpu->vmcs02 = vmcs02;
+    cpu->level = ORIGIN_L2;
+}
+
+// The L2 goes on where it was: what the exit interrupted has to be completed.
+static void resume_l2(struct cpu *cpu, const struct answer *answer)
+{
+    enter_l2(cpu, cpu->vmcs02);
+    unsigned reason = cpu->reason & EXIT_REASON_BASIC;
+    if (cpu->level != ORIGIN_L2 || answer->wrote_event || cpu->nmi_exit || reason >= EXIT_REASON_COUNT || !fault_like[reason])
+        return;
+    shadow_select(cpu, cpu->vmcs02->region);
+    event_reinject(cpu);
+}
+
+// The message's owner pays: its partition is parked, or said so itself.
+static void owner_pays(struct cpu *cpu)
+{
+    if (cpu->level == ORIGIN_L2) {
+        route_abandon_l2(cpu, "its partition failed");
+    } else {
+        shadow_select(cpu, cpu->vmcs01);
+        inject_ud(cpu);
+    }
+}
+
+void route_answer(struct cpu *cpu, struct partition *partition, const struct answer *answer)
+{
+    switch ((enum verdict)answer->verdict) {
+    case VERDICT_RESUME:
+        if (cpu->level == ORIGIN_L2)
+            resume_l2(cpu, answer);
+        break;
+    case VERDICT_L1:
+        cpu->level = ORIGIN_L1;
+        cpu->vmcs02 = NULL;
+        break;
+    case VERDICT_L2:
+        enter_l2(cpu, vmcs02_at(partition->vmcs02_first + answer->vmcs02));
+        break;
+    default:
+        owner_pays(cpu);
+        break;
+    }
+}
+
+// An L2 is killed because of an interrupt that was accepted with the exit: it is L1's, which would wait for it for ever.
+static void give_back_interrupt(struct cpu *cpu)
+{
+    if (cpu->level != ORIGIN_L2 || (cpu->reason & EXIT_REASON_BASIC) != EXIT_EXTERNAL_INTERRUPT)
+        return;
+    shadow_select(cpu, cpu->vmcs02->region);
+    uint64_t information = vmcs_read(VMCS_EXIT_INTR_INFO);
+    if (information & EVENT_VALID)
+        lapic_requeue((uint8_t)information);
+}
+
+// Hands the exit to the partitions. false: nobody wants it.
+static bool route_message(struct cpu *cpu, const struct route *route)
+{
+    struct message message = { .kind = MSG_EXIT, .origin = (uint8_t)cpu->level };
+    struct answer answer;
+    uint64_t arg[MSG_ARGS];
+    for (; route != NULL; route = route->next) {
+        if (route->cap->kind == ROUTE_RANGE && !key_matches(cpu, route->cap))
+            continue;
+        message.groups = route->cap->groups;
+        message.groups_shadow = route->cap->groups_shadow;
+        enum status status = ipc_send(cpu, route->partition, &message, &answer);
+        if (status != STATUS_OK || answer.killed)
+            give_back_interrupt(cpu);
+        if (status != STATUS_OK) {
+            owner_pays(cpu);
+            return true;
+        }
+        if (answer.verdict != VERDICT_FORWARD) {
+            route_answer(cpu, route->partition, &answer);
+            return true;
+        }
+        memory_copy(arg, answer.arg, sizeof(arg));
+        message.arg = arg;
+    }
+    return false;
+}
+
+// One that is parked misses what happens, and nothing else changes.
+static void show_observers(struct cpu *cpu, const struct route *route)
+{
+    struct answer ignored;
+    for (; route != NULL; route = route->next) {
+        const struct message message = { .kind = MSG_EXIT, .origin = (uint8_t)cpu->level, .observed = true, .groups = route->cap->groups,
+                                         .groups_shadow = route->cap->groups_shadow };
+        if (ipc_send(cpu, route->partition, &message, &ignored) != STATUS_OK)
+            continue;
+    }
+}
+
+// A VMCS02 that runs on EPT01 has the kernel's violations.
+static bool kernel_first(const struct cpu *cpu, unsigned reason)
+{
+    return (reason == EXIT_EPT_VIOLATION || reason == EXIT_EPT_MISCONFIG) && cpu->level == ORIGIN_L2 && cpu->vmcs02->tag == 0;
+}
+
+void route_exit(struct cpu *cpu)
+{
+    unsigned reason = cpu->reason & EXIT_REASON_BASIC;
+    kernel_handler_t *handler = NULL;
+    if (observers[cpu->level] != NULL)
+        show_observers(cpu, observers[cpu->level]);
+    if (reason < EXIT_REASON_COUNT) {
+        const struct route *route = table[cpu->level][reason];
+        if (route != NULL && !kernel_first(cpu, reason) && route_message(cpu, route)) {
+            shadow_leave(cpu);
+            return;
+        }
+        handler = kernel_handler[cpu->level][reason];
+    }
+    shadow_select(cpu, cpu->level == ORIGIN_L2 ? cpu->vmcs02->region : cpu->vmcs01);
+    if (handler != NULL)
+        handler(cpu);
+    else if (cpu->level == ORIGIN_L2)
+        route_abandon_l2(cpu, "nobody handles this exit");
+    else
+        inject_ud(cpu);
+    shadow_leave(cpu);
+}

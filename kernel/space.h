@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Address space of a partition: page tables, the pages behind them, and where the kernel sees these.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <caps/addr.h>
+#include <caps/cap.h>
+#include <caps/ring.h>
+#include <caps/status.h>
+
+#include "elf.h"
+
+struct space {
+    hpa_t root;                   // top-level table
+    hpa_t segment[ELF_SEGMENTS];  // first page of each of the image's segments; they are contiguous
+    hpa_t state;                  // first page of the state region
+    hpa_t info;
+};
+
+// Builds the tables (caps/layout.h): segments with their rights, state region, info page, a channel and a stack for each CPU, the window if
+// the header has the right. The segments' contents aren't there yet.
+//   channels: receives the kernel's view of each CPU's channel
+NODISCARD enum status space_create(struct space *space, const struct elf_image *image, const struct partition_header *header,
+                                   uint32_t cpu_count, struct channel **channels);
+
+// Fills the segments from the file, and zeros behind. The state region is filled only the first time.
+void space_load(const struct space *space, const struct elf_image *image, const void *file, bool first);
+
+// Where the kernel sees a user page that a partition can write or read, or NULL: for the backtrace of a fault.
+const uint64_t *space_peek(const struct space *space, uint64_t va);

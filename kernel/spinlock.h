@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Spinlock. NMI handlers never take one; holders may be interrupted by NMIs, which serve shoot-downs and so never wait for a holder.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct spinlock { uint32_t held; };
+
+static inline bool spinlock_try(struct spinlock *lock)
+{
+    return !__atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE);
+}
+
+static inline void spinlock_acquire(struct spinlock *lock)
+{
+    while (!spinlock_try(lock))
+        while (__atomic_load_n(&lock->held, __ATOMIC_RELAXED))
+            __builtin_ia32_pause();
+}
+
+static inline void spinlock_release(struct spinlock *lock) { __atomic_store_n(&lock->held, 0, __ATOMIC_RELEASE); }

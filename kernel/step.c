@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Step: one instruction of the guest under the monitor trap flag (SDM 3C 26.5.2 "Monitor Trap Flag").
+#include "step.h"
+
+#include "cpu.h"
+#include "ept01.h"
+#include "log.h"
+#include "shootdown.h"
+#include "vmcs.h"
+
+void step_begin(struct cpu *cpu)
+{
+    struct step *step = &cpu->step;
+    if (!cpu->stepping) {
+        cpu->stepping = true;
+        step->trap_was_on = vmcs_read(VMCS_PROC_CONTROLS) & PROC_MONITOR_TRAP_FLAG;
+        vmcs_control(cpu, VMCS_PROC_CONTROLS, PROC_MONITOR_TRAP_FLAG, true);
+    }
+    if (step->io)
+        vmcs_control(cpu, VMCS_PROC_CONTROLS, PROC_USE_IO_BITMAPS, false);
+}
+
+void step_end(struct cpu *cpu)
+{
+    struct step *step = &cpu->step;
+    if (!step->trap_was_on)
+        vmcs_control(cpu, VMCS_PROC_CONTROLS, PROC_MONITOR_TRAP_FLAG, false);
+    if (step->io)
+        vmcs_control(cpu, VMCS_PROC_CONTROLS, PROC_USE_IO_BITMAPS, true);
+    for (unsigned i = 0; i < step->decoy_count; i++)
+        if (ept01_decoy(step->decoy[i], false) != STATUS_OK)
+            log_line(LOG_ERROR, "decoy of 0x%lx has gone", step->decoy[i].v);
+    if (step->decoy_count)
+        shootdown();
+    cpu->stepping = false;
+    *step = (struct step){ .decoy_count = 0 };
+}

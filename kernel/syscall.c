@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// System calls of partitions.
+
+#include <caps/syscall.h>
+
+#include "cap.h"
+#include "fault.h"
+#include "group.h"
+#include "handle.h"
+#include "invoke.h"
+#include "ipc.h"
+#include "log.h"
+#include "msr_l1.h"
+#include "reply.h"
+#include "shadow.h"
+#include "upcall.h"
+
+// One system call's work. The status goes to the partition, or is its fault where *fault is set.
+typedef enum status syscall_t(struct cpu *cpu, struct partition *partition, uint64_t a, uint64_t b, uint64_t c, bool *fault);
+
+#define USER_END (1ull << 47)  // canonical addresses of ring 3 end here
+
+static struct partition_cpu *slot_of(struct partition *partition, const struct cpu *cpu) { return &partition->cpu[cpu->index]; }
+
+static enum status syscall_invoke(struct cpu *cpu, struct partition *partition, uint64_t a, uint64_t b, uint64_t c, bool *fault)
+{
+    struct partition_cpu *slot = slot_of(partition, cpu);
+    struct reply *reply = &slot->channel->reply[ring_slot(slot->sequence)].reply;
+    struct batch *batch = batch_of(cpu);
+    (void)a, (void)b, (void)c;
+    if (slot->message->observed) {
+        *fault = true;
+        return STATUS_DENIED;
+    }
+    enum status status = batch_decode(batch, cpu, partition, reply);
+    if (status == STATUS_OK) {
+        slot->wrote_event |= batch->wrote_event;
+        status = batch_invoke(batch, cpu);
+    } else {
+        batch_abandon(batch);
+        *fault = !batch_status_returned(status);
+    }
+    reply->op_count = 0;
+    return status;
+}
+
+static enum status syscall_fetch(struct cpu *cpu, struct partition *partition, uint64_t handle, uint64_t groups, uint64_t bank, bool *fault)
+{
+    struct partition_cpu *slot = slot_of(partition, cpu);
+    struct vmcs_target target;
+    if (bank >= MSG_BANKS || handle > 0xffff || !cap_check(&partition->header, CAP_READ, (uint32_t)handle, groups)) {
+        *fault = true;
+        return STATUS_DENIED;
+    }
+    TRY(handle_resolve(cpu, partition, (uint32_t)handle, &target));
+    shadow_select(cpu, target.region);
+    group_read(cpu, groups, slot->channel->request[ring_slot(slot->sequence)].request.field[bank]);
+    return STATUS_OK;
+}
+
+static enum status syscall_call(struct cpu *cpu, struct partition *partition, uint64_t call, uint64_t b, uint64_t c, bool *fault)
+{
+    struct outbox *outbox = &slot_of(partition, cpu)->channel->out.outbox;
+    uint64_t arg[MSG_ARGS];
+    const struct message message = { .kind = MSG_CALL, .origin = (uint8_t)cpu->level, .from = partition->index, .arg = arg };
+    struct answer answer;
+    (void)b, (void)c;
+    if (call > 0xffff || !cap_check(&partition->header, CAP_CALL, (uint32_t)call, 0)) {
+        *fault = true;
+        return STATUS_DENIED;
+    }
+    for (unsigned i = 0; i < MSG_ARGS; i++)
+        arg[i] = *(const volatile uint64_t *)&outbox->call_arg[i];
+    TRY(ipc_send(cpu, partition->callee[call], &message, &answer));
+    for (unsigned i = 0; i < MSG_ARGS; i++)
+        outbox->call_result[i] = answer.arg[i];
+    return answer.status < STATUS_COUNT ? (enum status)answer.status : STATUS_BAD_STATE;
+}
+
+static enum status syscall_log(struct cpu *cpu, struct partition *partition, uint64_t level, uint64_t bytes, uint64_t c, bool *fault)
+{
+    const volatile char *from = slot_of(partition, cpu)->channel->out.outbox.text;
+    char text[OUTBOX_TEXT + 1];
+    (void)c;
+    if (level >= LOG_LEVELS || bytes > OUTBOX_TEXT || !cap_check(&partition->header, CAP_RIGHT, RIGHT_LOG, 0)) {
+        *fault = true;
+        return level >= LOG_LEVELS || bytes > OUTBOX_TEXT ? STATUS_BAD_ARG : STATUS_DENIED;
+    }
+    for (uint64_t i = 0; i < bytes; i++) {
+        char letter = from[i];
+        text[i] = letter;
+        if (letter < ' ' || letter > '~')  // one line is one line
+            text[i] = '?';
+    }
+    text[bytes] = 0;
+    log_line((enum log_level)level, "%s: %s", partition->name, text);
+    return STATUS_OK;
+}
+
+static enum status syscall_read_msr(struct cpu *cpu, struct partition *partition, uint64_t msr, uint64_t b, uint64_t c, bool *fault)
+{
+    uint64_t value;
+    (void)b, (void)c;
+    if (msr > 0xffffffff || !cap_check(&partition->header, CAP_RIGHT, RIGHT_MSR, 0)) {
+        *fault = true;
+        return STATUS_DENIED;
+    }
+    if (!msr_read_l1(cpu, (uint32_t)msr, &value))
+        return STATUS_UNSUPPORTED;
+    slot_of(partition, cpu)->channel->out.outbox.call_result[0] = value;
+    return STATUS_OK;
+}
+
+int64_t syscall_enter(uint64_t number, uint64_t a, uint64_t b, uint64_t c, const struct syscall_frame *frame)
+{
+    static syscall_t *const table[SYS_COUNT] = {
+        [SYS_INVOKE] = syscall_invoke, [SYS_FETCH] = syscall_fetch, [SYS_CALL] = syscall_call, [SYS_LOG] = syscall_log,
+        [SYS_READ_MSR] = syscall_read_msr,
+    };
+    struct cpu *cpu = cpu_self();
+    struct partition *partition = cpu->partition;
+    enum status status = STATUS_BAD_CALL;
+    bool fault = true;
+    if (frame->rip >= USER_END || frame->rsp >= USER_END) {
+        status = STATUS_BAD_ARG;
+    } else if (number < SYS_COUNT && table[number] != NULL) {
+        fault = false;
+        status = table[number](cpu, partition, a, b, c, &fault);
+    }
+    if (fault) {
+        fault_syscall(partition, cpu, number, status, frame);
+        return UPCALL_FAULTED;
+    }
+    if (partition_stopping(partition, cpu))
+        return UPCALL_ABORTED;
+    return (int64_t)(status | (slot_of(partition, cpu)->steps > 0 ? SYSCALL_STEP : 0));
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// VMCS01: L0's VMCS for L1, one a CPU, and the bitmaps that all of them share.
+#pragma once
+
+#include <stdint.h>
+
+#include <caps/addr.h>
+#include <caps/msg.h>
+#include <caps/status.h>
+
+#include "boot_info.h"
+#include "cpu.h"
+
+#define VMCS01_VPID 1u
+
+// What L1's CPU held when the loader called: what launch_state doesn't say.
+struct launch_registers {
+    uint64_t cr0, cr4, dr7, efer, pat, debugctl;
+    uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
+};
+
+// Makes the bitmaps: which MSRs and ports L0 watches. CPU 0, once.
+NODISCARD enum status vmcs01_bitmaps_init(const struct boot_info *info);
+
+// 512 qwords (SDM 3C 25.6.4 "I/O-Bitmap Addresses", 25.6.9 "MSR-Bitmap Address"); constant after boot. Never NULL.
+const uint64_t *vmcs01_bitmap(enum bitmap_kind kind);
+
+// Fills the current VMCS, fresh, with L1 as it was: it goes on at launch->rip.
+void vmcs01_init(struct cpu *cpu, const struct launch_state *launch, const struct launch_registers *registers);
+
+// Resets L1's state in VMCS01 as INIT does (SDM 3A 10.1.1 "Processor State After Reset"), and cpu->gpr. VMCS01 is current.
+void vmcs01_reset_guest(struct cpu *cpu);

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// VMCS02 objects: memory, the CPU that holds them, what L0 puts into them.
+
+#include "vmcs02.h"
+
+#include <caps/cap.h>
+
+#include "ept02.h"
+#include "memory.h"
+#include "pool.h"
+#include "vmcs.h"
+#include "vmcs01.h"
+
+static struct vmcs02 objects[VMCS02_MAX];
+static uint32_t allotted;
+
+uint32_t vmcs02_allot(uint32_t partition, uint32_t count)
+{
+    if (count > VMCS02_MAX - allotted)
+        return VMCS02_MAX;
+    uint32_t first = allotted;
+    allotted += count;
+    for (uint32_t i = 0; i < count; i++)
+        objects[first + i] = (struct vmcs02){ .index = first + i, .partition = partition, .owner_index = i,
+            .active_cpu = VMCS02_NO_CPU, .top = EPT02_TOP_EPT01, .root = ROOT_NONE, .tag = VMCS02_TAG_NONE };
+    return first;
+}
+
+struct vmcs02 *vmcs02_at(uint32_t index) { return &objects[index]; }
+
+static enum status claim(struct vmcs02 *vmcs02, struct cpu *cpu)
+{
+    uint32_t holder = VMCS02_NO_CPU;
+    if (vmcs02->active_cpu == cpu->index ||
+        __atomic_compare_exchange_n(&vmcs02->active_cpu, &holder, cpu->index, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+        return STATUS_OK;
+    return STATUS_BUSY;
+}
+
+enum status vmcs02_take(struct vmcs02 *vmcs02, struct cpu *cpu)
+{
+    if (vmcs02->region.v == 0)
+        return STATUS_BAD_STATE;
+    return claim(vmcs02, cpu);
+}
+
+static enum status get_memory(struct vmcs02 *vmcs02, struct cpu *cpu)
+{
+    for (unsigned kind = 0; kind < BITMAP_KINDS; kind++)
+        if (vmcs02->bitmap[kind].v == 0)
+            TRY(pool_alloc(1, &vmcs02->bitmap[kind]));
+    hpa_t region;
+    TRY(pool_alloc(1, &region));
+    vmcs_format(cpu, region, false);
+    vmcs02->region = region;
+    return STATUS_OK;
+}
+
+enum status vmcs02_reserve(struct vmcs02 *vmcs02, struct cpu *cpu)
+{
+    TRY(claim(vmcs02, cpu));
+    enum status status = vmcs02->region.v == 0 ? get_memory(vmcs02, cpu) : STATUS_OK;
+    if (status != STATUS_OK)
+        __atomic_store_n(&vmcs02->active_cpu, VMCS02_NO_CPU, __ATOMIC_RELEASE);
+    return status;
+}
+
+void vmcs02_flush(struct vmcs02 *vmcs02)
+{
+    insn_invvpid(INVVPID_SINGLE, (uint16_t)(VMCS02_HOST_VPID_FIRST + vmcs02->index), 0);
+}
+
+static void write_control(enum vmcs_field field, enum control_word word)
+{
+    vmcs_write(field, control_adjust(word, vmx_caps->forced1[word]));
+}
+
+void vmcs02_reset(struct vmcs02 *vmcs02, struct cpu *cpu)
+{
+    vmcs_format(cpu, vmcs02->region, false);
+    vmcs_make_current(cpu, vmcs02->region);
+    // A fresh region's fields are anything: what the owner doesn't write must not switch something on.
+    for (unsigned i = 0; i < VMCS_FIELD_COUNT; i++)
+        if (encoding_class(vmcs_field_info[i].encoding) == CLASS_CONTROL && vmcs_field_info[i].policy == POLICY_FREE &&
+            vmcs_field_exists((enum vmcs_field)i))
+            vmcs_write((enum vmcs_field)i, 0);
+    vmcs_init_host_state(cpu);
+    write_control(VMCS_PIN_CONTROLS, WORD_PIN);
+    write_control(VMCS_PROC_CONTROLS, WORD_PROC);
+    write_control(VMCS_PROC_CONTROLS2, WORD_PROC2);
+    write_control(VMCS_EXIT_CONTROLS, WORD_EXIT);
+    write_control(VMCS_ENTRY_CONTROLS, WORD_ENTRY);
+    vmcs_write(VMCS_VMCS_LINK_POINTER, ~0ull);
+    vmcs_write(VMCS_VPID, VMCS02_HOST_VPID_FIRST + vmcs02->index);
+    for (unsigned kind = 0; kind < BITMAP_KINDS; kind++)
+        memory_fill(hidden_va(vmcs02->bitmap[kind]), 0xff, PAGE_BYTES);
+    vmcs_write(VMCS_MSR_BITMAP, vmcs02->bitmap[BITMAP_MSR].v);
+    vmcs_write(VMCS_IO_BITMAP_A, vmcs02->bitmap[BITMAP_IO_A].v);
+    vmcs_write(VMCS_IO_BITMAP_B, vmcs02->bitmap[BITMAP_IO_B].v);
+    vmcs02->eptp = 0;
+    vmcs02->launched = false;
+    vmcs02->reset = true;
+    vmcs02_tag(vmcs02, VMCS02_TAG_NONE);
+    vmcs02_flush(vmcs02);
+}
+
+void vmcs02_clear(struct vmcs02 *vmcs02, struct cpu *cpu)
+{
+    vmcs_clear(cpu, vmcs02->region);
+    vmcs02->launched = false;
+    __atomic_store_n(&vmcs02->active_cpu, VMCS02_NO_CPU, __ATOMIC_RELEASE);
+}
+
+void vmcs02_bitmap(struct vmcs02 *vmcs02, enum bitmap_kind kind, uint32_t qword, uint64_t value)
+{
+    uint64_t *bitmap = hidden_va(vmcs02->bitmap[kind]);
+    bitmap[qword] = value | vmcs01_bitmap(kind)[qword];
+}
+
+void vmcs02_tag(struct vmcs02 *vmcs02, uint64_t tag)
+{
+    vmcs02->tag = tag;
+    vmcs02->bound = false;
+}
+
+uint32_t vmcs02_root(const struct vmcs02 *vmcs02)
+{
+    if (vmcs02->tag == 0)
+        return ROOT_NONE;
+    if (vmcs02->bound && vmcs02->generation == __atomic_load_n(&ept02_generation, __ATOMIC_ACQUIRE))
+        return vmcs02->root;
+    return ept02_find(vmcs02->tag);
+}
+
+void vmcs02_prepare(struct vmcs02 *vmcs02, struct cpu *cpu)
+{
+    vmcs_make_current(cpu, vmcs02->region);
+    uint32_t generation = __atomic_load_n(&ept02_generation, __ATOMIC_ACQUIRE);
+    if (!vmcs02->bound || vmcs02->generation != generation) {
+        vmcs02->top = ept02_bind(vmcs02->tag, vmcs02->top, &vmcs02->root);
+        vmcs02->generation = generation;
+        vmcs02->bound = true;
+    }
+    uint64_t eptp = ept02_pointer(vmcs02->top);
+    if (eptp != vmcs02->eptp) {
+        vmcs_write(VMCS_EPTP, eptp);
+        vmcs02->eptp = eptp;
+    }
+}

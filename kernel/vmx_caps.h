@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What the CPU's VMX can do and what L0 makes of it. Filled once from the capability MSRs and vmx_control.def.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <caps/info.h>
+#include <caps/status.h>
+#include <caps/vmcs_feature.h>
+
+struct vmx_caps {
+    uint64_t msr[VMX_MSR_COUNT];         // IA32_VMX_BASIC and following, as the CPU reports them; 0 where it has none
+    uint32_t allowed0[WORD_COUNT];       // control bits that must be 1 (the TRUE MSRs' where there are any)
+    uint32_t allowed1[WORD_COUNT];       // control bits that may be 1
+    uint32_t forced1[WORD_COUNT];        // FORCED: 1 in every VMCS01 and VMCS02
+    uint32_t forced0[WORD_COUNT];        // NEVER: 0 in every VMCS02
+    uint32_t vmcs01[WORD_COUNT];         // VMCS01's controls while nothing is pending
+    uint32_t revision;                   // VMCS revision identifier
+    uint32_t physical_bits;              // MAXPHYADDR
+    uint64_t feature_control;            // IA32_FEATURE_CONTROL as L1 finds it
+    uint64_t cr0_fixed0;                 // CR0 bits that VMX needs at 1 in an unrestricted guest
+    uint64_t cr4_fixed0, cr4_supported;  // CR4 bits that VMX needs at 1; that this CPU can set
+    bool shadowing;                      // VMCS shadowing
+    bool write_any_field;                // VMWRITE to exit information works (IA32_VMX_MISC bit 29)
+    bool ept_2m, ept_1g, ept_execute_only;
+};
+
+// The boot CPU's; every other CPU is checked to be the same.
+extern const struct vmx_caps *vmx_caps;
+
+// IA32_VMX_MISC, IA32_VMX_EPT_VPID_CAP as indexes into msr[].
+enum { VMX_CAP_BASIC = 0, VMX_CAP_MISC = 5, VMX_CAP_CR0_FIXED0 = 6, VMX_CAP_CR4_FIXED0 = 8, VMX_CAP_CR4_FIXED1 = 9,
+       VMX_CAP_EPT_VPID = 12 };
+
+// Looks at this CPU. STATUS_UNSUPPORTED with the reason in *why (a constant text) where it can't run Bulkhead. The first call fills
+// vmx_caps, later calls (other CPUs) fail where the CPU differs.
+NODISCARD enum status vmx_caps_detect(const char **why);
+
+// The control word with the bits that this CPU demands and without those that it lacks.
+static inline uint32_t control_adjust(enum control_word word, uint32_t wanted)
+{
+    return (wanted | vmx_caps->allowed0[word]) & vmx_caps->allowed1[word];
+}

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// VMCS02's MSR and I/O bitmaps: L1's, read at every entry (a CPU reads them whenever it likes); the kernel ORs L0's bits in.
+#pragma once
+
+#include "message.h"
+#include "vmcs02.h"
+
+// After OP_VMCS_RESET: all ones.
+void bitmap_reset(struct vmcs02 *vmcs02);
+
+// Sends what differs from what VMCS02 has.
+void bitmap_update(struct message *m, const struct vmcs12 *v, struct vmcs02 *vmcs02);
+
+// Whether L1 intercepts an access of L2, by the bitmaps as they were at the entry.
+bool bitmap_msr_wanted(const struct vmcs02 *vmcs02, uint32_t msr, bool write);
+bool bitmap_io_wanted(const struct vmcs02 *vmcs02, uint32_t port, uint32_t bytes);

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// All that the partition nestvmx may do.
+#include <rt/partition.h>
+
+#include "exit.h"
+#include "l1_state.h"
+#include "merge.h"
+#include "operand.h"
+#include "shadow.h"
+#include "vmcap.h"
+#include "vmcs12.h"
+
+// What the messages of L1's VMX instructions carry.
+#define INSN   (GROUP_EXIT | GROUP_RIP | GROUP_PRIVILEGE | GROUP_ACTIVITY)
+#define MEMORY (OPERAND_GROUPS | MEMORY_GROUPS)
+// With them: what VMCS12 may leave as it is in L1.
+#define ENTRY  (INSN | GROUP_EFER | GROUP_PAT | GROUP_DEBUG)
+#define ACCESS (GROUP_EXIT | GROUP_RIP | GROUP_PRIVILEGE | GROUP_ACTIVITY | GROUP_GPR)
+
+// What the messages of L2's exits carry: what an exit to L1 needs, and by reason.
+#define PLAIN  EXIT_GROUPS
+#define EVENTS (EXIT_GROUPS | GROUP_EXIT_EVENT | GROUP_VECTORING)
+#define VECTOR (EXIT_GROUPS | GROUP_VECTORING)
+#define DETAIL (EXIT_GROUPS | GROUP_EXIT_INSN)
+#define LINEAR (EXIT_GROUPS | GROUP_EXIT_INSN | GROUP_ADDRESS)
+#define KEYED  (EXIT_GROUPS | GROUP_GPR)
+
+#define INFO_GROUPS (GROUP_EXIT | GROUP_EXIT_EVENT | GROUP_VECTORING | GROUP_EXIT_INSN | GROUP_ADDRESS)
+
+// A test leaves one route out, to see that the exits really come this way.
+#ifdef TEST_DROP_ROUTE
+#define ROUTE_CPUID { .kind = ROUTE_NONE }
+#else
+#define ROUTE_CPUID ROUTE(L2, CPUID, PLAIN)
+#endif
+
+// Priority 1: behind `ept`.
+#define ROUTE_BEHIND_EPT(name) \
+    { .kind = ROUTE_EXIT, .origin = ORIGIN_L2, .reason = EXIT_##name, .priority = 1, .groups = VECTOR | GROUP_ADDRESS }
+
+const struct partition_header header PARTITION_SECTION = {
+    PARTITION("nestvmx"),
+    .rights = RIGHT_LOG | RIGHT_WINDOW_READ | RIGHT_WINDOW_WRITE | RIGHT_VMCS02 | RIGHT_L1_VMX | RIGHT_MSR,
+    .vmcs02_count = VMCS12_COUNT,
+    .vmcs = {
+        [VMCS_KIND_01] = { .read = INFO_GROUPS | L1_STATE_GROUPS | GROUP_CR_SHADOW | GROUP_CR_MASK, .write = L1_STATE_GROUPS | GROUP_EVENT },
+        [VMCS_KIND_SHADOW] = { .read = SHADOW_WRITTEN, .write = SHADOW_WRITTEN | INFO_GROUPS },
+        [VMCS_KIND_02] = { .read = INFO_GROUPS | MERGE_GROUPS, .write = MERGE_GROUPS },
+    },
+    .calls = { "ept" },
+    .routes = {
+        ROUTE_WITH_SHADOW(L1, VMLAUNCH, ENTRY, SHADOW_WRITTEN),
+        ROUTE_WITH_SHADOW(L1, VMRESUME, ENTRY, SHADOW_WRITTEN),
+        ROUTE_WITH_SHADOW(L1, VMCLEAR, MEMORY, SHADOW_WRITTEN),
+        ROUTE_WITH_SHADOW(L1, VMPTRLD, MEMORY, SHADOW_WRITTEN),
+        ROUTE_WITH_SHADOW(L1, VMXOFF, INSN, SHADOW_WRITTEN),
+        ROUTE(L1, VMXON, MEMORY | GROUP_CR_SHADOW | GROUP_CR_MASK),
+        ROUTE(L1, VMPTRST, MEMORY),
+        ROUTE(L1, VMREAD, OPERAND_GROUPS),
+        ROUTE(L1, VMWRITE, OPERAND_GROUPS),
+        ROUTE(L1, INVEPT, MEMORY),
+        ROUTE(L1, INVVPID, MEMORY),
+        ROUTE_KEYS(L1, RDMSR, ACCESS, MSR_FEATURE_CONTROL, MSR_FEATURE_CONTROL),
+        ROUTE_KEYS(L1, RDMSR, ACCESS, MSR_VMX_FIRST, MSR_VMX_LAST),
+        ROUTE_KEYS(L1, WRMSR, ACCESS, MSR_FEATURE_CONTROL, MSR_FEATURE_CONTROL),
+        ROUTE_KEYS(L1, WRMSR, ACCESS, MSR_VMX_FIRST, MSR_VMX_LAST),
+
+        ROUTE(L2, EXCEPTION_OR_NMI, EVENTS),
+        ROUTE(L2, EXTERNAL_INTERRUPT, EVENTS),
+        ROUTE(L2, TRIPLE_FAULT, VECTOR),
+        ROUTE(L2, INIT, PLAIN),
+        ROUTE(L2, SIPI, PLAIN),
+        ROUTE(L2, INTERRUPT_WINDOW, PLAIN),
+        ROUTE(L2, NMI_WINDOW, PLAIN),
+        ROUTE(L2, TASK_SWITCH, VECTOR),
+        ROUTE_CPUID,
+        ROUTE(L2, GETSEC, PLAIN),
+        ROUTE(L2, HLT, PLAIN),
+        ROUTE(L2, INVD, PLAIN),
+        ROUTE(L2, INVLPG, PLAIN),
+        ROUTE(L2, RDPMC, PLAIN),
+        ROUTE(L2, RDTSC, PLAIN),
+        ROUTE(L2, VMCALL, PLAIN),
+        ROUTE(L2, VMCLEAR, DETAIL),
+        ROUTE(L2, VMLAUNCH, PLAIN),
+        ROUTE(L2, VMPTRLD, DETAIL),
+        ROUTE(L2, VMPTRST, DETAIL),
+        ROUTE(L2, VMREAD, DETAIL),
+        ROUTE(L2, VMRESUME, PLAIN),
+        ROUTE(L2, VMWRITE, DETAIL),
+        ROUTE(L2, VMXOFF, PLAIN),
+        ROUTE(L2, VMXON, DETAIL),
+        ROUTE(L2, CR_ACCESS, KEYED | GROUP_ADDRESS),
+        ROUTE(L2, DR_ACCESS, PLAIN),
+        ROUTE(L2, IO, LINEAR),
+        ROUTE(L2, RDMSR, KEYED),
+        ROUTE(L2, WRMSR, KEYED),
+        ROUTE(L2, ENTRY_GUEST_STATE, GROUP_EXIT),
+        ROUTE(L2, ENTRY_MSR_LOAD, GROUP_EXIT),
+        ROUTE(L2, ENTRY_MACHINE_CHECK, GROUP_EXIT),
+        ROUTE(L2, MWAIT, PLAIN),
+        ROUTE(L2, MONITOR_TRAP, PLAIN),
+        ROUTE(L2, MONITOR, PLAIN),
+        ROUTE(L2, PAUSE, PLAIN),
+        ROUTE(L2, TPR_THRESHOLD, PLAIN),
+        ROUTE(L2, APIC_ACCESS, VECTOR | GROUP_ADDRESS),
+        ROUTE(L2, VIRTUALIZED_EOI, PLAIN),
+        ROUTE(L2, GDTR_IDTR, LINEAR),
+        ROUTE(L2, LDTR_TR, LINEAR),
+        ROUTE_BEHIND_EPT(EPT_VIOLATION),
+        ROUTE_BEHIND_EPT(EPT_MISCONFIG),
+        ROUTE(L2, INVEPT, DETAIL),
+        ROUTE(L2, RDTSCP, DETAIL),
+        ROUTE(L2, PREEMPTION_TIMER, PLAIN),
+        ROUTE(L2, INVVPID, DETAIL),
+        ROUTE(L2, WBINVD, PLAIN),
+        ROUTE(L2, XSETBV, PLAIN),
+        ROUTE(L2, APIC_WRITE, PLAIN),
+        ROUTE(L2, RDRAND, DETAIL),
+        ROUTE(L2, INVPCID, DETAIL),
+        ROUTE(L2, RDSEED, DETAIL),
+        ROUTE(L2, XSAVES, DETAIL),
+        ROUTE(L2, XRSTORS, DETAIL),
+    },
+};

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Entries 102 (SDM 3C chapter 27 "VM Entries"): VMCS12 to VMCS02. Only what isn't in VMCS02 yet is written.
+
+#include <caps/exit_reason.h>
+#include <rt/call.h>
+#include <rt/cpu.h>
+#include <rt/reply.h>
+#include <rt/state.h>
+
+#include "bitmap.h"
+#include "cpu.h"
+#include "entry.h"
+#include "entry_check.h"
+#include "exit.h"
+#include "merge.h"
+#include "field.h"
+#include "msr_list.h"
+#include "result.h"
+#include "shadow.h"
+#include "vmcs02.h"
+#include "x86.h"
+
+// What the checks and the merging read must be in the copy: mostly nothing that L2 changes.
+static void pull_for_checks(struct message *m, struct vmcs12 *v)
+{
+    const uint64_t event = vmcs12_get(v, VMCS_ENTRY_INTR_INFO);
+
+    if (!vmcs12_proc2(v, PROC2_ENABLE_EPT)) {
+        vmcs12_pull(v, m, GROUP_CR | GROUP_PDPTE);
+        return;
+    }
+    if (!vmcs12_proc2(v, PROC2_UNRESTRICTED_GUEST))
+        return;
+    // L2 can turn paging on and off: that decides about EFER where VMCS12 doesn't load it, and about the error codes of exceptions.
+    if (!vmcs12_entry(v, ENTRY_LOAD_GUEST_EFER)) {
+        vmcs12_pull(v, m, GROUP_CONTROLS);
+        if (!vmcs12_entry(v, ENTRY_GUEST_IA32E))
+            vmcs12_pull(v, m, GROUP_CR);
+    }
+    if ((event & (EVENT_VALID | 0x700)) == (EVENT_VALID | EVENT_TYPE_EXCEPTION))
+        vmcs12_pull(v, m, GROUP_CR);
+}
+
+// true: passed. Else the instruction is over.
+static bool check(struct message *m, struct vmcs12 *v, struct vmcs02 *vmcs02)
+{
+    const char *name = "";
+    uint64_t qualification = 0;
+    const bool l1_long = exit_field(m, VMCS_GUEST_EFER) & EFER_LMA;
+    const enum check_result result = entry_check(v, l1_long == vmcs02->l1_long ? vmcs02->unchecked : ~0ull, l1_long, &name, &qualification);
+
+    switch (result) {
+    case CHECK_PASSED:
+        vmcs02->unchecked = 0;
+        vmcs02->l1_long = l1_long;
+        return true;
+    case CHECK_BAD_CONTROLS:
+    case CHECK_BAD_HOST:
+        vm_fail(m, result == CHECK_BAD_HOST ? ERROR_ENTRY_HOST_STATE : ERROR_ENTRY_CONTROLS);
+        break;
+    case CHECK_BAD_GUEST:
+        exit_entry_failure(m, v, (struct exit_cause){ EXIT_ENTRY_GUEST_STATE, qualification });
+        break;
+    }
+    vmcs02->unchecked = ~0ull;
+    rt_log(LOG_DEBUG, "VM entry on VMCS12 %lx fails: %s", v->region, name);
+    return false;
+}
+
+// A fresh VMCS02: everything is to be written.
+static void reset(struct message *m, struct vmcs12 *v, struct vmcs02 *vmcs02)
+{
+    // After a reload of the partition the old one still holds what L2 has changed.
+    if (v->lazy) {
+        vmcs12_pull(v, m, v->lazy);
+        state_keep();  // no second attempt could read it from a VMCS02 that was reset
+    }
+    reply_op(m->rep, OP_VMCS_RESET, vmcs12_handle(v), 0, 0, 0);
+    if (rt_invoke() != STATUS_OK)
+        rt_panic("the kernel has no memory for a VMCS02");
+    bitmap_reset(vmcs02);
+    vmcs02->valid = true;
+    vmcs02->tagged = false;
+    vmcs02->cpu = 0;
+    vmcs02->stable = 0;
+    vmcs02->saves = 0;
+    vmcs02->dirty = MERGE_GROUPS;
+}
+
+// The EPT02 tree, and the VPID's translations.
+static void address_space(struct message *m, const struct vmcs12 *v, struct vmcs02 *vmcs02)
+{
+    const uint64_t tag = vmcs12_proc2(v, PROC2_ENABLE_EPT) ? vmcs12_get(v, VMCS_EPTP) : 0;
+    const uint32_t self = rt_cpu() + 1;
+
+    if (!vmcs02->tagged || vmcs02->tag != tag)
+        reply_op(m->rep, OP_VMCS_EPT, vmcs12_handle(v), 0, tag, 0);
+    vmcs02->tagged = true;
+    vmcs02->tag = tag;
+    // Without VPIDs every entry and exit flushes (SDM 3C 29.4.3.1 "Operations that Invalidate Cached Mappings").
+    if (vmcs02->cpu != self || !vmcs12_proc2(v, PROC2_ENABLE_VPID))
+        reply_op(m->rep, OP_VMCS_FLUSH, vmcs12_handle(v), 0, 0, 0);
+    vmcs02->cpu = self;
+}
+
+// EFER and PAT can't change in VMCS02 where L1 intercepts the writes; EFER.LMA changes with paging as well.
+static void find_stable(const struct vmcs12 *v, struct vmcs02 *vmcs02)
+{
+    uint64_t stable = 0;
+    const bool paging_fixed = !vmcs12_proc2(v, PROC2_UNRESTRICTED_GUEST) || (vmcs12_get(v, VMCS_CR0_GUEST_HOST_MASK) & CR0_PG);
+    if (bitmap_msr_wanted(vmcs02, MSR_EFER, true) && paging_fixed)
+        stable |= GROUP_EFER;
+    if (bitmap_msr_wanted(vmcs02, MSR_PAT, true))
+        stable |= GROUP_PAT;
+    vmcs02->stable = stable;
+}
+
+// What VMCS12 doesn't load is L1's own.
+static struct l1_registers take_l1(const struct message *m, const struct vmcs12 *v, struct vmcs02 *vmcs02)
+{
+    struct l1_registers l1 = {
+        .efer = exit_field(m, VMCS_GUEST_EFER),
+        .pat = exit_field(m, VMCS_GUEST_PAT),
+        .dr7 = exit_field(m, VMCS_GUEST_DR7),
+        .debugctl = exit_field(m, VMCS_GUEST_DEBUGCTL),
+    };
+    if (!vmcs12_entry(v, ENTRY_LOAD_GUEST_EFER)) {
+        const uint64_t efer = merge_efer(v, l1.efer);
+        l1.groups |= GROUP_EFER;
+        if (!(vmcs02->stable & GROUP_EFER) || vmcs02->efer != efer)
+            vmcs02->dirty |= GROUP_EFER;
+        vmcs02->efer = efer;
+    }
+    if (!vmcs12_entry(v, ENTRY_LOAD_GUEST_PAT)) {
+        l1.groups |= GROUP_PAT;
+        vmcs02->dirty |= GROUP_PAT;
+    }
+    if (!vmcs12_entry(v, ENTRY_LOAD_DEBUG_CONTROLS))
+        l1.groups |= GROUP_DEBUG;
+    return l1;
+}
+
+// Debug registers that aren't loaded or weren't saved are written by themselves: the pending debug exceptions in their group are L2's.
+static void write_debug(const struct message *m, const struct vmcs12 *v, const struct l1_registers *l1, const struct vmcs02 *vmcs02)
+{
+    if ((vmcs02->dirty & GROUP_DEBUG) || (vmcs12_entry(v, ENTRY_LOAD_DEBUG_CONTROLS) && vmcs12_exit(v, EXIT_SAVE_DEBUG_CONTROLS)))
+        return;
+    reply_write(m->rep, vmcs12_handle(v), VMCS_GUEST_DR7, merge_value(m, v, l1, VMCS_GUEST_DR7));
+    reply_write(m->rep, vmcs12_handle(v), VMCS_GUEST_DEBUGCTL, merge_value(m, v, l1, VMCS_GUEST_DEBUGCTL));
+}
+
+static void write_groups(const struct message *m, const struct vmcs12 *v, const struct l1_registers *l1, uint64_t groups)
+{
+    if (groups == 0)
+        return;
+    FOR_GROUPS(groups, field)
+        reply_field(m->rep, 0, (enum vmcs_field)*field, merge_value(m, v, l1, (enum vmcs_field)*field));
+    reply_op(m->rep, OP_WRITE_GROUPS, vmcs12_handle(v), 0, groups, 0);
+}
+
+// The APIC pages may lie where EPT01 maps nothing: no CPU could tell, but this entry can't be made. Alone, because it may be refused.
+static bool write_apic(struct message *m, const struct vmcs12 *v, const struct l1_registers *l1, struct vmcs02 *vmcs02)
+{
+    if (!(vmcs02->dirty & GROUP_APIC))
+        return true;
+    if (rt_invoke() != STATUS_OK)
+        rt_panic("a VMCS02 can't be written");
+    write_groups(m, v, l1, GROUP_APIC);
+    if (rt_invoke() != STATUS_OK) {
+        rt_log(LOG_WARN, "L1's APIC pages %lx, %lx are not memory of L1", vmcs12_get(v, VMCS_VIRTUAL_APIC_ADDR), vmcs12_get(v, VMCS_APIC_ACCESS_ADDR));
+        return false;
+    }
+    vmcs02->dirty &= ~GROUP_APIC;
+    return true;
+}
+
+void entry_start(struct message *m, struct vmcs12 *v)
+{
+    struct vmcs02 *vmcs02 = vmcs02_of(v);
+
+    pull_for_checks(m, v);
+    if (!check(m, v, vmcs02))
+        return;
+    if (v->doomed) {
+        state_set(&v->doomed, 0);
+        exit_at_entry(m, v, (struct exit_cause){ EXIT_TRIPLE_FAULT, 0 });
+        return;
+    }
+    if (!v->entered)
+        state_set(&v->entered, 1);
+    if (!vmcs02->valid)
+        reset(m, v, vmcs02);
+    address_space(m, v, vmcs02);
+    bitmap_update(m, v, vmcs02);
+    find_stable(v, vmcs02);
+    if (!vmcs12_proc2(v, PROC2_ENABLE_EPT))
+        vmcs02->dirty |= GROUP_PDPTE;
+    if (m->cpu->nmi_pending)
+        vmcs02->dirty |= GROUP_CONTROLS;
+    const struct l1_registers l1 = take_l1(m, v, vmcs02);
+    if (!write_apic(m, v, &l1, vmcs02)) {
+        vm_fail(m, ERROR_ENTRY_CONTROLS);
+        return;
+    }
+    // What L2 left in VMCS02 is VMCS12's; don't write over it.
+    if (v->lazy & vmcs02->dirty)
+        vmcs12_pull(v, m, vmcs02->dirty);
+    write_debug(m, v, &l1, vmcs02);
+    write_groups(m, v, &l1, vmcs02->dirty & MERGE_GROUPS);
+    vmcs02->dirty = 0;
+    const uint64_t failed = msr_list_entry_load(m, v);
+    if (failed != 0) {
+        exit_entry_failure(m, v, (struct exit_cause){ EXIT_ENTRY_MSR_LOAD, failed });
+        return;
+    }
+    reply_l2(m->rep, vmcs12_place(v));
+}
+
+void entry_refused(struct message *m)
+{
+    const uint64_t groups = GROUP_EXIT | GROUP_RIP | GROUP_PRIVILEGE;
+    if ((groups & ~m->req->groups) && rt_fetch(VMCS_HANDLE_01, groups, 0) != STATUS_OK)
+        rt_panic("VMCS01 can't be read");
+    rt_log(LOG_WARN, "the CPU refuses VMCS02: VM-instruction error %lu", m->req->arg[0]);
+    if (m->current != NULL)
+        vmcs02_of(m->current)->unchecked = ~0ull;
+    vm_fail(m, (enum insn_error)m->req->arg[0]);
+    reply_l1(m->rep);
+}

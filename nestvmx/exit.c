@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Exits 201 (SDM 3C chapter 28 "VM Exits"): exit information and guest state into VMCS12, VMCS12's host state into VMCS01.
+
+#include <caps/exit_reason.h>
+#include <rt/call.h>
+#include <rt/reply.h>
+#include <rt/state.h>
+
+#include "cpu.h"
+#include "event.h"
+#include "exit.h"
+#include "field.h"
+#include "l1_state.h"
+#include "msr_list.h"
+#include "shadow.h"
+#include "vmcap.h"
+#include "vmcs02.h"
+#include "x86.h"
+
+#define BLOCKING_BY_NMI 8u
+
+// Groups whose values the message may carry on to VMCS12.
+#define INFO_GROUPS  (GROUP_EXIT | GROUP_EXIT_EVENT | GROUP_VECTORING | GROUP_EXIT_INSN | GROUP_ADDRESS)
+#define STATE_GROUPS (GROUP_RIP | GROUP_ACTIVITY)
+
+// Groups of guest state that an exit saves into VMCS12, which we leave in VMCS02 until somebody asks.
+static uint64_t saved_groups(const struct vmcs12 *v)
+{
+    uint64_t groups = GROUP_CR | GROUP_PRIVILEGE | GROUP_SEG_BASE | GROUP_SEG | GROUP_TABLES | GROUP_SYSENTER | GROUP_DEBUG;
+    if (vmcs12_exit(v, EXIT_SAVE_EFER))
+        groups |= GROUP_EFER;
+    if (vmcs12_exit(v, EXIT_SAVE_PAT))
+        groups |= GROUP_PAT;
+    if (vmcs12_exit(v, EXIT_SAVE_PREEMPTION_TIMER))
+        groups |= GROUP_TIMER;
+    if (vmcs12_proc2(v, PROC2_ENABLE_EPT))
+        groups |= GROUP_PDPTE;
+    if (vmcs12_proc2(v, PROC2_VIRTUAL_INTERRUPT_DELIVERY))
+        groups |= GROUP_VIRT_INTR;
+    // EFER.LMA goes into a VM-entry control; it changes only where L2 can turn paging on and off by itself.
+    if ((vmcap_misc() & MISC_STORES_LMA) && vmcs12_proc2(v, PROC2_UNRESTRICTED_GUEST) && !(vmcs12_get(v, VMCS_CR0_GUEST_HOST_MASK) & CR0_PG))
+        groups |= GROUP_CONTROLS;
+    return groups;
+}
+
+// What VMCS12 loads but doesn't save, and L2 may have changed in VMCS02.
+static uint64_t not_saved(const struct vmcs12 *v, const struct vmcs02 *vmcs02)
+{
+    uint64_t groups = 0;
+    if (!vmcs12_exit(v, EXIT_SAVE_EFER))
+        groups |= GROUP_EFER;
+    if (!vmcs12_exit(v, EXIT_SAVE_PAT))
+        groups |= GROUP_PAT;
+    groups &= ~vmcs02->stable;
+    if (vmcs12_pin(v, PIN_PREEMPTION_TIMER) && !vmcs12_exit(v, EXIT_SAVE_PREEMPTION_TIMER))
+        groups |= GROUP_TIMER;
+    return groups;
+}
+
+static void put(struct vmcs12 *v, enum vmcs_field field, uint64_t value, uint64_t *changed)
+{
+    if (vmcs12_put(v, field, value))
+        *changed |= 1ull << vmcs_field_info[field].group;
+}
+
+static void put_groups(const struct message *m, struct vmcs12 *v, uint64_t groups, uint64_t *changed)
+{
+    FOR_GROUPS(groups & m->req->groups, field)
+        put(v, (enum vmcs_field)*field, m->req->field[0][*field], changed);
+}
+
+// The exit information that the message tells, the cause, and zero where the event of an exit is known to be none.
+static void put_info(const struct message *m, struct vmcs12 *v, const struct exit_cause *cause, uint64_t *changed)
+{
+    put(v, VMCS_EXIT_REASON, cause->reason, changed);
+    put(v, VMCS_EXIT_QUALIFICATION, cause->qualification, changed);
+    put(v, VMCS_EXIT_INSTRUCTION_LENGTH, exit_field(m, VMCS_EXIT_INSTRUCTION_LENGTH), changed);
+    put_groups(m, v, INFO_GROUPS & ~GROUP_EXIT, changed);
+    if (!(m->req->groups & GROUP_EXIT_EVENT))
+        put(v, VMCS_EXIT_INTR_INFO, 0, changed);
+    if (!(m->req->groups & GROUP_VECTORING))
+        put(v, VMCS_IDT_VECTORING_INFO, 0, changed);
+}
+
+// NMIs after the exit: blocked by the NMI that caused it, or still as L2 left it (with virtual NMIs that was another matter).
+static bool nmi_blocked(const struct message *m, const struct vmcs12 *v, const struct exit_cause *cause)
+{
+    if (cause->reason == EXIT_EXCEPTION_OR_NMI && event_is_nmi(exit_field(m, VMCS_EXIT_INTR_INFO)))
+        return true;
+    return !vmcs12_pin(v, PIN_VIRTUAL_NMIS) && (vmcs12_get(v, VMCS_GUEST_INTERRUPTIBILITY) & BLOCKING_BY_NMI);
+}
+
+// L1 goes on at its host RIP.
+static void enter_l1(struct message *m, struct vmcs12 *v, bool blocked, bool ran)
+{
+    l1_state_load(m, v, blocked, ran);
+    event_pending_to_l1(m, blocked);
+    if (!msr_list_exit_load(m, v))
+        l1_state_abort(m, v, ABORT_MSR_LOAD);
+    reply_l1(m->rep);
+}
+
+// The entry is over: the event was injected, VMLAUNCH launched.
+static void put_entered(struct vmcs12 *v, uint64_t *changed)
+{
+    const uint64_t event = vmcs12_get(v, VMCS_ENTRY_INTR_INFO);
+    if (event & EVENT_VALID)
+        put(v, VMCS_ENTRY_INTR_INFO, event & ~(uint64_t)EVENT_VALID, changed);
+    if (!v->launched)
+        state_set(&v->launched, 1);
+}
+
+void exit_deliver_cause(struct message *m, struct vmcs12 *v, struct exit_cause cause)
+{
+    struct vmcs02 *vmcs02 = vmcs02_of(v);
+    uint64_t changed = 0;
+
+    put_info(m, v, &cause, &changed);
+    put_groups(m, v, STATE_GROUPS, &changed);
+    put_entered(v, &changed);
+
+    if (vmcs02->saves == 0)
+        vmcs02->saves = saved_groups(v);
+    if (v->lazy != vmcs02->saves)
+        state_set(&v->lazy, vmcs02->saves);
+    vmcs02->dirty |= not_saved(v, vmcs02);
+
+    const bool stored = msr_list_exit_store(m, v);
+    if (vmx_cpu_shadowing(m->cpu))
+        shadow_update(m, v, changed);
+    enter_l1(m, v, nmi_blocked(m, v, &cause), true);
+    if (!stored)
+        l1_state_abort(m, v, ABORT_MSR_STORE);
+}
+
+void exit_deliver(struct message *m, struct vmcs12 *v)
+{
+    exit_deliver_cause(m, v, (struct exit_cause){ m->req->reason, exit_field(m, VMCS_EXIT_QUALIFICATION) });
+}
+
+void exit_at_entry(struct message *m, struct vmcs12 *v, struct exit_cause cause)
+{
+    uint64_t changed = 0;
+    put(v, VMCS_EXIT_REASON, cause.reason, &changed);
+    put(v, VMCS_EXIT_QUALIFICATION, cause.qualification, &changed);
+    put(v, VMCS_EXIT_INTR_INFO, 0, &changed);
+    put(v, VMCS_IDT_VECTORING_INFO, 0, &changed);
+    put_entered(v, &changed);
+    if (vmx_cpu_shadowing(m->cpu))
+        shadow_update(m, v, changed);
+    enter_l1(m, v, nmi_blocked(m, v, &cause), false);
+}
+
+void exit_entry_failure(struct message *m, struct vmcs12 *v, struct exit_cause cause)
+{
+    uint64_t changed = 0;
+    put(v, VMCS_EXIT_REASON, cause.reason | EXIT_REASON_FAILED, &changed);
+    put(v, VMCS_EXIT_QUALIFICATION, cause.qualification, &changed);
+    if (vmx_cpu_shadowing(m->cpu))
+        shadow_update(m, v, changed);
+    // Blocking by NMI stays as it was before the entry.
+    if (m->req->origin == ORIGIN_L2 && rt_fetch(VMCS_HANDLE_01, GROUP_ACTIVITY, 0) != STATUS_OK)
+        rt_panic("VMCS01 can't be read");
+    enter_l1(m, v, exit_field(m, VMCS_GUEST_INTERRUPTIBILITY) & BLOCKING_BY_NMI, false);
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Exits 201: an L2's exit goes on to L1.
+#pragma once
+
+#include <stdint.h>
+
+#include "message.h"
+#include "vmcs12.h"
+
+// What happened, where it isn't just what the CPU said.
+struct exit_cause {
+    uint32_t reason;
+    uint64_t qualification;
+};
+
+// Groups that the message of an L2's exit must carry.
+#define EXIT_GROUPS (GROUP_EXIT | GROUP_RIP | GROUP_ACTIVITY)
+
+// The exit of L2 as the message tells it. v: the VMCS12 of the VMCS02 that exited.
+void exit_deliver(struct message *m, struct vmcs12 *v);
+
+// The same for a cause that L0 found: exit information other than reason and qualification is what the message says.
+void exit_deliver_cause(struct message *m, struct vmcs12 *v, struct exit_cause cause);
+
+// L1's VMLAUNCH or VMRESUME enters L2 and comes back at once, with nothing changed but for the exit information.
+void exit_at_entry(struct message *m, struct vmcs12 *v, struct exit_cause cause);
+
+// A VM-entry failure during or after loading guest state (SDM 3C 27.8): of what the message of L1's VMLAUNCH asked for, or what the CPU found
+// when it entered VMCS02. cause.reason has no bit 31.
+void exit_entry_failure(struct message *m, struct vmcs12 *v, struct exit_cause cause);

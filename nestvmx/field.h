@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// VMCS fields as L1 names them: encodings, which of them exist for L1, and the fields of each group.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <caps/vmcs_field.h>
+
+// A field as VMREAD and VMWRITE name it.
+struct field_ref {
+    enum vmcs_field field;
+    bool high;  // access type "high": bits 63:32 of a 64-bit field
+};
+
+// Builds the tables from vmcs_field.def and the capabilities that L1 is offered. After vmcap_init.
+void field_init(void);
+
+// Whether L1 has a field with that encoding, and which (SDM 3C 25.11.2 "VMREAD, VMWRITE, and Encodings of VMCS Fields").
+bool field_find(uint64_t encoding, struct field_ref *out);
+
+// Whether the field exists on the CPU that L1 is shown.
+extern bool field_shown[VMCS_FIELD_COUNT];
+static inline bool field_exists(enum vmcs_field field) { return field_shown[field]; }
+
+// The value of a field, cut to the bits that it has.
+uint64_t field_mask(enum vmcs_field field);
+
+// The group's fields, ended by VMCS_FIELD_COUNT.
+extern uint8_t group_list[VMCS_FIELD_COUNT + GROUP_COUNT];
+extern uint8_t group_first[GROUP_COUNT];
+static inline const uint8_t *group_fields(unsigned group) { return &group_list[group_first[group]]; }
+
+// Runs the statement that follows for each field of the groups.
+#define FOR_GROUPS(groups, field)                                                                                     \
+    for (uint64_t left_ = (groups) & ~GROUP_GPR; left_ != 0; left_ &= left_ - 1)                                      \
+        for (const uint8_t *field = group_fields((unsigned)__builtin_ctzll(left_)); *field < VMCS_FIELD_COUNT; field++)
+
+_Static_assert(VMCS_FIELD_COUNT + GROUP_COUNT < 256, "a place in the list fits a byte");

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Exceptions into the level that the message came from.
+
+#include <rt/reply.h>
+
+#include "inject.h"
+
+void inject_ud(struct message *m) { reply_exception(m->rep, request_handle(m->req), VECTOR_UD); }
+
+void inject_gp(struct message *m) { reply_exception_error(m->rep, request_handle(m->req), VECTOR_GP, 0); }
+
+void inject_ss(struct message *m) { reply_exception_error(m->rep, request_handle(m->req), VECTOR_SS, 0); }
+
+void inject_pf(struct message *m, uint64_t linear, uint32_t error)
+{
+    reply_gpr(m->req, m->rep);
+    m->rep->gpr[GPR_CR2] = linear;
+    reply_exception_error(m->rep, request_handle(m->req), VECTOR_PF, error);
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// L1's VMX instructions: one handler each (SDM 3C chapter 31 "VMX Instruction Reference"; the checks are in its order).
+#pragma once
+
+#include "message.h"
+
+void insn_vmxon(struct message *m);
+void insn_vmxoff(struct message *m);
+void insn_vmclear(struct message *m);
+void insn_vmptrld(struct message *m);
+void insn_vmptrst(struct message *m);
+void insn_vmread(struct message *m);
+void insn_vmwrite(struct message *m);
+void insn_invept(struct message *m);
+void insn_invvpid(struct message *m);
+void insn_vmlaunch(struct message *m);
+void insn_vmresume(struct message *m);

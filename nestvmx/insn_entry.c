@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// VMLAUNCH and VMRESUME: the instruction's own checks.
+
+#include <rt/reply.h>
+
+#include "cpu.h"
+#include "entry.h"
+#include "insn.h"
+#include "result.h"
+#include "shadow.h"
+#include "vmcs12.h"
+
+static void start(struct message *m, bool launch)
+{
+    if (!insn_allowed(m))
+        return;
+    if (m->current == NULL) {
+        vm_fail_invalid(m);
+        return;
+    }
+    shadow_absorb(m, m->current);
+    if (exit_field(m, VMCS_GUEST_INTERRUPTIBILITY) & INTERRUPTIBILITY_MOV_SS) {
+        vm_fail(m, ERROR_ENTRY_MOV_SS);
+        return;
+    }
+    if (launch && m->current->launched) {
+        vm_fail(m, ERROR_VMLAUNCH_NOT_CLEAR);
+        return;
+    }
+    if (!launch && !m->current->launched) {
+        vm_fail(m, ERROR_VMRESUME_NOT_LAUNCHED);
+        return;
+    }
+    entry_start(m, m->current);
+}
+
+void insn_vmlaunch(struct message *m) { start(m, true); }
+
+void insn_vmresume(struct message *m) { start(m, false); }

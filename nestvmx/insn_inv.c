@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// INVEPT and INVVPID.
+
+#include <caps/ept_call.h>
+#include <rt/call.h>
+#include <rt/panic.h>
+
+#include "cpu.h"
+#include "entry_check.h"
+#include "inject.h"
+#include "insn.h"
+#include "operand.h"
+#include "region.h"
+#include "result.h"
+#include "vmcap.h"
+#include "vmcs02.h"
+
+#define CALL_EPT 0  // index into the header's calls
+
+enum { INVVPID_ADDRESS, INVVPID_CONTEXT, INVVPID_ALL, INVVPID_KEEP_GLOBAL };
+
+static bool invept_supported(uint64_t type)
+{
+    return (type == INVEPT_SINGLE && (vmcap_ept() & EPT_CAP_INVEPT_ONE)) || (type == INVEPT_ALL && (vmcap_ept() & EPT_CAP_INVEPT_ALL));
+}
+
+void insn_invept(struct message *m)
+{
+    uint64_t descriptor[2] = { 0 };
+
+    // Not enabled: as on a CPU without it.
+    if (!(vmcap_allowed1(WORD_PROC2) & PROC2_ENABLE_EPT) || !(vmcap_ept() & EPT_CAP_INVEPT)) {
+        inject_ud(m);
+        return;
+    }
+    if (!insn_allowed(m))
+        return;
+    const uint64_t type = operand_get(m, operand_register2(m));
+    if (!invept_supported(type)) {
+        vm_fail(m, ERROR_BAD_INVALIDATION);
+        return;
+    }
+    if (!operand_read(m, descriptor, sizeof(descriptor)))
+        return;
+    if (type == INVEPT_SINGLE && !eptp_valid(descriptor[0])) {
+        vm_fail(m, ERROR_BAD_INVALIDATION);
+        return;
+    }
+    const uint64_t arg[MSG_ARGS] = { EPT_CALL_INVEPT, type, type == INVEPT_SINGLE ? descriptor[0] : 0 };
+    uint64_t result[MSG_ARGS];
+    const enum status status = rt_call(CALL_EPT, arg, result);
+    // A parked `ept` maps nothing any more, so that nothing is stale.
+    if (status != STATUS_OK)
+        rt_log(LOG_ERROR, "INVEPT: ept answers: %s", status_text(status));
+    vm_succeed(m);
+}
+
+static bool invvpid_valid(uint64_t type, const uint64_t descriptor[2])
+{
+    if (type == INVVPID_ALL)
+        return true;
+    if ((descriptor[0] >> 16) != 0 || (descriptor[0] & 0xffff) == 0)
+        return false;
+    return type != INVVPID_ADDRESS || address_canonical(descriptor[1]);
+}
+
+void insn_invvpid(struct message *m)
+{
+    uint64_t descriptor[2] = { 0 };
+
+    if (!(vmcap_allowed1(WORD_PROC2) & PROC2_ENABLE_VPID) || !(vmcap_ept() & VPID_CAP_INVVPID)) {
+        inject_ud(m);
+        return;
+    }
+    if (!insn_allowed(m))
+        return;
+    const uint64_t type = operand_get(m, operand_register2(m));
+    if (type > INVVPID_KEEP_GLOBAL || !(vmcap_ept() & VPID_CAP_TYPE(type))) {
+        vm_fail(m, ERROR_BAD_INVALIDATION);
+        return;
+    }
+    if (!operand_read(m, descriptor, sizeof(descriptor)))
+        return;
+    if (!invvpid_valid(type, descriptor)) {
+        vm_fail(m, ERROR_BAD_INVALIDATION);
+        return;
+    }
+    // The whole VPID where less was asked for: more than needed is always allowed (SDM 3C 29.4.3.2 "Operations that May Invalidate").
+    vmcs02_flush(m, type == INVVPID_ALL ? -1 : (int32_t)(descriptor[0] & 0xffff));
+    vm_succeed(m);
+}

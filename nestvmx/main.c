@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The partition nestvmx: emulates VMX for a hypervisor in L1. Messages to handlers.
+
+#include <caps/exit_reason.h>
+#include <rt/call.h>
+#include <rt/partition.h>
+#include <rt/reply.h>
+
+#include "cpu.h"
+#include "entry.h"
+#include "field.h"
+#include "inject.h"
+#include "insn.h"
+#include "resolve.h"
+#include "result.h"
+#include "vmcap.h"
+#include "vmcs02.h"
+#include "vmcs12.h"
+
+typedef void handler_t(struct message *m);
+
+// Exits of L1. Exits of L2 all go to resolve_exit.
+static handler_t *const l1_handler[EXIT_REASON_COUNT] = {
+    [EXIT_VMCLEAR] = insn_vmclear,   [EXIT_VMLAUNCH] = insn_vmlaunch, [EXIT_VMPTRLD] = insn_vmptrld, [EXIT_VMPTRST] = insn_vmptrst,
+    [EXIT_VMREAD] = insn_vmread,     [EXIT_VMRESUME] = insn_vmresume, [EXIT_VMWRITE] = insn_vmwrite, [EXIT_VMXOFF] = insn_vmxoff,
+    [EXIT_VMXON] = insn_vmxon,       [EXIT_INVEPT] = insn_invept,     [EXIT_INVVPID] = insn_invvpid, [EXIT_RDMSR] = vmcap_rdmsr,
+    [EXIT_WRMSR] = vmcap_wrmsr,
+};
+
+static void message_exit(struct message *m)
+{
+    if (m->req->origin == ORIGIN_L2) {
+        resolve_exit(m);
+        return;
+    }
+    handler_t *handler = BASE_REASON(m) < EXIT_REASON_COUNT ? l1_handler[BASE_REASON(m)] : NULL;
+    if (handler == NULL)
+        rt_panic("an exit of L1 that no route names");
+    handler(m);
+}
+
+// What was to be answered failed twice: an L2 ends as a triple fault, an MSR access as #GP, a VMX instruction as VMfailInvalid.
+static void message_kill(struct message *m)
+{
+    const uint64_t groups = GROUP_EXIT | GROUP_RIP | GROUP_PRIVILEGE;
+
+    if (m->req->origin == ORIGIN_L2) {
+        resolve_kill(m);
+        return;
+    }
+    if (BASE_REASON(m) == EXIT_RDMSR || BASE_REASON(m) == EXIT_WRMSR) {
+        inject_gp(m);
+    } else {
+        if (rt_fetch(VMCS_HANDLE_01, groups, 0) != STATUS_OK)
+            rt_panic("VMCS01 can't be read");
+        vm_fail_invalid(m);
+    }
+    reply_l1(m->rep);
+}
+
+void partition_message(const struct request *req, struct reply *rep)
+{
+    struct message m = { .req = req, .rep = rep, .cpu = vmx_cpu_self() };
+    m.current = vmx_cpu_current(m.cpu);
+
+    switch (req->kind) {
+    case MSG_INIT:
+        vmcap_init();
+        field_init();
+        vmcs02_init();
+        break;
+    case MSG_EXIT:
+        message_exit(&m);
+        break;
+    case MSG_ENTRY_FAILED:
+        entry_refused(&m);
+        break;
+    case MSG_KILL:
+        message_kill(&m);
+        break;
+    default:
+        reply_return(rep, STATUS_BAD_CALL);
+        break;
+    }
+    vmcs12_unlock(&m);
+}

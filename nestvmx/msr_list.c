@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// MSR-load and MSR-store areas. MSRs that a VMCS holds are loaded and stored there, the others are the CPU's own.
+
+#include <rt/call.h>
+#include <rt/guest.h>
+#include <rt/reply.h>
+
+#include "msr_list.h"
+#include "vmcs02.h"
+#include "x86.h"
+
+#define LIST_MAX 512u  // IA32_VMX_MISC as L1 sees it
+
+#define MSR_FS_BASE 0xc0000100u
+#define MSR_GS_BASE 0xc0000101u
+
+// An area's entry (SDM 3C 25.7.2 "VM-Exit Controls for MSRs").
+struct msr_entry { uint32_t msr, reserved; uint64_t value; };
+
+struct msr_field { uint32_t msr; enum vmcs_field field; };
+static const struct msr_field in_vmcs[] = {
+    { 0x174, VMCS_GUEST_SYSENTER_CS }, { 0x175, VMCS_GUEST_SYSENTER_ESP }, { 0x176, VMCS_GUEST_SYSENTER_EIP },
+    { 0x1d9, VMCS_GUEST_DEBUGCTL },    { MSR_PAT, VMCS_GUEST_PAT },        { MSR_EFER, VMCS_GUEST_EFER },
+    { MSR_FS_BASE, VMCS_GUEST_FS_BASE }, { MSR_GS_BASE, VMCS_GUEST_GS_BASE },
+};
+
+static const struct msr_field *field_of(uint32_t msr)
+{
+    for (unsigned i = 0; i < sizeof(in_vmcs) / sizeof(in_vmcs[0]); i++) {
+        if (in_vmcs[i].msr == msr)
+            return &in_vmcs[i];
+    }
+    return NULL;
+}
+
+static bool read_entry(uint64_t address, uint64_t number, struct msr_entry *entry)
+{
+    return number < LIST_MAX && guest_copy_in(entry, (gpa1_t){ address + number * sizeof(*entry) }, sizeof(*entry)) && entry->reserved == 0 &&
+           (entry->msr >> 8) != 8;  // x2APIC registers
+}
+
+// IA32_EFER, whose mode bits a load can't change.
+static bool load_efer(struct message *m, uint32_t handle, uint64_t value)
+{
+    const uint64_t mode = EFER_LME | EFER_LMA;
+    if ((value & ~(mode | EFER_SCE | EFER_NXE)) || rt_fetch(handle, GROUP_EFER, 1) != STATUS_OK)
+        return false;
+    reply_write(m->rep, handle, VMCS_GUEST_EFER, (value & ~mode) | (m->req->field[1][VMCS_GUEST_EFER] & mode));
+    return true;
+}
+
+// Loads one MSR for the level that VMCS handle is of.
+static bool load(struct message *m, uint32_t handle, const struct msr_entry *entry)
+{
+    const struct msr_field *in = field_of(entry->msr);
+    if (entry->msr == MSR_FS_BASE || entry->msr == MSR_GS_BASE)
+        return false;
+    if (entry->msr == MSR_EFER && !load_efer(m, handle, entry->value))
+        return false;
+    if (entry->msr != MSR_EFER && in != NULL)
+        reply_write(m->rep, handle, in->field, entry->value);
+    if (in == NULL)
+        reply_op(m->rep, OP_MSR_WRITE, 0, entry->msr, entry->value, 0);
+    return rt_invoke() == STATUS_OK;
+}
+
+// Number of the entry that failed, or 0.
+static uint64_t load_list(struct message *m, uint32_t handle, uint64_t address, uint64_t count)
+{
+    struct msr_entry entry;
+    if (count == 0)
+        return 0;
+    // The other operations so far use the reply's banks, and must not fail with an entry.
+    if (rt_invoke() != STATUS_OK)
+        return 1;
+    for (uint64_t i = 0; i < count; i++) {
+        if (!read_entry(address, i, &entry) || !load(m, handle, &entry))
+            return i + 1;
+    }
+    return 0;
+}
+
+uint64_t msr_list_entry_load(struct message *m, const struct vmcs12 *v)
+{
+    const uint64_t count = vmcs12_get(v, VMCS_ENTRY_MSR_LOAD_COUNT);
+    if (count != 0)  // next time VMCS12's own values come first again
+        vmcs02_of(v)->dirty |= GROUP_SYSENTER | GROUP_DEBUG | GROUP_PAT | GROUP_EFER;
+    return load_list(m, vmcs12_handle(v), vmcs12_get(v, VMCS_ENTRY_MSR_LOAD_ADDR), count);
+}
+
+bool msr_list_exit_load(struct message *m, const struct vmcs12 *v)
+{
+    return load_list(m, VMCS_HANDLE_01, vmcs12_get(v, VMCS_EXIT_MSR_LOAD_ADDR), vmcs12_get(v, VMCS_EXIT_MSR_LOAD_COUNT)) == 0;
+}
+
+// Reads one MSR of L2.
+static bool store(struct message *m, const struct vmcs12 *v, struct msr_entry *entry)
+{
+    const struct msr_field *in = field_of(entry->msr);
+    if (in == NULL)
+        return rt_read_msr(entry->msr, &entry->value) == STATUS_OK;
+    if (rt_fetch(vmcs12_handle(v), 1ull << vmcs_field_info[in->field].group, 1) != STATUS_OK)
+        return false;
+    entry->value = m->req->field[1][in->field];
+    return true;
+}
+
+bool msr_list_exit_store(struct message *m, const struct vmcs12 *v)
+{
+    const uint64_t address = vmcs12_get(v, VMCS_EXIT_MSR_STORE_ADDR), count = vmcs12_get(v, VMCS_EXIT_MSR_STORE_COUNT);
+    struct msr_entry entry;
+    for (uint64_t i = 0; i < count; i++) {
+        if (!read_entry(address, i, &entry) || !store(m, v, &entry))
+            return false;
+        guest_write64((gpa1_t){ address + i * sizeof(entry) + offsetof(struct msr_entry, value) }, entry.value);
+    }
+    return true;
+}

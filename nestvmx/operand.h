@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Operands of L1's VMX instructions, by the VM-exit instruction information and the exit qualification.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "message.h"
+
+// What the message carries for them; what isn't there is fetched where an operand needs it.
+#define OPERAND_GROUPS (GROUP_EXIT | GROUP_EXIT_INSN | GROUP_RIP | GROUP_PRIVILEGE | GROUP_ACTIVITY | GROUP_GPR)
+#define MEMORY_GROUPS  (GROUP_CR | GROUP_EFER)
+
+// The memory operand, read or written. false: the exception that the instruction ends in is in the reply.
+//   bytes: 4, 8 or 16
+bool operand_read(struct message *m, void *to, uint32_t bytes);
+bool operand_write(struct message *m, const void *from, uint32_t bytes);
+
+// Bit 10 of the instruction information: the first operand is register number (bits 6:3).
+bool operand_is_register(const struct message *m);
+unsigned operand_register(const struct message *m);  // of bits 6:3
+unsigned operand_register2(const struct message *m); // of bits 31:28
+
+// A register as the instruction's operand: 64 bits in 64-bit code, else 32.
+uint64_t operand_get(const struct message *m, unsigned number);
+// Replaces it in the reply.
+void operand_set(struct message *m, unsigned number, uint64_t value);

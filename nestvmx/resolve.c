@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Exits 20: to L1, or resolved here.
+
+#include <caps/exit_reason.h>
+#include <rt/call.h>
+#include <rt/reply.h>
+#include <rt/state.h>
+
+#include "cpu.h"
+#include "event.h"
+#include "exit.h"
+#include "resolve.h"
+#include "vmcap.h"
+#include "vmcs12.h"
+#include "wanted.h"
+
+static struct vmcs12 *owner(const struct message *m)
+{
+    if (m->req->vmcs02 >= VMCS12_COUNT)
+        rt_panic("an L2 exit of a VMCS02 that isn't ours");
+    return vmcs12_at(m->req->vmcs02);
+}
+
+// MSRs that L0 intercepts whatever L1 says: ours are answered here, the others by the kernel.
+static bool is_vmx_msr(uint32_t msr) { return msr == MSR_FEATURE_CONTROL || (msr >= MSR_VMX_FIRST && msr <= MSR_VMX_LAST); }
+
+// 202: what L1 didn't ask for.
+static void resolve(struct message *m, struct vmcs12 *v)
+{
+    const uint32_t msr = (uint32_t)m->req->gpr[GPR_RCX];
+
+    switch (BASE_REASON(m)) {
+    case EXIT_EXCEPTION_OR_NMI:
+        if (event_is_nmi(exit_field(m, VMCS_EXIT_INTR_INFO)))
+            event_nmi_to_l2(m, v);
+        else
+            event_reflect(m);
+        return;
+    case EXIT_NMI_WINDOW:
+        if (event_nmi_window(m, v))
+            return;
+        break;
+    case EXIT_RDMSR:
+        if (is_vmx_msr(msr)) {
+            vmcap_rdmsr(m);
+            return;
+        }
+        break;
+    case EXIT_WRMSR:
+        if (is_vmx_msr(msr)) {
+            vmcap_wrmsr(m);
+            return;
+        }
+        break;
+    default:
+        break;
+    }
+    // L0's own: the kernel handles it as it does for L1.
+    reply_forward(m->rep, 0, 0, 0, 0);
+}
+
+void resolve_exit(struct message *m)
+{
+    struct vmcs12 *v = owner(m);
+
+    if (m->req->reason & EXIT_REASON_FAILED)
+        exit_entry_failure(m, v, (struct exit_cause){ BASE_REASON(m), exit_field(m, VMCS_EXIT_QUALIFICATION) });
+    else if (m->req->arg[0] != 0)
+        // What `ept` found, which may be another reason than the CPU's; the addresses are those of the message.
+        exit_deliver_cause(m, v, (struct exit_cause){ (uint32_t)m->req->arg[0], m->req->arg[1] });
+    else if (wanted(m, v))
+        exit_deliver(m, v);
+    else
+        resolve(m, v);
+}
+
+// What isn't L2's to lose: the CPU has taken the interrupt or the NMI, and nobody else will give it to L1.
+static bool is_l1s_event(const struct message *m, const struct vmcs12 *v)
+{
+    return BASE_REASON(m) == EXIT_EXTERNAL_INTERRUPT ||
+           (BASE_REASON(m) == EXIT_EXCEPTION_OR_NMI && event_is_nmi(exit_field(m, VMCS_EXIT_INTR_INFO)) && vmcs12_pin(v, PIN_NMI_EXITING));
+}
+
+void resolve_kill(struct message *m)
+{
+    struct vmcs12 *v = owner(m);
+    const uint64_t groups = EXIT_GROUPS | GROUP_EXIT_EVENT | GROUP_VECTORING;
+
+    if ((groups & ~m->req->groups) && rt_fetch(request_handle(m->req), groups & ~m->req->groups, 0) != STATUS_OK)
+        rt_panic("the VMCS02 of an L2 that is to end can't be read");
+    rt_log(LOG_ERROR, "the L2 of VMCS12 %lx ends as a triple fault", v->region);
+    if (is_l1s_event(m, v)) {
+        state_set(&v->doomed, 1);
+        exit_deliver(m, v);
+        return;
+    }
+    exit_deliver_cause(m, v, (struct exit_cause){ EXIT_TRIPLE_FAULT, 0 });
+}

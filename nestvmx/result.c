@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// How a VMX instruction of L1 ends.
+
+#include <rt/reply.h>
+
+#include "cpu.h"
+#include "inject.h"
+#include "result.h"
+#include "shadow.h"
+#include "vmcs12.h"
+
+#define RFLAGS_CF     (1ull << 0)
+#define RFLAGS_ZF     (1ull << 6)
+#define RFLAGS_STATUS (1ull << 0 | 1ull << 2 | 1ull << 4 | 1ull << 6 | 1ull << 7 | 1ull << 11)  // CF PF AF ZF SF OF
+
+// Also for messages that don't come from VMCS01: it stands at the instruction.
+static void end(struct message *m, uint64_t flags)
+{
+    struct reply *rep = m->rep;
+    uint64_t rip = exit_field(m, VMCS_GUEST_RIP) + exit_field(m, VMCS_EXIT_INSTRUCTION_LENGTH);
+    if (!insn_is_64(m))
+        rip &= 0xffffffff;
+    reply_write(rep, VMCS_HANDLE_01, VMCS_GUEST_RFLAGS, (exit_field(m, VMCS_GUEST_RFLAGS) & ~RFLAGS_STATUS) | flags);
+    reply_write(rep, VMCS_HANDLE_01, VMCS_GUEST_RIP, rip);
+    const uint64_t blocking = exit_field(m, VMCS_GUEST_INTERRUPTIBILITY), instruction = INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS;
+    if ((m->req->groups & GROUP_ACTIVITY) && (blocking & instruction))
+        reply_write(rep, VMCS_HANDLE_01, VMCS_GUEST_INTERRUPTIBILITY, blocking & ~instruction);
+}
+
+void vm_succeed(struct message *m) { end(m, 0); }
+
+void vm_fail_invalid(struct message *m) { end(m, RFLAGS_CF); }
+
+void vm_fail(struct message *m, enum insn_error error)
+{
+    struct vmcs12 *v = vmx_cpu_current(m->cpu);
+    if (v == NULL) {
+        vm_fail_invalid(m);
+        return;
+    }
+    if (vmcs12_put(v, VMCS_INSTRUCTION_ERROR, error))
+        shadow_update(m, v, GROUP_INSN_ERROR);
+    end(m, RFLAGS_ZF);
+}
+
+unsigned insn_cpl(const struct message *m) { return (unsigned)(exit_field(m, VMCS_GUEST_SS_ACCESS_RIGHTS) >> 5) & 3; }
+
+bool insn_is_64(const struct message *m) { return exit_field(m, VMCS_GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_LONG; }
+
+bool insn_allowed(struct message *m)
+{
+    if (!m->cpu->on) {
+        inject_ud(m);
+        return false;
+    }
+    if (insn_cpl(m) != 0) {
+        inject_gp(m);
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What the partition knows about the VMCS02 of each VMCS12, so that an entry writes only what isn't there yet.
+//
+// All of it is derived and lies in ordinary memory: after a reload nothing is known, and the next entry makes the VMCS02 anew.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <caps/msg.h>
+
+#include "vmcs12.h"
+
+#define BITMAP_QWORDS 512u
+
+enum bitmap_content { CONTENT_PAGE, CONTENT_ONES, CONTENT_ZEROES };
+
+struct vmcs02 {
+    bool valid;            // it was reset, and everything but the dirty groups is there
+    bool l1_ready;         // l1[] is what VMCS12's host state says
+    bool l1_long;          // L1 was in IA-32e mode when the checks passed
+    bool tagged;           // tag is what the kernel was told
+    uint32_t cpu;          // where its VPID may have translations, + 1
+    uint64_t dirty;        // groups to be written at the next entry
+    uint64_t unchecked;    // groups that L1 changed since the VM-entry checks passed
+    uint64_t saves;        // groups that an exit leaves behind (lazy); 0: not computed
+    uint64_t stable;       // EFER, PAT: L2 can't change it without an exit to L1
+    uint64_t tag;
+    uint64_t efer;         // in VMCS02, where L1's own was taken over
+    uint64_t l1_groups;    // what an exit to L1 writes into VMCS01...
+    uint64_t l1[VMCS_FIELD_COUNT];  // ...and the values, by field
+    uint8_t content[BITMAP_KINDS];  // enum bitmap_content
+    uint64_t bitmap[BITMAP_KINDS][BITMAP_QWORDS];
+};
+
+extern struct vmcs02 vmcs02_table[VMCS12_COUNT];
+static inline struct vmcs02 *vmcs02_of(const struct vmcs12 *v) { return &vmcs02_table[vmcs12_place(v)]; }
+
+// Nothing is known of any VMCS02. In MSG_INIT.
+void vmcs02_init(void);
+
+// The place is another VMCS12's now.
+void vmcs02_forget(const struct vmcs12 *v);
+
+// L1 changed fields of these groups of its VMCS12.
+void vmcs02_changed(const struct vmcs12 *v, uint64_t groups);
+
+// OP_VMCS_FLUSH for the VMCS02s that may have translations on this CPU: those of one VPID12, or (vpid < 0) all.
+void vmcs02_flush(struct message *m, int32_t vpid);

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The table of VMCS12 copies.
+
+#include <rt/call.h>
+#include <rt/cpu.h>
+#include <rt/guest.h>
+#include <rt/reply.h>
+#include <rt/state.h>
+
+#include "field.h"
+#include "vmcap.h"
+#include "vmcs02.h"
+#include "vmcs12.h"
+
+STATE struct vmcs12 vmcs12_table[VMCS12_COUNT];
+static struct state_lock table_lock;
+
+// What an exit saves into a field of VMCS12, of what it saves into VMCS02 (there everything is saved).
+static uint64_t saved(const struct vmcs12 *v, enum vmcs_field field, uint64_t value)
+{
+    switch (field) {
+    case VMCS_GUEST_DR7:
+    case VMCS_GUEST_DEBUGCTL:
+        return vmcs12_exit(v, EXIT_SAVE_DEBUG_CONTROLS) ? value : v->value[field];
+    case VMCS_ENTRY_CONTROLS:  // EFER.LMA (SDM 3C 28.3.1 "Saving Control Registers, Debug Registers, and MSRs")
+        return (v->value[field] & ~(uint64_t)ENTRY_GUEST_IA32E) | (value & ENTRY_GUEST_IA32E);
+    case VMCS_PIN_CONTROLS:
+    case VMCS_PROC_CONTROLS:
+    case VMCS_PROC_CONTROLS2:
+    case VMCS_EXIT_CONTROLS:
+        return v->value[field];
+    default:
+        return value;
+    }
+}
+
+void vmcs12_pull(struct vmcs12 *v, struct message *m, uint64_t groups)
+{
+    groups &= v->lazy;
+    if (groups == 0)
+        return;
+    // Bank 1: bank 0 holds what the message is about.
+    if (rt_fetch(vmcs12_handle(v), groups, 1) != STATUS_OK)
+        rt_panic("a VMCS02 in use can't be read");
+    FOR_GROUPS(groups, field) {
+        const enum vmcs_field f = (enum vmcs_field)*field;
+        if (field_exists(f))
+            vmcs12_put(v, f, saved(v, f, m->req->field[1][f]));
+    }
+    state_set(&v->lazy, v->lazy & ~groups);
+}
+
+static void lock(struct message *m)
+{
+    if (!m->locked)
+        state_lock(&table_lock);
+    m->locked = true;
+}
+
+void vmcs12_unlock(struct message *m)
+{
+    if (m->locked)
+        state_unlock(&table_lock);
+    m->locked = false;
+}
+
+static struct vmcs12 *find(gpa1_t region)
+{
+    for (unsigned place = 0; place < VMCS12_COUNT; place++) {
+        if (vmcs12_table[place].used && vmcs12_table[place].region == region.v)
+            return &vmcs12_table[place];
+    }
+    return NULL;
+}
+
+static struct vmcs12 *find_free(void)
+{
+    for (unsigned place = 0; place < VMCS12_COUNT; place++) {
+        if (!vmcs12_table[place].used)
+            return &vmcs12_table[place];
+    }
+    return NULL;
+}
+
+// Writes the copy to L1's memory, all but the abort indicator. Memory that isn't there takes no writes, as on a CPU.
+static void write_back(const struct vmcs12 *v, uint32_t launched)
+{
+    const uint64_t at = v->region;
+    guest_write32((gpa1_t){ at }, VMCS12_REVISION);
+    guest_write32((gpa1_t){ at + offsetof(struct vmcs12_region, launched) }, launched);
+    guest_copy_out((gpa1_t){ at + offsetof(struct vmcs12_region, value) }, v->value, sizeof(v->value));
+}
+
+// Reads L1's memory into a free place, whose contents nobody needs after a rollback: no journal.
+static void read_in(struct vmcs12 *v, gpa1_t region)
+{
+    uint32_t launched = 0;
+    if (!guest_copy_in(v->value, (gpa1_t){ region.v + offsetof(struct vmcs12_region, value) }, sizeof(v->value)))
+        memset(v->value, 0xff, sizeof(v->value));
+    for (unsigned field = 0; field < VMCS_FIELD_COUNT; field++)
+        v->value[field] = field_exists((enum vmcs_field)field) ? v->value[field] & field_mask((enum vmcs_field)field) : 0;
+    v->lazy = 0;
+    v->region = region.v;
+    v->owner = 0;
+    v->entered = 0;
+    v->doomed = 0;
+    v->launched = guest_read32((gpa1_t){ region.v + offsetof(struct vmcs12_region, launched) }, &launched) && launched == 1;
+    vmcs02_forget(v);
+}
+
+// One place is kept free: a place that this message frees must not be filled by it, or a rollback would bring back the owner of values that
+// are gone. false: all are current on some CPU.
+static bool evict_one(void)
+{
+    static unsigned next;
+    if (find_free() != NULL)
+        return true;
+    for (unsigned tries = 0; tries < VMCS12_COUNT; tries++) {
+        struct vmcs12 *v = &vmcs12_table[next++ % VMCS12_COUNT];
+        if (v->owner == 0) {
+            write_back(v, v->launched);
+            state_set(&v->used, 0);
+            return true;
+        }
+    }
+    return false;
+}
+
+enum vmcs12_take vmcs12_take(struct message *m, gpa1_t region, struct vmcs12 **out)
+{
+    uint32_t revision = 0;
+
+    lock(m);
+    struct vmcs12 *v = find(region);
+    if (v != NULL && v->owner != 0 && v->owner != rt_cpu() + 1)
+        return VMCS12_ELSEWHERE;
+    // Bit 31 marks a shadow VMCS, which L1 isn't offered.
+    if (!guest_read32(region, &revision) || revision != VMCS12_REVISION)
+        return VMCS12_REVISION_BAD;
+    if (v == NULL) {
+        v = find_free();
+        if (v == NULL)
+            return VMCS12_NO_PLACE;
+        read_in(v, region);
+        state_set(&v->used, 1);
+        if (!evict_one()) {
+            state_set(&v->used, 0);
+            return VMCS12_NO_PLACE;
+        }
+    }
+    state_set(&v->owner, rt_cpu() + 1);
+    *out = v;
+    return VMCS12_TAKEN;
+}
+
+void vmcs12_leave(struct vmcs12 *v, struct message *m)
+{
+    lock(m);
+    vmcs12_pull(v, m, v->lazy);
+    if (v->entered)
+        reply_op(m->rep, OP_VMCS_CLEAR, vmcs12_handle(v), 0, 0, 0);
+    state_set(&v->entered, 0);
+    state_set(&v->owner, 0);
+}
+
+bool vmcs12_clear(struct message *m, gpa1_t region)
+{
+    lock(m);
+    struct vmcs12 *v = find(region);
+    if (v == NULL) {
+        guest_write32((gpa1_t){ region.v + offsetof(struct vmcs12_region, launched) }, 0);
+        return true;
+    }
+    if (v->owner != 0)
+        return false;
+    write_back(v, 0);
+    state_set(&v->used, 0);
+    return true;
+}

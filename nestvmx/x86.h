@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Bits of control registers and MSRs (SDM 3A 2.5 "Control Registers", 2.2.1 "Extended Feature Enable Register").
+#pragma once
+
+#define CR0_PE    (1ull << 0)
+#define CR0_MP    (1ull << 1)
+#define CR0_EM    (1ull << 2)
+#define CR0_TS    (1ull << 3)
+#define CR0_PG    (1ull << 31)
+#define CR4_PAE   (1ull << 5)
+#define CR4_VMXE  (1ull << 13)
+#define CR4_PCIDE (1ull << 17)
+#define EFER_SCE  (1ull << 0)
+#define EFER_LME  (1ull << 8)
+#define EFER_LMA  (1ull << 10)
+#define EFER_NXE  (1ull << 11)
+#define MSR_PAT   0x277u
+#define MSR_EFER  0xc0000080u

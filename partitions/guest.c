@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// L1's memory: the bounds of the window.
+
+#include <rt/guest.h>
+#include <rt/window.h>
+
+static bool in_window(gpa1_t address, uint64_t bytes)
+{
+    return address.v < WINDOW_BYTES && bytes <= WINDOW_BYTES - address.v;
+}
+
+bool guest_read64(gpa1_t address, uint64_t *value)
+{
+    return in_window(address, sizeof(*value)) && window_read64(WINDOW_BASE + address.v, value);
+}
+
+bool guest_read32(gpa1_t address, uint32_t *value)
+{
+    return in_window(address, sizeof(*value)) && window_read32(WINDOW_BASE + address.v, value);
+}
+
+bool guest_write64(gpa1_t address, uint64_t value)
+{
+    return in_window(address, sizeof(value)) && window_write64(WINDOW_BASE + address.v, value);
+}
+
+bool guest_write32(gpa1_t address, uint32_t value)
+{
+    return in_window(address, sizeof(value)) && window_write32(WINDOW_BASE + address.v, value);
+}
+
+bool guest_copy_in(void *to, gpa1_t from, uint64_t bytes)
+{
+    return in_window(from, bytes) && window_copy_in(to, WINDOW_BASE + from.v, bytes);
+}
+
+bool guest_copy_out(gpa1_t to, const void *from, uint64_t bytes)
+{
+    return in_window(to, bytes) && window_copy_out(WINDOW_BASE + to.v, from, bytes);
+}
+
+bool guest_compare(gpa1_t address, const uint64_t *with, uint64_t qwords, uint64_t *equal)
+{
+    return qwords <= WINDOW_BYTES / sizeof(*with) && in_window(address, qwords * sizeof(*with)) &&
+           window_compare(WINDOW_BASE + address.v, with, qwords, equal);
+}
+
+bool guest_exchange64(gpa1_t address, uint64_t expected, uint64_t desired, uint64_t *found)
+{
+    return in_window(address, sizeof(desired)) && window_exchange64(WINDOW_BASE + address.v, expected, desired, found);
+}
+
+bool guest_exchange32(gpa1_t address, uint32_t expected, uint32_t desired, uint32_t *found)
+{
+    return in_window(address, sizeof(desired)) && window_exchange32(WINDOW_BASE + address.v, expected, desired, found);
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// hello: the smallest useful partition. Answers two hypercalls of L1 (caps/hypercall.def); docs/partitions.md leads through it.
+
+#include <caps/hypercall.h>
+#include <rt/partition.h>
+#include <rt/reply.h>
+
+// What it sees of an exit: what happened (the length of the instruction), where, and the registers.
+#define SEES (GROUP_EXIT | GROUP_RIP | GROUP_GPR)
+
+const struct partition_header header PARTITION_SECTION = {
+    PARTITION("hello"),
+    .rights = RIGHT_NONE,
+    .vmcs[VMCS_KIND_01] = { .read = GROUP_EXIT | GROUP_RIP, .write = GROUP_RIP },
+    .routes = { ROUTE_KEYS(L1, VMCALL, SEES, HYPERCALL_NULL, HYPERCALL_HELLO) },
+};
+
+static const char greeting[] = "Hello from ring 3 of VMX root.";
+
+// 8 bytes of the greeting from byte offset on, the first in the lowest byte; 0 behind its end.
+static uint64_t greeting_part(uint64_t offset)
+{
+    uint64_t part = 0;
+    for (unsigned i = 0; i < 8 && offset < sizeof(greeting) && i < sizeof(greeting) - offset; i++)
+        part |= (uint64_t)(uint8_t)greeting[offset + i] << (8 * i);
+    return part;
+}
+
+void partition_message(const struct request *req, struct reply *rep)
+{
+    if (req->kind != MSG_EXIT)
+        return;  // MSG_INIT: nothing to prepare
+
+    reply_gpr(req, rep);
+    if (req->gpr[GPR_RAX] == HYPERCALL_NULL) {
+        rep->gpr[GPR_RAX] = 0;
+        rep->gpr[GPR_RBX] = req->gpr[GPR_RBX] + 1;
+    } else {
+        rep->gpr[GPR_RAX] = greeting_part(req->gpr[GPR_RBX]);
+    }
+    reply_advance_rip(req, rep);
+}

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Memory that isn't the partition's, or not for this.
+
+#include <rt/channel.h>
+#include <rt/cpu.h>
+#include <rt/guest.h>
+#include <rt/info.h>
+#include <rt/partition.h>
+#include <rt/state.h>
+#include <rt/string.h>
+#include <rt/window.h>
+
+#include "hostile.h"
+
+// Where the kernel is, and its map of hidden memory: partitions' own memory lies there, too (kernel/boot_info.h).
+#define KERNEL_BASE 0xffffffff80000000ull
+#define HIDDEN_BASE 0xffff800000000000ull
+#define LAPIC_VA    0xffffffffbffff000ull
+#define LAPIC       0xfee00000ull
+#define RETURN      0xc3
+
+static uint8_t data[16] = { RETURN };
+static uint8_t bss[16];
+static const uint8_t rodata[16] = { RETURN };
+
+static uint64_t at(const void *object) { return (uint64_t)(uintptr_t)object; }
+
+// What isn't there at all, or not for ring 3.
+static uint64_t read_target(const struct try *try, uint64_t index)
+{
+    const uint64_t target[READ_TARGETS] = {
+        0, 8, IMAGE_BASE - 8, IMAGE_BASE + IMAGE_MAX_BYTES - 8, STATE_BASE - 8, STATE_BASE + STATE_MAX_BYTES - 8, INFO_BASE - 8,
+        INFO_BASE + PAGE_BYTES, CHANNEL_BASE - 8, CHANNEL_BASE + sizeof(struct channel), CHANNEL_BASE + info->cpu_count * CHANNEL_STRIDE,
+        STACK_BASE + 8, STACK_BASE + STACK_STRIDE - STACK_BYTES - 8, STACK_BASE + info->cpu_count * STACK_STRIDE + 8,
+        STACK_BASE + info->cpu_count * STACK_STRIDE + STACK_STRIDE - 8, WINDOW_BASE - 8, WINDOW_BASE + WINDOW_BYTES, WINDOW_BASE + try->hidden,
+        WINDOW_BASE + LAPIC, (1ull << 47) - 8, KERNEL_BASE, KERNEL_BASE + 0x20000, KERNEL_BASE + 0x40000, LAPIC_VA, HIDDEN_BASE, HIDDEN_BASE + try->hidden,
+        HIDDEN_BASE + try->hidden + (2ull << 20), HIDDEN_BASE + try->hidden + (8ull << 20), HIDDEN_BASE + LAPIC, ~7ull,
+    };
+    return target[index];
+}
+
+uint64_t attempt_read_memory(const struct try *try)
+{
+    return *(const volatile uint64_t *)(uintptr_t)read_target(try, try->parameter);
+}
+
+uint64_t attempt_read_non_canonical(const struct try *try)
+{
+    (void)try;
+    return *(const volatile uint64_t *)(uintptr_t)(1ull << 47);
+}
+
+uint64_t attempt_write_memory(const struct try *try)
+{
+    const uint64_t own[WRITE_TARGETS - READ_TARGETS] = {
+        IMAGE_BASE, at(rodata), (uint64_t)(uintptr_t)&attempt_write_memory, INFO_BASE, at(try->req), at(&rt_channel[rt_cpu()].channel.request[3]),
+    };
+    const uint64_t index = try->parameter;
+    const uint64_t target = index < READ_TARGETS ? read_target(try, index) : own[index - READ_TARGETS];
+    *(volatile uint64_t *)(uintptr_t)target = 0;
+    return 0;
+}
+
+uint64_t attempt_write_l1(const struct try *try)
+{
+    *(volatile uint64_t *)(uintptr_t)(WINDOW_BASE + try->page) = 0;
+    return 0;
+}
+
+uint64_t attempt_execute_memory(const struct try *try)
+{
+    volatile uint8_t stack[16] = { RETURN };
+    try->rep->gpr[0] = RETURN;
+    data[1] = bss[0] = RETURN;
+    const uint64_t target[EXECUTE_TARGETS] = {
+        at(data), at(bss), at(rodata), IMAGE_BASE, at((const void *)(uintptr_t)stack), at(&plan), INFO_BASE, at(try->req), at(try->rep->gpr),
+        at(rt_channel[rt_cpu()].channel.out.outbox.text), WINDOW_BASE + try->page, WINDOW_BASE + try->hidden, KERNEL_BASE, HIDDEN_BASE + try->hidden,
+        LAPIC_VA, 0,
+    };
+    ((void (*)(void))(uintptr_t)target[try->parameter])();
+    return stack[0];
+}
+
+// The instructions whose faults on the window are forgiven, aimed elsewhere.
+uint64_t attempt_fixup_elsewhere(const struct try *try)
+{
+    uint64_t value = 0;
+    switch (try->parameter) {
+    case 0: return window_read64(KERNEL_BASE, &value);
+    case 1: return window_read64(WINDOW_BASE + try->page, (uint64_t *)8);
+    default: return window_write64(at(rodata), 0);
+    }
+}
+
+// L1's own page has the value that the guest put there.
+uint64_t attempt_window_l1(const struct try *try)
+{
+    uint64_t value = 0;
+    return !guest_read64((gpa1_t){ try->page }, &value) || value != WINDOW_VALUE;
+}
+
+static bool window_reads(uint64_t address)
+{
+    uint8_t buffer[16];
+    uint64_t value = 0;
+    uint32_t narrow = 0;
+    return guest_read64((gpa1_t){ address }, &value) || guest_read32((gpa1_t){ address }, &narrow) ||
+           guest_copy_in(buffer, (gpa1_t){ address }, sizeof(buffer));
+}
+
+static bool window_writes(uint64_t address)
+{
+    static const uint8_t zeroes[16];
+    uint64_t found = 0;
+    uint32_t narrow = 0;
+    return guest_write64((gpa1_t){ address }, 0) || guest_write32((gpa1_t){ address }, 0) ||
+           guest_copy_out((gpa1_t){ address }, zeroes, sizeof(zeroes)) || guest_exchange64((gpa1_t){ address }, WINDOW_VALUE, 0, &found) ||
+           guest_exchange32((gpa1_t){ address }, (uint32_t)WINDOW_VALUE, 0, &narrow);
+}
+
+// Hidden memory, the LAPIC, and what lies behind L1's memory.
+static uint64_t window_target(const struct try *try)
+{
+    const uint64_t target[6] = {
+        try->hidden, try->hidden + (1ull << 20), LAPIC, WINDOW_BYTES - 16, WINDOW_BYTES, ~0ull - WINDOW_BASE + 1 + KERNEL_BASE,
+    };
+    return target[try->parameter];
+}
+
+uint64_t attempt_window_read(const struct try *try) { return window_reads(window_target(try)); }
+uint64_t attempt_window_write(const struct try *try) { return window_writes(window_target(try)); }
+uint64_t attempt_window_write_l1(const struct try *try) { return window_writes(try->page) || attempt_window_l1(try); }
+
+static uint64_t deeper(volatile uint64_t *above)
+{
+    volatile uint64_t here[32];
+    here[0] = *above + 1;
+    return here[0] == 0 ? 0 : deeper(here) + here[0];  // never 0, which the compiler can't know
+}
+
+uint64_t attempt_stack_overflow(const struct try *try)
+{
+    volatile uint64_t here = try->parameter;
+    return deeper(&here);
+}
+
+uint64_t attempt_state_kept(const struct try *try)
+{
+    (void)try;
+    state_set(&plan.committed, STATE_VALUE);
+    return 0;
+}
+
+uint64_t attempt_state_lost(const struct try *try)
+{
+    (void)try;
+    state_set(&plan.committed, 0);
+    __builtin_trap();
+}
+
+uint64_t attempt_state_rolled_back(const struct try *try)
+{
+    (void)try;
+    return plan.committed != STATE_VALUE;
+}
+
+uint64_t selectors_visible(void);  // instruction.S
+
+uint64_t attempt_selectors(const struct try *try)
+{
+    (void)try;
+    return selectors_visible();
+}
+
+extern void (*const instruction_code[INSTRUCTION_COUNT])(void);  // instruction.S
+
+uint64_t attempt_instruction(const struct try *try)
+{
+    instruction_code[try->parameter]();
+    return 0;
+}
+
+// Header, constants, code (one behind the other, up to the page of the data), and the info page. FNV-1a by quadwords.
+uint64_t attempt_hash(const struct try *try)
+{
+    const uint64_t range[2][2] = { { IMAGE_BASE, at(data) & PAGE_MASK }, { INFO_BASE, INFO_BASE + PAGE_BYTES } };
+    uint64_t hash = 0xcbf29ce484222325;
+    (void)try;
+    for (unsigned i = 0; i < 2; i++)
+        for (uint64_t address = range[i][0]; address < range[i][1]; address += 8)
+            hash = (hash ^ *(const volatile uint64_t *)(uintptr_t)address) * 0x100000001b3;
+    return hash;
+}
+
+uint64_t attempt_fault_twice(const struct try *try)
+{
+    (void)try;
+    __builtin_trap();
+}
+
+uint64_t attempt_fault_thrice(const struct try *try)
+{
+    (void)try;
+    __builtin_trap();
+}
+
+// Not by state_set(): this one is to stay.
+uint64_t attempt_fault_in_init(const struct try *try)
+{
+    (void)try;
+    *(volatile uint64_t *)&plan.fault_in_init = 1;
+    __builtin_trap();
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// L1's memory, through the window: what EPT01 doesn't map isn't there.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <caps/addr.h>
+#include <caps/layout.h>
+
+// All of these return false, and leave *value alone, where EPT01 doesn't map all of the bytes, where the address lies beyond WINDOW_BYTES,
+// or where the partition has no right to it. A value that is aligned to its size is read and written in one access. What one can
+// read may change at any time: read once, check, use.
+bool guest_read64(gpa1_t address, uint64_t *value);
+bool guest_read32(gpa1_t address, uint32_t *value);
+bool guest_write64(gpa1_t address, uint64_t value);
+bool guest_write32(gpa1_t address, uint32_t value);
+
+// Any number of bytes. What was copied before a page that isn't mapped stays copied.
+bool guest_copy_in(void *to, gpa1_t from, uint64_t bytes);
+bool guest_copy_out(gpa1_t to, const void *from, uint64_t bytes);
+
+// Compares qwords; *equal is how many of the first ones are equal to those at with.
+bool guest_compare(gpa1_t address, const uint64_t *with, uint64_t qwords, uint64_t *equal);
+
+// LOCK CMPXCHG: writes desired if the value is expected; *found is what was there (== expected: written).
+bool guest_exchange64(gpa1_t address, uint64_t expected, uint64_t desired, uint64_t *found);
+bool guest_exchange32(gpa1_t address, uint32_t expected, uint32_t desired, uint32_t *found);

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The runtime's part of a message.
+#pragma once
+
+#include <stdint.h>
+
+#include <caps/msg.h>
+#include <caps/status.h>
+#include <rt/state.h>
+
+// Before partition_message: journals, and the reply's fixed part.
+static inline void message_begin(uint32_t cpu, const struct request *req, struct reply *rep)
+{
+    if (__builtin_expect(req->kind == MSG_INIT, 0))
+        state_roll_back(req->arg[1]);
+    else
+        state_begin(cpu, req->sequence);
+    rep->sequence = req->sequence;
+    rep->verdict = req->kind == MSG_EXIT ? VERDICT_RESUME : req->kind == MSG_ENTRY_FAILED ? VERDICT_L1 : VERDICT_RETURN;
+    rep->op_count = 0;
+    rep->status = STATUS_OK;
+    rep->set_gpr = 0;
+}
+
+// crt0.S comes here with every message.
+_Noreturn void rt_message(uint32_t cpu, const struct request *req, struct reply *rep);

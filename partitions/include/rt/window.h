@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The instructions that touch the window (guest_access.S): the only ones whose page faults are no fault of the partition.
+// guest.c is their only caller, and checks the bounds.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+// address: WINDOW_BASE + L1-physical address. false: page fault.
+bool window_read64(uint64_t address, uint64_t *value);
+bool window_read32(uint64_t address, uint32_t *value);
+bool window_write64(uint64_t address, uint64_t value);
+bool window_write32(uint64_t address, uint32_t value);
+bool window_copy_in(void *to, uint64_t from, uint64_t bytes);
+bool window_copy_out(uint64_t to, const void *from, uint64_t bytes);
+bool window_compare(uint64_t address, const void *with, uint64_t qwords, uint64_t *equal);
+bool window_exchange64(uint64_t address, uint64_t expected, uint64_t desired, uint64_t *found);
+bool window_exchange32(uint64_t address, uint32_t expected, uint32_t desired, uint32_t *found);

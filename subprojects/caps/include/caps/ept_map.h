@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// OP_EPT_MAP's operand a: level, rights and memory type of one EPT02 leaf.
+#pragma once
+
+#include <stdint.h>
+
+#define EPT_READ    1u
+#define EPT_WRITE   2u
+#define EPT_EXECUTE 4u
+#define EPT_RIGHTS  7u
+
+enum ept_level { EPT_LEVEL_4K, EPT_LEVEL_2M, EPT_LEVEL_1G, EPT_LEVEL_COUNT };
+
+// level: enum ept_level, rights: EPT_READ | ..., type: a memory type (0, 1, 4, 5, 6), ignore_pat: EPT's bit 6.
+static inline uint32_t ept_map_pack(unsigned level, unsigned rights, unsigned type, unsigned ignore_pat)
+{
+    return level | rights << 4 | type << 8 | ignore_pat << 12;
+}
+static inline unsigned ept_map_level(uint32_t a) { return a & 0xf; }
+static inline unsigned ept_map_rights(uint32_t a) { return (a >> 4) & 0xf; }
+static inline unsigned ept_map_type(uint32_t a) { return (a >> 8) & 0xf; }
+static inline unsigned ept_map_ignore_pat(uint32_t a) { return (a >> 12) & 1; }
