@@ -59,22 +59,41 @@ def _goes_on(partition: str, kind: str, context: Context) -> str:
     return f"{FAULTS} from message {message} on: {', '.join(reasons)}"
 
 
-def _owner_pays(partition: str, context: Context) -> str:
-    """The retried message faults again: the L2 ends by a triple fault, or, where the message was L1's VMRESUME, by a
-    failed entry; L1 lives on."""
-    message = _middle(context, partition)
-    run = _run(context, replace(LONG, inject=f"{partition} {message} ud-twice"))
+# L1's instructions that end by VMfail where their message fails for good. KVM says so and goes on, or gives its L2 up.
+VM_FAIL = ("INVEPT", "INVVPID", "VMCLEAR", "VMPTRLD", "VMREAD", "VMWRITE")
+# Which exit a message number meets depends on L1's kernel. Of so many in a row one is an L2's own exit.
+TRIES = 4
+
+
+def _paid(partition: str, message: int, context: Context) -> str:
+    """Runs with a message that fails again when it is retried; how its owner paid. L1 lives on in any case."""
+    run = _run(context, replace(LONG, inject=f"{partition} {message} ud-twice"), str(message))
     if found := bulkhead_problems(run):
         raise Failure("\n".join(found))
     _during_l2(run)
-    reason = run.stages.find("fault")[-1].fields.get("reason", "?")
+    faults = run.stages.find("fault")
+    reason = faults[-1].fields.get("reason", "?")
+    require(len(faults) == 2, f"{len(faults)} faults of message {message}, not 2")
+    require(run.outcome.clean(), f"L1 did not live on to power off: {run.outcome.ending}")
+    if reason in VM_FAIL:
+        require(any(f"kvm: {reason.lower()} failed" in line for line in run.outcome.console), f"L1's {reason} did not fail")
+        return "VMfail"
     want = "failed-entry" if reason in ("VMLAUNCH", "VMRESUME") else "triple-fault"
     require(any(line.startswith("vmm: FAIL") and f"exit={want}" in line for line in run.outcome.console),
             f"the L2 did not end by a {want} after {reason}")
     require(run.test_status("kvm") == 1, "the VMM did not end by itself")
-    require(run.outcome.clean(), f"L1 did not live on to power off: {run.outcome.ending}")
-    return f"at message {message}, {reason}; the L2 ended by a {want}, L1 lived"
+    return want
 
+
+def _owner_pays(partition: str, context: Context) -> str:
+    """The retried message faults again. An L2's exit: the L2 ends by a triple fault; L1's VMLAUNCH or VMRESUME: the entry fails;
+    another instruction of L1: VMfail. An L2's exit is among the messages that are tried."""
+    middle = _middle(context, partition)
+    for message in range(middle, middle + TRIES):
+        paid = _paid(partition, message, context)
+        if paid == "triple-fault":
+            return f"at message {message}; the L2 ended by a triple-fault, L1 lived"
+    raise Failure(f"messages {middle} to {middle + TRIES - 1} were all L1's: none was an L2's exit")
 
 CASES = [Case(f"containment-{partition}-{kind}", partial(_goes_on, partition, kind))
          for partition in ("nestvmx", "ept") for kind in ("ud", "pf", "bad-reply")]
