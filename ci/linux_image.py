@@ -19,7 +19,8 @@ SIGNATURE_MARKER = b"~Module signature appended~\n"
 CHECK_MODULES = ["msr", "efivarfs"]
 # What `bulkhead check` consists of.
 CHECK_FILES = ("ci/check_machine.sh", "subprojects/caps/include/caps/vmx_control.def", "subprojects/caps/include/caps/layout.h")
-TESTS = ("kvm", "hidden", "check")
+TESTS = ("kvm", "hidden", "check", "port")
+PROGRAMS = ("mem_probe", "port_call")
 LINUX = Path(__file__).parent / "guests/linux"
 # idle=halt: an idle loop of MWAIT is slow in Bochs for the same reason as the firmware's (see guests/acpi/quiet.h).
 COMMAND_LINE = "console=ttyS0,115200 nokaslr mitigations=off cryptomgr.notests panic=0 idle=halt"
@@ -105,11 +106,11 @@ def make_initramfs(build: Path) -> Path:
         "init": LINUX / "init",
         "bin/busybox": shell,
         "bin/vmm": build / "ci/guests/vmm/vmm",
-        "bin/mem_probe": build / "ci/guests/linux/mem_probe",
         "modules/order": "\n".join(loaded).encode() + b"\n",
         "modules/check_order": "\n".join(for_check).encode() + b"\n",
     }
     files |= {f"bulkhead/{name}": LINUX.parents[2] / name for name in CHECK_FILES}
+    files |= {f"bin/{name}": build / "ci/guests/linux" / name for name in PROGRAMS}
     files |= {f"tests/{name}": LINUX / name for name in TESTS}
     files |= {f"modules/{name}": data for name, data in (loaded | for_check).items()}
     links = {f"bin/{name}": "busybox" for name in applets if name != "busybox"}

@@ -95,13 +95,20 @@ def _bench(context: Context) -> str:
     return ", ".join(f"{name} {found[name]:,}" for name in bench.ROWS)
 
 
+def _port(context: Context) -> str:
+    """Privileged hypercalls. Without the right to the port there is #GP and no exit."""
+    chosen = replace(workload.LINUX, name="port", tests=("port",), partitions=("nestvmx", "ept", "hello", "observe"))
+    _boot(context, chosen, 2)
+    return ""
+
+
 def _each(suite: str, function: object, *arguments: object) -> list[Case]:
     return [Case(f"{suite}-{cpus}", partial(function, cpus, *arguments)) for cpus in CPUS]  # type: ignore[arg-type]
 
 
 SUITES: dict[str, list[Case]] = {
     "bare": _each("bare", _kvm, False),
-    "linux": _each("linux", _linux),
+    "linux": [*_each("linux", _linux), Case("linux-port", _port)],
     "kvm": _each("kvm", _kvm, True),
     "hidden": [Case("hidden", _hidden)],
     "containment": containment.CASES,

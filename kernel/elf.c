@@ -7,6 +7,7 @@
 
 #include <caps/addr.h>
 #include <caps/exit_reason.h>
+#include <caps/hypercall.h>
 #include <caps/layout.h>
 #include <caps/ring.h>
 
@@ -137,6 +138,8 @@ static bool reason_claimable(const struct route_cap *route)
     switch (route->reason) {
     case EXIT_CPUID: case EXIT_RDMSR: case EXIT_WRMSR: case EXIT_VMCALL:
         return route->kind == ROUTE_RANGE;
+    case EXIT_IO:
+        return route->kind == ROUTE_RANGE && route->first == HYPERCALL_PORT && route->last == HYPERCALL_PORT;
     case EXIT_GETSEC: case EXIT_VMCLEAR: case EXIT_VMLAUNCH: case EXIT_VMPTRLD: case EXIT_VMPTRST: case EXIT_VMREAD:
     case EXIT_VMRESUME: case EXIT_VMWRITE: case EXIT_VMXOFF: case EXIT_VMXON: case EXIT_INVEPT: case EXIT_INVVPID:
     case EXIT_VMFUNC:
@@ -148,7 +151,7 @@ static bool reason_claimable(const struct route_cap *route)
 
 static bool route_has_key(const struct route_cap *route)
 {
-    return route->reason == EXIT_CPUID || route->reason == EXIT_RDMSR || route->reason == EXIT_WRMSR || route->reason == EXIT_VMCALL;
+    return (route->reason == EXIT_IO && route->origin == ORIGIN_L1) || route->reason == EXIT_CPUID || route->reason == EXIT_RDMSR || route->reason == EXIT_WRMSR || route->reason == EXIT_VMCALL;
 }
 
 static const char *check_route(const struct partition_header *header, const struct route_cap *route)

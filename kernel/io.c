@@ -2,6 +2,8 @@
 // Watched ports. The instruction is carried out here, or, a string instruction, by the guest itself in a step.
 #include "io.h"
 
+#include <caps/hypercall.h>
+
 #include "inject.h"
 #include "port.h"
 #include "power.h"
@@ -16,25 +18,21 @@ enum { RESET_CPU = 4, KEYBOARD_PULSE_RESET = 0xf0 };
 #define IO_BYTES(q)  (((unsigned)(q) & 7) + 1)
 #define IO_IN        (1u << 3)
 #define IO_STRING    (1u << 4)
+#define IO_REP       (1u << 5)
 #define IO_PORT(q)   ((uint16_t)((q) >> 16))
 
-static uint16_t watched[8];
-static unsigned watched_count;
+// The hypercall port too: where no partition claims it, IN reads the port itself.
+static uint16_t watched[8] = { PORT_KEYBOARD, PORT_RESET, PORT_BOCHS_SHUTDOWN, HYPERCALL_PORT };
+static unsigned watched_count = 4;
 static uint16_t pm1[2];
 
 void io_init(const struct boot_info *info)
 {
     pm1[0] = info->pm1a_control;
     pm1[1] = info->pm1b_control;
-    watched[watched_count++] = PORT_KEYBOARD;
-    watched[watched_count++] = PORT_RESET;
-    watched[watched_count++] = PORT_BOCHS_SHUTDOWN;
-    for (unsigned i = 0; i < 2; i++) {
-        if (pm1[i]) {
-            watched[watched_count++] = pm1[i];
-            watched[watched_count++] = (uint16_t)(pm1[i] + 1);
-        }
-    }
+    for (unsigned i = 0; i < 4; i++)
+        if (pm1[i / 2])
+            watched[watched_count++] = (uint16_t)(pm1[i / 2] + i % 2);
 }
 
 bool io_watch(unsigned i, uint16_t *port)
@@ -68,6 +66,8 @@ static const char *stage_of(uint16_t port, unsigned bytes, uint32_t value)
     bool reset = (port == PORT_RESET && value & RESET_CPU) || (port == PORT_KEYBOARD && (value & 0xf1) == KEYBOARD_PULSE_RESET);
     return reset ? "reset" : NULL;
 }
+
+bool io_hypercall(void) { return (vmcs_read(VMCS_EXIT_QUALIFICATION) & ~(uint64_t)IO_REP) == (HYPERCALL_PORT << 16 | IO_IN | 3); }
 
 static void out(uint16_t port, unsigned bytes, uint32_t value)
 {

@@ -13,5 +13,8 @@ void io_init(const struct boot_info *info);
 // The i-th watched port; false behind the last one.
 bool io_watch(unsigned i, uint16_t *port);
 
+// Whether the exit being handled is IN EAX from HYPERCALL_PORT and nothing else. Its VMCS is the current one.
+bool io_hypercall(void);
+
 // Exit handler of I/O instructions.
 void io_exit(struct cpu *cpu);

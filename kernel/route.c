@@ -10,6 +10,7 @@
 #include "boot_info.h"
 #include "exit.h"
 #include "inject.h"
+#include "io.h"
 #include "ipc.h"
 #include "lapic.h"
 #include "log.h"
@@ -54,9 +55,13 @@ void route_add(struct partition *partition)
 bool route_has(enum msg_origin origin, enum exit_reason reason) { return table[origin][reason] != NULL; }
 bool route_observed(enum msg_origin origin) { return observers[origin] != NULL; }
 
-// ROUTE_RANGE: the register that the exit's instruction is about.
-static bool key_matches(const struct cpu *cpu, const struct route_cap *cap)
+// ROUTE_RANGE: the register that the exit's instruction is about; of I/O only one port may be claimed.
+static bool key_matches(struct cpu *cpu, const struct route_cap *cap)
 {
+    if (cap->reason == EXIT_IO) {
+        shadow_select(cpu, cpu->vmcs01);
+        return io_hypercall();
+    }
     uint64_t key = cpu->gpr[cap->reason == EXIT_RDMSR || cap->reason == EXIT_WRMSR ? GPR_RCX : GPR_RAX];
     if (cap->reason != EXIT_VMCALL)
         key &= 0xffffffff;

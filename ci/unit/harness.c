@@ -133,6 +133,7 @@ uint64_t syscall_log(uint64_t level, uint64_t bytes)
 static uint64_t route_key(enum exit_reason reason)
 {
     return reason == EXIT_VMCALL ? world_gpr[GPR_RAX] :
+           reason == EXIT_IO ? world_vmcs[0][VMCS_EXIT_QUALIFICATION] >> 16 :
            reason == EXIT_CPUID ? (uint32_t)world_gpr[GPR_RAX] : (uint32_t)world_gpr[GPR_RCX];
 }
 

@@ -12,7 +12,10 @@ const struct partition_header header PARTITION_SECTION = {
     PARTITION("hello"),
     .rights = RIGHT_NONE,
     .vmcs[VMCS_KIND_01] = { .read = GROUP_EXIT | GROUP_RIP, .write = GROUP_RIP },
-    .routes = { ROUTE_KEYS(L1, VMCALL, SEES, HYPERCALL_NULL, HYPERCALL_HELLO) },
+    .routes = {
+        ROUTE_KEYS(L1, VMCALL, SEES, HYPERCALL_NULL, HYPERCALL_HELLO),
+        ROUTE_KEYS(L1, IO, SEES, HYPERCALL_PORT, HYPERCALL_PORT),
+    },
 };
 
 static const char greeting[] = "Hello from ring 3 of VMX root.";
@@ -31,6 +34,10 @@ void partition_message(const struct request *req, struct reply *rep)
     if (req->kind != MSG_EXIT)
         return;  // MSG_INIT: nothing to prepare
 
+    if (req->gpr[GPR_RAX] != HYPERCALL_NULL && req->gpr[GPR_RAX] != HYPERCALL_HELLO) {
+        reply_forward(rep, 0, 0, 0, 0);  // the port has all numbers: another partition's
+        return;
+    }
     reply_gpr(req, rep);
     if (req->gpr[GPR_RAX] == HYPERCALL_NULL) {
         rep->gpr[GPR_RAX] = 0;

@@ -9,6 +9,7 @@
 
 #include <caps/addr.h>
 #include <caps/exit_reason.h>
+#include <caps/hypercall.h>
 #include <caps/layout.h>
 
 #include "elf.h"
@@ -142,6 +143,24 @@ REFUSED(refuses_groups_that_may_not_be_read, "may not read", file.header.routes[
 REFUSED(refuses_groups_that_do_not_exist, "may not read", file.header.routes[0].groups |= 1ull << 62)
 REFUSED(refuses_shadow_groups_that_may_not_be_read, "may not read", file.header.routes[1].groups_shadow |= 2)
 REFUSED(refuses_a_call_without_end, "call", memset(file.header.calls[0], 'a', CAP_NAME))
+
+REFUSED(refuses_all_of_l1s_ports, "no partition may claim", (file.header.routes[0].reason = EXIT_IO, file.header.routes[0].kind = ROUTE_EXIT))
+REFUSED(refuses_another_port, "no partition may claim", (file.header.routes[0].reason = EXIT_IO, file.header.routes[0].first = file.header.routes[0].last = 0xcf9))
+REFUSED(refuses_more_than_the_port, "no partition may claim",
+        (file.header.routes[0].reason = EXIT_IO, file.header.routes[0].first = HYPERCALL_PORT, file.header.routes[0].last = HYPERCALL_PORT + 1))
+REFUSED(refuses_the_port_of_l2, "range", (file.header.routes[0].origin = ORIGIN_L2, file.header.routes[0].reason = EXIT_IO, file.header.routes[0].groups = 0,
+        file.header.routes[0].first = file.header.routes[0].last = HYPERCALL_PORT))
+
+TEST(accepts_the_hypercall_port)
+{
+    struct file file = good();
+    file.header.routes[0].reason = EXIT_IO;
+    file.header.routes[0].first = file.header.routes[0].last = HYPERCALL_PORT;
+    struct elf_image image;
+    struct partition_header header;
+    CHECK(elf_parse(&file, sizeof(file), &image) == NULL);
+    CHECK(elf_header(&file, &image, &header) == NULL);
+}
 
 TEST(every_reason_that_l1_alone_may_have_is_refused)
 {

@@ -46,6 +46,34 @@ TEST(other_numbers_are_not_hello_s)
     CHECK(!world_routed(ORIGIN_L1, EXIT_VMCALL));
 }
 
+#define IN_EAX ((uint64_t)HYPERCALL_PORT << 16 | 0xb)  // SDM 3C table 28-5 "Exit Qualification for I/O Instructions"
+
+TEST(the_port_counts_up)
+{
+    world_gpr[GPR_RAX] = HYPERCALL_NULL;
+    world_gpr[GPR_RBX] = 1;
+    world_vmcs[0][VMCS_EXIT_QUALIFICATION] = IN_EAX;
+    world_vmcs[0][VMCS_GUEST_RIP] = 0x1000;
+    world_vmcs[0][VMCS_EXIT_INSTRUCTION_LENGTH] = 1;
+    CHECK_EQ(world_exit(ORIGIN_L1, EXIT_IO, NULL)->verdict, VERDICT_RESUME);
+    CHECK_EQ(world_gpr[GPR_RAX], 0);
+    CHECK_EQ(world_gpr[GPR_RBX], 2);
+    CHECK_EQ(world_vmcs[0][VMCS_GUEST_RIP], 0x1001);
+}
+
+TEST(the_port_s_other_numbers_are_others)
+{
+    world_gpr[GPR_RAX] = HYPERCALL_HELLO + 1;
+    world_vmcs[0][VMCS_EXIT_QUALIFICATION] = IN_EAX;
+    world_vmcs[0][VMCS_GUEST_RIP] = 0x1000;
+    const struct reply *rep = world_exit(ORIGIN_L1, EXIT_IO, NULL);
+    CHECK_EQ(rep->verdict, VERDICT_FORWARD);
+    CHECK_EQ(world_gpr[GPR_RAX], HYPERCALL_HELLO + 1);
+    CHECK_EQ(world_vmcs[0][VMCS_GUEST_RIP], 0x1000);
+    world_vmcs[0][VMCS_EXIT_QUALIFICATION] = (uint64_t)(HYPERCALL_PORT + 4) << 16 | 0xb;
+    CHECK(!world_routed(ORIGIN_L1, EXIT_IO));
+}
+
 TEST(init_needs_nothing)
 {
     CHECK_EQ(world_init(0, 0)->verdict, VERDICT_RETURN);

@@ -25,7 +25,8 @@ enum right {
 enum route_kind {
     ROUTE_NONE,
     ROUTE_EXIT,   // every exit with that origin and reason
-    ROUTE_RANGE,  // only where the key lies in first..last: RAX for VMCALL, EAX for CPUID, ECX for RDMSR and WRMSR
+    ROUTE_RANGE,  // only where the key lies in first..last: RAX for VMCALL, EAX for CPUID, ECX for RDMSR and WRMSR;
+                  // IO of L1: the port of IN EAX, which is HYPERCALL_PORT
     ROUTE_OBSERVE, // every exit with that origin (reason is 0), before it is handled; the reply changes nothing, SYS_INVOKE is denied
     ROUTE_KINDS
 };
