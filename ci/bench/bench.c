@@ -12,6 +12,8 @@
 #include "trap.h"
 #include "vmcs12.h"
 
+#define MEMORY_PAGES 768
+
 // gnu-efi's start code calls it by the System V convention; by the second name in later versions.
 EFI_STATUS efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *system);
 EFI_STATUS _entry(EFI_HANDLE self, EFI_SYSTEM_TABLE *system) __attribute__((alias("efi_main")));

@@ -1,64 +1,23 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Lines on COM1, and the end.
+// The bench's lines.
 
 #include "console.h"
-#include "cpu_insn.h"
-#include "port.h"
-
-#define COM1            0x3f8
-#define COM1_STATUS     (COM1 + 5)
-#define STATUS_CAN_SEND 0x20
-#define SEND_TRIES      1000000
-#define SHUTDOWN_PORT   0x8900  // the emulator's: the text "Shutdown" ends it
-
-static void put(char c)
-{
-    for (unsigned tries = 0; !(in8(COM1_STATUS) & STATUS_CAN_SEND) && tries < SEND_TRIES; tries++)
-        ;
-    out8(COM1, (uint8_t)c);
-}
-
-void console_text(const char *text)
-{
-    for (; *text != '\0'; text++)
-        put(*text);
-}
-
-void console_number(uint64_t value, unsigned base)
-{
-    char digit[20];
-    unsigned digits = 0;
-    do {
-        digit[digits++] = "0123456789abcdef"[value % base];
-        value /= base;
-    } while (value != 0);
-    while (digits > 0)
-        put(digit[--digits]);
-}
 
 void console_line(const char *name, uint64_t value)
 {
-    console_text("bench ");
-    console_text(name);
-    put(' ');
-    console_number(value, 10);
-    console_text("\r\n");
+    serial_text("bench ");
+    serial_text(name);
+    serial_text(" ");
+    serial_number(value, 10);
+    serial_text("\r\n");
 }
 
 void console_error(const char *what, uint64_t value)
 {
-    console_text("bench error ");
-    console_text(what);
-    console_text(" 0x");
-    console_number(value, 16);
-    console_text("\r\n");
+    serial_text("bench error ");
+    serial_text(what);
+    serial_text(" 0x");
+    serial_number(value, 16);
+    serial_text("\r\n");
     power_off();
-}
-
-void power_off(void)
-{
-    for (const char *c = "Shutdown"; *c != '\0'; c++)
-        out8(SHUTDOWN_PORT, (uint8_t)*c);
-    for (;;)
-        halt();
 }

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Lines on COM1, by the port: UEFI isn't called any more once the bench runs.
+// The bench's lines on COM1.
 #pragma once
 
 #include <stdint.h>
 
-void console_text(const char *text);
-void console_number(uint64_t value, unsigned base);
+#include "serial.h"
+
 void console_line(const char *name, uint64_t value);                       // bench NAME VALUE
 _Noreturn void console_error(const char *what, uint64_t value);            // bench error WHAT VALUE (hexadecimal), then the end
-_Noreturn void power_off(void);

@@ -30,15 +30,15 @@ bool hypercall(struct registers *registers)
 
 void report(const char *what, const char *name, uint64_t parameter, uint64_t value)
 {
-    console_text("probe ");
-    console_text(what);
-    console_text(" ");
-    console_text(name);
-    console_text(" ");
-    console_number(parameter, 10);
-    console_text(": 0x");
-    console_number(value, 16);
-    console_text("\r\n");
+    serial_text("probe ");
+    serial_text(what);
+    serial_text(" ");
+    serial_text(name);
+    serial_text(" ");
+    serial_number(parameter, 10);
+    serial_text(": 0x");
+    serial_number(value, 16);
+    serial_text("\r\n");
 }
 
 static const CHAR16 *load_options(EFI_HANDLE self, EFI_SYSTEM_TABLE *system)
@@ -74,6 +74,6 @@ EFI_STATUS efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *system)
     case 'o': good = try_counters(); break;
     case 'c': good = try_crashes(number(options)); break;
     }
-    console_text(good ? "probe done\r\n" : "probe failed\r\n");
+    serial_text(good ? "probe done\r\n" : "probe failed\r\n");
     power_off();
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Pages for the bench.
+// Pages of one block, handed out one after the other.
 
-#include "console.h"
 #include "memory.h"
+#include "serial.h"
 
 static uint64_t next, left;
 
@@ -16,8 +16,10 @@ void memory_use(uint64_t base, uint64_t pages)
 
 void *memory_pages(uint64_t pages)
 {
-    if (pages > left)
-        console_error("out of pages", pages);
+    if (pages > left) {
+        serial_text("error: out of pages\r\n");
+        power_off();
+    }
     void *page = (void *)(uintptr_t)next;
     next += pages * PAGE_BYTES;
     left -= pages;

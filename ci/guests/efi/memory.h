@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Pages for the bench, identity-mapped.
+// Pages for a guest of its own, identity-mapped.
 #pragma once
 
 #include <stdint.h>
 
 #include <caps/addr.h>
 
-#define MEMORY_PAGES 768
-
-// Hands out pages of the block at base, zeroed, one after the other.
+// Hands out pages of the block at base, zeroed, one after the other. Too few: a line on COM1, and the end.
 void memory_use(uint64_t base, uint64_t pages);
 void *memory_pages(uint64_t pages);

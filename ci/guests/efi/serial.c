@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Text on COM1, and the end.
+
+#include "cpu_insn.h"
+#include "port.h"
+#include "serial.h"
+
+#define COM1            0x3f8
+#define COM1_STATUS     (COM1 + 5)
+#define STATUS_CAN_SEND 0x20
+#define SEND_TRIES      1000000
+#define SHUTDOWN_PORT   0x8900  // the emulator's: the text "Shutdown" ends it
+
+static void put(char c)
+{
+    for (unsigned tries = 0; !(in8(COM1_STATUS) & STATUS_CAN_SEND) && tries < SEND_TRIES; tries++)
+        ;
+    out8(COM1, (uint8_t)c);
+}
+
+void serial_text(const char *text)
+{
+    for (; *text != '\0'; text++)
+        put(*text);
+}
+
+void serial_number(uint64_t value, unsigned base)
+{
+    char digit[20];
+    unsigned digits = 0;
+    do {
+        digit[digits++] = "0123456789abcdef"[value % base];
+        value /= base;
+    } while (value != 0);
+    while (digits > 0)
+        put(digit[--digits]);
+}
+
+void power_off(void)
+{
+    for (const char *c = "Shutdown"; *c != '\0'; c++)
+        out8(SHUTDOWN_PORT, (uint8_t)*c);
+    for (;;)
+        halt();
+}
