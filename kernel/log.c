@@ -2,6 +2,8 @@
 // The log: lines go through a ring of slots that any number of CPUs and NMI handlers fill at once; whoever finds the console free prints them.
 #include "log.h"
 
+#include <caps/format.h>
+
 #include "console.h"
 #include "cpu.h"
 
@@ -92,4 +94,15 @@ void log_line(enum log_level level, const char *format, ...)
     slot->text[n + 1] = '\0';
     __atomic_store_n(&slot->turn, turn + 1, __ATOMIC_SEQ_CST);
     log_flush();
+}
+
+unsigned log_vformat(char *text, unsigned bytes, const char *format, va_list args) { return (unsigned)format_line(text, bytes, format, args); }
+
+unsigned log_format(char *text, unsigned bytes, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    unsigned n = log_vformat(text, bytes, format, args);
+    va_end(args);
+    return n;
 }

@@ -14,7 +14,7 @@
 // Where lines go from now on, and which levels.
 void log_init(const struct boot_info *info);
 
-// Formats: %s %d %u %x %ld %lu %lx %%, widths (%016lx), precisions of %s. Longer lines are cut.
+// Formats: caps/format.h. Longer lines are cut.
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 // Everything that waits goes out now: before the machine stops.
@@ -25,4 +25,4 @@ void log_take_console(void);
 
 // Formats into text, always ended with NUL; the number of characters.
 unsigned log_format(char *text, unsigned bytes, const char *format, ...) __attribute__((format(printf, 3, 4)));
-unsigned log_vformat(char *text, unsigned bytes, const char *format, va_list args);
+__attribute__((format(printf, 3, 0))) unsigned log_vformat(char *text, unsigned bytes, const char *format, va_list args);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // System calls with arguments in the outbox.
 
+#include <caps/format.h>
 #include <caps/ring.h>
 #include <rt/call.h>
 #include <rt/channel.h>
 #include <rt/cpu.h>
-#include <rt/format.h>
 
 #include "syscall.h"
 
@@ -36,7 +36,7 @@ void rt_log(enum log_level level, const char *format, ...)
     struct outbox *outbox = &rt_channel[rt_cpu()].channel.out.outbox;
     va_list arguments;
     va_start(arguments, format);
-    const uint32_t bytes = format_text(outbox->text, OUTBOX_TEXT, format, arguments);
+    const size_t bytes = format_list(outbox->text, OUTBOX_TEXT, format, arguments);
     va_end(arguments);
     syscall_log(level, bytes);
 }

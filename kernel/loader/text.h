@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-// printf into at (capacity bytes, at least 1), always ended by NUL. Returns the length. Knows %s, %.*s, %u, %llu, %x, %llx, %02x, %c and %%.
+// printf into at (capacity bytes, at least 1), always ended by NUL. Returns the length. Formats: caps/format.h.
 size_t text_format(char *at, size_t capacity, const char *format, ...) __attribute__((format(printf, 3, 4)));
 size_t text_format_list(char *at, size_t capacity, const char *format, va_list list) __attribute__((format(printf, 3, 0)));
 

@@ -4,17 +4,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <caps/format.h>
 #include <rt/call.h>
-#include <rt/format.h>
 
 #include "harness.h"
 #include "subject.h"
 
-__attribute__((format(printf, 2, 3))) static uint32_t format(char *text, const char *how, ...)
+__attribute__((format(printf, 2, 3))) static size_t format(char *text, const char *how, ...)
 {
     va_list arguments;
     va_start(arguments, how);
-    const uint32_t bytes = format_text(text, 64, how, arguments);
+    const size_t bytes = format_list(text, 64, how, arguments);
     va_end(arguments);
     text[bytes] = '\0';
     return bytes;
@@ -39,6 +39,7 @@ TEST(format_agrees_with_printf)
     SAME("%08x %4u %016lx %3u", 0xabcu, 7u, 0x10ul, 12345u);
     SAME("%05d %5d", -42, -42);
     SAME("%d", (-2147483647 - 1));
+    SAME("%llu %llx %.3s|%.*s|%.9s", ~0ull, 5ull, "abcdef", 2, "xyz", "short");
 }
 
 TEST(format_cuts_at_the_buffer)
@@ -46,6 +47,27 @@ TEST(format_cuts_at_the_buffer)
     char text[65];
     CHECK_EQ(format(text, "%0100u", 1u), 64);
     CHECK_EQ(strlen(text), 64);
+}
+
+__attribute__((format(printf, 3, 4))) static size_t line(char *text, size_t bytes, const char *how, ...)
+{
+    va_list arguments;
+    va_start(arguments, how);
+    const size_t length = format_line(text, bytes, how, arguments);
+    va_end(arguments);
+    return length;
+}
+
+TEST(format_line_ends_in_the_buffer)
+{
+    char text[9];
+    memset(text, 'x', sizeof(text));
+    CHECK_EQ(line(text, 8, "%s%u", "abc", 123456u), 7);
+    CHECK(strcmp(text, "abc1234") == 0 && text[8] == 'x');
+    CHECK_EQ(line(text, 1, "%u", 5u), 0);
+    CHECK_EQ(text[0], '\0');
+    const char *volatile none = NULL;
+    CHECK_EQ(line(text, 8, "%s", none), 6);
 }
 
 static void log_line(const struct request *req, struct reply *rep)
