@@ -13,6 +13,7 @@
 #include "paging.h"
 #include "partition.h"
 #include "pool.h"
+#include "records.h"
 #include "shootdown.h"
 #include "trap.h"
 #include "vmcs.h"
@@ -60,6 +61,7 @@ static enum status make_cpu(uint32_t index)
     if (vmx_caps->shadowing)
         TRY(pool_alloc(1, &cpu->shadow));
     descriptor_init(cpu);
+    records.machine.cpu_base[index] = hidden_hpa(&cpu->records).v;
     cpu_table[index] = cpu;
     return STATUS_OK;
 }
@@ -89,8 +91,10 @@ struct cpu *boot_prepare(struct boot_info *info, uint32_t index)
     if (!info_is_ours(info) || index >= info->cpu_count || (index != 0) != (cpu_count != 0))
         return NULL;
     boot_index = index;
-    if (index == 0)
+    if (index == 0) {
+        records_init(info);
         log_init(info);
+    }
     const char *why;
     boot_status = vmx_caps_detect(&why);
     if (boot_status == STATUS_OK && index == 0) {

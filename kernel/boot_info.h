@@ -7,10 +7,11 @@
 #include <caps/addr.h>
 #include <caps/cap.h>
 #include <caps/layout.h>
+#include <caps/records.h>
 
 #define BOOT_MAGIC      0x31544f4f42484b42ull  // "BKHBOOT1"
 #define BOOT_ABI        1u
-#define BOOT_PARTITIONS 8
+#define BOOT_PARTITIONS PARTITION_MAX
 #define BOOT_RANGES     256
 #define BOOT_ERROR_TEXT 120
 
@@ -65,7 +66,8 @@ struct boot_info {
     uint32_t log_level;      // enum log_level: what is more detailed isn't logged
     uint16_t pm1a_control, pm1b_control;  // ports of FADT's PM1x_CNT_BLK, 0 where there is none
     uint64_t rsdp;           // ACPI's root, 0 where there is none
-    char workload[32];
+    uint64_t boot_time;      // the firmware's clock: seconds since 1970, 0 where there is none
+    char workload[RECORDS_NAME];
     struct boot_file partition[BOOT_PARTITIONS];
     struct boot_inject inject;
     struct boot_range range[BOOT_RANGES];

@@ -9,10 +9,9 @@
 #include <caps/addr.h>
 #include <caps/layout.h>
 #include <caps/msg.h>
+#include <caps/records.h>
 
 #include "descriptor.h"
-#include "event.h"
-#include "stats.h"
 #include "step.h"
 
 struct vmcs02;
@@ -20,7 +19,7 @@ struct partition;
 
 // A CPU's block of hidden memory: CPU_BLOCK_BYTES, aligned to its size, so that any stack pointer in it leads to it. No GS base
 // is needed: a partition could change that.
-//   +0       struct cpu
+//   +0       struct cpu, whose records are the 8 KiB from +4 KiB on
 //   +12 KiB  guard page, then 8 KiB of stack for #DB, #DF and #MC, then 8 KiB for NMI (IST)
 //   +32 KiB  guard page, then the stack
 #define CPU_BLOCK_BYTES 0x10000
@@ -69,10 +68,10 @@ struct cpu {
     uint64_t started_tsc;          // at the last SIPI
     uint64_t launch_tsc;
     uint64_t gdt[GDT_ENTRIES];
-    struct event_ring events;
-    struct stats stats;
+    struct records_cpu records;    // on pages of its own: partitions may see it
 };
 _Static_assert(sizeof(struct cpu) <= CPU_IST_GUARD, "struct cpu ends below its guard page");
+_Static_assert(offsetof(struct cpu, records) == PAGE_BYTES, "nothing else lies on the pages of the records");
 _Static_assert(offsetof(struct cpu, nmi_arrived) == 240, "entry.S knows this offset");
 _Static_assert(offsetof(struct cpu, tss.rsp0) == 136, "upcall.S knows this offset");
 

@@ -9,16 +9,16 @@
 
 struct event *event_new(struct cpu *cpu, enum event_kind kind)
 {
-    struct event *event = &cpu->events.slot[cpu->events.next++ % EVENT_SLOTS];
+    struct event *event = &cpu->records.events.slot[cpu->records.events.next++ % EVENT_SLOTS];
     *event = (struct event){ .tsc = cpu->exit_tsc, .reason = cpu->reason, .kind = (uint8_t)kind, .level = (uint8_t)cpu->level };
     return event;
 }
 
 void event_dump(const struct cpu *cpu, unsigned count)
 {
-    uint32_t end = cpu->events.next;
+    uint32_t end = cpu->records.events.next;
     for (uint32_t i = end > count ? end - count : 0; i != end; i++) {
-        const struct event *event = &cpu->events.slot[i % EVENT_SLOTS];
+        const struct event *event = &cpu->records.events.slot[i % EVENT_SLOTS];
         log_line(LOG_ERROR, "event cpu=%u tsc=%lu kind=%u L%u %s(0x%x) rip=0x%lx qualification=0x%lx partition=%d status=%u", cpu->index,
                  event->tsc, event->kind, event->level + 1u, exit_reason_name(event->reason & EXIT_REASON_BASIC),
                  event->reason, event->rip, event->qualification, event->partition - 1, event->status);

@@ -79,7 +79,7 @@ static bool exit_step(struct cpu *cpu)
 
 static void record(struct cpu *cpu)
 {
-    struct event *event = &cpu->events.slot[cpu->events.next++ % EVENT_SLOTS];
+    struct event *event = &cpu->records.events.slot[cpu->records.events.next++ % EVENT_SLOTS];
     event->tsc = cpu->exit_tsc;
     event->rip = cpu->rip;
     event->qualification = 0;
@@ -110,7 +110,7 @@ void exit_enter(struct cpu *cpu)
     cpu->rip = vmcs_read(VMCS_GUEST_RIP);
     if (basic >= EXIT_REASON_COUNT)
         panic("exit reason 0x%x at rip=0x%lx", cpu->reason, cpu->rip);
-    cpu->exit_stat = &cpu->stats.exit[cpu->level][basic];
+    cpu->exit_stat = &cpu->records.stats.exit[cpu->level][basic];
     record(cpu);
     if ((cpu->attention || basic == EXIT_EXCEPTION_OR_NMI) && exit_attend(cpu))
         enter_guest(cpu);

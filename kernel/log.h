@@ -9,8 +9,6 @@
 
 #include "boot_info.h"
 
-#define LOG_TEXT 232
-
 // Where lines go from now on, and which levels.
 void log_init(const struct boot_info *info);
 

@@ -16,7 +16,7 @@ void panic(const char *format, ...)
 {
     static uint32_t busy;
     if (!__atomic_exchange_n(&busy, 1, __ATOMIC_SEQ_CST)) {
-        char text[LOG_TEXT];
+        char text[RECORDS_TEXT];
         va_list args;
         va_start(args, format);
         log_vformat(text, sizeof(text), format, args);

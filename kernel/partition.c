@@ -20,10 +20,10 @@
 #define VECTOR_SINGLE_STEP 1u
 #define VECTOR_PAGE_FAULT  14u
 
-static uint32_t state_of(const struct partition *partition) { return __atomic_load_n(&partition->state, __ATOMIC_SEQ_CST); }
+static uint32_t state_of(const struct partition *partition) { return __atomic_load_n(&partition->record->state, __ATOMIC_SEQ_CST); }
 static void set_state(struct partition *partition, enum partition_state state)
 {
-    __atomic_store_n(&partition->state, state, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&partition->record->state, state, __ATOMIC_SEQ_CST);
 }
 
 bool partition_enter(struct partition *partition, struct cpu *cpu)
@@ -79,7 +79,7 @@ static uint64_t take_incomplete(struct partition *partition)
 
 static enum status send_init(struct partition *partition, struct cpu *cpu, uint64_t incomplete)
 {
-    const uint64_t arg[MSG_ARGS] = { partition->restarts, incomplete };
+    const uint64_t arg[MSG_ARGS] = { partition->record->restarts, incomplete };
     const struct message message = { .kind = MSG_INIT, .origin = (uint8_t)cpu->level, .arg = arg };
     const struct message *outer = partition->cpu[cpu->index].message;
     struct answer answer;
@@ -95,7 +95,7 @@ static enum status send_init(struct partition *partition, struct cpu *cpu, uint6
 void partition_restart(struct partition *partition, struct cpu *cpu)
 {
     uint32_t expected = PARTITION_READY;
-    if (!__atomic_compare_exchange_n(&partition->state, &expected, PARTITION_STOPPING, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+    if (!__atomic_compare_exchange_n(&partition->record->state, &expected, PARTITION_STOPPING, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
         while (state_of(partition) == PARTITION_STOPPING)
             __builtin_ia32_pause();
         return;
@@ -103,12 +103,12 @@ void partition_restart(struct partition *partition, struct cpu *cpu)
     partition->restarter = cpu->index;
     wait_until_empty(partition);
     space_load(&partition->space, &partition->image, hidden_va((hpa_t){ partition->file->base }), false);
-    partition->restarts++;
-    log_line(LOG_WARN, "restart partition=%s count=%u", partition->name, partition->restarts);
+    partition->record->restarts++;
+    log_line(LOG_WARN, "restart partition=%s count=%u", partition->name, partition->record->restarts);
     if (send_init(partition, cpu, take_incomplete(partition)) != STATUS_OK)
         partition_park(partition);
     expected = PARTITION_STOPPING;  // or parked meanwhile, by another CPU whose message failed too often
-    __atomic_compare_exchange_n(&partition->state, &expected, PARTITION_READY, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    __atomic_compare_exchange_n(&partition->record->state, &expected, PARTITION_READY, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
 void partition_park(struct partition *partition)

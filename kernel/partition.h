@@ -17,12 +17,6 @@
 struct message;
 struct trap_frame;
 
-enum partition_state {
-    PARTITION_READY,
-    PARTITION_STOPPING,  // one CPU restarts it, the others wait
-    PARTITION_PARKED,    // for good
-};
-
 // A partition on one CPU. The message being handled is what the record of a fault names.
 struct partition_cpu {
     struct channel *channel;         // the kernel's view of the partition's channel
@@ -38,14 +32,13 @@ struct partition_cpu {
 };
 
 struct partition {
-    char name[CAP_NAME];
+    const char *name;                // the header's
+    struct records_partition *record;  // its state and restarts
     uint32_t index;
-    uint32_t state;                  // enum partition_state
     uint64_t cr3;                    // its page tables, PCID, no-flush bit
     uint64_t entry;
     uint32_t vmcs02_first;           // its VMCS02s and EPT02 roots among all
     uint32_t root_first;
-    uint32_t restarts;
     uint32_t restarter;              // PARTITION_STOPPING: the CPU that does it
     const struct boot_inject *inject;  // a fault to inject into this partition, or NULL
     uint32_t injections;             // to come

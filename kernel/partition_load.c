@@ -14,6 +14,7 @@
 #include "paging.h"
 #include "partition.h"
 #include "pool.h"
+#include "records.h"
 #include "reply.h"
 #include "route.h"
 #include "shadow.h"
@@ -86,9 +87,11 @@ static enum status load(const struct boot_info *info, const struct boot_file *fi
     if (find(header->name) != NULL)
         return fail(file, "another partition has the same name", STATUS_BAD_IMAGE);
 
-    memory_copy(partition->name, header->name, CAP_NAME);
+    partition->name = header->name;
+    partition->record = &records.machine.partition[count];
+    memory_copy(partition->record->name, header->name, CAP_NAME);
     partition->index = count;
-    partition->state = PARTITION_STOPPING;  // until MSG_INIT is answered
+    partition->record->state = PARTITION_STOPPING;  // until MSG_INIT is answered
     partition->restarter = CPU_MAX;
     partition->entry = header->entry;
     partition->file = file;
@@ -110,7 +113,7 @@ static enum status load(const struct boot_info *info, const struct boot_file *fi
         partition->inject_at = info->inject.message;
     }
     route_add(partition);
-    count++;
+    records.machine.partition_count = ++count;
     return STATUS_OK;
 }
 

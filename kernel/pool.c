@@ -3,13 +3,13 @@
 #include "pool.h"
 
 #include "memory.h"
+#include "records.h"
 #include "spinlock.h"
 
 static struct {
     struct spinlock lock;
     uint64_t *used;       // one bit a page
     uint64_t base, pages; // first page's address, how many
-    uint64_t free;
     uint64_t hint;        // no page below is free
 } pool;
 
@@ -35,7 +35,7 @@ enum status pool_init(const struct boot_info *info)
     memory_fill(pool.used, 0, bitmap_pages * PAGE_BYTES);
     for (uint64_t i = 0; i < bitmap_pages; i++)
         page_flip(i);
-    pool.free = pool.pages - bitmap_pages;
+    records.machine.free_pages = pool.pages - bitmap_pages;
     pool.hint = bitmap_pages;
     return STATUS_OK;
 }
@@ -71,7 +71,7 @@ enum status pool_alloc(uint64_t pages, hpa_t *out)
         page_flip(i + n);
     if (pages == 1)
         pool.hint = i + 1;
-    pool.free -= pages;
+    records.machine.free_pages -= pages;
     spinlock_release(&pool.lock);
     out->v = pool.base + i * PAGE_BYTES;
     memory_fill(hidden_va(*out), 0, pages * PAGE_BYTES);
@@ -86,11 +86,11 @@ void pool_free(hpa_t base, uint64_t pages)
         page_flip(i + n);
     if (i < pool.hint)
         pool.hint = i;
-    pool.free += pages;
+    records.machine.free_pages += pages;
     spinlock_release(&pool.lock);
 }
 
-uint64_t pool_free_pages(void) { return __atomic_load_n(&pool.free, __ATOMIC_RELAXED); }
+uint64_t pool_free_pages(void) { return __atomic_load_n(&records.machine.free_pages, __ATOMIC_RELAXED); }
 
 bool hidden_overlaps(hpa_t base, uint64_t bytes)
 {

@@ -4,6 +4,7 @@
 
 #include "boot.h"
 #include "descriptor_insn.h"
+#include "event.h"
 #include "log.h"
 #include "port.h"
 #include "stats.h"
@@ -22,7 +23,7 @@ void power_l1_lost(struct cpu *cpu, const char *why, uint64_t number)
     log_line(LOG_ERROR, "L1 can't be entered: %s %lu, rip=0x%lx rflags=0x%lx cr0=0x%lx cr4=0x%lx", why, number, vmcs_read(VMCS_GUEST_RIP),
              vmcs_read(VMCS_GUEST_RFLAGS), vmcs_read(VMCS_GUEST_CR0), vmcs_read(VMCS_GUEST_CR4));
     event_dump(cpu, 8);
-    if (cpu->events.next <= 1)
+    if (cpu->records.events.next <= 1)
         boot_entry_failed(cpu);
     power_triple_fault(cpu);
 }

@@ -8,6 +8,7 @@
 #include "memory.h"
 #include "paging.h"
 #include "pool.h"
+#include "records.h"
 #include "window.h"
 
 // Accessed and dirty are set at once: the CPU need not write the tables.
@@ -63,6 +64,15 @@ static enum status map_cpu(const struct space *space, uint32_t cpu, struct chann
 _Static_assert(offsetof(struct channel, reply) == RING_SLOTS * PAGE_BYTES, "the read-only pages of a channel come first");
 _Static_assert(STACK_BYTES < STACK_STRIDE, "a guard page below each stack");
 
+// Read-only, and nothing but the records' own pages.
+static enum status map_records(const struct space *space, uint32_t cpu_count)
+{
+    TRY(map(space, RECORDS_BASE, (hpa_t){ records.machine.base }, sizeof(records) / PAGE_BYTES, PTE_NX));
+    for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
+        TRY(map(space, RECORDS_CPU_BASE(cpu), (hpa_t){ records.machine.cpu_base[cpu] }, sizeof(struct records_cpu) / PAGE_BYTES, PTE_NX));
+    return STATUS_OK;
+}
+
 enum status space_create(struct space *space, const struct elf_image *image, const struct partition_header *header,
                          uint32_t cpu_count, struct channel **channels)
 {
@@ -87,6 +97,8 @@ enum status space_create(struct space *space, const struct elf_image *image, con
     for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
         TRY(map_cpu(space, cpu, &channels[cpu]));
 
+    if (header->rights & RIGHT_RECORDS)
+        TRY(map_records(space, cpu_count));
     if (header->rights & (RIGHT_WINDOW_READ | RIGHT_WINDOW_WRITE))
         window_share(root, header->rights & RIGHT_WINDOW_WRITE);
     return STATUS_OK;

@@ -10,7 +10,7 @@
 
 void stats_message(unsigned partition, uint64_t tsc)
 {
-    struct message_stat *stat = &cpu_self()->stats.message[partition];
+    struct message_stat *stat = &cpu_self()->records.stats.message[partition];
     stat->count++;
     stat->instr += tsc;
 }
@@ -21,7 +21,7 @@ static uint64_t print_exits(enum msg_origin origin)
     for (unsigned reason = 0; reason < EXIT_REASON_COUNT; reason++) {
         struct exit_stat sum = { 0, 0, 0, 0 };
         for (unsigned i = 0; i < cpu_count; i++) {
-            const struct exit_stat *stat = &cpu_table[i]->stats.exit[origin][reason];
+            const struct exit_stat *stat = &cpu_table[i]->records.stats.exit[origin][reason];
             sum.count += stat->count;
             sum.instr += stat->instr;
             sum.vmreads += stat->vmreads;
@@ -46,8 +46,8 @@ void stats_print(const char *stage)
     for (unsigned p = 0; p < partition_count(); p++) {
         struct message_stat sum = { 0, 0 };
         for (unsigned i = 0; i < cpu_count; i++) {
-            sum.count += cpu_table[i]->stats.message[p].count;
-            sum.instr += cpu_table[i]->stats.message[p].instr;
+            sum.count += cpu_table[i]->records.stats.message[p].count;
+            sum.instr += cpu_table[i]->records.stats.message[p].instr;
         }
         log_line(LOG_INFO, "stat message partition=%s count=%lu instr=%lu", partition_at(p)->name, sum.count, sum.instr);
     }

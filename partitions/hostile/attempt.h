@@ -19,9 +19,10 @@ enum expect {
 enum { RICH = 1, POOR = 2, BOTH = 3 };
 
 // How many there are in the tables behind the attempts of that name.
-#define READ_TARGETS    30
-#define WRITE_TARGETS   36
-#define EXECUTE_TARGETS 16
+#define READ_TARGETS    32
+#define WRITE_TARGETS   38
+#define EXECUTE_TARGETS 17
+#define RECORDS_PARTS   5
 #define EPT_ARGUMENTS   14
 
 #define WINDOW_VALUE 0x1122334455667788ull  // in the guest's page

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Memory that isn't the partition's, or not for this.
 
+#include <caps/records.h>
 #include <rt/channel.h>
 #include <rt/cpu.h>
 #include <rt/guest.h>
@@ -33,7 +34,7 @@ static uint64_t read_target(const struct try *try, uint64_t index)
         INFO_BASE + PAGE_BYTES, CHANNEL_BASE - 8, CHANNEL_BASE + sizeof(struct channel), CHANNEL_BASE + info->cpu_count * CHANNEL_STRIDE,
         STACK_BASE + 8, STACK_BASE + STACK_STRIDE - STACK_BYTES - 8, STACK_BASE + info->cpu_count * STACK_STRIDE + 8,
         STACK_BASE + info->cpu_count * STACK_STRIDE + STACK_STRIDE - 8, WINDOW_BASE - 8, WINDOW_BASE + WINDOW_BYTES, WINDOW_BASE + try->hidden,
-        WINDOW_BASE + LAPIC, (1ull << 47) - 8, KERNEL_BASE, KERNEL_BASE + 0x20000, KERNEL_BASE + 0x40000, LAPIC_VA, HIDDEN_BASE, HIDDEN_BASE + try->hidden,
+        WINDOW_BASE + LAPIC, (1ull << 47) - 8, RECORDS_BASE - 8, RECORDS_CPU_BASE(info->cpu_count), KERNEL_BASE, KERNEL_BASE + 0x20000, KERNEL_BASE + 0x40000, LAPIC_VA, HIDDEN_BASE, HIDDEN_BASE + try->hidden,
         HIDDEN_BASE + try->hidden + (2ull << 20), HIDDEN_BASE + try->hidden + (8ull << 20), HIDDEN_BASE + LAPIC, ~7ull,
     };
     return target[index];
@@ -75,7 +76,7 @@ uint64_t attempt_execute_memory(const struct try *try)
     const uint64_t target[EXECUTE_TARGETS] = {
         at(data), at(bss), at(rodata), IMAGE_BASE, at((const void *)(uintptr_t)stack), at(&plan), INFO_BASE, at(try->req), at(try->rep->gpr),
         at(rt_channel[rt_cpu()].channel.out.outbox.text), WINDOW_BASE + try->page, WINDOW_BASE + try->hidden, KERNEL_BASE, HIDDEN_BASE + try->hidden,
-        LAPIC_VA, 0,
+        LAPIC_VA, RECORDS_BASE, 0,
     };
     ((void (*)(void))(uintptr_t)target[try->parameter])();
     return stack[0];
@@ -116,6 +117,51 @@ static bool window_writes(uint64_t address)
     return guest_write64((gpa1_t){ address }, 0) || guest_write32((gpa1_t){ address }, 0) ||
            guest_copy_out((gpa1_t){ address }, zeroes, sizeof(zeroes)) || guest_exchange64((gpa1_t){ address }, WINDOW_VALUE, 0, &found) ||
            guest_exchange32((gpa1_t){ address }, (uint32_t)WINDOW_VALUE, 0, &narrow);
+}
+
+extern const struct partition_header header;
+
+// Each part of the records.
+static volatile uint64_t *records_part(uint64_t index)
+{
+    const uint64_t part[RECORDS_PARTS] = {
+        RECORDS_BASE, RECORDS_BASE + offsetof(struct records, log), RECORDS_BASE + offsetof(struct records, previous), RECORDS_CPU_BASE(0),
+        RECORDS_CPU_BASE(info->cpu_count) - 8,
+    };
+    return (volatile uint64_t *)(uintptr_t)part[index];
+}
+
+uint64_t attempt_records_right(const struct try *try) { return *records_part(try->parameter); }
+
+uint64_t attempt_records_write(const struct try *try)
+{
+    *records_part(try->parameter) = 0;
+    return 0;
+}
+
+// They are about this machine and this run, and every page of them is there.
+uint64_t attempt_records_read(const struct try *try)
+{
+    const struct records *records = (const struct records *)RECORDS_BASE;
+    const struct records_machine *machine = &records->machine;
+    const struct records_cpu *cpu = (const struct records_cpu *)RECORDS_CPU_BASE(try->req->cpu);
+    const struct records_partition *self = &machine->partition[info->partition];
+    if (machine->magic != RECORDS_MAGIC || machine->abi != CAP_ABI || machine->cpu_count != info->cpu_count)
+        return 1;
+    if (memcmp(self->name, header.name, CAP_NAME) != 0 || self->state != PARTITION_READY || self->restarts == 0)
+        return 2;
+    if (cpu->stats.exit[ORIGIN_L1][EXIT_VMCALL].count == 0 || cpu->stats.message[info->partition].count == 0)
+        return 3;
+    const struct event *last = &cpu->events.slot[(cpu->events.next - 1) % EVENT_SLOTS];
+    if (last->kind != EVENT_EXIT || last->reason != EXIT_VMCALL || machine->hidden_base != try->hidden)
+        return 4;
+    const struct records_line *line = &records->log[(machine->log_head - 1) % RECORDS_LINES];
+    if (line->text[0] != 'L' || line->turn < machine->log_head || line->tsc == 0 || machine->boot_tsc == 0)
+        return 5;
+    uint64_t sum = 0;
+    for (uint64_t at = RECORDS_BASE; at < RECORDS_BASE + machine->bytes; at += PAGE_BYTES)
+        sum += *(const volatile uint64_t *)at;
+    return RECORDS_BASE + machine->bytes == RECORDS_CPU_BASE(info->cpu_count) && sum != 0 ? 0 : 6;
 }
 
 // Hidden memory, the LAPIC, and what lies behind L1's memory.

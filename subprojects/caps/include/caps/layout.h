@@ -6,6 +6,7 @@
 //   0x0000'2000'0000  info page (R)
 //   0x0000'3000'0000  channels, one per CPU: request slots (R), reply slots and outbox (RW)
 //   0x0000'4000'0000  stacks, one per CPU, each with an unmapped guard page below
+//   0x0000'5000'0000  records (R), with the right: what the kernel writes down (caps/records.h)
 //   0x0100'0000'0000  window on L1's memory: L1-physical address X at WINDOW_BASE + X; mirrors EPT01 (RAM only)
 #pragma once
 
@@ -19,6 +20,8 @@
 #define STACK_BASE      0x40000000ull
 #define STACK_STRIDE    0x00010000ull   // of which the lowest page is never mapped
 #define STACK_BYTES     0x00004000ull   // at the top of the stride
+#define RECORDS_BASE    0x50000000ull
 #define WINDOW_BASE     0x0000010000000000ull
 #define WINDOW_BYTES    0x0000020000000000ull
 #define CPU_MAX         64
+#define PARTITION_MAX   8

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Records: all that the kernel writes down about the machine and its run, in pages of their own. A partition with RIGHT_RECORDS sees them at
+// RECORDS_BASE, read-only: struct records, then a struct records_cpu for each CPU (RECORDS_CPU_BASE). The magic also leads a reader of the
+// machine's whole memory to them.
+//
+// The kernel goes on writing while somebody reads. How to tell a whole log line is said below; an event may be torn.
+#pragma once
+
+#include <stdint.h>
+
+#include <caps/addr.h>
+#include <caps/cap.h>
+#include <caps/exit_reason.h>
+#include <caps/layout.h>
+#include <caps/msg.h>
+
+#define RECORDS_MAGIC 0x315344524352484bull  // "KHRCRDS1"
+#define RECORDS_NAME  32                     // bytes of a version's or a workload's name
+
+enum partition_state {
+    PARTITION_READY,
+    PARTITION_STOPPING,  // one CPU restarts it, the others wait
+    PARTITION_PARKED,    // for good
+};
+
+struct records_partition { char name[CAP_NAME]; uint32_t state, restarts; };  // state: enum partition_state
+
+// What the machine is and how it is doing.
+struct records_machine {
+    uint64_t magic;                      // RECORDS_MAGIC
+    uint32_t abi;                        // CAP_ABI
+    uint32_t bytes;                      // of the whole region, from RECORDS_BASE on
+    char version[RECORDS_NAME], workload[RECORDS_NAME];
+    uint32_t cpu_count;
+    uint32_t partition_count;
+    uint64_t base;                       // host-physical address of this structure
+    uint64_t hidden_base, hidden_bytes;  // hidden memory, host-physical
+    uint64_t free_pages;                 // of it, 4 KiB each, that nobody owns
+    uint64_t boot_tsc;                   // time-stamp counter of CPU 0 when the kernel started
+    uint64_t boot_time;                  // the firmware's clock then: seconds since 1970; 0: it has none
+    uint64_t log_head;                   // number of the next log line; the last RECORDS_LINES are there
+    uint64_t log_lost;                   // lines that found the ring full
+    struct records_partition partition[PARTITION_MAX];
+    uint64_t cpu_base[CPU_MAX];          // host-physical address of each CPU's struct records_cpu, 0: no such CPU
+};
+
+// Log line number n lies in slot n % RECORDS_LINES. turn is n while the slot is free for it or being filled, n + 1 from when it holds it until it was
+// printed, and then n + RECORDS_LINES. So line n is whole if turn was one of the last two before it was copied, and log_head at most
+// n + RECORDS_LINES after.
+#define RECORDS_LINES 256u
+#define RECORDS_TEXT  240u
+struct records_line { uint64_t turn, tsc; char text[RECORDS_TEXT]; };
+
+// An exit, a message or something else of note.
+enum event_kind { EVENT_NONE, EVENT_EXIT, EVENT_MESSAGE, EVENT_REPLY, EVENT_FAULT, EVENT_NMI };
+struct event {
+    uint64_t tsc;
+    uint64_t rip;
+    uint64_t qualification;  // exit qualification; message: sequence number
+    uint32_t reason;
+    union {
+        uint32_t what;             // all four: kind lowest
+        struct {
+            uint8_t kind;          // enum event_kind
+            uint8_t level;         // enum msg_origin
+            uint8_t partition;     // index + 1, 0: none
+            uint8_t status;        // enum status
+        };
+    };
+};
+
+// Event number n lies in slot n % EVENT_SLOTS; next is the number of the next one.
+#define EVENT_SLOTS 64
+struct event_ring { uint32_t next, reserved; struct event slot[EVENT_SLOTS]; };
+
+struct exit_stat { uint64_t count, instr, vmreads, vmwrites; };  // instr: TSC ticks from exit to entry
+struct message_stat { uint64_t count, instr; };
+struct stats {
+    struct exit_stat exit[ORIGIN_COUNT][EXIT_REASON_COUNT];
+    struct message_stat message[PARTITION_MAX];
+};
+
+// What one CPU writes.
+struct records_cpu {
+    _Alignas(PAGE_BYTES) struct event_ring events;
+    struct stats stats;
+};
+
+// A crash: what is left of it for the next boot.
+enum crash_kind {
+    CRASH_NONE,
+    CRASH_PANIC,  // the kernel could not go on
+    CRASH_FAULT,  // a partition faulted
+    CRASH_ENTRY,  // a VM entry failed
+};
+
+#define CRASH_MAGIC     0x314853415243484bull  // "KHCRASH1"
+#define CRASH_BACKTRACE 16
+#define CRASH_LINES     32
+#define CRASH_RINGS     4   // RING_SLOTS of caps/ring.h
+
+// A message as its slots in the rings have it.
+struct crash_message {
+    uint32_t sequence;
+    uint16_t kind;             // enum msg_kind
+    uint8_t origin, attempt;   // enum msg_origin
+    uint32_t reason;           // of the exit
+    uint16_t verdict, op_count;
+    uint64_t arg0;
+};
+
+struct crash_record {
+    uint64_t magic;            // CRASH_MAGIC; else there is none
+    uint64_t checksum;         // crash_checksum()
+    uint32_t bytes;            // sizeof(struct crash_record)
+    uint32_t abi;              // CAP_ABI
+    uint32_t generation;       // one more than the record's before it
+    uint32_t kind;             // enum crash_kind
+    uint32_t cpu;              // where it happened
+    uint32_t faults;           // of partitions in that run, this one included
+    uint64_t boot_time, boot_tsc, tsc;  // when that run began, and when it happened (see struct records_machine)
+    char version[RECORDS_NAME], workload[RECORDS_NAME];
+    char partition[CAP_NAME];  // CRASH_FAULT: whose fault
+    char text[RECORDS_TEXT];   // what happened, in a line
+    uint64_t rip, rflags, cr2, cr3;
+    uint64_t vector, error;    // of the exception; vector is ~0 where there was none
+    uint64_t gpr[GPR_COUNT];
+    uint32_t backtrace_count;
+    uint32_t event_count, line_count, message_cpus;
+    uint64_t backtrace[CRASH_BACKTRACE];                  // addresses in the partition's or the kernel's image
+    struct event event[EVENT_SLOTS];                      // the last ones of that CPU, oldest first
+    char line[CRASH_LINES][RECORDS_TEXT];                 // the log's last ones, oldest first
+    struct crash_message message[CPU_MAX][CRASH_RINGS];   // the last ones of every ring of the partition, by CPU
+    struct request request;                               // the message that was being handled: all 0 where there was none
+};
+
+struct records {
+    _Alignas(PAGE_BYTES) struct records_machine machine;
+    _Alignas(PAGE_BYTES) struct records_line log[RECORDS_LINES];
+    _Alignas(PAGE_BYTES) struct crash_record previous;    // of the boot before this one; magic is 0 where there was no crash
+};
+_Static_assert(sizeof(struct records) % PAGE_BYTES == 0 && sizeof(struct records_cpu) % PAGE_BYTES == 0, "whole pages: nothing else shares them");
+
+#define RECORDS_CPU_BASE(cpu) (RECORDS_BASE + sizeof(struct records) + (cpu) * sizeof(struct records_cpu))
+
+// FNV-1a over the 8-byte words behind checksum.
+static inline uint64_t crash_checksum(const struct crash_record *record)
+{
+    uint64_t sum = 0xcbf29ce484222325ull;
+    const uint64_t *word = (const uint64_t *)record;
+    for (unsigned i = 2; i < sizeof(*record) / sizeof(uint64_t); i++)
+        sum = (sum ^ word[i]) * 0x100000001b3ull;
+    return sum;
+}
+_Static_assert(sizeof(struct crash_record) % sizeof(uint64_t) == 0, "whole words");
