@@ -8,6 +8,7 @@ from pathlib import Path
 
 import emulator
 from emulator import FIRMWARE, Machine, Outcome, Watcher
+from ram import BLOCK
 from terminal import Terminal
 
 SECTORS_PER_CYLINDER = 16 * 63
@@ -43,7 +44,7 @@ plugin_ctrl: unmapped=1, biosdev=1, speaker=0, parallel=0, serial=1, gameport=0,
 config_interface: textconfig
 display_library: rfb, options="timeout=0"
 cpu: model={machine.model}, count={machine.cpus}, ips={machine.ips}, reset_on_triple_fault=0, ignore_bad_msrs=1
-memory: guest={machine.memory_mb}, host={machine.memory_mb}
+memory: guest={machine.memory_mb}, host={machine.memory_mb}, block_size={BLOCK >> 10}
 romimage: file={firmware}
 vgaromimage: file={share}/VGABIOS-lgpl-latest
 pci: enabled=1, chipset=i440fx

@@ -46,6 +46,9 @@ class Outcome:
 
 
 class Watcher(Protocol):
+    def started(self, pid: int) -> None:
+        """The emulator is that process."""
+
     def line(self, source: str, line: str, seconds: float) -> None:
         """A complete line of "com1" or "e9", seconds after the start."""
 
@@ -88,6 +91,7 @@ def follow(command: list[str], environment: dict[str, str], directory: Path, tim
                                    stderr=stderr, cwd=directory, start_new_session=True)
         stop = ""
         try:
+            watcher.started(process.pid)
             while not stop:
                 ended = process.poll() is not None
                 seconds = time.monotonic() - start

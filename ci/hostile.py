@@ -10,6 +10,7 @@ from functools import partial
 from boot import Boot, boot, bulkhead_problems, problems
 from case import Case, Context, Failure, require
 from emulator import Machine
+from memory_guard import MemoryGuard
 from workload import KVM, MARKER, Workload
 
 TIMEOUT = 240.0
@@ -73,8 +74,8 @@ def attempts(log: list[str]) -> list[Attempt]:
     return found
 
 
-def _probe(context: Context, workload: Workload, part: str = "") -> Boot:
-    run = boot(context.places, workload, MACHINE, context.directory(part), TIMEOUT)
+def _probe(context: Context, workload: Workload, guard: MemoryGuard | None = None) -> Boot:
+    run = boot(context.places, workload, MACHINE, context.directory(), TIMEOUT, stages=guard)
     lines = [line for line in run.outcome.console if line.startswith("probe ")]
     found = [line for line in lines if "WRONG" in line or line.startswith("probe and")]
     if "probe done" not in lines:
@@ -84,35 +85,46 @@ def _probe(context: Context, workload: Workload, part: str = "") -> Boot:
     found += [line.strip() for line in run.outcome.log if " panic" in line]
     if not run.outcome.clean():
         found.append(f"the machine did not power off by itself: {run.outcome.ending} {run.outcome.detail}".rstrip())
+    if guard:
+        found += guard.verdict()
     if found:
         raise Failure("\n".join(found[:40]))
     return run
 
 
+def _guard(context: Context, workload: Workload, busy: set[str]) -> MemoryGuard:
+    """All partitions' memory is compared, but for what those that are `busy` may write."""
+    return MemoryGuard(context.places, MACHINE, workload.partitions, set(workload.partitions) - busy)
+
+
 def _hostile(context: Context) -> str:
-    run = _probe(context, replace(PROBE, partitions=("hostile", "pauper"), plain_options="hostile"))
+    workload = replace(PROBE, partitions=("hostile", "pauper", "hello", "ept"), plain_options="hostile watched")
+    guard = _guard(context, workload, {"hostile", "pauper"})
+    run = _probe(context, workload, guard)
     tried = attempts(run.outcome.log)
     if wrong := [problem for attempt in tried if (problem := attempt.problem())]:
         raise Failure("\n".join(wrong[:40]))
     require(len({attempt.name for attempt in tried}) > 80, "attempts are missing in the log")
     forged = [line for line in run.outcome.log if "partition=nobody" in line and "hostile: forged" not in line]
     require(not forged, "a partition wrote a line of the log that is not its own")
-    return f"{len(tried):,} attempts, {sum(len(attempt.faults) for attempt in tried):,} faults"
+    return f"{len(tried):,} attempts, {sum(len(attempt.faults) for attempt in tried):,} faults, {guard.count():,} pages as before"
 
 
 def _crashes(kind: str, context: Context) -> str:
     """Faults at every instruction of hello's messages: each message is answered all the same, and L1's memory and
     other partitions' stay as they were."""
     messages, faults = 32_000, 1000
-    run = _probe(context, replace(PROBE, partitions=("hello", "hostile", "pauper"), plain_options=f"crashes {messages}",
-                                  inject=f"hello 10 {kind} 1 {faults}"))
+    workload = replace(PROBE, partitions=("hello", "hostile", "pauper", "ept"), plain_options=f"crashes {messages} watched",
+                       inject=f"hello 10 {kind} 1 {faults}")
+    guard = _guard(context, workload, {"hello"})
+    run = _probe(context, workload, guard)
     injected = [line for line in run.outcome.log if re.match(r"L0 \d+ warn inject partition=hello ", line)]
     found = [match for line in run.outcome.log if (match := FAULT.match(line))]
     require(all(match[1] == "hello" for match in found), "another partition faulted")
     require(len(injected) == faults, f"{len(injected)} of {faults} faults were injected")
     require(len(found) == faults, f"{len(found)} of {faults} injected faults happened")
     require(sum(RESTART.match(line) is not None for line in run.outcome.log) == faults, "not one restart for each fault")
-    return f"{faults:,} faults in {messages:,} messages"
+    return f"{faults:,} faults in {messages:,} messages, {guard.count():,} pages as before"
 
 
 def _crashes_kvm(partition: str, context: Context) -> str:

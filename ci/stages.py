@@ -82,6 +82,9 @@ class Stages:
         self.hopeless = ""
         self.end = float("inf")
 
+    def started(self, pid: int) -> None:
+        """Nothing to do with the process itself."""
+
     def line(self, source: str, line: str, seconds: float) -> None:
         if self.verbose and (source == "com1" or l0log.parse(line)):
             self.verbose(f"{seconds:7.1f} s  {source:4}  {line}")

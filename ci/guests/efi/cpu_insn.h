@@ -35,6 +35,8 @@ static inline void segments_load(uint16_t code, uint16_t data)
                      : : "r"((uint64_t)code), "r"((uint32_t)data) : "rax", "memory");
 }
 static inline void interrupts_off(void) { __asm__ volatile("cli" : : : "memory"); }
+static inline void cpu_relax(void) { __asm__ volatile("pause" : : : "memory"); }
+static inline uint64_t rsp_read(void) { uint64_t v; __asm__ volatile("mov %%rsp, %0" : "=r"(v)); return v; }
 static inline void halt(void) { __asm__ volatile("hlt" : : : "memory"); }
 
 struct cpuid { uint32_t eax, ebx, ecx, edx; };

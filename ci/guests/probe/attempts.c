@@ -98,6 +98,7 @@ bool try_attempts(uint64_t hidden)
     uint64_t count = 0, wrong = 0;
     probe_hidden = hidden;
     report("finds", "hidden", 0, hidden);
+    watch("before");
     for (int number = 0; number < ATTEMPT_COUNT; number++) {
         if (number == TRY_fault_thrice)  // then they are parked, one after the other
             wrong += !unchanged(&before);
@@ -113,6 +114,8 @@ bool try_attempts(uint64_t hidden)
             }
         }
     }
+    watch("after");
+    wrong += !pattern_intact();
     report("made", "attempts", count, wrong);
     return wrong == 0 && hidden != 0;
 }

@@ -41,13 +41,23 @@ void report(const char *what, const char *name, uint64_t parameter, uint64_t val
     serial_text("\r\n");
 }
 
-static const CHAR16 *load_options(EFI_HANDLE self, EFI_SYSTEM_TABLE *system)
+static EFI_LOADED_IMAGE *image(EFI_HANDLE self, EFI_SYSTEM_TABLE *system)
 {
     EFI_GUID guid = EFI_LOADED_IMAGE_PROTOCOL_GUID;
-    EFI_LOADED_IMAGE *me;
-    if (EFI_ERROR(system->BootServices->HandleProtocol(self, &guid, (VOID **)&me)) || me->LoadOptionsSize == 0)
-        return L"";
-    return me->LoadOptions;
+    EFI_LOADED_IMAGE *me = NULL;
+    return EFI_ERROR(system->BootServices->HandleProtocol(self, &guid, (VOID **)&me)) ? NULL : me;
+}
+
+static bool has_word(const CHAR16 *text, const char *word)
+{
+    for (; *text != 0; text++) {
+        unsigned i = 0;
+        while (word[i] != 0 && text[i] == (CHAR16)word[i])
+            i++;
+        if (word[i] == 0)
+            return true;
+    }
+    return false;
 }
 
 static uint64_t number(const CHAR16 *text)
@@ -64,9 +74,16 @@ static uint64_t number(const CHAR16 *text)
 
 EFI_STATUS efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *system)
 {
-    const CHAR16 *options = load_options(self, system);
+    const EFI_LOADED_IMAGE *me = image(self, system);
+    const CHAR16 *options = me && me->LoadOptionsSize ? me->LoadOptions : L"";
     const uint64_t hidden = hidden_find(system);
     bool good = false;
+    watched = has_word(options, "watched");
+    if (!me || !pattern_make(system))
+        options = L"";
+    else
+        report("is", "image", me->ImageSize, (uint64_t)(uintptr_t)me->ImageBase);
+    report("is", "stack", 0, rsp_read());
     interrupts_off();
     trap_install();
     switch (options[0]) {

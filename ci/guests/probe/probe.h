@@ -21,6 +21,14 @@ bool try_attempts(uint64_t hidden);   // "hostile"
 bool try_counters(void);              // "observe"
 bool try_crashes(uint64_t messages);  // "crashes"
 
+// Memory in a block of its own, filled; false: there is none. Intact: as it was filled (or a line for each word that isn't).
+bool pattern_make(EFI_SYSTEM_TABLE *system);
+bool pattern_intact(void);
+
+// Where `watched` is set (load option): says on COM1 that the machine may be looked at from outside (ci/watch.py), and waits until that is done.
+extern bool watched;
+void watch(const char *name);
+
 // Hashes of hostile's and pauper's memory by themselves; 0 where one isn't loaded. They tell whether others have changed it.
 struct hashes { uint64_t hostile, pauper; };
 struct hashes hashes_take(void);
