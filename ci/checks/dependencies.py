@@ -20,7 +20,7 @@ ROOMS = {
     "partitions": ("caps/", "rt/"),
     "nestvmx": ("caps/", "rt/"),
     "ept": ("caps/", "rt/"),
-    "trustvisor": ("caps/", "rt/"),
+    "trustvisor": ("caps/", "rt/", "trustvisor/", "bearssl"),
 }
 FREESTANDING = {"limits.h", "stdalign.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdnoreturn.h"}
 # Made by the build: no such file in the tree.

@@ -16,6 +16,7 @@ ROOMS = {
     "partitions": ["partitions/include"],
     "nestvmx": ["partitions/include"],
     "ept": ["partitions/include"],
+    "trustvisor": ["partitions/include", "trustvisor/sdk/include"],
     "kernel": ["kernel"],
 }
 FLAGS = ["-std=c17", "-x", "c", "-fsyntax-only", "-ffreestanding", "-mgeneral-regs-only", "-mno-red-zone",
