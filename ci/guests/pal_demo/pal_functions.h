@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The PALs of the demo programs. They run in and outside of trustvisor, with the same result: MUST_BE_PAL, in the first word that they get, makes
+// them say so where they aren't isolated.
+#pragma once
+
+#include <stdint.h>
+
+#define MUST_BE_PAL      0x80000000u
+#define PAL_NO_MANAGER   0xdead0001u  // nobody answers CPUID
+#define PAL_NOT_ISOLATED 0xdead0002u  // it isn't in a PAL
+#define PAL_UNEXPECTED   0xdead0003u  // it is, and should not be
+
+// first + (*second)++
+uintptr_t pal_add(uintptr_t first, uintptr_t *second);
+// The sum of argument i times i + 1.
+uintptr_t pal_10_int(uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t);
+// The same with what they point to, each of which goes up by one.
+uintptr_t pal_10_ptr(uintptr_t *, uintptr_t *, uintptr_t *, uintptr_t *, uintptr_t *, uintptr_t *, uintptr_t *, uintptr_t *, uintptr_t *, uintptr_t *);
+// Five arrays, each behind its length: the sum of every word times its number over all; each word goes up by PAL_5_STEP.
+uintptr_t pal_5_ptr(uintptr_t, uintptr_t *, uintptr_t, uintptr_t *, uintptr_t, uintptr_t *, uintptr_t, uintptr_t *, uintptr_t, uintptr_t *);
+#define PAL_5_STEP ((uintptr_t)0x3141592653589793ull)

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Making PALs from a program: functions marked PAL_CODE become one PAL, in pages of its own.
+//
+//   PAL_CODE uintptr_t twice(uintptr_t n) { return 2 * n; }
+//
+//   struct pal pal;
+//   static const struct tv_params params = { 1, 0, { { TV_PARAM_INTEGER, 0, 1 } } };
+//   if (pal_open(&pal, (void *)twice, &params) == PAL_OK) {
+//       uintptr_t (*isolated)(uintptr_t) = (uintptr_t (*)(uintptr_t))pal.entry;
+//       printf("%lu\n", isolated(21));
+//       pal_close(&pal);
+//   }
+//
+// What PAL_CODE functions may not do: call anything that isn't PAL_CODE, use globals or constants outside of themselves (compile them with
+// PAL_CFLAGS of the pkg-config file), more than 10 parameters, parameters that are neither integers nor pointers.
+#pragma once
+
+#include <stdint.h>
+
+#include <trustvisor/abi.h>
+
+#define PAL_CODE __attribute__((section("pal_code"), noinline, used))
+
+enum pal_status {
+    PAL_OK,
+    PAL_ABSENT,       // no trustvisor below
+    PAL_NO_MEMORY,    // or it may not be locked (ulimit -l)
+    PAL_NOT_CODE,     // the function isn't PAL_CODE
+    PAL_REFUSED,      // trustvisor's own error
+};
+
+struct pal {
+    void *entry;              // the isolated function: cast it and call it
+    uint8_t *pages;
+    uintptr_t bytes;
+    struct tv_sections sections;
+};
+
+// Copies the program's PAL_CODE into fresh pages, with a page each for data, stack and parameters, and registers them. While it is open nobody else
+// can read the pages; the program itself neither.
+enum pal_status pal_open(struct pal *pal, const void *function, const struct tv_params *params);
+// The same, not registered: the function runs there as it does anywhere.
+enum pal_status pal_copy(struct pal *pal, const void *function);
+enum pal_status pal_register(struct pal *pal, const struct tv_params *params);
+// Unregisters and frees.
+enum pal_status pal_close(struct pal *pal);
+enum pal_status pal_unregister(struct pal *pal);
