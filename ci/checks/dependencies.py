@@ -31,6 +31,8 @@ LOADER_MAY_INCLUDE = {"boot_info.h"}
 ASSEMBLY = {
     "kernel/cpuid_insn.h", "kernel/cr.h", "kernel/descriptor_insn.h", "kernel/memory.h", "kernel/msr.h", "kernel/port.h",
     "kernel/tlb_insn.h", "kernel/vmx_insn.h",
+    "trustvisor/cpuid_insn.h", "trustvisor/random_insn.h", "trustvisor/vector_insn.h",
+    "trustvisor/sdk/include/trustvisor/linux_call.h", "trustvisor/sdk/include/trustvisor/vmcall.h",
     "kernel/loader/cpuid.h", "kernel/loader/cr.h", "kernel/loader/descriptor.h", "kernel/loader/msr.h", "kernel/loader/port.h",
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:<([^>]+)>|"([^"]+)")', re.MULTILINE)
