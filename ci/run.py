@@ -20,7 +20,8 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bulkhead run", description=__doc__)
     parser.add_argument("--build", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--workload", choices=sorted(workload.BY_NAME),
-                        help="linux: to Linux as L1 (all that qemu can do); kvm (default elsewhere): and a KVM guest in it as L2")
+                        help="linux: to Linux as L1 (all that qemu can do); kvm (default elsewhere): and a KVM guest in it as L2; "
+                        "lhv: the test hypervisor")
     parser.add_argument("--cpus", type=int, default=2, choices=range(1, 9), metavar="N", help="1 to 8, default 2")
     parser.add_argument("--timeout", type=float, metavar="S", help="seconds; default 300, none when interactive")
     parser.add_argument("--interactive", action="store_true", help="leave the shell of L1 on this terminal")
@@ -30,6 +31,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--bare", action="store_true", help="without Bulkhead, for comparison")
     parser.add_argument("--product", type=Path, help="take Bulkhead itself from another build folder")
     parser.add_argument("--partitions", metavar="A,B", help="load these instead of the workload's")
+    parser.add_argument("--options", default="", metavar="TEXT", help="load options of a workload that isn't Linux")
     parser.add_argument("--inject", default="", metavar="'PARTITION MESSAGE KIND'",
                         help="make a partition fault at that message: KIND is ud, pf, bad-reply or ud-twice")
     parser.add_argument("--tag", default="", help="keeps the output apart from other runs'")
@@ -63,7 +65,7 @@ def main() -> int:
     chosen = choose_workload(options, name)
     if options.partitions is not None:
         chosen = replace(chosen, partitions=tuple(name for name in options.partitions.split(",") if name))
-    chosen = replace(chosen, inject=options.inject)
+    chosen = replace(chosen, inject=options.inject, plain_options=options.options)
     machine = emulator.Machine(cpus=options.cpus, model=options.model or emulator.MODELS[name], emulator=name)
     directory = build / "run" / "-".join([chosen.name, str(options.cpus)] + [options.tag] * bool(options.tag))
     timeout = options.timeout or (float("inf") if options.interactive else 300.0)

@@ -11,6 +11,7 @@ import broken_route
 import containment
 import hostile
 import installed
+import lhv
 import loader_errors
 import proof_mutations
 import refused
@@ -115,6 +116,8 @@ SUITES: dict[str, list[Case]] = {
     "hostile": hostile.CASES,
     "observe": hostile.OBSERVE_CASES,
     "broken-route": broken_route.CASES,
+    "lhv": lhv.CASES,
+    "lhv-bare": lhv.BARE_CASES,
     "bench": [Case("bench", _bench)],
     "loader-errors": loader_errors.CASES,
     "qemu": refused.CASES,

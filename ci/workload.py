@@ -38,7 +38,8 @@ class Workload:
 LINUX = Workload("linux")
 KVM = Workload("kvm", tests=("kvm",))
 MARKER = Workload("marker", next="\\EFI\\marker\\marker.efi", next_file="ci/guests/marker/marker.efi")
-BY_NAME = {workload.name: workload for workload in (LINUX, KVM)}  # what `run` offers
+LHV = Workload("lhv", next="\\EFI\\lhv\\lhv.efi", next_file="ci/guests/lhv/lhv.efi")
+BY_NAME = {workload.name: workload for workload in (LINUX, KVM, LHV)}  # what `run` offers
 
 
 def configuration(workload: Workload, settings: tuple[str, ...] = ()) -> str:

@@ -10,6 +10,7 @@ struct table_register { uint16_t limit; uint64_t base; } __attribute__((packed))
     static inline uint64_t name##_read(void) { uint64_t v; __asm__ volatile("mov %%" #name ", %0" : "=r"(v)); return v; } \
     static inline void name##_write(uint64_t v) { __asm__ volatile("mov %0, %%" #name : : "r"(v) : "memory"); }
 CONTROL_REGISTER(cr0)
+CONTROL_REGISTER(cr2)
 CONTROL_REGISTER(cr3)
 CONTROL_REGISTER(cr4)
 #undef CONTROL_REGISTER
@@ -37,6 +38,8 @@ static inline void segments_load(uint16_t code, uint16_t data)
 static inline void interrupts_off(void) { __asm__ volatile("cli" : : : "memory"); }
 static inline void cpu_relax(void) { __asm__ volatile("pause" : : : "memory"); }
 static inline uint64_t rsp_read(void) { uint64_t v; __asm__ volatile("mov %%rsp, %0" : "=r"(v)); return v; }
+// Takes what is pending.
+static inline void interrupts_on_once(void) { __asm__ volatile("sti\n\tnop\n\tnop\n\tcli" : : : "memory"); }
 static inline void halt(void) { __asm__ volatile("hlt" : : : "memory"); }
 
 struct cpuid { uint32_t eax, ebx, ecx, edx; };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* EFI_MP_SERVICES_PROTOCOL (UEFI PI 1.7 volume 2, 13.3), as much of it as counting CPUs takes. */
+/* EFI_MP_SERVICES_PROTOCOL (UEFI PI 1.7 volume 2, 13.3), as much of it as counting and starting CPUs takes. */
 #pragma once
 
 #include <efi.h>
@@ -19,4 +19,9 @@ struct mp_processor {
 struct mp_services {
     EFI_STATUS (EFIAPI *count)(struct mp_services *self, UINTN *all, UINTN *enabled);
     EFI_STATUS (EFIAPI *info)(struct mp_services *self, UINTN number, struct mp_processor *out);
+    void *start_all;
+    EFI_STATUS (EFIAPI *start_this)(struct mp_services *self, void (EFIAPI *procedure)(void *), UINTN number, EFI_EVENT event,
+                                    UINTN microseconds, void *argument, BOOLEAN *finished);
+    void *switch_bsp, *enable_disable;
+    EFI_STATUS (EFIAPI *who_am_i)(struct mp_services *self, UINTN *number);
 };

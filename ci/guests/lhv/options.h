@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The command line: words, each NAME or NAME=VALUE.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <efi.h>
+
+extern struct options {
+    bool trace;          // trace: a line before each test, too: names the one that hangs
+    bool hardware;       // hardware: not an emulator that such tests end
+    bool no_ept;         // noept: L2s run without EPT
+    bool no_vpid;        // novpid: and without VPID
+    uint64_t fuzz;       // fuzz=N: N random VM entries after the tests
+    uint64_t seed;       // seed=N: of them
+    uint64_t iterations; // iterations=N: all tests N times
+    char only[64];       // only=TEXT: tests whose THEME.NAME.PART begins with it
+} options;
+
+// false: a word that isn't known; it is in *bad.
+bool options_parse(const CHAR16 *text, char bad[64]);
+bool options_wants(const char *theme, const char *name, const char *part);

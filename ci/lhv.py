@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""lhv.efi on the bare emulator and on Bulkhead: every test passes, but for those that lhv_known.toml lists with a reason."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from functools import partial
+from pathlib import Path
+
+from boot import Boot, boot, bulkhead_problems
+from case import Case, Context, Failure
+from emulator import Machine
+from workload import LHV
+
+TIMEOUT = 240.0
+KNOWN = Path(__file__).parent / "lhv_known.toml"
+SKYLAKE, IVY_BRIDGE = "corei7_skylake_x", "corei7_ivy_bridge_3770k"  # with and without VMCS shadowing
+LINE = re.compile(r"lhv: (ok|FAIL|skip) ((?:\w+\.)+\w+)@(\d+) ?(.*)")
+DONE = re.compile(r"lhv: done cpus=(\d+) ok=(\d+) fail=(\d+) skip=(\d+)")
+ERROR = re.compile(r"lhv: error (.*)")
+# Reasons for a skip: a control that vmx_control.def doesn't offer L1, or a test that the emulator doesn't survive.
+CONTROLS = Path(__file__).parents[1] / "subprojects/caps/include/caps/vmx_control.def"
+HIDDEN = re.compile(r"CONTROL\(\w+,\s*(\w+),.*,\s*0\)")
+# What L1 sees of the machine: on the bare emulator, or on Bulkhead.
+BARE, BULKHEAD = "bare", "bulkhead"
+
+
+@dataclass(frozen=True)
+class Known:
+    """A failure (or a skip that the bare machine doesn't have) that is expected, and why."""
+    test: str    # a pattern of names
+    on: str      # bare: the emulator isn't as the SDM says; bulkhead: Bulkhead isn't; both
+    reason: str
+    model: str = "*"
+    outcome: str = "FAIL"
+    options: str = "*"
+
+    def applies(self, name: str, where: str, model: str, options: str) -> bool:
+        return (fnmatchcase(name, self.test) and self.on in (where, "both") and fnmatchcase(model, self.model)
+                and fnmatchcase(options, self.options))
+
+
+@dataclass(frozen=True)
+class Result:
+    verdict: str
+    name: str
+    cpu: str
+    remark: str
+
+    def __str__(self) -> str:
+        return f"{self.verdict} {self.name}@{self.cpu} {self.remark}".rstrip()
+
+
+def known() -> list[Known]:
+    with KNOWN.open("rb") as file:
+        return [Known(**row) for row in tomllib.load(file).get("known", [])]
+
+
+def results(lines: list[str]) -> list[Result]:
+    return [Result(match[1], match[2], match[3], match[4].strip()) for line in lines if (match := LINE.fullmatch(line.strip()))]
+
+
+def end_problems(lines: list[str], found: list[Result], cpus: int) -> list[str]:
+    """Whether the guest came to its end, and no line is missing."""
+    problems = [match[1] for line in lines if (match := ERROR.match(line))]
+    done = next((match for line in lines if (match := DONE.match(line))), None)
+    if done is None:
+        return problems + ["it did not come to its end; the last line: " + next((line for line in reversed(lines) if "lhv: " in line), "none")]
+    if int(done[1]) != cpus:
+        problems.append(f"{done[1]} of {cpus} CPUs took part")
+    count = {verdict: sum(result.verdict == verdict for result in found) for verdict in ("ok", "FAIL", "skip")}
+    if [int(done[n]) for n in (2, 3, 4)] != list(count.values()):
+        problems.append(f"its count is {done[0]}, its lines are {count}")
+    return problems
+
+
+def hidden_controls() -> set[str]:
+    return set(HIDDEN.findall(CONTROLS.read_text()))
+
+
+def may_skip(result: Result, where: str, skipped: set[str], hidden: set[str]) -> bool:
+    """`skipped`: what was skipped on the bare machine, which is its CPU's business."""
+    if where == BARE or result.name in skipped or result.remark.startswith("emulator: "):
+        return True
+    return result.remark.removeprefix("not offered: ") in hidden
+
+
+def judge(found: list[Result], where: str, model: str, options: str, rows: list[Known], skipped: set[str]) -> list[str]:
+    """What isn't as it should be."""
+    problems, hidden = [], hidden_controls()
+    for result in found:
+        row = next((row for row in rows if row.applies(result.name, where, model, options)), None)
+        if row is not None and result.verdict == "ok":
+            problems.append(f"{result}: listed as a known failure ({row.reason}), but it passes")
+        elif row is not None and result.verdict != row.outcome:
+            problems.append(f"{result}: listed as {row.outcome}")
+        elif row is None and (result.verdict == "FAIL" or (
+                result.verdict == "skip" and not may_skip(result, where, skipped, hidden))):
+            problems.append(str(result))
+    return problems
+
+
+def _run(context: Context, machine: Machine, options: str, bulkhead: bool) -> tuple[Boot, list[Result]]:
+    workload = replace(LHV, plain_options=options)
+    run = boot(context.places, workload, machine, context.directory(BULKHEAD if bulkhead else BARE), TIMEOUT, bulkhead)
+    found = results(run.outcome.console)
+    problems = end_problems(run.outcome.console, found, machine.cpus)
+    if bulkhead:
+        problems += bulkhead_problems(run)
+    if not run.outcome.clean():
+        problems.append(f"the machine did not power off by itself: {run.outcome.ending} {run.outcome.detail}".rstrip())
+    if problems:
+        raise Failure("\n".join(problems))
+    return run, found
+
+
+def _lhv(model: str, cpus: int, options: str, bulkhead: bool, context: Context) -> str:
+    machine = Machine(cpus=cpus, model=model, ips=10_000_000)
+    rows = known()
+    _, found = _run(context, machine, options, False)
+    skipped = {result.name for result in found if result.verdict == "skip"}
+    problems = judge(found, BARE, model, options, rows, skipped)
+    if bulkhead and not problems:
+        missing = {(result.name, result.cpu) for result in found}
+        _, found = _run(context, machine, options, True)
+        missing -= {(result.name, result.cpu) for result in found}
+        problems = judge(found, BULKHEAD, model, options, rows, skipped) + [f"{name}@{cpu} did not run" for name, cpu in sorted(missing)]
+    if problems:
+        raise Failure("\n".join(problems[:60]))
+    count = {verdict: sum(result.verdict == verdict for result in found) for verdict in ("ok", "FAIL", "skip")}
+    return f"{count['ok']:,} passed, {count['FAIL']} known failures, {count['skip']} skipped"
+
+
+def _cases(suite: str, bulkhead: bool) -> list[Case]:
+    found = [Case(f"{suite}-{cpus}", partial(_lhv, SKYLAKE, cpus, "", bulkhead)) for cpus in (1, 2)]
+    found.append(Case(f"{suite}-ivy-1", partial(_lhv, IVY_BRIDGE, 1, "", bulkhead)))
+    found.append(Case(f"{suite}-noept-1", partial(_lhv, SKYLAKE, 1, "noept novpid", bulkhead)))
+    return found
+
+
+CASES = _cases("lhv", True)
+BARE_CASES = _cases("lhv-bare", False)

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The judge of lhv.efi's lines: each thing that is wrong is seen."""
+
+import unittest
+
+import lhv
+from lhv import BARE, BULKHEAD, Known, Result, end_problems, judge, results
+
+LINES = ["lhv: ok event.a@0", "lhv: FAIL event.b.PART@0 what=exit reason got=0x1 want=0x2", "lhv: skip event.c@1 not offered: ENABLE_PML",
+         "lhv: done cpus=2 ok=1 fail=1 skip=1"]
+
+
+class Lhv(unittest.TestCase):
+    def judge(self, results_: list[Result], where: str, *rows: Known, skipped: frozenset[str] = frozenset()) -> list[str]:
+        return judge(results_, where, "model", "", list(rows), set(skipped))
+
+    def test_lines(self) -> None:
+        found = results(LINES)
+        self.assertEqual([str(result) for result in found], [line[5:] for line in LINES[:3]])
+        self.assertEqual(end_problems(LINES, found, 2), [])
+        self.assertTrue(end_problems(LINES, found, 1))
+        self.assertTrue(end_problems(LINES[:3], found, 2))
+        self.assertTrue(end_problems(LINES, found[1:], 2))
+        self.assertTrue(end_problems(LINES + ["lhv: error no memory"], found, 2))
+
+    def test_failure_is_seen_unless_listed(self) -> None:
+        found = results(LINES[:2])
+        self.assertEqual(len(self.judge(found, BULKHEAD)), 1)
+        self.assertEqual(self.judge(found, BULKHEAD, Known("event.b.*", "bulkhead", "why")), [])
+        self.assertEqual(len(self.judge(found, BARE, Known("event.b.*", "bulkhead", "why"))), 1)
+        self.assertEqual(len(self.judge(found, BULKHEAD, Known("event.b.*", "both", "why", model="other"))), 1)
+
+    def test_listed_but_passing_is_seen(self) -> None:
+        self.assertEqual(len(self.judge(results(LINES[:1]), BULKHEAD, Known("event.a", "both", "why"))), 1)
+
+    def test_skips(self) -> None:
+        skip = Result("skip", "event.c", "0", "no such thing")
+        self.assertEqual(self.judge([skip], BARE), [])
+        self.assertEqual(len(self.judge([skip], BULKHEAD)), 1)
+        self.assertEqual(self.judge([skip], BULKHEAD, skipped=frozenset({"event.c"})), [])
+        self.assertEqual(self.judge([skip], BULKHEAD, Known("event.c", "bulkhead", "why", outcome="skip")), [])
+        self.assertEqual(self.judge(results(LINES[2:3]), BULKHEAD), [])
+        self.assertEqual(len(self.judge([Result("skip", "event.c", "0", "not offered: HLT_EXITING")], BULKHEAD)), 1)
+
+    def test_list_can_be_read(self) -> None:
+        for row in lhv.known():
+            self.assertIn(row.on, ("bare", "bulkhead", "both"))
+            self.assertIn(row.outcome, ("FAIL", "skip"))
+            self.assertTrue(row.reason)
+
+
+if __name__ == "__main__":
+    unittest.main()
