@@ -14,7 +14,7 @@
 static bool vmcs01_writable(enum vmcs_field field)
 {
     const struct vmcs_field_info *info = &vmcs_field_info[field];
-    return encoding_class(info->encoding) == CLASS_GUEST || info->group == GROUP_INDEX_EVENT || info->group == GROUP_INDEX_CR_SHADOW;
+    return encoding_class(info->encoding) == CLASS_GUEST || (1ull << info->group & (GROUP_EVENT | GROUP_EVENT_DATA | GROUP_CR_SHADOW));
 }
 
 bool policy_plain(enum vmcs_kind kind, enum vmcs_field field)

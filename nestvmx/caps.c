@@ -13,8 +13,8 @@
 // What the messages of L1's VMX instructions carry.
 #define INSN   (GROUP_EXIT | GROUP_RIP | GROUP_PRIVILEGE | GROUP_ACTIVITY)
 #define MEMORY (OPERAND_GROUPS | MEMORY_GROUPS)
-// With them: what VMCS12 may leave as it is in L1.
-#define ENTRY  (INSN | GROUP_EFER | GROUP_PAT | GROUP_DEBUG)
+// Of an entry: what every one needs. The rest is fetched: for an instruction that fails, for a VMCS12 that loads fewer registers.
+#define ENTRY  (GROUP_PRIVILEGE | GROUP_ACTIVITY | GROUP_EFER | GROUP_DATA_SEL)
 #define ACCESS (GROUP_EXIT | GROUP_RIP | GROUP_PRIVILEGE | GROUP_ACTIVITY | GROUP_GPR)
 
 // What the messages of L2's exits carry: what an exit to L1 needs, and by reason.
@@ -43,17 +43,18 @@ const struct partition_header header PARTITION_SECTION = {
     .rights = RIGHT_LOG | RIGHT_WINDOW_READ | RIGHT_WINDOW_WRITE | RIGHT_VMCS02 | RIGHT_L1_VMX | RIGHT_MSR,
     .vmcs02_count = VMCS12_COUNT,
     .vmcs = {
-        [VMCS_KIND_01] = { .read = INFO_GROUPS | L1_STATE_GROUPS | GROUP_CR_SHADOW | GROUP_CR_MASK, .write = L1_STATE_GROUPS | GROUP_EVENT },
+        [VMCS_KIND_01] = { .read = INFO_GROUPS | L1_STATE_GROUPS | GROUP_CR_SHADOW | GROUP_CR_MASK,
+                             .write = L1_STATE_GROUPS | GROUP_EVENT | GROUP_EVENT_DATA },
         [VMCS_KIND_SHADOW] = { .read = SHADOW_WRITTEN, .write = SHADOW_WRITTEN | INFO_GROUPS },
         [VMCS_KIND_02] = { .read = INFO_GROUPS | MERGE_GROUPS, .write = MERGE_GROUPS },
     },
     .calls = { "ept" },
     .routes = {
-        ROUTE_WITH_SHADOW(L1, VMLAUNCH, ENTRY, SHADOW_WRITTEN),
-        ROUTE_WITH_SHADOW(L1, VMRESUME, ENTRY, SHADOW_WRITTEN),
-        ROUTE_WITH_SHADOW(L1, VMCLEAR, MEMORY, SHADOW_WRITTEN),
-        ROUTE_WITH_SHADOW(L1, VMPTRLD, MEMORY, SHADOW_WRITTEN),
-        ROUTE_WITH_SHADOW(L1, VMXOFF, INSN, SHADOW_WRITTEN),
+        ROUTE_WITH_SHADOW(L1, VMLAUNCH, ENTRY, SHADOW_ENTRY),
+        ROUTE_WITH_SHADOW(L1, VMRESUME, ENTRY, SHADOW_ENTRY),
+        ROUTE(L1, VMCLEAR, MEMORY),
+        ROUTE(L1, VMPTRLD, MEMORY),
+        ROUTE(L1, VMXOFF, INSN),
         ROUTE(L1, VMXON, MEMORY | GROUP_CR_SHADOW | GROUP_CR_MASK),
         ROUTE(L1, VMPTRST, MEMORY),
         ROUTE(L1, VMREAD, OPERAND_GROUPS),

@@ -14,6 +14,7 @@
 #include "exit.h"
 #include "merge.h"
 #include "field.h"
+#include "l1_state.h"
 #include "msr_list.h"
 #include "result.h"
 #include "shadow.h"
@@ -116,46 +117,37 @@ static void find_stable(const struct vmcs12 *v, struct vmcs02 *vmcs02)
 }
 
 // What VMCS12 doesn't load is L1's own.
-static struct l1_registers take_l1(const struct message *m, const struct vmcs12 *v, struct vmcs02 *vmcs02)
+static struct l1_registers take_l1(struct message *m, const struct vmcs12 *v, struct vmcs02 *vmcs02)
 {
-    struct l1_registers l1 = {
-        .efer = exit_field(m, VMCS_GUEST_EFER),
-        .pat = exit_field(m, VMCS_GUEST_PAT),
-        .dr7 = exit_field(m, VMCS_GUEST_DR7),
-        .debugctl = exit_field(m, VMCS_GUEST_DEBUGCTL),
-    };
+    struct l1_registers l1 = { .groups = 0 };
     if (!vmcs12_entry(v, ENTRY_LOAD_GUEST_EFER)) {
+        l1.efer = exit_field(m, VMCS_GUEST_EFER);
         const uint64_t efer = merge_efer(v, l1.efer);
         l1.groups |= GROUP_EFER;
         if (!(vmcs02->stable & GROUP_EFER) || vmcs02->efer != efer)
             vmcs02->dirty |= GROUP_EFER;
         vmcs02->efer = efer;
     }
-    if (!vmcs12_entry(v, ENTRY_LOAD_GUEST_PAT)) {
+    if (!vmcs12_entry(v, ENTRY_LOAD_GUEST_PAT))
         l1.groups |= GROUP_PAT;
-        vmcs02->dirty |= GROUP_PAT;
-    }
     if (!vmcs12_entry(v, ENTRY_LOAD_DEBUG_CONTROLS))
         l1.groups |= GROUP_DEBUG;
+    vmcs02->dirty |= l1.groups & (GROUP_PAT | GROUP_DEBUG);
+    message_need(m, l1.groups);
+    l1.pat = exit_field(m, VMCS_GUEST_PAT);
+    l1.dr7 = exit_field(m, VMCS_GUEST_DR7);
+    l1.debugctl = exit_field(m, VMCS_GUEST_DEBUGCTL);
     return l1;
-}
-
-// Debug registers that aren't loaded or weren't saved are written by themselves: the pending debug exceptions in their group are L2's.
-static void write_debug(const struct message *m, const struct vmcs12 *v, const struct l1_registers *l1, const struct vmcs02 *vmcs02)
-{
-    if ((vmcs02->dirty & GROUP_DEBUG) || (vmcs12_entry(v, ENTRY_LOAD_DEBUG_CONTROLS) && vmcs12_exit(v, EXIT_SAVE_DEBUG_CONTROLS)))
-        return;
-    reply_write(m->rep, vmcs12_handle(v), VMCS_GUEST_DR7, merge_value(m, v, l1, VMCS_GUEST_DR7));
-    reply_write(m->rep, vmcs12_handle(v), VMCS_GUEST_DEBUGCTL, merge_value(m, v, l1, VMCS_GUEST_DEBUGCTL));
 }
 
 static void write_groups(const struct message *m, const struct vmcs12 *v, const struct l1_registers *l1, uint64_t groups)
 {
     if (groups == 0)
         return;
+    // Bank 1: what bank 0 holds is worth keeping (l1_state.c).
     FOR_GROUPS(groups, field)
-        reply_field(m->rep, 0, (enum vmcs_field)*field, merge_value(m, v, l1, (enum vmcs_field)*field));
-    reply_op(m->rep, OP_WRITE_GROUPS, vmcs12_handle(v), 0, groups, 0);
+        reply_field(m->rep, 1, (enum vmcs_field)*field, merge_value(m, v, l1, (enum vmcs_field)*field));
+    reply_op(m->rep, OP_WRITE_GROUPS, vmcs12_handle(v), 1, groups, 0);
 }
 
 // The APIC pages may lie where EPT01 maps nothing: no CPU could tell, but this entry can't be made. Alone, because it may be refused.
@@ -178,6 +170,7 @@ void entry_start(struct message *m, struct vmcs12 *v)
 {
     struct vmcs02 *vmcs02 = vmcs02_of(v);
 
+    l1_state_note(m);
     pull_for_checks(m, v);
     if (!check(m, v, vmcs02))
         return;
@@ -205,7 +198,6 @@ void entry_start(struct message *m, struct vmcs12 *v)
     // What L2 left in VMCS02 is VMCS12's; don't write over it.
     if (v->lazy & vmcs02->dirty)
         vmcs12_pull(v, m, vmcs02->dirty);
-    write_debug(m, v, &l1, vmcs02);
     write_groups(m, v, &l1, vmcs02->dirty & MERGE_GROUPS);
     vmcs02->dirty = 0;
     const uint64_t failed = msr_list_entry_load(m, v);
@@ -218,9 +210,6 @@ void entry_start(struct message *m, struct vmcs12 *v)
 
 void entry_refused(struct message *m)
 {
-    const uint64_t groups = GROUP_EXIT | GROUP_RIP | GROUP_PRIVILEGE;
-    if ((groups & ~m->req->groups) && rt_fetch(VMCS_HANDLE_01, groups, 0) != STATUS_OK)
-        rt_panic("VMCS01 can't be read");
     rt_log(LOG_WARN, "the CPU refuses VMCS02: VM-instruction error %lu", m->req->arg[0]);
     if (m->current != NULL)
         vmcs02_of(m->current)->unchecked = ~0ull;

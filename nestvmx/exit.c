@@ -20,13 +20,14 @@
 #define BLOCKING_BY_NMI 8u
 
 // Groups whose values the message may carry on to VMCS12.
-#define INFO_GROUPS  (GROUP_EXIT | GROUP_EXIT_EVENT | GROUP_VECTORING | GROUP_EXIT_INSN | GROUP_ADDRESS)
-#define STATE_GROUPS (GROUP_RIP | GROUP_ACTIVITY)
+#define DETAIL_GROUPS (GROUP_EXIT_EVENT | GROUP_VECTORING | GROUP_EXIT_INSN | GROUP_ADDRESS)
 
 // Groups of guest state that an exit saves into VMCS12, which we leave in VMCS02 until somebody asks.
 static uint64_t saved_groups(const struct vmcs12 *v)
 {
-    uint64_t groups = GROUP_CR | GROUP_PRIVILEGE | GROUP_SEG_BASE | GROUP_SEG | GROUP_TABLES | GROUP_SYSENTER | GROUP_DEBUG;
+    uint64_t groups = GROUP_CR | GROUP_PRIVILEGE | SEGMENT_GROUPS | GROUP_TABLES | GROUP_SYSENTER | GROUP_PENDING;
+    if (vmcs12_exit(v, EXIT_SAVE_DEBUG_CONTROLS))
+        groups |= GROUP_DEBUG;
     if (vmcs12_exit(v, EXIT_SAVE_EFER))
         groups |= GROUP_EFER;
     if (vmcs12_exit(v, EXIT_SAVE_PAT))
@@ -52,34 +53,41 @@ static uint64_t not_saved(const struct vmcs12 *v, const struct vmcs02 *vmcs02)
     if (!vmcs12_exit(v, EXIT_SAVE_PAT))
         groups |= GROUP_PAT;
     groups &= ~vmcs02->stable;
+    if (!vmcs12_exit(v, EXIT_SAVE_DEBUG_CONTROLS))
+        groups |= GROUP_DEBUG;
     if (vmcs12_pin(v, PIN_PREEMPTION_TIMER) && !vmcs12_exit(v, EXIT_SAVE_PREEMPTION_TIMER))
         groups |= GROUP_TIMER;
     return groups;
 }
 
-static void put(struct vmcs12 *v, enum vmcs_field field, uint64_t value, uint64_t *changed)
+static inline __attribute__((always_inline)) void put(struct vmcs12 *v, enum vmcs_field field, uint64_t value, uint64_t *changed)
 {
     if (vmcs12_put(v, field, value))
         *changed |= 1ull << vmcs_field_info[field].group;
 }
 
-static void put_groups(const struct message *m, struct vmcs12 *v, uint64_t groups, uint64_t *changed)
-{
-    FOR_GROUPS(groups & m->req->groups, field)
-        put(v, (enum vmcs_field)*field, m->req->field[0][*field], changed);
-}
-
-// The exit information that the message tells, the cause, and zero where the event of an exit is known to be none.
-static void put_info(const struct message *m, struct vmcs12 *v, const struct exit_cause *cause, uint64_t *changed)
+// The cause, and what every message of an L2's exit carries (EXIT_GROUPS).
+static void put_exit(const struct message *m, struct vmcs12 *v, const struct exit_cause *cause, uint64_t *changed)
 {
     put(v, VMCS_EXIT_REASON, cause->reason, changed);
     put(v, VMCS_EXIT_QUALIFICATION, cause->qualification, changed);
     put(v, VMCS_EXIT_INSTRUCTION_LENGTH, exit_field(m, VMCS_EXIT_INSTRUCTION_LENGTH), changed);
-    put_groups(m, v, INFO_GROUPS & ~GROUP_EXIT, changed);
-    if (!(m->req->groups & GROUP_EXIT_EVENT))
+    put(v, VMCS_GUEST_RIP, exit_field(m, VMCS_GUEST_RIP), changed);
+    put(v, VMCS_GUEST_RSP, exit_field(m, VMCS_GUEST_RSP), changed);
+    put(v, VMCS_GUEST_RFLAGS, exit_field(m, VMCS_GUEST_RFLAGS), changed);
+    put(v, VMCS_GUEST_INTERRUPTIBILITY, exit_field(m, VMCS_GUEST_INTERRUPTIBILITY), changed);
+    put(v, VMCS_GUEST_ACTIVITY_STATE, exit_field(m, VMCS_GUEST_ACTIVITY_STATE), changed);
+}
+
+// What messages of some reasons carry besides; zero where the event of an exit is known to be none.
+static void put_details(const struct message *m, struct vmcs12 *v, uint64_t *changed)
+{
+    if (!(m->have & GROUP_EXIT_EVENT))
         put(v, VMCS_EXIT_INTR_INFO, 0, changed);
-    if (!(m->req->groups & GROUP_VECTORING))
+    if (!(m->have & GROUP_VECTORING))
         put(v, VMCS_IDT_VECTORING_INFO, 0, changed);
+    FOR_GROUPS(m->have & DETAIL_GROUPS, field)
+        put(v, (enum vmcs_field)*field, m->req->field[0][*field], changed);
 }
 
 // NMIs after the exit: blocked by the NMI that caused it, or still as L2 left it (with virtual NMIs that was another matter).
@@ -104,7 +112,7 @@ static void enter_l1(struct message *m, struct vmcs12 *v, bool blocked, bool ran
 static void put_entered(struct vmcs12 *v, uint64_t *changed)
 {
     const uint64_t event = vmcs12_get(v, VMCS_ENTRY_INTR_INFO);
-    if (event & EVENT_VALID)
+    if (__builtin_expect((event & EVENT_VALID) != 0, 0))
         put(v, VMCS_ENTRY_INTR_INFO, event & ~(uint64_t)EVENT_VALID, changed);
     if (!v->launched)
         state_set(&v->launched, 1);
@@ -115,8 +123,8 @@ void exit_deliver_cause(struct message *m, struct vmcs12 *v, struct exit_cause c
     struct vmcs02 *vmcs02 = vmcs02_of(v);
     uint64_t changed = 0;
 
-    put_info(m, v, &cause, &changed);
-    put_groups(m, v, STATE_GROUPS, &changed);
+    put_exit(m, v, &cause, &changed);
+    put_details(m, v, &changed);
     put_entered(v, &changed);
 
     if (vmcs02->saves == 0)

@@ -31,6 +31,9 @@ extern uint8_t group_list[VMCS_FIELD_COUNT + GROUP_COUNT];
 extern uint8_t group_first[GROUP_COUNT];
 static inline const uint8_t *group_fields(unsigned group) { return &group_list[group_first[group]]; }
 
+// All of ES to GS, but for the rights of CS and SS.
+#define SEGMENT_GROUPS (GROUP_DATA_SEL | GROUP_DATA_SEG | GROUP_SEG_BASE | GROUP_SEG)
+
 // Runs the statement that follows for each field of the groups.
 #define FOR_GROUPS(groups, field)                                                                                     \
     for (uint64_t left_ = (groups) & ~GROUP_GPR; left_ != 0; left_ &= left_ - 1)                                      \

@@ -18,7 +18,7 @@ static void start(struct message *m, bool launch)
         vm_fail_invalid(m);
         return;
     }
-    shadow_absorb(m, m->current);
+    shadow_absorb_entry(m, m->current);
     if (exit_field(m, VMCS_GUEST_INTERRUPTIBILITY) & INTERRUPTIBILITY_MOV_SS) {
         vm_fail(m, ERROR_ENTRY_MOV_SS);
         return;

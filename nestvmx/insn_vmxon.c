@@ -9,6 +9,7 @@
 #include "cpu.h"
 #include "inject.h"
 #include "insn.h"
+#include "l1_state.h"
 #include "operand.h"
 #include "region.h"
 #include "result.h"
@@ -53,6 +54,7 @@ void insn_vmxon(struct message *m)
         vm_fail_invalid(m);
         return;
     }
+    l1_state_forget();
     state_set(&m->cpu->vmxon_region, region);
     state_set(&m->cpu->on, 1);
     state_set(&m->cpu->current, 0);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // L1's state at an exit to it. It is made once and kept until L1 changes its host fields or controls.
 
+#include <caps/ring.h>
 #include <rt/call.h>
+#include <rt/cpu.h>
 #include <rt/guest.h>
 #include <rt/reply.h>
 
@@ -76,21 +78,23 @@ static void registers(uint64_t *l1, const struct vmcs12 *v)
     l1[VMCS_GUEST_PAT] = vmcs12_get(v, VMCS_HOST_PAT);
     l1[VMCS_GUEST_DR7] = DR7_RESET;
     l1[VMCS_GUEST_DEBUGCTL] = 0;
-    l1[VMCS_GUEST_PENDING_DEBUG] = 0;
-    l1[VMCS_GUEST_INTERRUPTIBILITY] = 0;
-    l1[VMCS_GUEST_ACTIVITY_STATE] = 0;
 }
 
 static void prepare(struct vmcs02 *vmcs02, const struct vmcs12 *v)
 {
+    static uint64_t versions;
     registers(vmcs02->l1, v);
     segments(vmcs02->l1, v);
     tables(vmcs02->l1, v);
-    vmcs02->l1_groups = L1_STATE_GROUPS & ~(GROUP_EFER | GROUP_PAT | GROUP_PDPTE);
+    vmcs02->l1_groups = GROUP_RIP | GROUP_CR | GROUP_PRIVILEGE | SEGMENT_GROUPS | GROUP_TABLES | GROUP_SYSENTER | GROUP_DEBUG;
     if (vmcs12_exit(v, EXIT_LOAD_EFER))
         vmcs02->l1_groups |= GROUP_EFER;
     if (vmcs12_exit(v, EXIT_LOAD_PAT))
         vmcs02->l1_groups |= GROUP_PAT;
+    vmcs02->l1_null = vmcs12_exit(v, EXIT_HOST_64_BIT) &&
+                      (vmcs12_get(v, VMCS_HOST_ES_SELECTOR) | vmcs12_get(v, VMCS_HOST_DS_SELECTOR) | vmcs12_get(v, VMCS_HOST_FS_SELECTOR) |
+                       vmcs12_get(v, VMCS_HOST_GS_SELECTOR)) == 0;
+    vmcs02->l1_version = __atomic_add_fetch(&versions, 1, __ATOMIC_RELAXED);
     vmcs02->l1_ready = true;
 }
 
@@ -108,8 +112,10 @@ static uint64_t carry(struct message *m, const struct vmcs12 *v, const struct vm
     if (rt_fetch(vmcs12_handle(v), groups, 1) != STATUS_OK)
         rt_panic("a VMCS02 in use can't be read");
     const uint64_t *field = m->req->field[1], mode = vmcs12_exit(v, EXIT_HOST_64_BIT) ? EFER_LME | EFER_LMA : 0;
-    reply_field(m->rep, 0, VMCS_GUEST_EFER, (field[VMCS_GUEST_EFER] & ~(EFER_LME | EFER_LMA)) | mode);
-    reply_field(m->rep, 0, VMCS_GUEST_PAT, field[VMCS_GUEST_PAT]);
+    if (groups & GROUP_EFER)
+        reply_field(m->rep, 0, VMCS_GUEST_EFER, (field[VMCS_GUEST_EFER] & ~(EFER_LME | EFER_LMA)) | mode);
+    if (groups & GROUP_PAT)
+        reply_field(m->rep, 0, VMCS_GUEST_PAT, field[VMCS_GUEST_PAT]);
     return groups;
 }
 
@@ -136,20 +142,76 @@ static void copy_fields(struct reply *rep, const uint64_t *l1, enum vmcs_field f
     memcpy(&rep->field[0][first], &l1[first], (size_t)(last - first + 1) * sizeof(l1[0]));
 }
 
+// What bank 0 of each reply slot still holds of an earlier exit: a state that was prepared, all but EFER, PAT and PDPTEs that it doesn't load, and RIP's
+// group, which the ends of instructions use as well.
+static uint64_t held[CPU_MAX][RING_SLOTS];
+
+static void fill_bank(struct message *m, const struct vmcs02 *vmcs02)
+{
+    uint64_t *holds = &held[rt_cpu() % CPU_MAX][ring_slot(m->req->sequence)];
+    reply_field(m->rep, 0, VMCS_GUEST_RIP, vmcs02->l1[VMCS_GUEST_RIP]);
+    reply_field(m->rep, 0, VMCS_GUEST_RSP, vmcs02->l1[VMCS_GUEST_RSP]);
+    reply_field(m->rep, 0, VMCS_GUEST_RFLAGS, vmcs02->l1[VMCS_GUEST_RFLAGS]);
+    if (*holds == vmcs02->l1_version)
+        return;
+    *holds = 0;
+    copy_fields(m->rep, vmcs02->l1, VMCS_GUEST_ES_SELECTOR, VMCS_GUEST_TR_SELECTOR);
+    copy_fields(m->rep, vmcs02->l1, VMCS_GUEST_DEBUGCTL, VMCS_GUEST_EFER);
+    copy_fields(m->rep, vmcs02->l1, VMCS_GUEST_ES_LIMIT, VMCS_GUEST_SYSENTER_CS);
+    copy_fields(m->rep, vmcs02->l1, VMCS_GUEST_CR0, VMCS_GUEST_SYSENTER_EIP);
+    *holds = vmcs02->l1_version;
+}
+
+// What VMCS01 holds while an L2 runs on the CPU. Zero (after a reload, too): nothing is known.
+static struct known {
+    bool noted;
+    bool null_made;     // the data segments became null by an exit since VMXON...
+    bool null_now;      // ...and their selectors still are: IA-32e mode, which can't be left, has no other null segments
+    uint64_t blocking;  // interruptibility
+} known[CPU_MAX];
+
+static struct known *known_self(void) { return &known[rt_cpu() % CPU_MAX]; }
+
+void l1_state_forget(void) { *known_self() = (struct known){ 0 }; }
+
+void l1_state_note(const struct message *m)
+{
+    struct known *k = known_self();
+    k->noted = true;
+    k->blocking = exit_field(m, VMCS_GUEST_INTERRUPTIBILITY);
+    k->null_now = k->null_made && (exit_field(m, VMCS_GUEST_ES_SELECTOR) | exit_field(m, VMCS_GUEST_DS_SELECTOR) |
+                                   exit_field(m, VMCS_GUEST_FS_SELECTOR) | exit_field(m, VMCS_GUEST_GS_SELECTOR) |
+                                   exit_field(m, VMCS_GUEST_LDTR_SELECTOR)) == 0;
+}
+
+// Of the groups that a VM exit loads, those that VMCS01 may not hold already. L1 was active when it executed its instruction.
+static uint64_t groups_to_write(struct message *m, const struct vmcs02 *vmcs02, bool nmi_blocked)
+{
+    struct known *k = known_self();
+    const uint64_t blocking = nmi_blocked ? BLOCKING_BY_NMI : 0;
+    uint64_t groups = vmcs02->l1_groups;
+
+    if (vmcs02->l1_null && k->null_now)
+        groups &= ~(GROUP_DATA_SEL | GROUP_DATA_SEG);
+    k->null_made = vmcs02->l1_null;
+    if (!k->noted || k->blocking != blocking) {
+        reply_field(m->rep, 0, VMCS_GUEST_INTERRUPTIBILITY, blocking);
+        reply_field(m->rep, 0, VMCS_GUEST_ACTIVITY_STATE, 0);
+        groups |= GROUP_ACTIVITY;
+    }
+    k->noted = k->null_now = false;
+    return groups;
+}
+
 void l1_state_load(struct message *m, const struct vmcs12 *v, bool nmi_blocked, bool ran)
 {
     struct vmcs02 *vmcs02 = vmcs02_of(v);
 
     if (!vmcs02->l1_ready)
         prepare(vmcs02, v);
-    copy_fields(m->rep, vmcs02->l1, VMCS_GUEST_ES_SELECTOR, VMCS_GUEST_TR_SELECTOR);
-    copy_fields(m->rep, vmcs02->l1, VMCS_GUEST_DEBUGCTL, VMCS_GUEST_EFER);
-    copy_fields(m->rep, vmcs02->l1, VMCS_GUEST_ES_LIMIT, VMCS_GUEST_SYSENTER_CS);
-    copy_fields(m->rep, vmcs02->l1, VMCS_GUEST_CR0, VMCS_GUEST_SYSENTER_EIP);
-    if (nmi_blocked)
-        reply_field(m->rep, 0, VMCS_GUEST_INTERRUPTIBILITY, BLOCKING_BY_NMI);
+    fill_bank(m, vmcs02);
     bool valid = true;
-    uint64_t groups = vmcs02->l1_groups | pdptes(m, v, &valid);
+    uint64_t groups = groups_to_write(m, vmcs02, nmi_blocked) | pdptes(m, v, &valid);
     if (ran)
         groups |= carry(m, v, vmcs02);
     reply_op(m->rep, OP_WRITE_GROUPS, VMCS_HANDLE_01, 0, groups, 0);

@@ -4,14 +4,21 @@
 
 #include <stdbool.h>
 
+#include "field.h"
 #include "message.h"
 #include "vmcs12.h"
 
 // Groups of VMCS01 that it may write. The read shadows stay: L0 masks just the bits of CR0 and CR4 that VMX operation fixes, which are 1 in
 // L1's registers at the entry and in its host state (entry_check.def).
 #define L1_STATE_GROUPS                                                                                               \
-    (GROUP_RIP | GROUP_CR | GROUP_EFER | GROUP_PAT | GROUP_PRIVILEGE | GROUP_SEG_BASE | GROUP_SEG | \
-     GROUP_TABLES | GROUP_SYSENTER | GROUP_DEBUG | GROUP_ACTIVITY | GROUP_PDPTE)
+    (GROUP_RIP | GROUP_CR | GROUP_EFER | GROUP_PAT | GROUP_PRIVILEGE | SEGMENT_GROUPS | GROUP_TABLES | GROUP_SYSENTER | \
+     GROUP_DEBUG | GROUP_ACTIVITY | GROUP_PDPTE)
+
+// L1 goes into VMX operation: nothing is known about its registers.
+void l1_state_forget(void);
+
+// The message of L1's VMLAUNCH or VMRESUME: what VMCS01 holds until the exit that comes.
+void l1_state_note(const struct message *m);
 
 // Puts it into the reply.
 //   nmi_blocked: NMIs are blocked for L1;  ran: L2 ran, so that VMCS02 has its EFER and PAT

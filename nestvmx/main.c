@@ -39,29 +39,36 @@ static void message_exit(struct message *m)
     handler(m);
 }
 
+void message_need(struct message *m, uint64_t groups)
+{
+    const uint64_t missing = groups & ~m->have;
+    if (__builtin_expect(missing == 0, 1))
+        return;
+    if (rt_fetch(m->handle, missing, 0) != STATUS_OK)
+        rt_panic("the VMCS that a message is about can't be read");
+    m->have |= missing;
+}
+
 // What was to be answered failed twice: an L2 ends as a triple fault, an MSR access as #GP, a VMX instruction as VMfailInvalid.
 static void message_kill(struct message *m)
 {
-    const uint64_t groups = GROUP_EXIT | GROUP_RIP | GROUP_PRIVILEGE;
-
     if (m->req->origin == ORIGIN_L2) {
         resolve_kill(m);
         return;
     }
-    if (BASE_REASON(m) == EXIT_RDMSR || BASE_REASON(m) == EXIT_WRMSR) {
+    if (BASE_REASON(m) == EXIT_RDMSR || BASE_REASON(m) == EXIT_WRMSR)
         inject_gp(m);
-    } else {
-        if (rt_fetch(VMCS_HANDLE_01, groups, 0) != STATUS_OK)
-            rt_panic("VMCS01 can't be read");
+    else
         vm_fail_invalid(m);
-    }
     reply_l1(m->rep);
 }
 
 void partition_message(const struct request *req, struct reply *rep)
 {
-    struct message m = { .req = req, .rep = rep, .cpu = vmx_cpu_self() };
+    struct message m = { .req = req, .rep = rep, .cpu = vmx_cpu_self(), .have = req->groups };
     m.current = vmx_cpu_current(m.cpu);
+    // An entry that failed is told in L2's name, but it is L1's instruction that ends.
+    m.handle = req->kind == MSG_ENTRY_FAILED ? VMCS_HANDLE_01 : request_handle(req);
 
     switch (req->kind) {
     case MSG_INIT:

@@ -9,8 +9,9 @@
 
 // Groups of VMCS02 that come from VMCS12.
 #define MERGE_GROUPS                                                                                                        \
-    (GROUP_RIP | GROUP_ACTIVITY | GROUP_EVENT | GROUP_CR | GROUP_CR_SHADOW | GROUP_CR_MASK | GROUP_CR3_TARGET | GROUP_EFER | \
-     GROUP_PAT | GROUP_PRIVILEGE | GROUP_SEG_BASE | GROUP_SEG | GROUP_TABLES | GROUP_SYSENTER | GROUP_DEBUG | GROUP_PDPTE |  \
+    (GROUP_RIP | GROUP_ACTIVITY | GROUP_EVENT | GROUP_EVENT_DATA | GROUP_CR | GROUP_CR_SHADOW | GROUP_CR_MASK |             \
+     GROUP_CR3_TARGET | GROUP_EFER | GROUP_PAT | GROUP_PRIVILEGE | GROUP_DATA_SEL | GROUP_DATA_SEG | GROUP_SEG_BASE |       \
+     GROUP_SEG | GROUP_TABLES | GROUP_SYSENTER | GROUP_DEBUG | GROUP_PENDING | GROUP_PDPTE |                                \
      GROUP_CONTROLS | GROUP_EXCEPTIONS | GROUP_TSC | GROUP_TIMER | GROUP_PLE | GROUP_XSS | GROUP_APIC | GROUP_VIRT_INTR)
 
 // What L1's own state contributes where VMCS12 doesn't load a register: valid as the groups say.

@@ -15,10 +15,17 @@ struct message {
     struct reply *rep;
     struct vmx_cpu *cpu;     // L1's VMX state on this CPU
     struct vmcs12 *current;  // its current VMCS12, or NULL
+    uint64_t have;           // groups that bank 0 of the request holds, of...
+    uint32_t handle;         // ...this VMCS
     bool locked;             // holds the lock of the VMCS12 table: until the end of the message
+    bool rsp_set;            // the instruction's result is RSP:
+    uint64_t rsp;
 };
 
-// A field of the VMCS that exited; its group must be in the route.
+// Fetches what the route didn't bring of these groups.
+void message_need(struct message *m, uint64_t groups);
+
+// A field of that VMCS; its group must be in the route, or fetched.
 static inline uint64_t exit_field(const struct message *m, enum vmcs_field field) { return m->req->field[0][field]; }
 
 #define BASE_REASON(m) ((m)->req->reason & 0xffffu)

@@ -7,6 +7,7 @@
 #include <rt/linear.h>
 #include <rt/reply.h>
 
+#include "field.h"
 #include "inject.h"
 #include "operand.h"
 #include "result.h"
@@ -47,7 +48,8 @@ void operand_set(struct message *m, unsigned number, uint64_t value)
     if (!insn_is_64(m))
         value &= 0xffffffff;
     if (number == GPR_RSP) {
-        reply_write(m->rep, VMCS_HANDLE_01, VMCS_GUEST_RSP, value);
+        m->rsp = value;
+        m->rsp_set = true;
         return;
     }
     if (!m->rep->set_gpr)
@@ -87,14 +89,6 @@ static bool segment_allows(const struct message *m, unsigned segment, uint64_t o
     return last <= limit;
 }
 
-// The groups that a memory operand needs and the route didn't bring.
-static void fetch_missing(struct message *m, bool segments)
-{
-    const uint64_t missing = (MEMORY_GROUPS | (segments ? GROUP_SEG | GROUP_SEG_BASE : 0)) & ~m->req->groups;
-    if (missing != 0 && rt_fetch(VMCS_HANDLE_01, missing, 0) != STATUS_OK)
-        rt_panic("VMCS01 can't be read");
-}
-
 static void inject_segment(struct message *m, unsigned segment)
 {
     if (segment == SEGMENT_SS)
@@ -115,7 +109,7 @@ static bool linear_address(struct message *m, uint32_t bytes, bool write, gva_t 
     }
     if (insn_is_64(m)) {
         const bool based = segment == SEGMENT_FS || segment == SEGMENT_GS;
-        fetch_missing(m, based);
+        message_need(m, MEMORY_GROUPS | (based ? GROUP_SEG_BASE : 0));
         out->v = offset + (based ? exit_field(m, (enum vmcs_field)(VMCS_GUEST_ES_BASE + segment)) : 0);
         const uint64_t last = out->v + bytes - 1;
         if ((uint64_t)((int64_t)(out->v << 16) >> 16) != out->v || (uint64_t)((int64_t)(last << 16) >> 16) != last) {
@@ -124,7 +118,7 @@ static bool linear_address(struct message *m, uint32_t bytes, bool write, gva_t 
         }
         return true;
     }
-    fetch_missing(m, true);
+    message_need(m, MEMORY_GROUPS | SEGMENT_GROUPS);
     if (!segment_allows(m, segment, offset, bytes, write)) {
         inject_segment(m, segment);
         return false;

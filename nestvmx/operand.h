@@ -23,5 +23,5 @@ unsigned operand_register2(const struct message *m); // of bits 31:28
 
 // A register as the instruction's operand: 64 bits in 64-bit code, else 32.
 uint64_t operand_get(const struct message *m, unsigned number);
-// Replaces it in the reply.
+// The instruction's result: takes effect with vm_succeed.
 void operand_set(struct message *m, unsigned number, uint64_t value);

@@ -86,8 +86,7 @@ void resolve_kill(struct message *m)
     struct vmcs12 *v = owner(m);
     const uint64_t groups = EXIT_GROUPS | GROUP_EXIT_EVENT | GROUP_VECTORING;
 
-    if ((groups & ~m->req->groups) && rt_fetch(request_handle(m->req), groups & ~m->req->groups, 0) != STATUS_OK)
-        rt_panic("the VMCS02 of an L2 that is to end can't be read");
+    message_need(m, groups);
     rt_log(LOG_ERROR, "the L2 of VMCS12 %lx ends as a triple fault", v->region);
     if (is_l1s_event(m, v)) {
         state_set(&v->doomed, 1);

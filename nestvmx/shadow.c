@@ -21,21 +21,57 @@ uint64_t shadow_groups(void)
 
 #define GROUP(name, shadow) \
     _Static_assert((SHADOW_##shadow == SHADOW_WRITE) == ((SHADOW_WRITTEN_MASK >> GROUP_INDEX_##name) & 1), "SHADOW_WRITTEN is what group.def says");
-#define SHADOW_WRITTEN_MASK (1ull << GROUP_INDEX_RIP | 1ull << GROUP_INDEX_ACTIVITY | 1ull << GROUP_INDEX_EVENT)
+#define SHADOW_WRITTEN_MASK (1ull << GROUP_INDEX_RIP | 1ull << GROUP_INDEX_ACTIVITY | 1ull << GROUP_INDEX_EVENT | 1ull << GROUP_INDEX_EVENT_DATA)
 #include <caps/group.def>
 #undef GROUP
 
+static void fetch(const struct message *m, uint64_t groups)
+{
+    if ((groups & ~m->req->groups_shadow) && rt_fetch(VMCS_HANDLE_SHADOW, groups, 1) != STATUS_OK)
+        rt_panic("the shadow VMCS can't be read");
+}
+
+// The group, where the field is no longer what the copy has.
+static inline uint64_t take(const struct message *m, struct vmcs12 *v, enum vmcs_field field, uint64_t group)
+{
+    return vmcs12_put(v, field, m->req->field[1][field]) ? group : 0;
+}
+
+static uint64_t take_for_entry(const struct message *m, struct vmcs12 *v)
+{
+    uint64_t changed = take(m, v, VMCS_GUEST_RIP, GROUP_RIP);
+    changed |= take(m, v, VMCS_GUEST_RSP, GROUP_RIP);
+    changed |= take(m, v, VMCS_GUEST_RFLAGS, GROUP_RIP);
+    changed |= take(m, v, VMCS_GUEST_INTERRUPTIBILITY, GROUP_ACTIVITY);
+    changed |= take(m, v, VMCS_GUEST_ACTIVITY_STATE, GROUP_ACTIVITY);
+    changed |= take(m, v, VMCS_ENTRY_INTR_INFO, GROUP_EVENT);
+    return changed;
+}
+
+static uint64_t take_event_data(const struct message *m, struct vmcs12 *v)
+{
+    return take(m, v, VMCS_ENTRY_EXCEPTION_ERROR, GROUP_EVENT_DATA) | take(m, v, VMCS_ENTRY_INSTRUCTION_LENGTH, GROUP_EVENT_DATA);
+}
+
 void shadow_absorb(struct message *m, struct vmcs12 *v)
 {
-    uint64_t changed = 0;
     if (!vmx_cpu_shadowing(m->cpu))
         return;
-    if ((m->req->groups_shadow & SHADOW_WRITTEN) != SHADOW_WRITTEN && rt_fetch(VMCS_HANDLE_SHADOW, SHADOW_WRITTEN, 1) != STATUS_OK)
-        rt_panic("the shadow VMCS can't be read");
-    FOR_GROUPS(SHADOW_WRITTEN, field) {
-        const enum vmcs_field f = (enum vmcs_field)*field;
-        if (vmcs12_put(v, f, m->req->field[1][f]))
-            changed |= 1ull << vmcs_field_info[f].group;
+    fetch(m, SHADOW_WRITTEN);
+    const uint64_t changed = take_for_entry(m, v) | take_event_data(m, v);
+    if (changed != 0)
+        vmcs02_changed(v, changed);
+}
+
+void shadow_absorb_entry(struct message *m, struct vmcs12 *v)
+{
+    if (!vmx_cpu_shadowing(m->cpu))
+        return;
+    fetch(m, SHADOW_ENTRY);
+    uint64_t changed = take_for_entry(m, v);
+    if (vmcs12_get(v, VMCS_ENTRY_INTR_INFO) & EVENT_VALID) {
+        fetch(m, GROUP_EVENT_DATA);
+        changed |= take_event_data(m, v);
     }
     if (changed != 0)
         vmcs02_changed(v, changed);

@@ -8,12 +8,16 @@
 #include "vmcs12.h"
 
 // Groups that L1 writes there.
-#define SHADOW_WRITTEN (GROUP_RIP | GROUP_ACTIVITY | GROUP_EVENT)
+#define SHADOW_WRITTEN (GROUP_RIP | GROUP_ACTIVITY | GROUP_EVENT | GROUP_EVENT_DATA)
+// Of them, what an entry needs always.
+#define SHADOW_ENTRY (GROUP_RIP | GROUP_ACTIVITY | GROUP_EVENT)
 // Groups that are there at all.
 uint64_t shadow_groups(void);
 
 // Takes over what L1 wrote, from bank 1 of the message (fetched where the route doesn't name it).
 void shadow_absorb(struct message *m, struct vmcs12 *v);
+// The same for an entry: the event's error code and instruction length only where there is an event.
+void shadow_absorb_entry(struct message *m, struct vmcs12 *v);
 
 // Puts groups of the copy, as far as they are shadowed, into the shadow VMCS with this reply. Once a reply.
 void shadow_update(struct message *m, const struct vmcs12 *v, uint64_t groups);

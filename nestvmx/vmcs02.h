@@ -18,6 +18,7 @@ enum bitmap_content { CONTENT_PAGE, CONTENT_ONES, CONTENT_ZEROES };
 struct vmcs02 {
     bool valid;            // it was reset, and everything but the dirty groups is there
     bool l1_ready;         // l1[] is what VMCS12's host state says
+    bool l1_null;          // ...in 64-bit mode, with ES, DS, FS and GS null
     bool l1_long;          // L1 was in IA-32e mode when the checks passed
     bool tagged;           // tag is what the kernel was told
     uint32_t cpu;          // where its VPID may have translations, + 1
@@ -27,6 +28,7 @@ struct vmcs02 {
     uint64_t stable;       // EFER, PAT: L2 can't change it without an exit to L1
     uint64_t tag;
     uint64_t efer;         // in VMCS02, where L1's own was taken over
+    uint64_t l1_version;   // another number for each state that was prepared
     uint64_t l1_groups;    // what an exit to L1 writes into VMCS01...
     uint64_t l1[VMCS_FIELD_COUNT];  // ...and the values, by field
     uint8_t content[BITMAP_KINDS];  // enum bitmap_content

@@ -19,9 +19,6 @@ static struct state_lock table_lock;
 static uint64_t saved(const struct vmcs12 *v, enum vmcs_field field, uint64_t value)
 {
     switch (field) {
-    case VMCS_GUEST_DR7:
-    case VMCS_GUEST_DEBUGCTL:
-        return vmcs12_exit(v, EXIT_SAVE_DEBUG_CONTROLS) ? value : v->value[field];
     case VMCS_ENTRY_CONTROLS:  // EFER.LMA (SDM 3C 28.3.1 "Saving Control Registers, Debug Registers, and MSRs")
         return (v->value[field] & ~(uint64_t)ENTRY_GUEST_IA32E) | (value & ENTRY_GUEST_IA32E);
     case VMCS_PIN_CONTROLS:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The VMCS' contents: controls as few as 64-bit code with EPT and VPID needs.
+// The VMCS' contents: controls as few as 64-bit code with EPT and VPID needs, debug registers and PAT switched; data segments null in the host. Both as KVM has it.
 
 #include <caps/vmcs_feature.h>
 
@@ -23,6 +23,7 @@
 #define MSR_VMX_CR4_FIXED0  0x488
 #define MSR_VMX_CR4_FIXED1  0x489
 #define MSR_VMX_PROC2       0x48b
+#define MSR_PAT             0x277
 #define MSR_FS_BASE         0xc0000100
 #define MSR_GS_BASE         0xc0000101
 #define BASIC_TRUE_CONTROLS (1ull << 55)
@@ -90,8 +91,8 @@ static void write_all_controls(uint64_t eptp)
     write_controls(VMCS_PIN_CONTROLS, 0x481 + true_controls, 0);
     write_controls(VMCS_PROC_CONTROLS, 0x482 + true_controls, PROC_SECONDARY_CONTROLS);
     write_controls(VMCS_PROC_CONTROLS2, MSR_VMX_PROC2, PROC2_ENABLE_EPT | PROC2_ENABLE_VPID);
-    write_controls(VMCS_EXIT_CONTROLS, 0x483 + true_controls, EXIT_HOST_64_BIT);
-    write_controls(VMCS_ENTRY_CONTROLS, 0x484 + true_controls, ENTRY_GUEST_IA32E);
+    write_controls(VMCS_EXIT_CONTROLS, 0x483 + true_controls, EXIT_HOST_64_BIT | EXIT_SAVE_DEBUG_CONTROLS | EXIT_LOAD_PAT);
+    write_controls(VMCS_ENTRY_CONTROLS, 0x484 + true_controls, ENTRY_GUEST_IA32E | ENTRY_LOAD_DEBUG_CONTROLS | ENTRY_LOAD_GUEST_PAT);
     vmcs12_write(VMCS_EPTP, eptp);
     vmcs12_write(VMCS_VPID, VPID12);
     vmcs12_write(VMCS_VMCS_LINK_POINTER, ~0ull);
@@ -109,10 +110,11 @@ static void write_host(void)
     vmcs12_write(VMCS_HOST_CR3, cr3_read());
     vmcs12_write(VMCS_HOST_CR4, cr4_read());
     vmcs12_write(VMCS_HOST_CS_SELECTOR, SELECTOR_CODE);
-    for (unsigned field = VMCS_HOST_ES_SELECTOR; field <= VMCS_HOST_GS_SELECTOR; field++) {
-        if (field != VMCS_HOST_CS_SELECTOR)
-            vmcs12_write((enum vmcs_field)field, SELECTOR_DATA);
-    }
+    vmcs12_write(VMCS_HOST_SS_SELECTOR, SELECTOR_DATA);
+    vmcs12_write(VMCS_HOST_PAT, msr_read(MSR_PAT));
+    static const enum vmcs_field null[] = { VMCS_HOST_ES_SELECTOR, VMCS_HOST_DS_SELECTOR, VMCS_HOST_FS_SELECTOR, VMCS_HOST_GS_SELECTOR };
+    for (unsigned i = 0; i < sizeof(null) / sizeof(null[0]); i++)
+        vmcs12_write(null[i], 0);
     vmcs12_write(VMCS_HOST_TR_SELECTOR, SELECTOR_TASK);
     vmcs12_write(VMCS_HOST_TR_BASE, trap_task_base());
     vmcs12_write(VMCS_HOST_GDTR_BASE, trap_gdt_base());
@@ -131,6 +133,7 @@ static void write_guest(void)
     vmcs12_write(VMCS_GUEST_CR3, cr3_read());
     vmcs12_write(VMCS_GUEST_CR4, cr4_read());
     vmcs12_write(VMCS_GUEST_DR7, 0x400);
+    vmcs12_write(VMCS_GUEST_PAT, msr_read(MSR_PAT));
     vmcs12_write(VMCS_GUEST_RFLAGS, 2);
     vmcs12_write(VMCS_GUEST_DEBUGCTL, 0);
     vmcs12_write(VMCS_GUEST_PENDING_DEBUG, 0);

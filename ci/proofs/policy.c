@@ -61,7 +61,8 @@ int main(void)
     PROVE(vmcs_field_info[field].policy != POLICY_KERNEL && vmcs_field_info[field].policy != POLICY_READ_ONLY, "a field that can be written");
     if (kind == VMCS_KIND_01) {
         enum field_class class = encoding_class(vmcs_field_info[field].encoding);
-        PROVE(class == CLASS_GUEST || vmcs_field_info[field].group == GROUP_INDEX_EVENT || field == VMCS_CR0_READ_SHADOW ||
+        PROVE(class == CLASS_GUEST || vmcs_field_info[field].group == GROUP_INDEX_EVENT ||
+              vmcs_field_info[field].group == GROUP_INDEX_EVENT_DATA || field == VMCS_CR0_READ_SHADOW ||
               field == VMCS_CR4_READ_SHADOW, "none of VMCS01's controls but the event and the CR shadows");
     }
     switch (field) {

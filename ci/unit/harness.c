@@ -169,7 +169,10 @@ static const struct reply *deliver(enum msg_kind kind, enum msg_origin origin, c
     const uint32_t handle = origin == ORIGIN_L1 ? VMCS_HANDLE_01 : VMCS_HANDLE_02 + world_vmcs02;
 
     memset(req, (int)(WORLD_POISON & 0xff), sizeof(*req));
-    memset(rep, (int)(WORLD_POISON & 0xff), sizeof(*rep));
+    // Nobody but the partition writes its replies: what lies in bank 0 from an earlier message may be worth keeping to it.
+    const size_t bank0 = offsetof(struct reply, field), bank1 = bank0 + sizeof(rep->field[0]);
+    memset(rep, (int)(WORLD_POISON & 0xff), bank0);
+    memset((char *)rep + bank1, (int)(WORLD_POISON & 0xff), sizeof(*rep) - bank1);
     req->sequence = sequence[world_cpu];
     req->kind = (uint16_t)kind;
     req->origin = (uint8_t)origin;

@@ -70,7 +70,7 @@ static enum status admit(uint32_t handle, unsigned field, uint64_t *value)
     *value &= width_mask(encoding_width(f->encoding));
     if (handle == VMCS_HANDLE_SHADOW)
         return STATUS_OK;
-    if (handle == VMCS_HANDLE_01 && encoding_class(f->encoding) != CLASS_GUEST && f->group != GROUP_INDEX_EVENT &&
+    if (handle == VMCS_HANDLE_01 && encoding_class(f->encoding) != CLASS_GUEST && f->group != GROUP_INDEX_EVENT && f->group != GROUP_INDEX_EVENT_DATA &&
         f->group != GROUP_INDEX_CR_SHADOW)
         return STATUS_DENIED;
     if (f->policy == POLICY_ADDRESS)

@@ -94,7 +94,8 @@ uint64_t attempt_controls_kept(const struct try *try)
 
 static bool in_01(const struct vmcs_field_info *field)
 {
-    return ((field->encoding >> 10) & 3) == CLASS_GUEST || field->group == GROUP_INDEX_EVENT || field->group == GROUP_INDEX_CR_SHADOW;
+    return ((field->encoding >> 10) & 3) == CLASS_GUEST || field->group == GROUP_INDEX_EVENT || field->group == GROUP_INDEX_EVENT_DATA ||
+           field->group == GROUP_INDEX_CR_SHADOW;
 }
 
 // Groups of which VMCS01 has nothing that a partition may write.

@@ -42,7 +42,7 @@ static bool allowed(int number, int parameter)
     if (field->policy == POLICY_KERNEL || field->policy == POLICY_READ_ONLY)
         return false;
     return number == TRY_field_02_invoked || number == TRY_field_02_replied || ((field->encoding >> 10) & 3) == CLASS_GUEST ||
-           field->group == GROUP_INDEX_EVENT || field->group == GROUP_INDEX_CR_SHADOW;
+           field->group == GROUP_INDEX_EVENT || field->group == GROUP_INDEX_EVENT_DATA || field->group == GROUP_INDEX_CR_SHADOW;
 }
 
 static void note(int number, int parameter, int expect, int who)

@@ -100,6 +100,7 @@ static bool writable(enum vmcs_kind kind, unsigned field)
     if (info->policy == POLICY_KERNEL || info->policy == POLICY_READ_ONLY)
         return false;
     return kind == VMCS_KIND_02 || encoding_class(info->encoding) == CLASS_GUEST || info->group == GROUP_INDEX_EVENT ||
+           info->group == GROUP_INDEX_EVENT_DATA ||
            info->group == GROUP_INDEX_CR_SHADOW;
 }
 

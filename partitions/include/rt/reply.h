@@ -114,7 +114,7 @@ static inline void reply_exception_error(struct reply *rep, uint32_t handle, enu
 #define ACCESS_RIGHTS_LONG        (1u << 13)
 
 // The instruction that exited is done: RIP behind it, in the VMCS that the message came from. Needs the groups EXIT and RIP. Of groups
-// that are also there: ACTIVITY: blocking by STI and MOV SS ends; PRIVILEGE: RIP wraps at 4 GiB outside 64-bit code; DEBUG: with
+// that are also there: ACTIVITY: blocking by STI and MOV SS ends; PRIVILEGE: RIP wraps at 4 GiB outside 64-bit code; PENDING: with
 // RFLAGS.TF a single-step trap becomes pending (SDM 3C 25.4.2 "Guest Non-Register State").
 static inline void reply_advance_rip(const struct request *req, struct reply *rep)
 {
@@ -129,6 +129,6 @@ static inline void reply_advance_rip(const struct request *req, struct reply *re
         if (blocking & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS))
             reply_write(rep, handle, VMCS_GUEST_INTERRUPTIBILITY, blocking & ~3ull);
     }
-    if ((req->groups & GROUP_DEBUG) && (field[VMCS_GUEST_RFLAGS] & RFLAGS_TF))
+    if ((req->groups & GROUP_PENDING) && (field[VMCS_GUEST_RFLAGS] & RFLAGS_TF))
         reply_write(rep, handle, VMCS_GUEST_PENDING_DEBUG, field[VMCS_GUEST_PENDING_DEBUG] | PENDING_DEBUG_SINGLE_STEP);
 }
