@@ -28,8 +28,14 @@ static enum walk translate(const struct paging *paging, gva_t linear, uint32_t b
     return WALK_OK;
 }
 
+// Nothing of it lies in a second page.
+static bool in_one_page(gva_t linear, uint32_t bytes) { return (linear.v & ~PAGE_MASK) + bytes <= PAGE_BYTES; }
+
 enum walk linear_copy_in(const struct paging *paging, void *to, gva_t from, uint32_t bytes, unsigned access, gva_t *fault, uint32_t *pf_error)
 {
+    gpa1_t address;
+    if (in_one_page(from, bytes) && walk_linear(paging, from, access & ACCESS_SYSTEM, &address, pf_error) == WALK_OK)
+        return guest_copy_in(to, address, bytes) ? WALK_OK : WALK_UNMAPPED;
     struct piece piece[PIECES_MAX] = { { { 0 }, 0 } };
     const enum walk walk = translate(paging, from, bytes, (access & ACCESS_SYSTEM) | ACCESS_READ, piece, fault, pf_error);
     if (walk != WALK_OK)

@@ -62,6 +62,44 @@ TEST(walk_4_level_large_pages)
     CHECK_EQ(out.v, (1ull << 30) | (LINEAR & 0x3fffffff));
 }
 
+static uint64_t random_state = 1;
+static uint64_t random_bits(void) { return random_state = random_state * 6364136223846793005ull + 1442695040888963407ull, random_state >> 20; }
+
+// The first walk sets the flags, the second finds all of them set, and may take a shorter way: to the same end.
+TEST(walk_4_level_twice_is_the_same)
+{
+    static const uint64_t table[] = { 0x10000, 0x11000, 0x12000, 0x13000 };
+    unsigned ok = 0, faults = 0;
+    for (unsigned run = 0; run < 50000; run++) {
+        struct paging paging = long_mode();
+        for (unsigned level = 0; level < 4; level++) {
+            uint64_t *e = entry(table[level], level + 1), flags = random_bits();
+            // Present, writable and supervisor mostly; every other bit now and then, reserved ones among them.
+            *e ^= (flags % 16 == 0 ? W : 0) | (flags % 32 == 1 ? P : 0) | (flags & 0x100 ? U : 0);
+            if (flags % 8 == 3)
+                *e |= PS;
+            if (flags % 32 == 5)
+                *e ^= 1ull << (random_bits() % 64);
+        }
+        paging.no_execute = random_bits() % 4 != 0;
+        paging.write_protect = random_bits() % 2;
+        paging.smap = random_bits() % 2;
+        const unsigned access = random_bits() % 2 ? ACCESS_WRITE : ACCESS_READ;
+        const enum walk first = walk(&paging, LINEAR, access);
+        const gpa1_t first_out = out;
+        const uint32_t first_error = error;
+        CHECK_EQ(walk(&paging, LINEAR, access), first);
+        if (first == WALK_OK)
+            CHECK_EQ(out.v, first_out.v);
+        else
+            CHECK_EQ(error, first_error);
+        ok += first == WALK_OK;
+        faults += first == WALK_FAULT;
+    }
+    CHECK(ok > 10000);
+    CHECK(faults > 10000);
+}
+
 TEST(walk_faults_where_nothing_is_present)
 {
     struct paging paging = long_mode();
