@@ -18,10 +18,8 @@ from stages import Stages
 from workload import Workload, configuration
 
 LOADER = "kernel/loader/bulkhead.efi"
-KERNEL = "kernel/kernel.elf"
+KERNEL = "kernel/loader/kernel.elf"
 NO_VTX = "this CPU has no VT-x"
-# Where a partition's program is under the build folder, if not in partitions/.
-OWN_ROOM = {"nestvmx", "ept"}
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,8 @@ class Places:
     product: Path
 
     def partition(self, name: str) -> Path:
-        return self.product / (name if name in OWN_ROOM else "partitions") / f"{name}.elf"
+        """As it lies on the EFI system partition: without symbols, which are in the file that it was made of."""
+        return self.product / f"kernel/loader/{name}.elf"
 
 
 @dataclass

@@ -13,7 +13,7 @@ from emulator import Machine
 from workload import KVM
 
 ROOT = Path(__file__).resolve().parent.parent
-TARGETS = ("kernel/loader/bulkhead.efi", "kernel/kernel.elf", "nestvmx/nestvmx.elf", "ept/ept.elf")
+TARGETS = tuple(f"kernel/loader/{name}" for name in ("bulkhead.efi", "kernel.elf", "nestvmx.elf", "ept.elf"))
 TIMEOUT = 240.0
 
 

@@ -19,8 +19,8 @@ import gpt
 import install
 from boot_entry import Mount
 
-PARTS = ("nestvmx/nestvmx.elf", "ept/ept.elf", "partitions/hello.elf", "partitions/hostile.elf", "kernel/kernel.elf",
-         "kernel/loader/bulkhead.efi", "ci/guests/leave/leave.efi")
+PARTS = (*(f"kernel/loader/{name}" for name in ("nestvmx.elf", "ept.elf", "hello.elf", "hostile.elf", "kernel.elf", "bulkhead.efi")),
+         "ci/guests/leave/leave.efi")
 ROOM_BYTES = 1 << 20
 
 
@@ -94,7 +94,7 @@ class Install(Folder):
     def test_again_brings_new_files_and_keeps_the_configuration(self) -> None:
         self.install("--partitions", "hello")
         text = self.conf.read_text()
-        (self.build / "kernel/kernel.elf").write_bytes(b"new")
+        (self.build / "kernel/loader/kernel.elf").write_bytes(b"new")
         self.install()
         self.assertEqual(self.conf.read_text(), text)
         self.assertEqual((self.conf.parent / "kernel.elf").read_bytes(), b"new")
@@ -129,7 +129,7 @@ class Install(Folder):
 class Refusals(Folder):
     def test_folder(self) -> None:
         self.assertIn("no such folder", self.refuse("--esp", str(self.home / "absent")))
-        self.assertIn("not a folder", self.refuse("--esp", str(self.build / "kernel/kernel.elf")))
+        self.assertIn("not a folder", self.refuse("--esp", str(self.build / "kernel/loader/kernel.elf")))
 
     def test_a_file_where_the_folder_should_be(self) -> None:
         self.loader("EFI/bulkhead")

@@ -4,38 +4,53 @@
 
 #include "firmware.h"
 
-static void give_back(uint64_t base, uint64_t end)
+#define SPARE_DESCRIPTORS 16
+#define LOW_END           (1ull << 32)
+
+// Base of the highest aligned block of free memory that ends at or below end; 0: none.
+static uint64_t highest(const uint8_t *map, UINTN map_bytes, UINTN stride, uint64_t bytes, uint64_t end)
 {
-    if (base < end)
-        firmware.boot->FreePages(base, (end - base) / PAGE_BYTES);
+    uint64_t best = 0;
+    for (UINTN at = 0; at + sizeof(EFI_MEMORY_DESCRIPTOR) <= map_bytes; at += stride) {
+        const EFI_MEMORY_DESCRIPTOR *range = (const void *)(map + at);
+        uint64_t first = range->PhysicalStart, last = first + range->NumberOfPages * PAGE_BYTES;
+        if (last > end)
+            last = end;
+        if (range->Type != EfiConventionalMemory || last < bytes)
+            continue;
+        uint64_t base = (last - bytes) & ~(LARGE_BYTES - 1);
+        if (base >= first && base > best)
+            best = base;
+    }
+    return best;
 }
 
-// UEFI knows no alignment but the page's: asks for 2 MiB more than needed and gives both ends back, so that its memory map shows the block alone.
-static bool reserve(struct memory *memory, uint64_t bytes, EFI_ALLOCATE_TYPE where)
-{
-    EFI_PHYSICAL_ADDRESS address = 0xffffffffu;
-    UINTN pages = (bytes + LARGE_BYTES) / PAGE_BYTES - 1;
-    if (EFI_ERROR(firmware.boot->AllocatePages(where, EfiReservedMemoryType, pages, &address)))
-        return false;
-    uint64_t end = address + pages * PAGE_BYTES;
-    uint64_t base = (end - bytes) & ~(LARGE_BYTES - 1);
-    give_back(address, base);
-    give_back(base + bytes, end);
-    *memory = (struct memory){.base = base, .bytes = bytes};
-    return true;
-}
-
+// UEFI itself knows no alignment but the page's. Asking for more and giving the ends back would make some firmware fill them with a pattern.
 bool memory_reserve(struct memory *memory, uint64_t bytes)
 {
-    if (!reserve(memory, bytes, AllocateMaxAddress) && !reserve(memory, bytes, AllocateAnyPages))
+    UINTN map_bytes = 0, key, stride = 0;
+    UINT32 version;
+    EFI_MEMORY_DESCRIPTOR *map = NULL;
+    firmware.boot->GetMemoryMap(&map_bytes, map, &key, &stride, &version);
+    map_bytes += SPARE_DESCRIPTORS * stride;  // the allocation itself adds some
+    if (EFI_ERROR(firmware.boot->AllocatePool(EfiLoaderData, map_bytes, (void **)&map)))
         return false;
-    firmware.boot->SetMem((void *)(UINTN)memory->base, memory->bytes, 0);
+    EFI_PHYSICAL_ADDRESS base = 0;
+    if (!EFI_ERROR(firmware.boot->GetMemoryMap(&map_bytes, map, &key, &stride, &version))) {
+        base = highest((const uint8_t *)map, map_bytes, stride, bytes, LOW_END);
+        if (!base)
+            base = highest((const uint8_t *)map, map_bytes, stride, bytes, ~0ull);
+    }
+    firmware.boot->FreePool(map);
+    if (!base || EFI_ERROR(firmware.boot->AllocatePages(AllocateAddress, EfiReservedMemoryType, bytes / PAGE_BYTES, &base)))
+        return false;
+    *memory = (struct memory){.base = base, .bytes = bytes};
     return true;
 }
 
 void memory_release(struct memory *memory)
 {
-    firmware.boot->SetMem((void *)(UINTN)memory->base, memory->bytes, 0);
-    give_back(memory->base, memory->base + memory->bytes);
+    memory_fill((void *)(uintptr_t)memory->base, 0, memory->bytes);
+    firmware.boot->FreePages(memory->base, memory->bytes / PAGE_BYTES);
     *memory = (struct memory){0};
 }

@@ -7,24 +7,30 @@
 
 #include <caps/addr.h>
 
+#include "../memory.h"
+
 struct memory {
     uint64_t base, bytes;  // physical; multiples of 2 MiB
     uint64_t used;         // from base on
 };
 
-// Allocates the block as EfiReservedMemoryType, below 4 GiB and as high up there as possible, else anywhere; all zero. False: none that large.
+// Allocates the block as EfiReservedMemoryType, below 4 GiB and as high up there as possible, else anywhere. False: none that large.
+// It holds whatever was there before: memory_take() clears what it gives, the kernel's pool does too.
 bool memory_reserve(struct memory *memory, uint64_t bytes);
 
 // Scrubs the block and gives it back.
 void memory_release(struct memory *memory);
 
-// Takes whole pages out of the block, for bytes (more than 0). Returns the physical address, which is the linear one under UEFI; 0: not that many left.
+// Takes whole pages, zeroed, out of the block, for bytes (more than 0). Returns the physical address, which is the linear one under UEFI; 0: not
+// that many left.
 static inline uint64_t memory_take(struct memory *memory, uint64_t bytes)
 {
     uint64_t left = memory->bytes - memory->used;
     if (!bytes || bytes > left)
         return 0;
     uint64_t address = memory->base + memory->used;
-    memory->used += (bytes + PAGE_BYTES - 1) & PAGE_MASK;
+    bytes = (bytes + PAGE_BYTES - 1) & PAGE_MASK;
+    memory->used += bytes;
+    memory_fill((void *)(uintptr_t)address, 0, bytes);
     return address;
 }
