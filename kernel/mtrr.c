@@ -19,32 +19,27 @@
 struct mtrrs {
     uint64_t cap, standard;  // IA32_MTRRCAP, IA32_MTRR_DEF_TYPE
     uint64_t fixed[FIXED_COUNT];
+    uint64_t variable_count;  // of the valid ones, which are all that is kept
     struct { uint64_t base, mask; } variable[VARIABLE_MAX];
 };
 
 // Written at boot and under the lock of ept01.c, where it is read.
 static struct mtrrs current;
 
-static unsigned variable_count(const struct mtrrs *m)
-{
-    unsigned n = m->cap & 0xff;
-    return n < VARIABLE_MAX ? n : VARIABLE_MAX;
-}
-
 bool mtrr_read(void)
 {
-    struct mtrrs now;
-    memory_fill(&now, 0, sizeof(now));
-    now.cap = msr_read(MSR_MTRR_CAP);
-    now.standard = msr_read(MSR_MTRR_DEFAULT);
+    struct mtrrs now = { .cap = msr_read(MSR_MTRR_CAP), .standard = msr_read(MSR_MTRR_DEFAULT) };
     if (!(now.standard & DEFAULT_ENABLE) && current.standard & DEFAULT_ENABLE)
         return false;  // L1 changes them right now, caches off; it isn't done before they are on again
     if (now.cap & CAP_FIXED)
         for (unsigned i = 0; i < FIXED_COUNT; i++)
             now.fixed[i] = msr_read(i == 0 ? MSR_MTRR_FIXED_64K : i < 3 ? MSR_MTRR_FIXED_16K + i - 1 : MSR_MTRR_FIXED_4K + i - 3);
-    for (unsigned i = 0; i < variable_count(&now); i++) {
-        now.variable[i].base = msr_read(MSR_MTRR_VARIABLE + 2 * i);
-        now.variable[i].mask = msr_read(MSR_MTRR_VARIABLE + 2 * i + 1);
+    for (unsigned i = 0; i < (now.cap & 0xff) && i < VARIABLE_MAX; i++) {
+        uint64_t base = msr_read(MSR_MTRR_VARIABLE + 2 * i), mask = msr_read(MSR_MTRR_VARIABLE + 2 * i + 1);
+        if (mask & MASK_VALID) {
+            now.variable[now.variable_count].base = base;
+            now.variable[now.variable_count++].mask = mask;
+        }
     }
     if (!memcmp(&now, &current, sizeof(now)))
         return false;
@@ -75,11 +70,8 @@ static bool variable_type(uint64_t base, uint64_t bytes, enum memory_type *type)
     bool matched = false;
     *type = (enum memory_type)(current.standard & 0xff);
     uint64_t physical = (1ull << vmx_caps->physical_bits) - 1;
-    for (unsigned i = 0; i < variable_count(&current); i++) {
-        uint64_t range_base = current.variable[i].base, mask = current.variable[i].mask;
-        if (!(mask & MASK_VALID))
-            continue;
-        mask &= physical & PAGE_MASK;
+    for (unsigned i = 0; i < current.variable_count; i++) {
+        uint64_t range_base = current.variable[i].base, mask = current.variable[i].mask & physical & PAGE_MASK;
         if ((base ^ range_base) & mask & ~(bytes - 1))
             continue;
         if (mask & (bytes - 1))
