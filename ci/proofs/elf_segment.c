@@ -8,9 +8,10 @@
 
 static bool fits(const struct elf_segment *one, uint64_t bytes)
 {
-    uint64_t end = one->va + one->pages * PAGE_BYTES, low = one->state ? STATE_BASE : IMAGE_BASE;
+    uint64_t low = one->state ? STATE_BASE : IMAGE_BASE;
     uint64_t size = one->state ? STATE_MAX_BYTES : IMAGE_MAX_BYTES;
-    return one->va % PAGE_BYTES == 0 && one->pages > 0 && one->pages <= size / PAGE_BYTES && one->va >= low && end <= low + size &&
+    return one->va % PAGE_BYTES == 0 && one->pages > 0 && one->pages <= size / PAGE_BYTES && one->va >= low &&
+           one->va - low <= size - one->pages * PAGE_BYTES &&
            !((one->rights & ELF_WRITE) && (one->rights & ELF_EXECUTE)) && (!one->state || one->rights == (ELF_READ | ELF_WRITE)) &&
            one->file_offset <= bytes && one->file_bytes <= bytes - one->file_offset && one->va_offset < PAGE_BYTES &&
            one->file_bytes <= one->pages * PAGE_BYTES - one->va_offset;

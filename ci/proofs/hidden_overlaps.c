@@ -6,6 +6,8 @@
 
 #include "../../kernel/pool.c"
 
+struct records records;
+
 const struct vmx_caps *vmx_caps;
 
 int main(void)

@@ -4,6 +4,7 @@
 // CBMC: unwind=1
 #include "proof.h"
 
+#include <caps/records.h>
 #include <caps/ring.h>
 
 int main(void)
@@ -18,6 +19,7 @@ int main(void)
     PROVE(request + sizeof(struct request) <= RING_SLOTS * PAGE_BYTES, "a request lies in the read-only pages");
     PROVE(reply >= RING_SLOTS * PAGE_BYTES && reply + sizeof(struct reply) <= offsetof(struct channel, out), "a reply behind them");
     PROVE(CHANNEL_BASE + cpu * CHANNEL_STRIDE + sizeof(struct channel) <= CHANNEL_BASE + (cpu + 1) * CHANNEL_STRIDE, "a channel in its place");
-    PROVE(CHANNEL_BASE + CPU_MAX * CHANNEL_STRIDE <= STACK_BASE && STACK_BASE + CPU_MAX * STACK_STRIDE <= WINDOW_BASE, "and all of them in theirs");
+    PROVE(CHANNEL_BASE + CPU_MAX * CHANNEL_STRIDE <= STACK_BASE && STACK_BASE + CPU_MAX * STACK_STRIDE <= RECORDS_BASE, "and all of them in theirs");
+    PROVE(RECORDS_CPU_BASE(CPU_MAX) <= WINDOW_BASE && RECORDS_CPU_BASE(cpu) % PAGE_BYTES == 0, "the records in theirs");
     return 0;
 }

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Proof: each VMCS02 has an index, and so a VPID, of its own, which is neither L1's nor the host's; it is on one CPU at a time; after
+// a reset it runs with L0's controls, its own bitmaps, all ones, and nothing switched on (I4).
+// CBMC: unwind=7 loops=main.0:7,vmcs02_allot.0:4,vmcs02_reset.0:256 replace=vmcs_write:contract_write,vmcs02_flush:contract_flush,memory_fill:contract_fill
+#include "any_caps.h"
+#include "no_machine.h"
+
+#include "../../kernel/vmcs02.c"
+
+uint32_t ept02_generation;
+static struct cpu cpu;
+static hpa_t current;
+static enum vmcs_field watched;
+static bool watched_written, host_state, filled[BITMAP_KINDS], flushed;
+static uint64_t watched_value;
+
+uint32_t ept02_bind(uint64_t tag, uint32_t old_top, uint32_t *root) { (void)tag, (void)old_top; *root = any_u32(); return any_u32(); }
+uint64_t ept02_pointer(uint32_t top) { (void)top; return any_u64(); }
+uint32_t ept02_find(uint64_t tag) { (void)tag; return any_u32(); }
+enum status pool_alloc(uint64_t pages, hpa_t *out) { (void)pages; out->v = any_u64() & PAGE_MASK; return any_bool() ? STATUS_OK : STATUS_NO_MEMORY; }
+const uint64_t *vmcs01_bitmap(enum bitmap_kind kind) { (void)kind; return NULL; }
+void vmcs_load(struct cpu *self, hpa_t vmcs) { self->vmcs_current = current = vmcs; }
+void vmcs_clear(struct cpu *self, hpa_t vmcs) { (void)self, (void)vmcs; }
+void vmcs_format(struct cpu *self, hpa_t vmcs, bool shadow) { (void)vmcs, (void)shadow; self->vmcs_current.v = 0; }
+void vmcs_init_host_state(struct cpu *self) { (void)self; host_state = true; }
+void contract_flush(struct vmcs02 *vmcs02) { (void)vmcs02; flushed = true; }
+
+void contract_fill(void *to, uint8_t value, size_t bytes)
+{
+    PROVE(value == 0xff && bytes == PAGE_BYTES, "all ones");
+    for (unsigned kind = 0; kind < BITMAP_KINDS; kind++)
+        if (hidden_hpa(to).v == (kind + 1) * PAGE_BYTES)
+            filled[kind] = true;
+}
+
+void contract_write(enum vmcs_field field, uint64_t value)
+{
+    PROVE(field < VMCS_FIELD_COUNT, "a field");
+    if (field == watched) {
+        watched_written = true;
+        watched_value = value;
+    }
+}
+
+static void prove_reset(void)
+{
+    struct vmcs02 one;
+    one.index = any_below(VMCS02_MAX);
+    one.region.v = any_u64() & PAGE_MASK;
+    ASSUME(one.region.v != 0);
+    for (unsigned k = 0; k < BITMAP_KINDS; k++)
+        one.bitmap[k].v = (k + 1) * PAGE_BYTES;
+    watched = (enum vmcs_field)any_below(VMCS_FIELD_COUNT);
+    vmcs02_reset(&one, &cpu);
+    PROVE(current.v == one.region.v && host_state && flushed, "the region's fields, with the host's state");
+    PROVE(filled[BITMAP_MSR] && filled[BITMAP_IO_A] && filled[BITMAP_IO_B], "every MSR and port exits");
+    PROVE(one.tag == VMCS02_TAG_NONE && !one.bound && one.eptp == 0 && !one.launched, "on no tree");
+    const struct vmcs_field_info *info = &vmcs_field_info[watched];
+    static const struct { enum vmcs_field field; enum control_word word; } words[] = {
+        { VMCS_PIN_CONTROLS, WORD_PIN }, { VMCS_PROC_CONTROLS, WORD_PROC }, { VMCS_PROC_CONTROLS2, WORD_PROC2 }, { VMCS_EXIT_CONTROLS, WORD_EXIT },
+        { VMCS_ENTRY_CONTROLS, WORD_ENTRY },
+    };
+    for (unsigned i = 0; i < WORD_COUNT; i++)
+        if (watched == words[i].field)
+            PROVE(watched_written && (vmx_caps->forced1[words[i].word] & ~watched_value) == 0 && (vmx_caps->forced0[words[i].word] & watched_value) == 0, "L0's controls");
+    switch (watched) {
+    case VMCS_VPID: PROVE(watched_written && watched_value >= 2 && watched_value == one.index + 2, "a VPID of its own"); break;
+    case VMCS_VMCS_LINK_POINTER: PROVE(watched_written && watched_value == ~0ull, "no shadow VMCS"); break;
+    case VMCS_MSR_BITMAP: PROVE(watched_written && watched_value == one.bitmap[BITMAP_MSR].v, "its bitmap"); break;
+    case VMCS_IO_BITMAP_A: PROVE(watched_written && watched_value == one.bitmap[BITMAP_IO_A].v, "its bitmap"); break;
+    case VMCS_IO_BITMAP_B: PROVE(watched_written && watched_value == one.bitmap[BITMAP_IO_B].v, "its bitmap"); break;
+    case VMCS_EPTP: PROVE(!watched_written, "EPTP comes with the tree"); break;
+    default: break;
+    }
+    if (encoding_class(info->encoding) == CLASS_CONTROL && info->policy == POLICY_FREE && vmcs_field_exists(watched))
+        PROVE(watched_written && watched_value == 0, "what the owner may switch on is off");
+}
+
+static void prove_claim(void)
+{
+    struct vmcs02 one;
+    uint32_t holder = one.active_cpu;
+    cpu.index = any_below(CPU_MAX);
+    bool reserve = any_bool();
+    enum status status = reserve ? vmcs02_reserve(&one, &cpu) : vmcs02_take(&one, &cpu);
+    PROVE(status != STATUS_OK || one.active_cpu == cpu.index, "held by this CPU");
+    PROVE(status != STATUS_OK || reserve || one.region.v != 0, "with a region");
+    PROVE(holder == cpu.index || holder == VMCS02_NO_CPU || (status != STATUS_OK && one.active_cpu == holder), "never taken from another");
+}
+
+static void prove_allot(void)
+{
+    allotted = any_bool() ? 7 : VMCS02_MAX - 2;  // bound: these
+    uint32_t count = any_u32(), before = allotted;
+    ASSUME(count <= 3 || count > VMCS02_MAX);  // bound: three at a time
+    uint32_t first = vmcs02_allot(any_u32(), count);
+    if (first == VMCS02_MAX && count != 0) {
+        PROVE(allotted == before, "too many: none");
+        return;
+    }
+    PROVE(first == before && first + count == allotted && allotted <= VMCS02_MAX, "behind everybody else's");
+    uint32_t i = any_below(3);
+    if (i < count)
+        PROVE(vmcs02_at(first + i)->index == first + i && vmcs02_at(first + i)->region.v == 0, "with their numbers");
+}
+
+int main(void)
+{
+    any_caps();
+    for (unsigned word = 0; word < WORD_COUNT; word++)  // see vmx_caps_detect()
+        ASSUME((vmx_caps->forced0[word] & vmx_caps->allowed0[word]) == 0);
+    switch (any_below(3)) {
+    case 0: prove_reset(); break;
+    case 1: prove_claim(); break;
+    default: prove_allot(); break;
+    }
+    return 0;
+}
