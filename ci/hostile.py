@@ -9,8 +9,10 @@ from functools import partial
 
 from boot import Boot, boot, bulkhead_problems, problems
 from case import Case, Context, Failure, require
-from emulator import Machine
+from emulator import FIRMWARE, Machine
 from memory_guard import MemoryGuard
+from ram import BochsRam, Ram
+from watch import Watch
 from workload import KVM, MARKER, Workload
 
 TIMEOUT = 240.0
@@ -24,6 +26,8 @@ FAULT = re.compile(r"L0 \d+ error fault partition=(\S+) vector=(-?\d+) .*")
 RESTART = re.compile(r"L0 \d+ warn restart partition=(\S+) ")
 PARK = re.compile(r"L0 \d+ error park partition=(\S+): ")
 FAULTS = -1  # attempt.h's EXPECT_FAULTS
+RICH, POOR, SECRET_SEED = 1, 2, 0x9e3779b97f4a7c15  # attempt.h
+SECRET_PLACES = 5  # where keep_secret leaves its secret
 # How often the attempts fault that end in another way.
 OTHER_FAULTS = {"call_faults_once": 1, "call_faults_twice": 2, "call_verdict": 1, "fault_twice": 2, "fault_thrice": 3, "fault_in_init": 2}
 PARKS = {"fault_thrice": "pauper", "fault_in_init": "hostile"}
@@ -137,6 +141,52 @@ def _crashes_kvm(partition: str, context: Context) -> str:
     return f"{faults} faults; L2's results are right"
 
 
+def _secret(who: int) -> bytes:
+    return (SECRET_SEED * (2 + who) % (1 << 64)).to_bytes(8, "little")
+
+
+def _found(ram: Ram, secret: bytes) -> int:
+    return sum(ram.read(piece.start, len(piece)).count(secret) for piece in ram.used())
+
+
+class _Resets(Watch):
+    """Looks for both partitions' secrets while they are kept, and when the firmware starts anew."""
+
+    def __init__(self) -> None:
+        super().__init__(MACHINE, self.count)
+        self.counts: dict[str, dict[int, int]] = {}
+        self.starts = 0
+
+    def count(self, name: str, ram: Ram) -> None:
+        self.counts[name] = {who: _found(ram, _secret(who)) for who in (RICH, POOR)}
+
+    def line(self, source: str, line: str, seconds: float) -> None:
+        super().line(source, line, seconds)
+        self.starts += "BdsDxe: starting" in line
+
+    def over(self, seconds: float) -> bool:
+        if self.starts == 2 and self.process and "reset" not in self.counts:
+            with self.process.stopped():
+                self.count("reset", BochsRam(self.process, MACHINE.memory_mb << 20, FIRMWARE.read_bytes()))
+            self.end = seconds
+        return super().over(seconds)
+
+
+def _scrub(context: Context) -> str:
+    """What has the right to keep secrets is scrubbed before a reset. What hasn't shows that a reset alone leaves memory as it is."""
+    resets = _Resets()
+    workload = replace(PROBE, partitions=("hostile", "pauper"), plain_options="reset watched")
+    run = boot(context.places, workload, MACHINE, context.directory(), TIMEOUT, stages=resets)
+    require("secrets" in resets.counts, "the partitions do not keep their secrets")
+    require("reset" in resets.counts, "the machine did not start anew")
+    before, after = resets.counts["secrets"], resets.counts["reset"]
+    require(min(before.values()) >= SECRET_PLACES, f"{before} places with a secret, {SECRET_PLACES} at least expected")
+    require(any("scrub partition=hostile" in line for line in run.outcome.log), "no line says that hostile's memory was scrubbed")
+    require(after[RICH] == 0, f"{after[RICH]} of {before[RICH]} places still hold hostile's secret after the reset")
+    require(after[POOR] > 0, "pauper's secret is gone as well: this reset shows nothing")
+    return f"{before[RICH]} places with a secret before, none after; without the right {before[POOR]} and {after[POOR]}"
+
+
 def _self_call(context: Context) -> str:
     """A partition that could call itself isn't loaded: Bulkhead refuses, the next image starts without it."""
     line = "it calls a partition that isn't loaded, or itself"
@@ -166,6 +216,6 @@ def _observe_kvm(context: Context) -> str:
     return f"{messages:,} of {exits:,} exits"
 
 
-CASES = [Case("hostile-attempts", _hostile), Case("hostile-self-call", _self_call)] + [Case(f"hostile-crashes-{kind}", partial(_crashes, kind)) for kind in ("ud", "pf")]
+CASES = [Case("hostile-attempts", _hostile), Case("hostile-scrub", _scrub), Case("hostile-self-call", _self_call)] + [Case(f"hostile-crashes-{kind}", partial(_crashes, kind)) for kind in ("ud", "pf")]
 CASES += [Case(f"hostile-crashes-{partition}-4", partial(_crashes_kvm, partition)) for partition in ("nestvmx", "ept")]
 OBSERVE_CASES = [Case("observe-counters", _observe), Case("observe-kvm", _observe_kvm)]

@@ -74,7 +74,7 @@ static enum status make_shared(struct boot_info *info)
         TRY(make_cpu(cpu_count));
     mtrr_read();
     TRY(ept01_init(info));
-    TRY(vmcs01_bitmaps_init(info));
+    TRY(vmcs01_bitmaps_init());
     trap_init();
     return STATUS_OK;
 }
@@ -113,6 +113,7 @@ static enum status start_partitions(struct boot_info *info, struct cpu *cpu)
 {
     if (partitions_load(info) != STATUS_OK)
         return refuse(info, cpu->index, STATUS_BAD_IMAGE, "a partition can't be loaded: the log says which and why");
+    vmcs01_watch_ports(info);
     cpuid_init();
     exit_init();
     if (partitions_start(cpu) != STATUS_OK)

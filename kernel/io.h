@@ -8,6 +8,7 @@
 #include "boot_info.h"
 #include "cpu.h"
 
+// After the partitions are loaded: what is watched depends on them.
 void io_init(const struct boot_info *info);
 
 // The i-th watched port; false behind the last one.

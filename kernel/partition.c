@@ -11,6 +11,7 @@
 #include "fault_inject.h"
 #include "ipc.h"
 #include "log.h"
+#include "memory.h"
 #include "msr.h"
 #include "pool.h"
 #include "shootdown.h"
@@ -115,6 +116,29 @@ void partition_park(struct partition *partition)
 {
     log_line(LOG_ERROR, "park partition=%s: it stays stopped", partition->name);
     set_state(partition, PARTITION_PARKED);
+}
+
+bool partition_secrets(void)
+{
+    uint32_t rights = 0;
+    for (uint32_t i = 0; i < partition_count(); i++)
+        rights |= partition_at(i)->header.rights;
+    return rights & RIGHT_SECRETS;
+}
+
+void partitions_scrub(void)
+{
+    for (uint32_t i = 0; i < partition_count(); i++) {
+        struct partition *partition = partition_at(i);
+        if (!(partition->header.rights & RIGHT_SECRETS))
+            continue;
+        set_state(partition, PARTITION_PARKED);
+        wait_until_empty(partition);
+        space_scrub(&partition->space);
+        for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
+            memory_fill(partition->cpu[cpu].channel, 0, sizeof(struct channel));
+        log_line(LOG_INFO, "scrub partition=%s", partition->name);
+    }
 }
 
 enum status partitions_start(struct cpu *cpu)

@@ -58,6 +58,12 @@ NODISCARD enum status partitions_load(const struct boot_info *info);
 // Sends MSG_INIT to each partition, on this CPU.
 NODISCARD enum status partitions_start(struct cpu *cpu);
 
+// Whether one of them may hold secrets (RIGHT_SECRETS).
+bool partition_secrets(void);
+
+// Parks those and clears their memory: the machine is about to end. This CPU is in none.
+void partitions_scrub(void);
+
 // How many there are, and one of them.
 uint32_t partition_count(void);
 struct partition *partition_at(uint32_t index);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The machine's end: statistics, then power-off or reset.
+// The machine's end: statistics, scrubbing of secrets, then power-off or reset.
 #include "power.h"
 
 #include "boot.h"
 #include "descriptor_insn.h"
 #include "event.h"
 #include "log.h"
+#include "partition.h"
 #include "port.h"
 #include "stats.h"
 #include "vmcs.h"
@@ -16,6 +17,7 @@ void power_end(const char *stage)
 {
     stats_print(stage);
     log_flush();
+    partitions_scrub();
 }
 
 void power_l1_lost(struct cpu *cpu, const char *why, uint64_t number)

@@ -118,6 +118,22 @@ void space_load(const struct space *space, const struct elf_image *image, const 
     }
 }
 
+static void scrub(const uint64_t *table, unsigned shift)
+{
+    for (unsigned i = 0; i < 512; i++) {
+        if (!(table[i] & PTE_PRESENT))
+            continue;
+        if (shift > PAGE_BITS)
+            scrub(table_at(table[i]), shift - 9);
+        else if (table[i] & PTE_WRITE)
+            memory_fill(table_at(table[i]), 0, PAGE_BYTES);
+    }
+}
+
+// All that is the partition's own lies below the window, under the root's first entry.
+void space_scrub(const struct space *space) { scrub(table_at(*(const uint64_t *)hidden_va(space->root)), 30); }
+_Static_assert(WINDOW_BASE >= 1ull << 39 && RECORDS_BASE < 1ull << 39 && STACK_BASE + CPU_MAX * STACK_STRIDE < 1ull << 39, "one entry of the root");
+
 const uint64_t *space_peek(const struct space *space, uint64_t va)
 {
     if (va % sizeof(uint64_t) != 0 || va >= WINDOW_BASE)

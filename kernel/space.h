@@ -28,5 +28,8 @@ NODISCARD enum status space_create(struct space *space, const struct elf_image *
 // Fills the segments from the file, and zeros behind. The state region is filled only the first time.
 void space_load(const struct space *space, const struct elf_image *image, const void *file, bool first);
 
+// Clears every page of the partition's own that it can write.
+void space_scrub(const struct space *space);
+
 // Where the kernel sees a user page that a partition can write or read, or NULL: for the backtrace of a fault.
 const uint64_t *space_peek(const struct space *space, uint64_t va);

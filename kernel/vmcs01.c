@@ -39,20 +39,19 @@ static void watch_msrs(void)
     }
 }
 
-static void watch_ports(void)
+void vmcs01_watch_ports(const struct boot_info *info)
 {
     uint16_t port;
+    io_init(info);
     for (unsigned i = 0; io_watch(i, &port); i++)
         bitmap_set(port < 0x8000 ? BITMAP_IO_A : BITMAP_IO_B, port & 0x7fff);
 }
 
-enum status vmcs01_bitmaps_init(const struct boot_info *info)
+enum status vmcs01_bitmaps_init(void)
 {
     for (unsigned kind = 0; kind < BITMAP_KINDS; kind++)
         TRY(pool_alloc(1, &bitmap[kind]));
-    io_init(info);
     watch_msrs();
-    watch_ports();
     return STATUS_OK;
 }
 

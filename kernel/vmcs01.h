@@ -19,8 +19,11 @@ struct launch_registers {
     uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
 };
 
-// Makes the bitmaps: which MSRs and ports L0 watches. CPU 0, once.
-NODISCARD enum status vmcs01_bitmaps_init(const struct boot_info *info);
+// Makes the bitmaps: which MSRs L0 watches. CPU 0, once.
+NODISCARD enum status vmcs01_bitmaps_init(void);
+
+// And which ports, once the partitions are loaded.
+void vmcs01_watch_ports(const struct boot_info *info);
 
 // 512 qwords (SDM 3C 25.6.4 "I/O-Bitmap Addresses", 25.6.9 "MSR-Bitmap Address"); constant after boot. Never NULL.
 const uint64_t *vmcs01_bitmap(enum bitmap_kind kind);

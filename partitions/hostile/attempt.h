@@ -27,6 +27,7 @@ enum { RICH = 1, POOR = 2, BOTH = 3 };
 
 #define WINDOW_VALUE 0x1122334455667788ull  // in the guest's page
 #define STATE_VALUE  0x5afe5afe5afe5afeull
+#define SECRET_SEED  0x9e3779b97f4a7c15ull  // times (2 + parameter): what keep_secret keeps; a host that looks for it works that out for itself
 
 // What RAX says after HYPERCALL_HOSTILE_TRY.
 enum outcome { OUTCOME_ENDED = 1, OUTCOME_FAULTED = 2 };

@@ -33,5 +33,6 @@ uint64_t sysenter_with(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint
 struct plan {
     uint64_t fault_in_init;
     uint64_t committed;      // written as state should be, by state_set()
+    uint64_t secret;
 };
 extern struct plan plan;
