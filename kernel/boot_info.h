@@ -2,6 +2,7 @@
 // Boot information: what the loader hands to the kernel. All of it lies in hidden memory.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <caps/addr.h>
@@ -42,13 +43,33 @@ struct launch_state {
 enum boot_range_kind { RANGE_RAM, RANGE_RESERVED, RANGE_MMIO, RANGE_ACPI };
 struct boot_range { uint64_t base, bytes; uint32_t kind; uint32_t reserved; };  // from UEFI's memory map; sorted, no overlap
 
-// A partition's ELF file as it was read, in hidden memory; stays there: reloads start from it.
-struct boot_file { char name[CAP_NAME]; uint64_t base, bytes; };
+// One segment of a partition's image, in pages: [va, va + pages) holds file_bytes bytes from file_offset on, placed va_offset bytes into the first page,
+// then zeros.
+enum boot_rights { BOOT_EXECUTE = 1, BOOT_WRITE = 2, BOOT_READ = 4 };  // as in ELF's p_flags
+struct boot_segment {
+    uint64_t va;
+    uint64_t pages;
+    uint64_t va_offset;
+    uint64_t file_offset;
+    uint64_t file_bytes;
+    uint32_t rights;
+    bool state;  // lies in the state region: kept when the partition is reloaded
+};
+
+// A partition as the loader has read and checked it (loader/elf_partition.c): its file stays in hidden memory, reloads start from it.
+#define BOOT_SEGMENTS 6
+struct boot_partition {
+    uint64_t base;                       // of the file
+    uint32_t segment_count;
+    uint32_t callee[CAP_CALLS];          // where the header names a call: that partition's index
+    struct boot_segment segment[BOOT_SEGMENTS];
+    struct partition_header header;
+};
 
 // A fault to inject, for tests: only what the workload's configuration asks for.
 // INJECT_UD_TWICE also hits the message's second attempt: its owner pays.
 enum inject_kind { INJECT_NONE, INJECT_UD, INJECT_PF, INJECT_BAD_REPLY, INJECT_UD_TWICE };
-struct boot_inject { char partition[CAP_NAME]; uint32_t kind; uint32_t message; uint32_t instruction; uint32_t count; };
+struct boot_inject { uint32_t partition, kind, message, instruction, count; };  // partition: its index
 
 enum { CONSOLE_E9 = 1, CONSOLE_COM1 = 2 };
 
@@ -68,7 +89,7 @@ struct boot_info {
     uint64_t rsdp;           // ACPI's root, 0 where there is none
     uint64_t boot_time;      // the firmware's clock: seconds since 1970, 0 where there is none
     char workload[RECORDS_NAME];
-    struct boot_file partition[BOOT_PARTITIONS];
+    struct boot_partition partition[BOOT_PARTITIONS];
     struct boot_inject inject;
     struct boot_range range[BOOT_RANGES];
     struct launch_state launch[CPU_MAX];

@@ -75,8 +75,6 @@ enum status ept02_init(hpa_t first, uint64_t pages, uint64_t budget_pages)
 
 uint32_t ept02_allot(uint32_t count)
 {
-    if (count > ROOT_MAX - roots_allotted)
-        return ROOT_MAX;
     uint32_t first = roots_allotted;
     roots_allotted += count;
     for (uint32_t i = first; i < roots_allotted; i++)

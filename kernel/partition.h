@@ -11,7 +11,6 @@
 
 #include "boot_info.h"
 #include "cpu.h"
-#include "elf.h"
 #include "space.h"
 
 struct message;
@@ -44,10 +43,9 @@ struct partition {
     uint32_t injections;             // to come
     uint64_t messages;               // counted only while a fault is to be injected
     uint64_t inject_at;              // number of the message that the next one hits
-    const struct boot_file *file;
+    const struct boot_partition *image;
     struct partition *callee[CAP_CALLS];
     struct space space;
-    struct elf_image image;
     struct partition_header header;  // the kernel's copy: the one that counts
     struct partition_cpu cpu[CPU_MAX];
 };

@@ -40,10 +40,10 @@ static enum status map(const struct space *space, uint64_t va, hpa_t first, uint
     return STATUS_OK;
 }
 
-static enum status map_segment(struct space *space, unsigned index, const struct elf_segment *segment)
+static enum status map_segment(struct space *space, unsigned index, const struct boot_segment *segment)
 {
     TRY(pool_alloc(segment->pages, &space->segment[index]));
-    uint64_t bits = (segment->rights & ELF_WRITE ? PTE_WRITE : 0) | (segment->rights & ELF_EXECUTE ? 0 : PTE_NX);
+    uint64_t bits = (segment->rights & BOOT_WRITE ? PTE_WRITE : 0) | (segment->rights & BOOT_EXECUTE ? 0 : PTE_NX);
     return map(space, segment->va, space->segment[index], segment->pages, bits);
 }
 
@@ -73,9 +73,9 @@ static enum status map_records(const struct space *space, uint32_t cpu_count)
     return STATUS_OK;
 }
 
-enum status space_create(struct space *space, const struct elf_image *image, const struct partition_header *header,
-                         uint32_t cpu_count, struct channel **channels)
+enum status space_create(struct space *space, const struct boot_partition *image, uint32_t cpu_count, struct channel **channels)
 {
+    const struct partition_header *header = &image->header;
     TRY(pool_alloc(1, &space->root));
     uint64_t *root = hidden_va(space->root);
     paging_share(root);
@@ -104,16 +104,17 @@ enum status space_create(struct space *space, const struct elf_image *image, con
     return STATUS_OK;
 }
 
-void space_load(const struct space *space, const struct elf_image *image, const void *file, bool first)
+void space_load(const struct space *space, const struct boot_partition *image, bool first)
 {
+    const uint8_t *file = hidden_va((hpa_t){ image->base });
     for (unsigned i = 0; i < image->segment_count; i++) {
-        const struct elf_segment *segment = &image->segment[i];
+        const struct boot_segment *segment = &image->segment[i];
         if (segment->state && !first)
             continue;
         uint8_t *to = hidden_va(space->segment[i]);
         uint64_t end = segment->va_offset + segment->file_bytes;
         memory_fill(to, 0, segment->va_offset);
-        memory_copy(to + segment->va_offset, (const uint8_t *)file + segment->file_offset, segment->file_bytes);
+        memory_copy(to + segment->va_offset, file + segment->file_offset, segment->file_bytes);
         memory_fill(to + end, 0, segment->pages * PAGE_BYTES - end);
     }
 }

@@ -10,11 +10,11 @@
 #include <caps/ring.h>
 #include <caps/status.h>
 
-#include "elf.h"
+#include "boot_info.h"
 
 struct space {
     hpa_t root;                   // top-level table
-    hpa_t segment[ELF_SEGMENTS];  // first page of each of the image's segments; they are contiguous
+    hpa_t segment[BOOT_SEGMENTS];  // first page of each of the image's segments; they are contiguous
     hpa_t state;                  // first page of the state region
     hpa_t info;
 };
@@ -22,11 +22,10 @@ struct space {
 // Builds the tables (caps/layout.h): segments with their rights, state region, info page, a channel and a stack for each CPU, the window if
 // the header has the right. The segments' contents aren't there yet.
 //   channels: receives the kernel's view of each CPU's channel
-NODISCARD enum status space_create(struct space *space, const struct elf_image *image, const struct partition_header *header,
-                                   uint32_t cpu_count, struct channel **channels);
+NODISCARD enum status space_create(struct space *space, const struct boot_partition *image, uint32_t cpu_count, struct channel **channels);
 
-// Fills the segments from the file, and zeros behind. The state region is filled only the first time.
-void space_load(const struct space *space, const struct elf_image *image, const void *file, bool first);
+// Fills the segments from the image's file, and zeros behind. The state region is filled only the first time.
+void space_load(const struct space *space, const struct boot_partition *image, bool first);
 
 // Clears every page of the partition's own that it can write.
 void space_scrub(const struct space *space);

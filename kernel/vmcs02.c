@@ -16,8 +16,6 @@ static uint32_t allotted;
 
 uint32_t vmcs02_allot(uint32_t partition, uint32_t count)
 {
-    if (count > VMCS02_MAX - allotted)
-        return VMCS02_MAX;
     uint32_t first = allotted;
     allotted += count;
     for (uint32_t i = 0; i < count; i++)

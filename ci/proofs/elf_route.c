@@ -3,7 +3,7 @@
 // CBMC: unwind=80
 #include "proof.h"
 
-#include "../../kernel/elf.c"
+#include "../../kernel/loader/elf_partition.c"
 
 int main(void)
 {

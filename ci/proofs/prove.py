@@ -106,7 +106,7 @@ def mutate(tools: Tools, index: int, mutation: dict[str, str]) -> str | None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         for part in FOLDERS:
-            shutil.copytree(source / part, root / part, ignore=shutil.ignore_patterns("*.py", "loader"))
+            shutil.copytree(source / part, root / part, ignore=shutil.ignore_patterns("*.py"))
         path = root / mutation["file"]
         text = path.read_text()
         if text.count(mutation["from"]) != 1:

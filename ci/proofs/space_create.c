@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Proof: a partition's address space, for any image and header that the checks of ELF files have let through, maps pages of its own alone, each of them
+// Proof: a partition's address space, for any image and header that the loader has let through, maps pages of its own alone, each of them
 // once; nothing in it is both writable and executable; requests and the info page are read-only; below each stack and behind it nothing is
 // mapped; the records and the window are there only by right, and the window writable only by another (I5). The entries themselves: proof space_map.
 // CBMC: unwind=4 replace=map:contract_map
@@ -17,7 +17,7 @@ static unsigned va_times;
 static uint64_t va_bits, state_bytes;
 static struct space space;
 static bool shared, window, window_writable;
-static struct partition_header header;
+static struct boot_partition image;
 struct records records;
 
 enum status pool_alloc(uint64_t pages, hpa_t *out)
@@ -42,7 +42,7 @@ enum status contract_map(const struct space *in, uint64_t va, hpa_t first, uint6
     if (va >= RECORDS_BASE) {
         bool cpus = va > RECORDS_BASE;
         uint64_t cpu = cpus ? (va - RECORDS_CPU_BASE(0)) / sizeof(struct records_cpu) : 0;
-        PROVE(header.rights & RIGHT_RECORDS, "the records are a right");
+        PROVE(image.header.rights & RIGHT_RECORDS, "the records are a right");
         PROVE(bits == PTE_NX, "to read them");
         PROVE(cpus ? cpu < CPUS && va == RECORDS_CPU_BASE(cpu) && first.v == records.machine.cpu_base[cpu] && bytes == sizeof(struct records_cpu)
                    : first.v == records.machine.base && bytes == sizeof(struct records), "their own pages, and no others of the kernel's");
@@ -77,38 +77,37 @@ void window_share(uint64_t *root, bool writable)
     window_writable = writable;
 }
 
-// What proof elf_segment shows of segments, and elf_header() demands of the state region.
-static bool fits(const struct elf_segment *one)
+// What proof elf_segment shows of segments, and read_header() demands of the state region.
+static bool fits(const struct boot_segment *one)
 {
-    uint64_t low = one->state ? STATE_BASE : IMAGE_BASE, size = one->state ? (header.state_bytes + PAGE_BYTES - 1) & PAGE_MASK : IMAGE_MAX_BYTES;
+    uint64_t low = one->state ? STATE_BASE : IMAGE_BASE, size = one->state ? (image.header.state_bytes + PAGE_BYTES - 1) & PAGE_MASK : IMAGE_MAX_BYTES;
     return one->va % PAGE_BYTES == 0 && one->pages > 0 && one->pages <= size / PAGE_BYTES && one->va >= low &&
-           one->va - low <= size - one->pages * PAGE_BYTES && !((one->rights & ELF_WRITE) && (one->rights & ELF_EXECUTE));
+           one->va - low <= size - one->pages * PAGE_BYTES && !((one->rights & BOOT_WRITE) && (one->rights & BOOT_EXECUTE));
 }
 
 int main(void)
 {
-    struct elf_image image;
     struct channel *channels[CPUS];
-    struct partition_header some;
-    header = some;
+    struct boot_partition some;
+    image = some;
     records.machine.base = any_u64() & PAGE_MASK;
     for (unsigned i = 0; i < CPUS; i++)
         records.machine.cpu_base[i] = any_u64() & PAGE_MASK;
     image.segment_count = any_below(SEGMENTS + 1);
     uint32_t cpus = 1 + any_below(CPUS);
-    ASSUME(header.state_bytes <= STATE_MAX_BYTES);
+    ASSUME(image.header.state_bytes <= STATE_MAX_BYTES);
     for (unsigned i = 0; i < SEGMENTS; i++) {
-        struct elf_segment *one = &image.segment[i];
+        struct boot_segment *one = &image.segment[i];
         ASSUME(i >= image.segment_count || fits(one));
         for (unsigned k = 0; k < i; k++)
             ASSUME(one->va + one->pages * PAGE_BYTES <= image.segment[k].va || image.segment[k].va + image.segment[k].pages * PAGE_BYTES <= one->va);
     }
     one_va = any_u64() & PAGE_MASK;
-    bool good = space_create(&space, &image, &header, cpus, channels) == STATUS_OK;
+    bool good = space_create(&space, &image, cpus, channels) == STATUS_OK;
 
     PROVE(va_times <= 1, "no address is mapped twice");
-    PROVE(!window || (header.rights & (RIGHT_WINDOW_READ | RIGHT_WINDOW_WRITE)), "the window is a right");
-    PROVE(!window_writable || (header.rights & RIGHT_WINDOW_WRITE), "and so is writing through it");
+    PROVE(!window || (image.header.rights & (RIGHT_WINDOW_READ | RIGHT_WINDOW_WRITE)), "the window is a right");
+    PROVE(!window_writable || (image.header.rights & RIGHT_WINDOW_WRITE), "and so is writing through it");
     if (va_times == 1 && one_va >= CHANNEL_BASE && (one_va - CHANNEL_BASE) % CHANNEL_STRIDE < RING_SLOTS * PAGE_BYTES && one_va < STACK_BASE)
         PROVE(!(va_bits & PTE_WRITE), "requests are read-only");
     if (va_times == 1 && one_va == INFO_BASE)
@@ -118,12 +117,12 @@ int main(void)
     if (!good)
         return 0;
     for (unsigned i = 0; i < SEGMENTS; i++) {
-        const struct elf_segment *one = &image.segment[i];
+        const struct boot_segment *one = &image.segment[i];
         if (i >= image.segment_count)
             break;
         if (one_va - one->va < one->pages * PAGE_BYTES && !one->state) {
             PROVE(va_times == 1, "a segment is mapped");
-            PROVE(!(va_bits & PTE_WRITE) == !(one->rights & ELF_WRITE) && !(va_bits & PTE_NX) == !!(one->rights & ELF_EXECUTE), "with its rights");
+            PROVE(!(va_bits & PTE_WRITE) == !(one->rights & BOOT_WRITE) && !(va_bits & PTE_NX) == !!(one->rights & BOOT_EXECUTE), "with its rights");
         }
         if (one->state)
             PROVE(space.segment[i].v - space.state.v == one->va - STATE_BASE && one->pages * PAGE_BYTES <= state_bytes - (one->va - STATE_BASE),

@@ -8,7 +8,7 @@
 
 #define FILE ((const uint8_t *)0x10000000)  // never dereferenced
 
-static struct elf_image image;
+static struct boot_partition image;
 static struct space space;
 static unsigned current;    // segment
 static uint64_t done;       // bytes of it
@@ -43,7 +43,7 @@ void contract_copy(void *to, const void *from, size_t bytes)
     if (bytes == 0)
         return;
     goes_on(to, bytes);
-    const struct elf_segment *one = &image.segment[current];
+    const struct boot_segment *one = &image.segment[current];
     PROVE((uintptr_t)from == (uintptr_t)FILE + one->file_offset && bytes == one->file_bytes, "the segment's bytes");
     PROVE(done - bytes == one->va_offset, "at their place");
 }
@@ -51,11 +51,11 @@ void contract_copy(void *to, const void *from, size_t bytes)
 int main(void)
 {
     bool first = any_bool();
-    struct elf_image some;
+    struct boot_partition some;
     image = some;
     image.segment_count = any_below(3);
     for (unsigned i = 0; i < 2; i++) {
-        const struct elf_segment *one = &image.segment[i];
+        const struct boot_segment *one = &image.segment[i];
         // Proof elf_segment shows this of each segment.
         ASSUME(one->va_offset < PAGE_BYTES && one->pages > 0 && one->pages <= IMAGE_MAX_BYTES / PAGE_BYTES);
         ASSUME(one->file_bytes <= one->pages * PAGE_BYTES - one->va_offset && one->file_offset < 1ull << 47);
@@ -63,7 +63,8 @@ int main(void)
         ASSUME(space.segment[i].v < 1ull << 46);
     }
     reloads = !first;
-    space_load(&space, &image, FILE, first);
+    image.base = hidden_hpa(FILE).v;  // so that the kernel sees it there
+    space_load(&space, &image, first);
     for (unsigned i = 0; i < 2; i++)
         if (i == current && i < image.segment_count && !(reloads && image.segment[i].state))
             PROVE(done == image.segment[i].pages * PAGE_BYTES, "to the last segment's end");

@@ -220,7 +220,7 @@ static bool set_inject(struct parser *p, struct span value)
     if (count < 3)
         return fail(p, "inject is PARTITION MESSAGE KIND [INSTRUCTION [COUNT]]");
     uint64_t message, instruction = 0, times = 1;
-    if (!copy_name(p, "inject's partition", inject->partition, CAP_NAME, word[0]))
+    if (!copy_name(p, "inject's partition", p->workload->inject_name, CAP_NAME, word[0]))
         return false;
     if (!number(word[1], UINT32_MAX, &message))
         return fail(p, "inject's message is a number, not '%.*s'", shown(word[1]), word[1].at);
@@ -322,18 +322,17 @@ static struct span uncomment(struct span line)
 // What can be judged only when the whole file is known.
 static void check_whole(struct parser *p)
 {
-    const struct conf *conf = p->conf;
+    struct conf *conf = p->conf;
     for (unsigned i = 0; i < conf->workload_count; i++) {
-        const struct conf_workload *w = &conf->workload[i];
+        struct conf_workload *w = &conf->workload[i];
         p->line = w->line;
         if (!w->next[0])
             fail(p, "[workload %s] has no next", w->name);
-        bool known = w->inject.kind == INJECT_NONE;
-        for (unsigned j = 0; j < w->partition_count; j++)
-            known = known || text_equal(w->partition[j], w->inject.partition);
+        while (w->inject.partition < w->partition_count && !text_equal(w->partition[w->inject.partition], w->inject_name))
+            w->inject.partition++;
         p->line = w->inject_line;
-        if (!known)
-            fail(p, "inject: [workload %s] has no partition %s", w->name, w->inject.partition);
+        if (w->inject.kind != INJECT_NONE && w->inject.partition == w->partition_count)
+            fail(p, "inject: [workload %s] has no partition %s", w->name, w->inject_name);
     }
     p->line = conf->chosen_line;
     bool found = !conf->chosen[0];

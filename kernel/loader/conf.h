@@ -24,6 +24,7 @@ struct conf_workload {
     char next[CONF_PATH];
     char options[CONF_OPTIONS];    // "" where there are none
     unsigned inject_line;
+    char inject_name[CAP_NAME];    // the partition's
     struct boot_inject inject;     // kind INJECT_NONE where there is none
 };
 

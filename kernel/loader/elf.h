@@ -1,32 +1,37 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// ELF files: the kernel's segments, and a look at a partition's header. Strict: what our linker scripts don't make is refused.
+// The ELF format (System V ABI, "Object Files" and "Program Loading"), as far as kernel and partitions use it.
 #pragma once
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
-#define ELF_SEGMENTS    8
-#define ELF_KERNEL_MAX  (64ull << 20)  // of address space, from KERNEL_BASE on
-
-struct elf_segment {
-    uint64_t address;         // linear, page-aligned
-    uint64_t offset;          // in the file
-    uint64_t file_bytes;      // from there; what's behind is zero
-    uint64_t bytes;           // in memory, a multiple of the page size
-    bool write, execute;
+struct elf_header {
+    uint8_t ident[16];
+    uint16_t type, machine;
+    uint32_t version;
+    uint64_t entry, program_offset, section_offset;
+    uint32_t flags;
+    uint16_t header_bytes, program_bytes, program_count, section_bytes, section_count, names;
 };
 
-struct elf_kernel {
-    uint64_t entry;
-    uint64_t bytes;           // of memory, from KERNEL_BASE to the last segment's end
-    unsigned segment_count;
-    struct elf_segment segment[ELF_SEGMENTS];
+struct elf_program {
+    uint32_t type, flags;      // flags: enum boot_rights
+    uint64_t offset, address, physical, file_bytes, bytes, align;
 };
+_Static_assert(sizeof(struct elf_header) == 64 && sizeof(struct elf_program) == 56, "the ELF format's sizes");
 
-// Reads the kernel's headers. Segments come out in the order of their addresses, on pages of their own, the first at KERNEL_BASE.
-// Returns NULL, or what is wrong with the file. Nothing is trusted: bytes may be any garbage.
-const char *elf_kernel_read(struct elf_kernel *kernel, const void *file, size_t bytes);
+enum { ELF_LOAD = 1, ELF_DYNAMIC = 2, ELF_INTERPRETER = 3, ELF_TLS = 7 };
+#define ELF_PROGRAMS 16  // at most
 
-// Checks that the file is a partition of this ABI with that name. Returns NULL, or what is wrong with it.
-const char *elf_partition_check(const char *name, const void *file, size_t bytes);
+// Whether [first, first + bytes) lies in [low, low + size), without overflow.
+static inline bool elf_inside(uint64_t first, uint64_t bytes, uint64_t low, uint64_t size)
+{
+    return first >= low && first - low <= size && bytes <= size - (first - low);
+}
+
+// Copies the header and checks that it is a static x86-64 executable's with its program headers in the file. The file may be any garbage, and need not
+// be aligned. Returns NULL, or what is wrong.
+const char *elf_open(struct elf_header *header, const void *file, uint64_t bytes);
+
+// Copies a program header of a file that elf_open() accepted. Returns NULL, or what is wrong with it.
+const char *elf_program(struct elf_program *program, const struct elf_header *header, unsigned index, const void *file, uint64_t bytes);

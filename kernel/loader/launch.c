@@ -24,7 +24,7 @@ extern const char launch_switch_end[] __attribute__((visibility("hidden")));
 static bool map_kernel(struct pagetable *tables, const struct elf_kernel *kernel, uint64_t base)
 {
     for (unsigned i = 0; i < kernel->segment_count; i++) {
-        const struct elf_segment *s = &kernel->segment[i];
+        const struct kernel_segment *s = &kernel->segment[i];
         unsigned rights = (s->write ? PAGE_WRITE : 0u) | (s->execute ? PAGE_EXECUTE : 0u);
         if (!pagetable_map(tables, s->address, base + (s->address - KERNEL_BASE), s->bytes, rights))
             return false;

@@ -7,7 +7,7 @@
 
 #include "../boot_info.h"
 #include "cpus.h"
-#include "elf.h"
+#include "elf_kernel.h"
 #include "memory.h"
 
 struct launch {

@@ -2,7 +2,9 @@
 // Loads the ELF files.
 #include "load.h"
 
+#include "authority.h"
 #include "console.h"
+#include "elf_partition.h"
 #include "firmware.h"
 #include "manifest.h"
 #include "text.h"
@@ -38,43 +40,49 @@ static bool read_all(struct load *load, const struct conf_workload *workload)
         text_format(name, sizeof(name), "%s.elf", workload->partition[i]);
         if (!checked_read(file, name, path))
             return false;
-        wrong = elf_partition_check(workload->partition[i], file->data, file->bytes);
+        wrong = elf_partition_read(&load->image[i], file->data, file->bytes);
+        if (!wrong && !text_equal(load->image[i].header.name, workload->partition[i]))
+            wrong = "is the image of a partition of another name";
         if (wrong) {
             console_line("%s: %s", path, wrong);
             return false;
         }
     }
-    return true;
+    uint32_t which;
+    wrong = authority_settle(load->image, load->partition_count, &which);
+    if (wrong)
+        console_line("partition %s: %s", workload->partition[which], wrong);
+    return !wrong;
 }
 
 bool load_read(struct load *load, const struct conf_workload *workload)
 {
-    *load = (struct load){.partition_count = 0};
+    load->partition_count = 0;
+    load->kernel_file = (struct file){0};
     if (read_all(load, workload))
         return true;
     load_free(load);
     return false;
 }
 
-bool load_place(const struct load *load, const struct conf_workload *workload, struct memory *memory, struct boot_info *info)
+bool load_place(const struct load *load, struct memory *memory, struct boot_info *info)
 {
     info->kernel_bytes = load->kernel.bytes;
     info->kernel_base = memory_take(memory, load->kernel.bytes);
     if (!info->kernel_base)
         return false;
     for (unsigned i = 0; i < load->kernel.segment_count; i++) {
-        const struct elf_segment *s = &load->kernel.segment[i];
+        const struct kernel_segment *s = &load->kernel.segment[i];
         firmware.boot->CopyMem((void *)(UINTN)(info->kernel_base + (s->address - KERNEL_BASE)),
                                (UINT8 *)load->kernel_file.data + s->offset, s->file_bytes);
     }
     for (unsigned i = 0; i < load->partition_count; i++) {
-        struct boot_file *to = &info->partition[i];
-        to->bytes = load->partition[i].bytes;
-        to->base = memory_take(memory, to->bytes);
+        struct boot_partition *to = &info->partition[i];
+        *to = load->image[i];
+        to->base = memory_take(memory, load->partition[i].bytes);
         if (!to->base)
             return false;
-        text_format(to->name, sizeof(to->name), "%s", workload->partition[i]);
-        firmware.boot->CopyMem((void *)(UINTN)to->base, load->partition[i].data, to->bytes);
+        firmware.boot->CopyMem((void *)(UINTN)to->base, load->partition[i].data, load->partition[i].bytes);
     }
     info->partition_count = load->partition_count;
     return true;

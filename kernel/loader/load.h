@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "conf.h"
-#include "elf.h"
+#include "elf_kernel.h"
 #include "file.h"
 #include "memory.h"
 
@@ -14,12 +14,13 @@ struct load {
     struct elf_kernel kernel;
     unsigned partition_count;
     struct file partition[BOOT_PARTITIONS];
+    struct boot_partition image[BOOT_PARTITIONS];
 };
 
 // Reads all files of the workload and checks them. False after one line on the console, with nothing held.
 bool load_read(struct load *load, const struct conf_workload *workload);
 
 // Puts everything into hidden memory and fills in the kernel's and the partitions' places. False: not enough memory there.
-bool load_place(const struct load *load, const struct conf_workload *workload, struct memory *memory, struct boot_info *info);
+bool load_place(const struct load *load, struct memory *memory, struct boot_info *info);
 
 void load_free(struct load *load);

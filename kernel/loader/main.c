@@ -86,7 +86,7 @@ static bool furnish(struct launch *launch, struct memory *memory, const struct c
 {
     struct boot_info *info = (struct boot_info *)(UINTN)memory_take(memory, sizeof(struct boot_info));
     launch->info = info;
-    if (!info || !load_place(load, workload, memory, info) || !launch_prepare(launch, memory, &load->kernel, no_execute)) {
+    if (!info || !load_place(load, memory, info) || !launch_prepare(launch, memory, &load->kernel, no_execute)) {
         console_line("memory = %lluM is too little for the kernel and the partitions of [workload %s]",
                      (unsigned long long)(conf->memory >> 20), workload->name);
         return false;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The partitions' images, by the kernel's own parser: images FILE...
+// The partitions' images, by the loader's own parser: images FILE...
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../../../kernel/elf.h"
+#include "../../../kernel/loader/elf_partition.h"
 
 static int number;
 
@@ -19,15 +19,12 @@ static bool accepted(const char *path)
     const bool complete = contents && fread(contents, 1, (size_t)bytes, file) == (size_t)bytes;
     fclose(file);
 
-    struct elf_image image;
-    struct partition_header header;
-    const char *error = complete ? elf_parse(contents, (uint64_t)bytes, &image) : "can't be read";
-    if (!error)
-        error = elf_header(contents, &image, &header);
+    struct boot_partition image;
+    const char *error = complete ? elf_partition_read(&image, contents, (uint64_t)bytes) : "can't be read";
     if (error)
         printf("# %s: %s\n", path, error);
     // Half a file must be refused, not read beyond its end.
-    if (!error && elf_parse(contents, 32, &image) == NULL)
+    if (!error && elf_partition_read(&image, contents, 32) == NULL)
         error = "a truncated file is accepted";
     free(contents);
     return error == NULL;

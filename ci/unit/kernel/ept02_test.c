@@ -275,7 +275,6 @@ TEST(roots_are_given_out_once)
 {
     fake_machine_init(64);
     CHECK_EQ(ept02_allot(20), 0);
-    CHECK_EQ(ept02_allot(13), ROOT_MAX);
     CHECK_EQ(ept02_allot(12), 20);
     CHECK_EQ(ept02_allot(0), 32);
 }

@@ -64,7 +64,7 @@ TEST(conf_reads_everything)
     CHECK(!strcmp(w->partition[0], "nestvmx") && !strcmp(w->partition[1], "ept") && !strcmp(w->partition[2], "hello"));
     CHECK(!strcmp(w->next, "\\EFI\\linux\\vmlinuz.efi"));
     CHECK(!strcmp(w->options, "console=ttyS0 initrd=\\EFI\\a#b quiet"));
-    CHECK(!strcmp(w->inject.partition, "ept"));
+    CHECK_EQ(w->inject.partition, 1);
     CHECK_EQ(w->inject.kind, INJECT_BAD_REPLY);
     CHECK_EQ(w->inject.message, 12);
     CHECK_EQ(w->inject.instruction, 300);

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// ELF files, good and bad.
-#include "../../../kernel/loader/elf.h"
+// The kernel's ELF file, good and bad.
+#include "../../../kernel/loader/elf_kernel.h"
 
 #include <elf.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <caps/cap.h>
-#include <caps/layout.h>
 
 #include "../../../kernel/boot_info.h"
 #include "check.h"
@@ -16,7 +13,6 @@
 static struct image {
     Elf64_Ehdr header;
     Elf64_Phdr program[4];
-    struct partition_header partition;
     char code[4096];
 } image;
 
@@ -26,6 +22,7 @@ static void build_kernel(void)
     memcpy(image.header.e_ident, "\x7f" "ELF\2\1\1", 7);
     image.header.e_type = ET_EXEC;
     image.header.e_machine = EM_X86_64;
+    image.header.e_version = EV_CURRENT;
     image.header.e_entry = KERNEL_BASE + 0x10;
     image.header.e_phoff = sizeof(Elf64_Ehdr);
     image.header.e_phentsize = sizeof(Elf64_Phdr);
@@ -34,15 +31,6 @@ static void build_kernel(void)
     image.program[1] = (Elf64_Phdr){.p_type = PT_LOAD, .p_flags = PF_R, .p_offset = 64, .p_vaddr = KERNEL_BASE + 0x2000, .p_filesz = 0x200, .p_memsz = 0x200};
     image.program[2] = (Elf64_Phdr){.p_type = PT_LOAD, .p_flags = PF_R | PF_W, .p_offset = 64, .p_vaddr = KERNEL_BASE + 0x3000, .p_filesz = 0, .p_memsz = 0x5001};
     image.program[3] = (Elf64_Phdr){.p_type = PT_GNU_STACK, .p_flags = PF_R | PF_W};
-}
-
-static void build_partition(void)
-{
-    build_kernel();
-    image.program[0].p_vaddr = IMAGE_BASE;
-    image.program[0].p_offset = offsetof(struct image, partition);
-    image.program[0].p_filesz = image.program[0].p_memsz = sizeof(struct partition_header);
-    image.partition = (struct partition_header){.magic = CAP_MAGIC, .abi = CAP_ABI, .bytes = sizeof(struct partition_header), .name = "ept"};
 }
 
 static const char *kernel_read(size_t bytes, struct elf_kernel *kernel)
@@ -59,12 +47,6 @@ static bool kernel_refused(const char *expected)
 {
     struct elf_kernel kernel;
     const char *wrong = kernel_read(sizeof(image), &kernel);
-    return wrong && strstr(wrong, expected);
-}
-
-static bool partition_refused(const char *expected)
-{
-    const char *wrong = elf_partition_check("ept", &image, sizeof(image));
     return wrong && strstr(wrong, expected);
 }
 
@@ -87,26 +69,26 @@ TEST(kernel_segments_come_out_in_pages)
 TEST(kernel_is_refused_for_every_bad_field)
 {
 #define BAD(change, expected) do { build_kernel(); change; CHECK(kernel_refused(expected)); } while (0)
-    BAD(image.header.e_ident[0] = 0, "no 64-bit ELF");
-    BAD(image.header.e_ident[4] = 1, "no 64-bit ELF");
-    BAD(image.header.e_type = ET_DYN, "no executable");
-    BAD(image.header.e_machine = EM_386, "no executable");
-    BAD(image.header.e_phnum = 0, "no program headers");
-    BAD(image.header.e_phentsize = 32, "no program headers");
-    BAD(image.header.e_phoff = ~0ull, "program headers are behind");
-    BAD(image.header.e_phoff = sizeof(image) - 100, "program headers are behind");
-    BAD(image.program[3].p_type = PT_DYNAMIC, "dynamically");
-    BAD(image.program[3].p_type = PT_INTERP, "dynamically");
-    BAD(image.program[3].p_type = PT_TLS, "dynamically");
-    BAD(image.program[1].p_offset = sizeof(image), "truncated");
-    BAD(image.program[1].p_offset = ~0ull, "truncated");
-    BAD(image.program[1].p_filesz = image.program[1].p_memsz = ~0ull, "truncated");
-    BAD(image.program[1].p_memsz = 0x1ff, "longer in the file");
+    BAD(image.header.e_ident[0] = 0, "not a 64-bit");
+    BAD(image.header.e_ident[4] = 1, "not a 64-bit");
+    BAD(image.header.e_type = ET_DYN, "not a static");
+    BAD(image.header.e_machine = EM_386, "not a static");
+    BAD(image.header.e_phnum = 0, "program header table");
+    BAD(image.header.e_phentsize = 32, "program header table");
+    BAD(image.header.e_phoff = ~0ull, "program headers lie outside");
+    BAD(image.header.e_phoff = sizeof(image) - 100, "program headers lie outside");
+    BAD(image.program[3].p_type = PT_DYNAMIC, "not statically");
+    BAD(image.program[3].p_type = PT_INTERP, "not statically");
+    BAD(image.program[3].p_type = PT_TLS, "not statically");
+    BAD(image.program[1].p_offset = sizeof(image), "bytes lie outside");
+    BAD(image.program[1].p_offset = ~0ull, "bytes lie outside");
+    BAD(image.program[1].p_filesz = image.program[1].p_memsz = ~0ull, "bytes lie outside");
+    BAD(image.program[1].p_memsz = 0x1ff, "bytes lie outside");
     BAD(image.program[1].p_vaddr += 8, "start on a page");
     BAD(image.program[1].p_vaddr = 0x400000, "outside the kernel's addresses");
     BAD(image.program[1].p_vaddr = ~0xfffull, "outside the kernel's addresses");
     BAD(image.program[2].p_memsz = ~0ull - 0x2fff, "outside the kernel's addresses");
-    BAD(image.program[2].p_memsz = ELF_KERNEL_MAX - 0x2fff, "outside the kernel's addresses");
+    BAD(image.program[2].p_memsz = KERNEL_MAX_BYTES - 0x2fff, "outside the kernel's addresses");
     BAD(image.program[0].p_flags |= PF_W, "writable and executable");
     BAD(image.program[0].p_vaddr += 0x1000, "doesn't start at");
     BAD(image.program[1].p_vaddr = KERNEL_BASE, "overlap");
@@ -131,26 +113,8 @@ TEST(kernel_of_every_length_and_with_noise_is_only_read_inside)
             ((uint8_t *)&image)[noise_next(&state) % (sizeof(Elf64_Ehdr) + sizeof(image.program))] = (uint8_t)noise_next(&state);
         if (kernel_read(sizeof(image), &kernel))
             continue;
-        CHECK(kernel.segment_count <= ELF_SEGMENTS && kernel.bytes <= ELF_KERNEL_MAX);
+        CHECK(kernel.segment_count <= KERNEL_SEGMENTS && kernel.bytes <= KERNEL_MAX_BYTES);
         for (unsigned i = 0; i < kernel.segment_count; i++)
             CHECK(kernel.segment[i].offset + kernel.segment[i].file_bytes <= sizeof(image) && kernel.segment[i].file_bytes <= kernel.segment[i].bytes);
     }
-}
-
-TEST(partition_must_be_of_this_abi_and_name)
-{
-    build_partition();
-    CHECK(!elf_partition_check("ept", &image, sizeof(image)));
-    CHECK(elf_partition_check("nestvmx", &image, sizeof(image)));
-#define BAD(change, expected) do { build_partition(); change; CHECK(partition_refused(expected)); } while (0)
-    BAD(image.partition.abi++, "another ABI");
-    BAD(image.partition.bytes -= 8, "another ABI");
-    BAD(image.partition.magic++, "no partition header");
-    BAD(memset(image.partition.name, 'x', CAP_NAME), "another name");
-    BAD(image.program[0].p_vaddr += 4096, "no partition header");
-    BAD(image.program[0].p_filesz = sizeof(struct partition_header) - 1, "no partition header");
-    BAD(image.program[0].p_offset = ~0ull, "truncated");
-    BAD(image.program[0].p_filesz = ~0ull, "truncated");
-    BAD(image.header.e_phoff = ~0ull, "truncated");
-#undef BAD
 }

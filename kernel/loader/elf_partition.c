@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The strict parser of partitions' ELF files. No kernel dependencies: fuzzed and tested on the host.
-
-#include "elf.h"
+// The strict parser of partitions' ELF files. Pure: fuzzed and tested on the host.
+#include "elf_partition.h"
 
 #include <stddef.h>
 
@@ -9,74 +8,36 @@
 #include <caps/exit_reason.h>
 #include <caps/hypercall.h>
 #include <caps/layout.h>
-#include <caps/ring.h>
 
-struct elf64_header {
-    uint8_t ident[16];
-    uint16_t type, machine;
-    uint32_t version;
-    uint64_t entry, program_offset, section_offset;
-    uint32_t flags;
-    uint16_t header_bytes, program_bytes, program_count, section_bytes, section_count, string_index;
-};
-struct elf64_program {
-    uint32_t type, flags;
-    uint64_t offset, va, pa, file_bytes, memory_bytes, align;
-};
-_Static_assert(sizeof(struct elf64_header) == 64 && sizeof(struct elf64_program) == 56, "the ELF format's sizes");
+#include "elf.h"
 
-enum { TYPE_EXEC = 2, MACHINE_X86_64 = 62, PROGRAM_LOAD = 1, PROGRAM_DYNAMIC = 2, PROGRAM_INTERP = 3, PROGRAM_TLS = 7 };
-
-// Whether [first, first + bytes) lies in [low, low + size), without overflow.
-static bool inside(uint64_t first, uint64_t bytes, uint64_t low, uint64_t size)
+static const char *add_segment(const struct elf_program *program, struct boot_partition *image)
 {
-    return first >= low && first - low <= size && bytes <= size - (first - low);
-}
-
-static const char *check_header(const struct elf64_header *elf, uint64_t bytes)
-{
-    static const uint8_t ident[7] = { 0x7f, 'E', 'L', 'F', 2, 1, 1 };  // 64-bit, little-endian, version 1
-    for (unsigned i = 0; i < sizeof(ident); i++)
-        if (elf->ident[i] != ident[i])
-            return "not a 64-bit little-endian ELF file";
-    if (elf->type != TYPE_EXEC || elf->machine != MACHINE_X86_64 || elf->version != 1)
-        return "not a static x86-64 executable";
-    if (elf->program_bytes != sizeof(struct elf64_program) || elf->program_count == 0 || elf->program_count > 16)
-        return "a program header table that cannot be";
-    if (!inside(elf->program_offset, (uint64_t)elf->program_count * sizeof(struct elf64_program), 0, bytes))
-        return "the program headers lie outside of the file";
-    return NULL;
-}
-
-static const char *add_segment(const struct elf64_program *program, uint64_t bytes, struct elf_image *image)
-{
-    if (program->memory_bytes == 0)
+    if (program->bytes == 0)
         return NULL;
-    if (program->file_bytes > program->memory_bytes || !inside(program->offset, program->file_bytes, 0, bytes))
-        return "a segment's bytes lie outside of the file";
-    bool state = program->va >= STATE_BASE;
-    if (!inside(program->va, program->memory_bytes, state ? STATE_BASE : IMAGE_BASE, state ? STATE_MAX_BYTES : IMAGE_MAX_BYTES))
+    bool state = program->address >= STATE_BASE;
+    if (!elf_inside(program->address, program->bytes, state ? STATE_BASE : IMAGE_BASE, state ? STATE_MAX_BYTES : IMAGE_MAX_BYTES))
         return "a segment lies outside of the image and the state region";
-    if ((program->flags & ELF_WRITE) && (program->flags & ELF_EXECUTE))
+    if ((program->flags & BOOT_WRITE) && (program->flags & BOOT_EXECUTE))
         return "a segment is writable and executable";
-    if (!(program->flags & ELF_READ) || (program->flags & ~7u))
+    if (!(program->flags & BOOT_READ) || (program->flags & ~7u))
         return "a segment's rights cannot be";
-    if (state && (program->flags & 7) != (ELF_READ | ELF_WRITE))
+    if (state && (program->flags & 7) != (BOOT_READ | BOOT_WRITE))
         return "the state region's segment is not just readable and writable";
-    if (image->segment_count == ELF_SEGMENTS)
+    if (image->segment_count == BOOT_SEGMENTS)
         return "too many segments";
 
-    struct elf_segment segment = {
-        .va = program->va & PAGE_MASK,
-        .va_offset = program->va & ~PAGE_MASK,
+    struct boot_segment segment = {
+        .va = program->address & PAGE_MASK,
+        .va_offset = program->address & ~PAGE_MASK,
         .file_offset = program->offset,
         .file_bytes = program->file_bytes,
         .rights = program->flags,
         .state = state,
     };
-    segment.pages = (segment.va_offset + program->memory_bytes + PAGE_BYTES - 1) / PAGE_BYTES;
+    segment.pages = (segment.va_offset + program->bytes + PAGE_BYTES - 1) / PAGE_BYTES;
     for (unsigned i = 0; i < image->segment_count; i++) {
-        const struct elf_segment *other = &image->segment[i];
+        const struct boot_segment *other = &image->segment[i];
         if (segment.va < other->va + other->pages * PAGE_BYTES && other->va < segment.va + segment.pages * PAGE_BYTES)
             return "two segments share a page";
     }
@@ -84,39 +45,34 @@ static const char *add_segment(const struct elf64_program *program, uint64_t byt
     return NULL;
 }
 
-const char *elf_parse(const void *file, uint64_t bytes, struct elf_image *image)
+static const char *read_segments(struct boot_partition *image, const void *file, uint64_t bytes)
 {
-    struct elf64_header elf;
+    struct elf_header header;
     image->segment_count = 0;
-    if (bytes < sizeof(elf))
-        return "shorter than an ELF header";
-    __builtin_memcpy(&elf, file, sizeof(elf));
-    const char *error = check_header(&elf, bytes);
-    for (unsigned i = 0; error == NULL && i < elf.program_count; i++) {
-        struct elf64_program program;
-        __builtin_memcpy(&program, (const uint8_t *)file + elf.program_offset + i * sizeof(program), sizeof(program));
-        if (program.type == PROGRAM_DYNAMIC || program.type == PROGRAM_INTERP || program.type == PROGRAM_TLS)
-            return "not statically linked, or with thread-local storage";
-        if (program.type == PROGRAM_LOAD)
-            error = add_segment(&program, bytes, image);
+    const char *error = elf_open(&header, file, bytes);
+    for (unsigned i = 0; error == NULL && i < header.program_count; i++) {
+        struct elf_program program;
+        error = elf_program(&program, &header, i, file, bytes);
+        if (error == NULL && program.type == ELF_LOAD)
+            error = add_segment(&program, image);
     }
     return error;
 }
 
 // The segment that holds [va, va + bytes) with these rights, or NULL.
-static const struct elf_segment *find(const struct elf_image *image, uint64_t va, uint64_t bytes, uint32_t rights)
+static const struct boot_segment *find(const struct boot_partition *image, uint64_t va, uint64_t bytes, uint32_t rights)
 {
     for (unsigned i = 0; i < image->segment_count; i++) {
-        const struct elf_segment *segment = &image->segment[i];
-        if (segment->rights == rights && inside(va, bytes, segment->va, segment->pages * PAGE_BYTES))
+        const struct boot_segment *segment = &image->segment[i];
+        if (segment->rights == rights && elf_inside(va, bytes, segment->va, segment->pages * PAGE_BYTES))
             return segment;
     }
     return NULL;
 }
 
-static bool text_contains(const struct elf_image *image, uint64_t va, uint64_t bytes)
+static bool text_contains(const struct boot_partition *image, uint64_t va, uint64_t bytes)
 {
-    return find(image, va, bytes, ELF_READ | ELF_EXECUTE) != NULL;
+    return find(image, va, bytes, BOOT_READ | BOOT_EXECUTE) != NULL;
 }
 
 // 1 to CAP_NAME - 1 printable characters, then NULs.
@@ -173,13 +129,13 @@ static const char *check_route(const struct partition_header *header, const stru
     return NULL;
 }
 
-const char *elf_header(const void *file, const struct elf_image *image, struct partition_header *header)
+static const char *read_header(struct boot_partition *image, const void *file)
 {
-    const struct elf_segment *first = find(image, IMAGE_BASE, sizeof(*header), ELF_READ);
+    struct partition_header *header = &image->header;
+    const struct boot_segment *first = find(image, IMAGE_BASE, sizeof(*header), BOOT_READ);
     if (first == NULL || first->va != IMAGE_BASE || first->va_offset != 0 || first->file_bytes < sizeof(*header))
         return "the image does not start with a read-only partition header";
     __builtin_memcpy(header, (const uint8_t *)file + first->file_offset, sizeof(*header));
-
     if (header->magic != CAP_MAGIC)
         return "no partition header";
     if (header->abi != CAP_ABI || header->bytes != sizeof(*header))
@@ -196,7 +152,7 @@ const char *elf_header(const void *file, const struct elf_image *image, struct p
     if (header->state_bytes > STATE_MAX_BYTES)
         return "the state region is too large";
     for (unsigned i = 0; i < image->segment_count; i++)
-        if (image->segment[i].state && !inside(image->segment[i].va, image->segment[i].pages * PAGE_BYTES, STATE_BASE,
+        if (image->segment[i].state && !elf_inside(image->segment[i].va, image->segment[i].pages * PAGE_BYTES, STATE_BASE,
                                                (header->state_bytes + PAGE_BYTES - 1) & PAGE_MASK))
             return "the state region is smaller than what is in it";
     if (header->vmcs02_count > VMCS02_MAX || (header->vmcs02_count > 0 && !(header->rights & RIGHT_VMCS02)))
@@ -214,4 +170,10 @@ const char *elf_header(const void *file, const struct elf_image *image, struct p
         if (header->calls[i][0] != 0 && !name_valid(header->calls[i]))
             return "the name of a call's target cannot be";
     return NULL;
+}
+
+const char *elf_partition_read(struct boot_partition *image, const void *file, uint64_t bytes)
+{
+    const char *error = read_segments(image, file, bytes);
+    return error != NULL ? error : read_header(image, file);
 }

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What partitions may do together.
+#include "../../../kernel/loader/authority.h"
+
+#include <string.h>
+
+#include "check.h"
+
+static struct boot_partition partition[BOOT_PARTITIONS];
+
+static void three(void)
+{
+    memset(partition, 0, sizeof(partition));
+    strcpy(partition[0].header.name, "a");
+    strcpy(partition[1].header.name, "b");
+    strcpy(partition[2].header.name, "c");
+    strcpy(partition[0].header.calls[1], "c");
+    strcpy(partition[1].header.calls[0], "c");
+    partition[0].header.vmcs02_count = VMCS02_MAX - 1;
+    partition[2].header.vmcs02_count = 1;
+    partition[1].header.root_count = ROOT_MAX;
+}
+
+static bool refused(uint32_t culprit, const char *expected)
+{
+    uint32_t which = ~0u;
+    const char *wrong = authority_settle(partition, 3, &which);
+    return wrong && which == culprit && strstr(wrong, expected);
+}
+
+TEST(calls_become_indexes)
+{
+    uint32_t which;
+    three();
+    CHECK(!authority_settle(partition, 3, &which));
+    CHECK_EQ(partition[0].callee[1], 2);
+    CHECK_EQ(partition[1].callee[0], 2);
+    CHECK(!authority_settle(partition, 0, &which));
+}
+
+TEST(what_partitions_may_not_do_together_is_refused)
+{
+#define BAD(change, culprit, expected) do { three(); change; CHECK(refused(culprit, expected)); } while (0)
+    BAD(strcpy(partition[2].header.name, "a"), 0, "isn't loaded");
+    BAD((strcpy(partition[1].header.name, "a")), 1, "same name");
+    BAD(strcpy(partition[0].header.calls[1], "d"), 0, "isn't loaded, or itself");
+    BAD(strcpy(partition[0].header.calls[1], "a"), 0, "isn't loaded, or itself");
+    BAD(strcpy(partition[0].header.calls[3], "b"), 0, "calls another one");
+    BAD(partition[1].header.vmcs02_count = 1, 2, "too many");
+    BAD(partition[2].header.root_count = 1, 2, "too many");
+#undef BAD
+}

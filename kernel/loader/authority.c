@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Settles what partitions may do together. Pure.
+#include "authority.h"
+
+#include <stddef.h>
+
+#include "text.h"
+
+// Index of the partition with that name, or count.
+static uint32_t find(const struct boot_partition *partition, uint32_t count, const char *name)
+{
+    uint32_t i = 0;
+    while (i < count && !text_equal(partition[i].header.name, name))
+        i++;
+    return i;
+}
+
+// A called one calls nobody: a message is never more than two partitions deep.
+static const char *resolve_calls(struct boot_partition *partition, uint32_t count, uint32_t caller)
+{
+    for (unsigned i = 0; i < CAP_CALLS; i++) {
+        if (partition[caller].header.calls[i][0] == 0)
+            continue;
+        uint32_t callee = find(partition, count, partition[caller].header.calls[i]);
+        if (callee == count || callee == caller)
+            return "it calls a partition that isn't loaded, or itself";
+        for (unsigned j = 0; j < CAP_CALLS; j++)
+            if (partition[callee].header.calls[j][0] != 0)
+                return "it calls a partition that calls another one";
+        partition[caller].callee[i] = callee;
+    }
+    return NULL;
+}
+
+const char *authority_settle(struct boot_partition *partition, uint32_t count, uint32_t *which)
+{
+    uint32_t vmcs02s = 0, roots = 0;
+    for (*which = 0; *which < count; ++*which) {
+        const struct partition_header *header = &partition[*which].header;
+        vmcs02s += header->vmcs02_count;
+        roots += header->root_count;
+        if (find(partition, *which, header->name) < *which)
+            return "another partition has the same name";
+        if (vmcs02s > VMCS02_MAX || roots > ROOT_MAX)
+            return "too many VMCS02s or EPT02 roots";
+        const char *wrong = resolve_calls(partition, count, *which);
+        if (wrong)
+            return wrong;
+    }
+    return NULL;
+}
