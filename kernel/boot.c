@@ -68,6 +68,9 @@ static enum status make_cpu(uint32_t index)
 
 static enum status make_shared(struct boot_info *info)
 {
+    records_init(info);
+    log_init(info);
+    vmx_caps_init(info);
     TRY(pool_init(info));
     TRY(paging_init(info));
     for (; cpu_count < info->cpu_count; cpu_count++)
@@ -91,18 +94,9 @@ struct cpu *boot_prepare(struct boot_info *info, uint32_t index)
     if (!info_is_ours(info) || index >= info->cpu_count || (index != 0) != (cpu_count != 0))
         return NULL;
     boot_index = index;
-    if (index == 0) {
-        records_init(info);
-        log_init(info);
-    }
-    const char *why;
-    boot_status = vmx_caps_detect(&why);
-    if (boot_status == STATUS_OK && index == 0) {
-        boot_status = make_shared(info);
-        why = "hidden memory is too small for the kernel's tables";
-    }
+    boot_status = index == 0 ? make_shared(info) : STATUS_OK;
     if (boot_status != STATUS_OK) {
-        refuse(info, index, boot_status, why);
+        refuse(info, index, boot_status, "hidden memory is too small for the kernel's tables");
         return NULL;
     }
     cpu_table[index]->apic_id = info->launch[index].apic_id;
@@ -150,6 +144,7 @@ void boot_launch(struct cpu *cpu, struct boot_info *info, uint64_t loader_rsp)
     const struct launch_state *launch = &info->launch[cpu->index];
     host_enter(cpu, &back->saved);
     *(uint32_t *)hidden_va(cpu->vmxon) = vmx_caps->revision;
+    vmx_enable();
     if (!insn_vmxon(cpu->vmxon.v)) {
         host_leave(launch, &back->saved);
         boot_return(refuse(info, cpu->index, STATUS_UNSUPPORTED, "VMXON fails"), loader_rsp);

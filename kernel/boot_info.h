@@ -7,6 +7,7 @@
 
 #include <caps/addr.h>
 #include <caps/cap.h>
+#include <caps/info.h>
 #include <caps/layout.h>
 #include <caps/records.h>
 
@@ -80,6 +81,7 @@ struct boot_info {
     uint64_t hidden_base, hidden_bytes;   // host-physical, 2 MiB aligned both
     uint64_t free_base, free_bytes;       // the part of it that the loader did not use: the kernel's pool
     uint64_t kernel_base, kernel_bytes;   // where in hidden memory the kernel's segments lie
+    uint64_t vmx_msr[VMX_MSR_COUNT];      // from IA32_VMX_BASIC on, the same on all CPUs, with all that L0 needs; 0 where there is none
     uint32_t cpu_count;
     uint32_t console;        // CONSOLE_...
     uint32_t partition_count;

@@ -6,8 +6,9 @@
 #include <stdint.h>
 
 #include <caps/info.h>
-#include <caps/status.h>
 #include <caps/vmcs_feature.h>
+
+#include "boot_info.h"
 
 struct vmx_caps {
     uint64_t msr[VMX_MSR_COUNT];         // IA32_VMX_BASIC and following, as the CPU reports them; 0 where it has none
@@ -26,16 +27,18 @@ struct vmx_caps {
     bool ept_2m, ept_1g, ept_execute_only;
 };
 
-// The boot CPU's; every other CPU is checked to be the same.
+// All CPUs'. The loader has checked on each that it has what L0 needs, and the same as the others (loader/vtx.c).
 extern const struct vmx_caps *vmx_caps;
 
 // IA32_VMX_MISC, IA32_VMX_EPT_VPID_CAP as indexes into msr[].
 enum { VMX_CAP_BASIC = 0, VMX_CAP_MISC = 5, VMX_CAP_CR0_FIXED0 = 6, VMX_CAP_CR4_FIXED0 = 8, VMX_CAP_CR4_FIXED1 = 9,
        VMX_CAP_EPT_VPID = 12 };
 
-// Looks at this CPU. STATUS_UNSUPPORTED with the reason in *why (a constant text) where it can't run Bulkhead. The first call fills
-// vmx_caps, later calls (other CPUs) fail where the CPU differs.
-NODISCARD enum status vmx_caps_detect(const char **why);
+// Fills vmx_caps. CPU 0, once.
+void vmx_caps_init(const struct boot_info *info);
+
+// Locks VMX on where the firmware left that open. Returns IA32_FEATURE_CONTROL.
+uint64_t vmx_enable(void);
 
 // The control word with the bits that this CPU demands and without those that it lacks.
 static inline uint32_t control_adjust(enum control_word word, uint32_t wanted)

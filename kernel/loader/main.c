@@ -56,19 +56,19 @@ static const struct conf_workload *configure(struct conf *conf, bool *usable)
 
 static void EFIAPI facts_read(void *facts) { vtx_read(facts); }
 
-// Asks every CPU whether it can run Bulkhead, before anything is changed on any. no_execute: they all have EFER.NXE on.
-static bool check_cpus(const struct cpus *cpus, bool *no_execute)
+// Asks every CPU whether it can run Bulkhead, before anything is changed on any. first: what the first one has. no_execute: they all have EFER.NXE on.
+static bool check_cpus(const struct cpus *cpus, struct vtx_facts *first, bool *no_execute)
 {
-    static struct vtx_facts first, facts;
+    static struct vtx_facts facts;
     char why[VTX_WHY];
     *no_execute = true;
     for (uint32_t cpu = 0; cpu < cpus->count; cpu++) {
-        struct vtx_facts *here = cpu ? &facts : &first;
+        struct vtx_facts *here = cpu ? &facts : first;
         if (!cpus_run(cpus, cpu, facts_read, here)) {
             console_line("CPU %u: the firmware could not run it", cpu);
             return false;
         }
-        if (vtx_missing(here, &first, why)) {
+        if (vtx_missing(here, first, why)) {
             if (cpu)
                 console_line("CPU %u: %s", cpu, why);
             else
@@ -82,7 +82,7 @@ static bool check_cpus(const struct cpus *cpus, bool *no_execute)
 
 // Fills hidden memory: boot information, kernel, partitions, page tables.
 static bool furnish(struct launch *launch, struct memory *memory, const struct conf *conf, const struct conf_workload *workload,
-                    const struct load *load, bool no_execute)
+                    const struct load *load, const struct vtx_facts *facts, bool no_execute)
 {
     struct boot_info *info = (struct boot_info *)(UINTN)memory_take(memory, sizeof(struct boot_info));
     launch->info = info;
@@ -97,6 +97,7 @@ static bool furnish(struct launch *launch, struct memory *memory, const struct c
     info->console = conf->console;
     info->log_level = conf->log_level;
     info->inject = workload->inject;
+    firmware.boot->CopyMem(info->vmx_msr, (void *)(UINTN)facts->msr, sizeof(info->vmx_msr));
     text_format(info->workload, sizeof(info->workload), "%s", workload->name);
     info->cpu_count = launch->cpus->count;
     for (uint32_t i = 0; i < launch->cpus->count; i++)
@@ -129,9 +130,10 @@ static bool start(const struct conf *conf, const struct conf_workload *workload)
     static struct cpus cpus;
     static struct load load;
     static struct launch launch;
+    static struct vtx_facts facts;
     struct memory memory;
     bool no_execute;
-    if (!cpus_find(&cpus) || !check_cpus(&cpus, &no_execute) || !load_read(&load, workload))
+    if (!cpus_find(&cpus) || !check_cpus(&cpus, &facts, &no_execute) || !load_read(&load, workload))
         return false;
     if (!memory_reserve(&memory, conf->memory)) {
         console_line("too little memory: no %llu MiB in one piece", (unsigned long long)(conf->memory >> 20));
@@ -139,7 +141,7 @@ static bool start(const struct conf *conf, const struct conf_workload *workload)
         return false;
     }
     launch.cpus = &cpus;
-    bool ready = furnish(&launch, &memory, conf, workload, &load, no_execute);
+    bool ready = furnish(&launch, &memory, conf, workload, &load, &facts, no_execute);
     load_free(&load);
     uint32_t launched = ready ? launch_all(&launch, conf->require) : 0;
     if (!launched) {

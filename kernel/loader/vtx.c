@@ -62,7 +62,7 @@ static bool lacks(char why[VTX_WHY], const char *what)
 static const char *word_text(const char *word, size_t length)
 {
     static const struct { const char *word, *text; } special[] = {{"EPT", "EPT"}, {"VPID", "VPID"}, {"MSR", "MSR"}, {"IO", "I/O"}, {"NMI", "NMI"},
-                                                                  {"NMIS", "NMIs"}, {"PAT", "PAT"}, {"EFER", "EFER"}};
+                                                                  {"NMIS", "NMIs"}, {"PAT", "PAT"}, {"EFER", "EFER"}, {"PML", "PML"}};
     for (unsigned i = 0; i < sizeof(special) / sizeof(special[0]); i++) {
         size_t j = 0;
         while (j < length && special[i].word[j] == word[j])
@@ -117,6 +117,9 @@ bool vtx_missing(const struct vtx_facts *facts, const struct vtx_facts *first, c
         // The high half has the bits that may be 1 (SDM 3D A.3 to A.5).
         if ((c->need == REQUIRED || c->need == FORCED) && !(msr(facts, word_msr[c->word]) >> (32 + c->bit) & 1))
             return lacks(why, control_text(c->name, name));
+        // The low half has those that must be.
+        if (c->need == NEVER && msr(facts, word_msr[c->word]) >> c->bit & 1)
+            return text_format(why, VTX_WHY, "this CPU's VT-x insists on %s", control_text(c->name, name)) > 0;
     }
     if ((msr(facts, 0x480) >> BASIC_MEMORY_TYPE_SHIFT & 15) != BASIC_MEMORY_TYPE_WB)
         return lacks(why, "write-back VMCSs");

@@ -18,6 +18,9 @@ static void build(void)
     for (unsigned i = 0; i < VMX_MSR_COUNT; i++)
         facts.msr[i] = ~0ull;
     facts.msr[0] = 0x01da040000000001;  // write-back, true controls
+    for (unsigned i = 1; i <= 4; i++)
+        facts.msr[i] = 0xffffffff00000000;  // every control, and none is a must
+    facts.msr[0x48b - VMX_MSR_FIRST] = 0xffffffff00000000;
     first = facts;
 }
 
@@ -76,6 +79,9 @@ TEST(cpu_names_what_is_missing)
     without(0x483, 52, "this CPU's VT-x has no save EFER");
     without(0x480, 52, "this CPU's VT-x has no write-back VMCSs");
     without(0x48c, 42, "this CPU's VT-x has no all-context INVVPID");
+    build();
+    facts.msr[0x48b - VMX_MSR_FIRST] |= 1u << 17;
+    says("this CPU's VT-x insists on PML");
 }
 
 TEST(cpu_that_lacks_several_things_names_the_telling_one)
@@ -88,7 +94,7 @@ TEST(cpu_that_lacks_several_things_names_the_telling_one)
 
 TEST(cpu_must_be_like_the_first)
 {
-    without(0x48b, 48, "its VT-x isn't the first CPU's: MSR 0x48b is 0xfffeffffffffffff, not 0xffffffffffffffff");
+    without(0x48b, 48, "its VT-x isn't the first CPU's: MSR 0x48b is 0xfffeffff00000000, not 0xffffffff00000000");
     build();
     facts.msr[0x48b - VMX_MSR_FIRST] = first.msr[0x48b - VMX_MSR_FIRST] &= ~(1ull << 46);  // wanted, not needed
     says(NULL);
