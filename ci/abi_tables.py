@@ -60,7 +60,7 @@ def operations(root: Path) -> str:
             break
         cells = [line[start:end].strip() for start, end in zip(starts, starts[1:] + [None])]
         described[cells[0]] = cells[1:]
-    body = [[name, right, *described[name]] for name, right in rows(root, "op.def", "OP")]
+    body = [[name, right, *described[name]] for name, right, _ in rows(root, "op.def", "OP")]
     return table(["operation", "right", "object", "a", "b", "c", ""], body)
 
 

@@ -14,6 +14,7 @@
 #include "partition.h"
 #include "pool.h"
 #include "records.h"
+#include "reply.h"
 #include "shootdown.h"
 #include "trap.h"
 #include "vmcs.h"
@@ -60,6 +61,7 @@ static enum status make_cpu(uint32_t index)
     TRY(pool_alloc(1, &cpu->vmcs01));
     if (vmx_caps->shadowing)
         TRY(pool_alloc(1, &cpu->shadow));
+    TRY(batch_init(cpu));
     descriptor_init(cpu);
     records.machine.cpu_base[index] = hidden_hpa(&cpu->records).v;
     cpu_table[index] = cpu;

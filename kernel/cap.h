@@ -8,6 +8,7 @@
 #include <caps/cap.h>
 
 enum cap_kind {
+    CAP_NOTHING, // needs none
     CAP_RIGHT,   // object: RIGHT_... bits, all needed
     CAP_READ,    // object: VMCS handle, groups: to be read from it
     CAP_WRITE,   // object: VMCS handle, groups: to be written into it
@@ -33,6 +34,7 @@ static inline bool cap_covers(uint64_t grant, uint64_t groups) { return (groups 
 static inline bool cap_check(const struct partition_header *header, enum cap_kind kind, uint32_t object, uint64_t groups)
 {
     switch (kind) {
+    case CAP_NOTHING: return true;
     case CAP_RIGHT: return (header->rights & object) == object;
     case CAP_READ: return cap_owns_vmcs(header, object) && cap_covers(header->vmcs[handle_kind(object)].read, groups);
     case CAP_WRITE: return cap_owns_vmcs(header, object) && cap_covers(header->vmcs[handle_kind(object)].write, groups);

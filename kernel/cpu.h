@@ -14,6 +14,7 @@
 #include "descriptor.h"
 #include "step.h"
 
+struct batch;
 struct vmcs02;
 struct partition;
 
@@ -56,6 +57,7 @@ struct cpu {
     hpa_t vmcs01, shadow, vmxon;   // VMCS regions; shadow is 0 without VMCS shadowing
     struct vmcs02 *vmcs02;         // level L2: the VMCS02 it runs on
     struct partition *partition;   // running on this CPU now, or NULL
+    struct batch *batch;           // its replies, decoded
     bool vmcs01_launched;          // VMLAUNCH or VMRESUME?
     bool l1_vmx;                   // L1 is in VMX operation (OP_L1_VMX)
     bool shadowing;                // VMCS shadowing is on in VMCS01 (OP_SHADOW)

@@ -75,7 +75,7 @@ void fault_reply(const struct partition *partition, const struct cpu *cpu, const
                  enum status status)
 {
     static const char *const name[OP_COUNT] = {
-#define OP(op, right) #op,
+#define OP(op, right, needs) #op,
 #include <caps/op.def>
 #undef OP
     };

@@ -39,12 +39,7 @@ static inline void group_read(struct cpu *cpu, uint64_t groups, uint64_t bank[VM
     while (groups != 0) {
         struct group_run run = group_next(&groups);
         cpu->vmreads += (uint64_t)(run.end - run.first);
-        for (; run.end - run.first >= 4; run.first += 4) {
-            insn_vmread_to(run.first[0].encoding, &bank[run.first[0].field]);
-            insn_vmread_to(run.first[1].encoding, &bank[run.first[1].field]);
-            insn_vmread_to(run.first[2].encoding, &bank[run.first[2].field]);
-            insn_vmread_to(run.first[3].encoding, &bank[run.first[3].field]);
-        }
+#pragma GCC unroll 4
         for (; run.first < run.end; run.first++)
             insn_vmread_to(run.first->encoding, &bank[run.first->field]);
     }
@@ -56,12 +51,7 @@ static inline void group_write(struct cpu *cpu, uint64_t groups, const uint64_t 
     while (groups != 0) {
         struct group_run run = group_next(&groups);
         cpu->vmwrites += (uint64_t)(run.end - run.first);
-        for (; run.end - run.first >= 4; run.first += 4) {
-            insn_vmwrite(run.first[0].encoding, bank[run.first[0].field]);
-            insn_vmwrite(run.first[1].encoding, bank[run.first[1].field]);
-            insn_vmwrite(run.first[2].encoding, bank[run.first[2].field]);
-            insn_vmwrite(run.first[3].encoding, bank[run.first[3].field]);
-        }
+#pragma GCC unroll 4
         for (; run.first < run.end; run.first++)
             insn_vmwrite(run.first->encoding, bank[run.first->field]);
     }

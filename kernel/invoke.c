@@ -4,7 +4,7 @@
 #include "invoke.h"
 
 #include "group.h"
-#include "memory.h"
+#include "inject.h"
 #include "msr_l1.h"
 #include "shadow.h"
 #include "vmcs02.h"
@@ -65,9 +65,15 @@ enum status batch_invoke(struct batch *batch, struct cpu *cpu)
     return status;
 }
 
-void gpr_invoke(struct cpu *cpu, const struct reply *reply)
+void set_invoke(struct cpu *cpu, const struct reply *reply, uint32_t set)
 {
-    if (*(const volatile uint64_t *)&reply->set_gpr == 0)
+    for (uint32_t left = set & SET_GPRS; left != 0; left &= left - 1)
+        cpu->gpr[__builtin_ctz(left)] = reply->gpr[__builtin_ctz(left)];
+    if (!(set & ~SET_GPRS))
         return;
-    memory_copy(cpu->gpr, reply->gpr, sizeof(cpu->gpr));
+    shadow_select(cpu, cpu->vmcs01);
+    if (set & SET_ADVANCE)
+        advance_rip(cpu);
+    if (set & SET_FLAGS)
+        vmcs_write(VMCS_GUEST_RFLAGS, (vmcs_read(VMCS_GUEST_RFLAGS) & ~(uint64_t)RFLAGS_STATUS) | (reply->rflags & RFLAGS_STATUS));
 }

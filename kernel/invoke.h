@@ -9,5 +9,5 @@
 // Does the actions in order. STATUS_UNSUPPORTED: an OP_MSR_WRITE met a value that the MSR refuses; everything else was done.
 enum status batch_invoke(struct batch *batch, struct cpu *cpu);
 
-// Sets the guest's registers from the reply, where it says so.
-void gpr_invoke(struct cpu *cpu, const struct reply *reply);
+// Sets what the decoded set names, from the reply.
+void set_invoke(struct cpu *cpu, const struct reply *reply, uint32_t set);

@@ -16,7 +16,6 @@
 #include "reply.h"
 #include "route.h"
 #include "shadow.h"
-#include "stats.h"
 #include "upcall.h"
 #include "vmcs02.h"
 
@@ -43,17 +42,15 @@ static void build(struct cpu *cpu, const struct partition *partition, struct par
 {
     struct request *request = &slot->channel->request[ring_slot(slot->sequence)].request;
     request->sequence = slot->sequence;
-    request->kind = message->kind;
-    request->origin = message->origin;
+    request->what = message->what;
     request->attempt = slot->attempt;
     request->cpu = cpu->index;
     request->reason = cpu->reason;
     request->from = message->from;
-    request->observed = message->observed;
     request->groups = message->groups;
     request->groups_shadow = 0;
-    static const uint64_t no_arg[MSG_ARGS];
-    memory_copy(request->arg, message->arg != NULL ? message->arg : no_arg, sizeof(request->arg));
+    if (message->arg != NULL)
+        memory_copy(request->arg, message->arg, sizeof(request->arg));
     if (message->origin == ORIGIN_L2)
         name_l2(request, cpu, partition);
     if (message->groups & GROUP_GPR)
@@ -97,10 +94,10 @@ static int64_t run(struct cpu *cpu, struct partition *partition, struct partitio
 static enum status conclude(struct cpu *cpu, struct partition *partition, struct partition_cpu *slot, const struct message *message,
                             struct answer *answer)
 {
-    if (message->observed)
+    if (message->flags & REQUEST_OBSERVED)
         return STATUS_OK;
     const struct reply *reply = &slot->channel->reply[ring_slot(slot->sequence)].reply;
-    struct batch *batch = batch_of(cpu);
+    struct batch *batch = cpu->batch;
     enum status status = batch_decode(batch, cpu, partition, reply);
     bool operations = status == STATUS_OK;
     if (operations)
@@ -112,8 +109,8 @@ static enum status conclude(struct cpu *cpu, struct partition *partition, struct
     }
     (void)batch_invoke(batch, cpu);  // an MSR's refusal is of interest to who asks by SYS_INVOKE
     answer->wrote_event = slot->wrote_event || batch->wrote_event;
-    if (message->kind != MSG_INIT && message->kind != MSG_CALL)
-        gpr_invoke(cpu, reply);
+    if (answer->set != 0)
+        set_invoke(cpu, reply, answer->set);
     return STATUS_OK;
 }
 
@@ -131,7 +128,8 @@ enum status ipc_attempt(struct cpu *cpu, struct partition *partition, const stru
                        : end == UPCALL_ABORTED ? STATUS_BUSY : STATUS_FAULTED;
     if (status != STATUS_OK)
         slot->incomplete = true;
-    stats_message(partition->index, tsc_read() - start);
+    cpu->records.stats.message[partition->index].count++;
+    cpu->records.stats.message[partition->index].instr += tsc_read() - start;
     return status;
 }
 
@@ -154,7 +152,7 @@ enum status ipc_send(struct cpu *cpu, struct partition *partition, const struct 
         if (!partition_enter(partition, cpu))
             return STATUS_FAULTED;
         enum status status = ipc_attempt(cpu, partition, message, attempt, answer);
-        partition_leave(partition, cpu);
+        __atomic_store_n(&partition->cpu[cpu->index].inside, 0, __ATOMIC_RELEASE);
         answer->killed = message->kind == MSG_KILL;
         if (status == STATUS_OK)
             return STATUS_OK;

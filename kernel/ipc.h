@@ -11,13 +11,14 @@ struct partition;
 
 // What a message is made from. The request slot is built from it again when the message is handed over again.
 struct message {
-    uint16_t kind;           // enum msg_kind
-    uint8_t origin;          // enum msg_origin
-    bool observed;           // ROUTE_OBSERVE: the reply changes nothing
+    union {
+        uint32_t what;       // as in struct request, attempt 0
+        struct { uint8_t kind, origin, flags; };
+    };
     uint32_t from;           // MSG_CALL: the caller's index
     uint64_t groups;         // from the VMCS of the origin into bank 0
     uint64_t groups_shadow;  // from the shadow VMCS into bank 1, where shadowing is on
-    const uint64_t *arg;     // MSG_ARGS of them; NULL: all 0
+    const uint64_t *arg;     // MSG_ARGS of them, or NULL
 };
 
 // What the partition answered, after its operations were applied.
@@ -25,6 +26,7 @@ struct answer {
     uint16_t verdict;      // enum verdict
     bool killed;           // to MSG_KILL: the message itself was too much for it
     bool wrote_event;      // the reply wrote group EVENT of the VMCS02 that exited
+    uint32_t set;          // SET_...
     uint32_t vmcs02;       // VERDICT_L2: index among the partition's
     uint32_t status;       // VERDICT_RETURN
     uint64_t arg[MSG_ARGS];

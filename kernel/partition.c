@@ -43,11 +43,6 @@ bool partition_enter(struct partition *partition, struct cpu *cpu)
     }
 }
 
-void partition_leave(struct partition *partition, struct cpu *cpu)
-{
-    __atomic_store_n(&partition->cpu[cpu->index].inside, 0, __ATOMIC_RELEASE);
-}
-
 bool partition_stopping(const struct partition *partition, const struct cpu *cpu)
 {
     return state_of(partition) != PARTITION_READY && partition->restarter != cpu->index;

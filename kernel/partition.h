@@ -66,9 +66,8 @@ void partitions_scrub(void);
 uint32_t partition_count(void);
 struct partition *partition_at(uint32_t index);
 
-// Waits until the partition is ready and takes it for a message on this CPU. false: it is parked.
+// Waits until the partition is ready and takes it for a message on this CPU: until cpu[].inside is 0 again. false: it is parked.
 bool partition_enter(struct partition *partition, struct cpu *cpu);
-void partition_leave(struct partition *partition, struct cpu *cpu);
 
 // Whether another CPU is stopping it: what runs here ends.
 bool partition_stopping(const struct partition *partition, const struct cpu *cpu);

@@ -90,7 +90,6 @@ enum status partitions_load(const struct boot_info *info)
     group_init(vmx_caps->allowed1);
     TRY(decoy_init());
     TRY(shadow_init());
-    TRY(batch_init(info->cpu_count));
     TRY(window_init());
     for (uint32_t i = 0; i < info->partition_count; i++)
         TRY(load(info, &info->partition[i]));

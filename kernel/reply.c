@@ -16,31 +16,28 @@
 
 #define ONCE(lvalue) (*(const volatile __typeof__(lvalue) *)&(lvalue))
 
-static struct batch *batches[CPU_MAX];
-
-static const uint32_t op_right[OP_COUNT] = {
-#define OP(name, right) RIGHT_##right & ~(uint32_t)RIGHT_NONE,
+static const struct { uint32_t right; enum cap_kind object; } op_need[OP_COUNT] = {
+#define OP(name, right, needs) { RIGHT_##right & ~(uint32_t)RIGHT_NONE, CAP_##needs },
 #include <caps/op.def>
 #undef OP
 };
 
-enum status batch_init(uint32_t cpus)
+enum status batch_init(struct cpu *cpu)
 {
-    for (uint32_t i = 0; i < cpus; i++) {
-        hpa_t page;
-        TRY(pool_alloc((sizeof(struct batch) + PAGE_BYTES - 1) / PAGE_BYTES, &page));
-        batches[i] = hidden_va(page);
-        batches[i]->work = EPT02_WORK;
-    }
+    hpa_t page;
+    TRY(pool_alloc((sizeof(struct batch) + PAGE_BYTES - 1) / PAGE_BYTES, &page));
+    cpu->batch = hidden_va(page);
+    cpu->batch->work = EPT02_WORK;
     return STATUS_OK;
 }
 
-struct batch *batch_of(const struct cpu *cpu) { return batches[cpu->index]; }
-
-static struct action *add_action(struct batch *batch, uint16_t code)
+static struct action *add_action(struct batch *batch, const struct op *op)
 {
     struct action *action = &batch->action[batch->action_count++];  // at most two an operation: fits
-    action->code = code;
+    action->code = op->code;
+    action->a = op->a;
+    action->b = op->b;
+    action->c = op->c;
     return action;
 }
 
@@ -52,7 +49,8 @@ static struct action *write_action(struct batch *batch, const struct vmcs_target
         if (last->code == OP_WRITE_FIELD && last->region.v == target->region.v)
             return last;
     }
-    struct action *action = add_action(batch, OP_WRITE_FIELD);
+    struct action *action = &batch->action[batch->action_count++];
+    action->code = OP_WRITE_FIELD;
     action->region = target->region;
     action->first = batch->write_count;
     action->count = 0;
@@ -60,31 +58,38 @@ static struct action *write_action(struct batch *batch, const struct vmcs_target
 }
 
 // What the handle names. A VMCS02 that the batch clears belongs to nobody from there on.
-static enum status resolve(const struct batch *batch, struct cpu *cpu, const struct partition *partition, uint32_t handle,
-                           struct vmcs_target *target)
+static enum status resolve(const struct batch *batch, uint32_t handle, struct vmcs_target *target)
 {
-    TRY(handle_resolve(cpu, partition, handle, target));
+    TRY(handle_resolve(batch->cpu, batch->partition, handle, target));
     return target->vmcs02 != NULL && (batch->cleared >> target->vmcs02->index & 1) ? STATUS_BAD_STATE : STATUS_OK;
 }
 
-static void note_event(struct batch *batch, const struct cpu *cpu, const struct vmcs_target *target, uint64_t groups)
+// The same for one whose groups are written.
+static enum status resolve_written(struct batch *batch, uint32_t handle, uint64_t groups, struct vmcs_target *target)
 {
-    if ((groups & GROUP_EVENT) && target->kind == VMCS_KIND_02 && target->vmcs02 == cpu->vmcs02)
-        batch->wrote_event = true;
+    TRY(resolve(batch, handle, target));
+    batch->wrote_event |= (groups & GROUP_EVENT) && target->vmcs02 != NULL && target->vmcs02 == batch->cpu->vmcs02;
+    return STATUS_OK;
 }
 
-static enum status decode_write_field(struct batch *batch, struct cpu *cpu, const struct partition *partition, const struct op *op)
+// Whether the partition's header grants it.
+static bool granted(const struct batch *batch, enum cap_kind kind, uint32_t object, uint64_t groups)
+{
+    return cap_check(&batch->partition->header, kind, object, groups);
+}
+
+static enum status decode_write_field(struct batch *batch, const struct op *op)
 {
     if (op->a >= VMCS_FIELD_COUNT)
         return STATUS_BAD_ARG;
     enum vmcs_field field = (enum vmcs_field)op->a;
     uint64_t group = 1ull << vmcs_field_info[field].group, value = op->b;
     struct vmcs_target target;
-    if (!cap_check(&partition->header, CAP_WRITE, op->object, group))
+    if (!granted(batch, CAP_WRITE, op->object, group))
         return STATUS_DENIED;
     if (!vmcs_field_exists(field))
         return STATUS_BAD_FIELD;
-    TRY(resolve(batch, cpu, partition, op->object, &target));
+    TRY(resolve_written(batch, op->object, group, &target));
     if (!(group & group_plain[target.kind]))
         TRY(policy_admit(target.kind, field, &value));
     if (batch->write_count == FIELD_WRITES_MAX)
@@ -92,7 +97,6 @@ static enum status decode_write_field(struct batch *batch, struct cpu *cpu, cons
     struct action *action = write_action(batch, &target);
     batch->write[batch->write_count++] = (struct field_write){ vmcs_field_info[field].encoding, value };
     action->count++;
-    note_event(batch, cpu, &target, group);
     return STATUS_OK;
 }
 
@@ -123,7 +127,8 @@ static enum status add_groups(struct batch *batch, const struct vmcs_target *tar
             TRY(add_checked(batch, action, target->kind, (unsigned)__builtin_ctzll(groups), bank));
     }
     if (plain != 0) {  // any value will do: the invocation takes them where they are
-        struct action *action = add_action(batch, OP_WRITE_GROUPS);
+        struct action *action = &batch->action[batch->action_count++];
+        action->code = OP_WRITE_GROUPS;
         action->region = target->region;
         action->groups = plain;
         action->bank = bank;
@@ -131,133 +136,148 @@ static enum status add_groups(struct batch *batch, const struct vmcs_target *tar
     return STATUS_OK;
 }
 
-static enum status decode_write_groups(struct batch *batch, struct cpu *cpu, const struct partition *partition, const struct op *op,
-                                       const struct reply *reply)
+static enum status decode_write_groups(struct batch *batch, const struct op *op)
 {
     struct vmcs_target target;
     if (op->a >= MSG_BANKS)
         return STATUS_BAD_ARG;
-    if (!cap_check(&partition->header, CAP_WRITE, op->object, op->b))
+    if (!granted(batch, CAP_WRITE, op->object, op->b))
         return STATUS_DENIED;
-    TRY(resolve(batch, cpu, partition, op->object, &target));
-    note_event(batch, cpu, &target, op->b);
-    return add_groups(batch, &target, op->b, reply->field[op->a]);
+    TRY(resolve_written(batch, op->object, op->b, &target));
+    return add_groups(batch, &target, op->b, batch->reply->field[op->a]);
 }
 
-static enum status decode_copy_groups(struct batch *batch, struct cpu *cpu, const struct partition *partition, const struct op *op)
+static enum status decode_copy_groups(struct batch *batch, const struct op *op)
 {
     struct vmcs_target to, from;
-    if (!cap_check(&partition->header, CAP_WRITE, op->object, op->b) || !cap_check(&partition->header, CAP_READ, op->a, op->b))
+    if (!granted(batch, CAP_WRITE, op->object, op->b) || !granted(batch, CAP_READ, op->a, op->b))
         return STATUS_DENIED;
     if (batch->copy_count == BATCH_COPIES)
         return STATUS_BAD_ARG;
-    TRY(resolve(batch, cpu, partition, op->object, &to));
-    TRY(resolve(batch, cpu, partition, op->a, &from));
-    note_event(batch, cpu, &to, op->b);
+    TRY(resolve_written(batch, op->object, op->b, &to));
+    TRY(resolve(batch, op->a, &from));
     uint64_t *bank = batch->copy[batch->copy_count++];
-    shadow_select(cpu, from.region);
-    group_read(cpu, op->b, bank);
+    shadow_select(batch->cpu, from.region);
+    group_read(batch->cpu, op->b, bank);
     return add_groups(batch, &to, op->b, bank);
 }
 
-static enum status decode_vmcs02(struct batch *batch, struct cpu *cpu, const struct partition *partition, const struct op *op)
+// An operation on a VMCS02 itself. VMCS_RESET gets its memory where it has none yet.
+static enum status decode_vmcs02(struct batch *batch, const struct op *op)
 {
-    if (!cap_check(&partition->header, CAP_VMCS02, op->object, 0))
-        return STATUS_DENIED;
-    struct vmcs02 *vmcs02 = vmcs02_at(partition->vmcs02_first + op->object - VMCS_HANDLE_02);
-    if (op->code == OP_BITMAP && (op->a >> 16 >= BITMAP_KINDS || (op->a & 0xffff) >= PAGE_BYTES / sizeof(uint64_t)))
-        return STATUS_BAD_ARG;
-    if (op->code == OP_VMCS_EPT && op->b == VMCS02_TAG_NONE)
-        return STATUS_BAD_ARG;
-    TRY(op->code == OP_VMCS_RESET ? vmcs02_reserve(vmcs02, cpu) : vmcs02_take(vmcs02, cpu));
+    struct vmcs02 *vmcs02 = vmcs02_at(batch->partition->vmcs02_first + op->object - VMCS_HANDLE_02);
+    TRY(op->code == OP_VMCS_RESET ? vmcs02_reserve(vmcs02, batch->cpu) : vmcs02_take(vmcs02, batch->cpu));
     if (batch->cleared >> vmcs02->index & 1)
         return STATUS_BAD_STATE;
-    if (op->code == OP_VMCS_CLEAR)
-        batch->cleared |= 1ull << vmcs02->index;
-    add_action(batch, op->code)->vmcs02 = vmcs02;
+    add_action(batch, op)->vmcs02 = vmcs02;
     return STATUS_OK;
 }
 
-static enum status decode_l1(struct batch *batch, struct cpu *cpu, const struct op *op)
+static enum status decode_vmcs_clear(struct batch *batch, const struct op *op)
+{
+    TRY(decode_vmcs02(batch, op));
+    batch->cleared |= 1ull << batch->action[batch->action_count - 1].vmcs02->index;
+    return STATUS_OK;
+}
+
+static enum status decode_vmcs_ept(struct batch *batch, const struct op *op)
+{
+    return op->b == VMCS02_TAG_NONE ? STATUS_BAD_ARG : decode_vmcs02(batch, op);
+}
+
+static enum status decode_bitmap(struct batch *batch, const struct op *op)
+{
+    bool inside = op->a >> 16 < BITMAP_KINDS && (op->a & 0xffff) < PAGE_BYTES / sizeof(uint64_t);
+    return inside ? decode_vmcs02(batch, op) : STATUS_BAD_ARG;
+}
+
+static enum status decode_l1_vmx(struct batch *batch, const struct op *op)
 {
     if (op->a > 1)
         return STATUS_BAD_ARG;
-    if (op->code == OP_SHADOW && op->a == 1 && !shadow_supported(cpu))
-        return STATUS_UNSUPPORTED;
-    add_action(batch, op->code);
+    add_action(batch, op);
     return STATUS_OK;
 }
 
-static void count_map_pages(struct batch *batch, uint32_t root, const struct op *op)
+static enum status decode_shadow(struct batch *batch, const struct op *op)
 {
-    uint64_t region = ept_map_level(op->a) == EPT_LEVEL_4K ? (uint64_t)root << 32 | op->b >> 21 : ~0ull;
-    if (region == ~0ull || region != batch->map_region)
-        batch->pages += EPT02_MAP_PAGES;
-    batch->map_region = region;
+    return op->a == 1 && !shadow_supported(batch->cpu) ? STATUS_UNSUPPORTED : decode_l1_vmx(batch, op);
 }
 
-static enum status decode_ept02(struct batch *batch, const struct cpu *cpu, const struct partition *partition, const struct op *op)
+// An operation on a root.
+static enum status decode_root(struct batch *batch, const struct op *op)
 {
-    if (!cap_check(&partition->header, CAP_ROOT, op->object, 0))
-        return STATUS_DENIED;
-    uint32_t root = partition->root_first + op->object;
-    switch (op->code) {
-    case OP_EPT_CREATE:
-        if (op->b == 0 || op->b == VMCS02_TAG_NONE)
-            return STATUS_BAD_ARG;
-        batch->pages += EPT02_CREATE_PAGES;
-        batch->map_region = ~0ull;
-        break;
-    case OP_EPT_BIND:  // the tag binds; all that is left to do is to check that it fits
-        return cpu->level == ORIGIN_L2 && cpu->vmcs02 != NULL ? STATUS_OK : STATUS_BAD_STATE;
-    case OP_EPT_MAP:
-        if (!ept02_map_valid(op->a, (gpa2_t){ op->b }, (gpa1_t){ op->c }))
-            return STATUS_BAD_ARG;
-        count_map_pages(batch, root, op);
-        break;
-    case OP_EPT_UNMAP:
-        if (op->a >= EPT_LEVEL_COUNT)
-            return STATUS_BAD_ARG;
-        batch->map_region = ~0ull;
-        break;
-    default:
-        batch->map_region = ~0ull;
-        break;
-    }
+    batch->map_region = ~0ull;
     batch->touches_ept02 = true;
-    add_action(batch, op->code)->root = root;
+    add_action(batch, op)->root = batch->partition->root_first + op->object;
     return STATUS_OK;
 }
 
-static enum status decode_op(struct batch *batch, struct cpu *cpu, const struct partition *partition, const struct op *op,
-                             const struct reply *reply)
+static enum status decode_ept_create(struct batch *batch, const struct op *op)
+{
+    if (op->b == 0 || op->b == VMCS02_TAG_NONE)
+        return STATUS_BAD_ARG;
+    batch->pages += EPT02_CREATE_PAGES;
+    return decode_root(batch, op);
+}
+
+// The tag binds; all that is left to do is to check that it fits.
+static enum status decode_ept_bind(struct batch *batch, const struct op *op)
+{
+    (void)op;
+    return batch->cpu->level == ORIGIN_L2 && batch->cpu->vmcs02 != NULL ? STATUS_OK : STATUS_BAD_STATE;
+}
+
+static enum status decode_ept_map(struct batch *batch, const struct op *op)
+{
+    if (!ept02_map_valid(op->a, (gpa2_t){ op->b }, (gpa1_t){ op->c }))
+        return STATUS_BAD_ARG;
+    uint64_t root = batch->partition->root_first + op->object, before = batch->map_region;
+    uint64_t region = ept_map_level(op->a) == EPT_LEVEL_4K ? root << 32 | op->b >> 21 : ~0ull;
+    if (region == ~0ull || region != before)
+        batch->pages += EPT02_MAP_PAGES;
+    enum status status = decode_root(batch, op);
+    batch->map_region = region;
+    return status;
+}
+
+static enum status decode_ept_unmap(struct batch *batch, const struct op *op)
+{
+    return op->a < EPT_LEVEL_COUNT ? decode_root(batch, op) : STATUS_BAD_ARG;
+}
+
+static enum status decode_msr_write(struct batch *batch, const struct op *op)
+{
+    if (!msr_l1_writable(op->a))
+        return STATUS_UNSUPPORTED;
+    add_action(batch, op);
+    return STATUS_OK;
+}
+
+// Each checks one kind of operation, and adds what is to be done for it.
+typedef enum status decode_t(struct batch *batch, const struct op *op);
+static decode_t *const decoders[OP_COUNT] = {
+    [OP_WRITE_FIELD] = decode_write_field, [OP_WRITE_GROUPS] = decode_write_groups, [OP_COPY_GROUPS] = decode_copy_groups,
+    [OP_VMCS_RESET] = decode_vmcs02, [OP_VMCS_CLEAR] = decode_vmcs_clear, [OP_VMCS_EPT] = decode_vmcs_ept, [OP_VMCS_FLUSH] = decode_vmcs02,
+    [OP_BITMAP] = decode_bitmap, [OP_SHADOW] = decode_shadow, [OP_L1_VMX] = decode_l1_vmx, [OP_EPT_CREATE] = decode_ept_create,
+    [OP_EPT_BIND] = decode_ept_bind, [OP_EPT_MAP] = decode_ept_map, [OP_EPT_UNMAP] = decode_ept_unmap, [OP_EPT_DROP] = decode_root,
+    [OP_MSR_WRITE] = decode_msr_write,
+};
+
+static enum status decode_op(struct batch *batch, const struct op *op)
 {
     if (op->code >= OP_COUNT)
         return STATUS_BAD_CALL;
-    if (op_right[op->code] != 0 && !cap_check(&partition->header, CAP_RIGHT, op_right[op->code], 0))
+    if (!granted(batch, CAP_RIGHT, op_need[op->code].right, 0) || !granted(batch, op_need[op->code].object, op->object, 0))
         return STATUS_DENIED;
-    switch ((enum op_code)op->code) {
-    case OP_WRITE_FIELD: return decode_write_field(batch, cpu, partition, op);
-    case OP_WRITE_GROUPS: return decode_write_groups(batch, cpu, partition, op, reply);
-    case OP_COPY_GROUPS: return decode_copy_groups(batch, cpu, partition, op);
-    case OP_VMCS_RESET: case OP_VMCS_CLEAR: case OP_VMCS_EPT: case OP_VMCS_FLUSH: case OP_BITMAP:
-        return decode_vmcs02(batch, cpu, partition, op);
-    case OP_SHADOW: case OP_L1_VMX:
-        return decode_l1(batch, cpu, op);
-    case OP_EPT_CREATE: case OP_EPT_BIND: case OP_EPT_MAP: case OP_EPT_UNMAP: case OP_EPT_DROP:
-        return decode_ept02(batch, cpu, partition, op);
-    case OP_MSR_WRITE:
-        if (!msr_l1_writable(op->a))
-            return STATUS_UNSUPPORTED;
-        add_action(batch, op->code);
-        return STATUS_OK;
-    case OP_COUNT: break;
-    }
-    return STATUS_BAD_CALL;
+    return decoders[op->code](batch, op);
 }
 
 enum status batch_decode(struct batch *batch, struct cpu *cpu, struct partition *partition, const struct reply *reply)
 {
+    batch->cpu = cpu;
+    batch->partition = partition;
+    batch->reply = reply;
     batch->action_count = batch->write_count = batch->copy_count = 0;
     batch->wrote_event = batch->touches_ept02 = false;
     batch->cleared = 0;
@@ -273,14 +293,7 @@ enum status batch_decode(struct batch *batch, struct cpu *cpu, struct partition 
         const struct op op = { ONCE(reply->op[i].code), ONCE(reply->op[i].object), ONCE(reply->op[i].a), ONCE(reply->op[i].b),
                                ONCE(reply->op[i].c) };
         batch->failed_op = i;
-        uint32_t before = batch->action_count;
-        TRY(decode_op(batch, cpu, partition, &op, reply));
-        if (batch->action_count > before && op.code > OP_COPY_GROUPS) {
-            struct action *action = &batch->action[before];
-            action->a = op.a;
-            action->b = op.b;
-            action->c = op.c;
-        }
+        TRY(decode_op(batch, &op));
     }
     return batch->pages == 0 || ept02_reserve(&batch->work, batch->pages) ? STATUS_OK : STATUS_NO_TABLES;
 }
@@ -306,6 +319,14 @@ static const uint8_t verdicts[] = {
     [MSG_KILL] = 1 << VERDICT_L1 | 1 << VERDICT_L2 | 1 << VERDICT_FORWARD | 1 << VERDICT_RETURN,
 };
 
+// What a reply sets besides general-purpose registers.
+static enum status set_decode(const struct partition *partition, const struct message *message, uint32_t set)
+{
+    if ((set & ~SET_ALL) || message->kind != MSG_EXIT || message->origin != ORIGIN_L1)
+        return STATUS_BAD_ARG;
+    return cap_check(&partition->header, CAP_WRITE, VMCS_HANDLE_01, GROUP_RIP) ? STATUS_OK : STATUS_DENIED;
+}
+
 enum status verdict_decode(struct cpu *cpu, const struct partition *partition, const struct message *message, uint32_t sequence,
                            const struct reply *reply, struct answer *answer)
 {
@@ -315,6 +336,9 @@ enum status verdict_decode(struct cpu *cpu, const struct partition *partition, c
     if (ONCE(reply->sequence) != sequence)
         return STATUS_BAD_STATE;
     answer->verdict = verdict;
+    answer->set = message->kind == MSG_INIT || message->kind == MSG_CALL ? 0 : ONCE(reply->set);
+    if (answer->set & ~SET_GPRS)
+        TRY(set_decode(partition, message, answer->set));
     if (verdict == VERDICT_RESUME)
         return STATUS_OK;
     if (verdict == VERDICT_L1 && message->origin == ORIGIN_L2 && !cap_check(&partition->header, CAP_RIGHT, RIGHT_VMCS02, 0))

@@ -36,6 +36,9 @@ _Static_assert(VMCS02_MAX <= 64, "struct batch's cleared has a bit for each VMCS
 
 // A decoded reply. One a CPU: between decoding and the end of the invocation nothing else of this CPU decodes.
 struct batch {
+    struct cpu *cpu;
+    const struct partition *partition;
+    const struct reply *reply; // as the partition writes it
     uint32_t action_count, write_count, copy_count;
     uint32_t failed_op;        // where decoding ended
     uint64_t cleared;          // VMCS02s (bit: index among all) that VMCS_CLEAR has given up
@@ -49,8 +52,8 @@ struct batch {
     uint64_t copy[BATCH_COPIES][VMCS_FIELD_COUNT];  // what OP_COPY_GROUPS found
 };
 
-NODISCARD enum status batch_init(uint32_t cpus);
-struct batch *batch_of(const struct cpu *cpu);
+// Gives the CPU its batch. Once.
+NODISCARD enum status batch_init(struct cpu *cpu);
 
 // Decodes the operations. Not STATUS_OK: nothing may be done of them, and batch_abandon is to be called.
 NODISCARD enum status batch_decode(struct batch *batch, struct cpu *cpu, struct partition *partition, const struct reply *reply);

@@ -14,7 +14,6 @@
 #include "ipc.h"
 #include "lapic.h"
 #include "log.h"
-#include "memory.h"
 #include "partition.h"
 #include "shadow.h"
 #include "vmcs02.h"
@@ -23,6 +22,7 @@ struct route {
     const struct route *next;  // by priority
     struct partition *partition;
     const struct route_cap *cap;
+    struct message message;    // what its exits become
 };
 
 static struct route routes[BOOT_PARTITIONS * CAP_ROUTES];
@@ -47,7 +47,8 @@ void route_add(struct partition *partition)
         const struct route **place = cap->kind == ROUTE_OBSERVE ? &observers[cap->origin] : &table[cap->origin][cap->reason];
         while (*place != NULL && (*place)->cap->priority <= cap->priority)
             place = (const struct route **)(uintptr_t)&(*place)->next;
-        *route = (struct route){ *place, partition, cap };
+        *route = (struct route){ *place, partition, cap, { .kind = MSG_EXIT, .origin = cap->origin, .groups = cap->groups,
+            .groups_shadow = cap->groups_shadow, .flags = cap->kind == ROUTE_OBSERVE ? REQUEST_OBSERVED : 0 } };
         *place = route;
     }
 }
@@ -70,7 +71,6 @@ static bool key_matches(struct cpu *cpu, const struct route_cap *cap)
 
 void route_abandon_l2(struct cpu *cpu, const char *why)
 {
-    static const uint64_t arithmetic = 0x8d5;  // CF, PF, AF, ZF, SF, OF
     static uint32_t logged;
     if (logged++ < 16)
         log_line(LOG_ERROR, "L2 abandoned reason=%u: %s", cpu->reason & EXIT_REASON_BASIC, why);
@@ -78,7 +78,7 @@ void route_abandon_l2(struct cpu *cpu, const char *why)
     cpu->level = ORIGIN_L1;
     cpu->vmcs02 = NULL;
     cpu->rip = vmcs_read(VMCS_GUEST_RIP);
-    vmcs_write(VMCS_GUEST_RFLAGS, (vmcs_read(VMCS_GUEST_RFLAGS) & ~arithmetic) | 1);  // VMfailInvalid
+    vmcs_write(VMCS_GUEST_RFLAGS, (vmcs_read(VMCS_GUEST_RFLAGS) & ~(uint64_t)RFLAGS_STATUS) | 1);  // VMfailInvalid
     advance_rip(cpu);
 }
 
@@ -148,15 +148,20 @@ static void give_back_interrupt(struct cpu *cpu)
 // Hands the exit to the partitions. false: nobody wants it.
 static bool route_message(struct cpu *cpu, const struct route *route)
 {
-    struct message message = { .kind = MSG_EXIT, .origin = (uint8_t)cpu->level };
+    struct message forwarded;
     struct answer answer;
-    uint64_t arg[MSG_ARGS];
+    const uint64_t *arg = NULL;
     for (; route != NULL; route = route->next) {
         if (route->cap->kind == ROUTE_RANGE && !key_matches(cpu, route->cap))
             continue;
-        message.groups = route->cap->groups;
-        message.groups_shadow = route->cap->groups_shadow;
-        enum status status = ipc_send(cpu, route->partition, &message, &answer);
+        const struct message *message = &route->message;
+        if (arg != NULL) {
+            forwarded = *message;
+            forwarded.flags = REQUEST_FORWARDED;
+            forwarded.arg = arg;
+            message = &forwarded;
+        }
+        enum status status = ipc_send(cpu, route->partition, message, &answer);
         if (status != STATUS_OK || answer.killed)
             give_back_interrupt(cpu);
         if (status != STATUS_OK) {
@@ -167,8 +172,7 @@ static bool route_message(struct cpu *cpu, const struct route *route)
             route_answer(cpu, route->partition, &answer);
             return true;
         }
-        memory_copy(arg, answer.arg, sizeof(arg));
-        message.arg = arg;
+        arg = answer.arg;  // written again only with the next reply, which needs them no more
     }
     return false;
 }
@@ -177,12 +181,9 @@ static bool route_message(struct cpu *cpu, const struct route *route)
 static void show_observers(struct cpu *cpu, const struct route *route)
 {
     struct answer ignored;
-    for (; route != NULL; route = route->next) {
-        const struct message message = { .kind = MSG_EXIT, .origin = (uint8_t)cpu->level, .observed = true, .groups = route->cap->groups,
-                                         .groups_shadow = route->cap->groups_shadow };
-        if (ipc_send(cpu, route->partition, &message, &ignored) != STATUS_OK)
+    for (; route != NULL; route = route->next)
+        if (ipc_send(cpu, route->partition, &route->message, &ignored) != STATUS_OK)
             continue;
-    }
 }
 
 // A VMCS02 that runs on EPT01 has the kernel's violations.

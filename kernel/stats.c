@@ -8,13 +8,6 @@
 #include "partition.h"
 #include "pool.h"
 
-void stats_message(unsigned partition, uint64_t tsc)
-{
-    struct message_stat *stat = &cpu_self()->records.stats.message[partition];
-    stat->count++;
-    stat->instr += tsc;
-}
-
 static uint64_t print_exits(enum msg_origin origin)
 {
     uint64_t l0_instr = 0;

@@ -4,8 +4,5 @@
 
 #include <caps/records.h>
 
-// A message of the partition with that index ended after so many ticks.
-void stats_message(unsigned partition, uint64_t tsc);
-
 // Logs every counter that isn't 0, once: before power-off or reset. stage: "power-off" or "reset".
 void stats_print(const char *stage);

@@ -16,22 +16,27 @@
 #include "upcall.h"
 
 // One system call's work. The status goes to the partition, or is its fault where *fault is set.
-typedef enum status syscall_t(struct cpu *cpu, struct partition *partition, uint64_t a, uint64_t b, uint64_t c, bool *fault);
+typedef enum status syscall_t(struct cpu *cpu, struct partition *partition, const uint64_t arg[3], bool *fault);
 
 #define USER_END (1ull << 47)  // canonical addresses of ring 3 end here
 
+// What no partition asks for that keeps to its header.
+static enum status refuse(bool *fault, enum status status)
+{
+    *fault = true;
+    return status;
+}
+
 static struct partition_cpu *slot_of(struct partition *partition, const struct cpu *cpu) { return &partition->cpu[cpu->index]; }
 
-static enum status syscall_invoke(struct cpu *cpu, struct partition *partition, uint64_t a, uint64_t b, uint64_t c, bool *fault)
+static enum status syscall_invoke(struct cpu *cpu, struct partition *partition, const uint64_t arg[3], bool *fault)
 {
     struct partition_cpu *slot = slot_of(partition, cpu);
     struct reply *reply = &slot->channel->reply[ring_slot(slot->sequence)].reply;
-    struct batch *batch = batch_of(cpu);
-    (void)a, (void)b, (void)c;
-    if (slot->message->observed) {
-        *fault = true;
-        return STATUS_DENIED;
-    }
+    struct batch *batch = cpu->batch;
+    (void)arg;
+    if (slot->message->flags & REQUEST_OBSERVED)
+        return refuse(fault, STATUS_DENIED);
     enum status status = batch_decode(batch, cpu, partition, reply);
     if (status == STATUS_OK) {
         slot->wrote_event |= batch->wrote_event;
@@ -44,48 +49,43 @@ static enum status syscall_invoke(struct cpu *cpu, struct partition *partition, 
     return status;
 }
 
-static enum status syscall_fetch(struct cpu *cpu, struct partition *partition, uint64_t handle, uint64_t groups, uint64_t bank, bool *fault)
+static enum status syscall_fetch(struct cpu *cpu, struct partition *partition, const uint64_t arg[3], bool *fault)
 {
     struct partition_cpu *slot = slot_of(partition, cpu);
     struct vmcs_target target;
-    if (bank >= MSG_BANKS || handle > 0xffff || !cap_check(&partition->header, CAP_READ, (uint32_t)handle, groups)) {
-        *fault = true;
-        return STATUS_DENIED;
-    }
+    uint64_t handle = arg[0], groups = arg[1], bank = arg[2];
+    if (bank >= MSG_BANKS || handle > 0xffff || !cap_check(&partition->header, CAP_READ, (uint32_t)handle, groups))
+        return refuse(fault, STATUS_DENIED);
     TRY(handle_resolve(cpu, partition, (uint32_t)handle, &target));
     shadow_select(cpu, target.region);
     group_read(cpu, groups, slot->channel->request[ring_slot(slot->sequence)].request.field[bank]);
     return STATUS_OK;
 }
 
-static enum status syscall_call(struct cpu *cpu, struct partition *partition, uint64_t call, uint64_t b, uint64_t c, bool *fault)
+static enum status syscall_call(struct cpu *cpu, struct partition *partition, const uint64_t arg[3], bool *fault)
 {
     struct outbox *outbox = &slot_of(partition, cpu)->channel->out.outbox;
-    uint64_t arg[MSG_ARGS];
-    const struct message message = { .kind = MSG_CALL, .origin = (uint8_t)cpu->level, .from = partition->index, .arg = arg };
+    uint64_t call_arg[MSG_ARGS];
+    const struct message message = { .kind = MSG_CALL, .origin = (uint8_t)cpu->level, .from = partition->index, .arg = call_arg };
     struct answer answer;
-    (void)b, (void)c;
-    if (call > 0xffff || !cap_check(&partition->header, CAP_CALL, (uint32_t)call, 0)) {
-        *fault = true;
-        return STATUS_DENIED;
-    }
+    if (arg[0] > 0xffff || !cap_check(&partition->header, CAP_CALL, (uint32_t)arg[0], 0))
+        return refuse(fault, STATUS_DENIED);
     for (unsigned i = 0; i < MSG_ARGS; i++)
-        arg[i] = *(const volatile uint64_t *)&outbox->call_arg[i];
-    TRY(ipc_send(cpu, partition->callee[call], &message, &answer));
+        call_arg[i] = *(const volatile uint64_t *)&outbox->call_arg[i];
+    TRY(ipc_send(cpu, partition->callee[arg[0]], &message, &answer));
     for (unsigned i = 0; i < MSG_ARGS; i++)
         outbox->call_result[i] = answer.arg[i];
     return answer.status < STATUS_COUNT ? (enum status)answer.status : STATUS_BAD_STATE;
 }
 
-static enum status syscall_log(struct cpu *cpu, struct partition *partition, uint64_t level, uint64_t bytes, uint64_t c, bool *fault)
+static enum status syscall_log(struct cpu *cpu, struct partition *partition, const uint64_t arg[3], bool *fault)
 {
     const volatile char *from = slot_of(partition, cpu)->channel->out.outbox.text;
     char text[OUTBOX_TEXT + 1];
-    (void)c;
-    if (level >= LOG_LEVELS || bytes > OUTBOX_TEXT || !cap_check(&partition->header, CAP_RIGHT, RIGHT_LOG, 0)) {
-        *fault = true;
-        return level >= LOG_LEVELS || bytes > OUTBOX_TEXT ? STATUS_BAD_ARG : STATUS_DENIED;
-    }
+    uint64_t level = arg[0], bytes = arg[1];
+    bool bad = level >= LOG_LEVELS || bytes > OUTBOX_TEXT;
+    if (bad || !cap_check(&partition->header, CAP_RIGHT, RIGHT_LOG, 0))
+        return refuse(fault, bad ? STATUS_BAD_ARG : STATUS_DENIED);
     for (uint64_t i = 0; i < bytes; i++) {
         char letter = from[i];
         text[i] = letter;
@@ -97,15 +97,12 @@ static enum status syscall_log(struct cpu *cpu, struct partition *partition, uin
     return STATUS_OK;
 }
 
-static enum status syscall_read_msr(struct cpu *cpu, struct partition *partition, uint64_t msr, uint64_t b, uint64_t c, bool *fault)
+static enum status syscall_read_msr(struct cpu *cpu, struct partition *partition, const uint64_t arg[3], bool *fault)
 {
     uint64_t value;
-    (void)b, (void)c;
-    if (msr > 0xffffffff || !cap_check(&partition->header, CAP_RIGHT, RIGHT_MSR, 0)) {
-        *fault = true;
-        return STATUS_DENIED;
-    }
-    if (!msr_read_l1(cpu, (uint32_t)msr, &value))
+    if (arg[0] > 0xffffffff || !cap_check(&partition->header, CAP_RIGHT, RIGHT_MSR, 0))
+        return refuse(fault, STATUS_DENIED);
+    if (!msr_read_l1(cpu, (uint32_t)arg[0], &value))
         return STATUS_UNSUPPORTED;
     slot_of(partition, cpu)->channel->out.outbox.call_result[0] = value;
     return STATUS_OK;
@@ -125,7 +122,7 @@ int64_t syscall_enter(uint64_t number, uint64_t a, uint64_t b, uint64_t c, const
         status = STATUS_BAD_ARG;
     } else if (number < SYS_COUNT && table[number] != NULL) {
         fault = false;
-        status = table[number](cpu, partition, a, b, c, &fault);
+        status = table[number](cpu, partition, (const uint64_t[]){ a, b, c }, &fault);
     }
     if (fault) {
         fault_syscall(partition, cpu, number, status, frame);

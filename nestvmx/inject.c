@@ -13,7 +13,6 @@ void inject_ss(struct message *m) { reply_exception_error(m->rep, request_handle
 
 void inject_pf(struct message *m, uint64_t linear, uint32_t error)
 {
-    reply_gpr(m->req, m->rep);
-    m->rep->gpr[GPR_CR2] = linear;
+    reply_gpr(m->rep, GPR_CR2, linear);
     reply_exception_error(m->rep, request_handle(m->req), VECTOR_PF, error);
 }

@@ -52,9 +52,7 @@ void operand_set(struct message *m, unsigned number, uint64_t value)
         m->rsp_set = true;
         return;
     }
-    if (!m->rep->set_gpr)
-        reply_gpr(m->req, m->rep);
-    m->rep->gpr[number] = value;
+    reply_gpr(m->rep, (enum gpr)number, value);
 }
 
 static uint64_t effective_address(const struct message *m)

@@ -65,7 +65,7 @@ void resolve_exit(struct message *m)
 
     if (m->req->reason & EXIT_REASON_FAILED)
         exit_entry_failure(m, v, (struct exit_cause){ BASE_REASON(m), exit_field(m, VMCS_EXIT_QUALIFICATION) });
-    else if (m->req->arg[0] != 0)
+    else if ((m->req->flags & REQUEST_FORWARDED) && m->req->arg[0] != 0)
         // What `ept` found, which may be another reason than the CPU's; the addresses are those of the message.
         exit_deliver_cause(m, v, (struct exit_cause){ (uint32_t)m->req->arg[0], m->req->arg[1] });
     else if (wanted(m, v))

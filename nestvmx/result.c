@@ -11,20 +11,24 @@
 
 #define RFLAGS_CF     (1ull << 0)
 #define RFLAGS_ZF     (1ull << 6)
-#define RFLAGS_STATUS (1ull << 0 | 1ull << 2 | 1ull << 4 | 1ull << 6 | 1ull << 7 | 1ull << 11)  // CF PF AF ZF SF OF
 
-// VMCS01 stands at the instruction.
+// VMCS01 stands at the instruction, also where this isn't the message of its exit.
 static void end(struct message *m, uint64_t flags)
 {
     struct reply *rep = m->rep;
+    if (m->req->kind == MSG_EXIT && m->req->origin == ORIGIN_L1) {
+        if (m->rsp_set)
+            reply_write(rep, VMCS_HANDLE_01, VMCS_GUEST_RSP, m->rsp);
+        reply_flags(rep, flags);
+        reply_advance_rip(m->req, rep);
+        return;
+    }
     message_need(m, GROUP_EXIT | GROUP_RIP | GROUP_PRIVILEGE | GROUP_ACTIVITY);
     uint64_t rip = exit_field(m, VMCS_GUEST_RIP) + exit_field(m, VMCS_EXIT_INSTRUCTION_LENGTH);
     if (!insn_is_64(m))
         rip &= 0xffffffff;
-    reply_field(rep, 0, VMCS_GUEST_RFLAGS, (exit_field(m, VMCS_GUEST_RFLAGS) & ~RFLAGS_STATUS) | flags);
-    reply_field(rep, 0, VMCS_GUEST_RIP, rip);
-    reply_field(rep, 0, VMCS_GUEST_RSP, m->rsp_set ? m->rsp : exit_field(m, VMCS_GUEST_RSP));
-    reply_op(rep, OP_WRITE_GROUPS, VMCS_HANDLE_01, 0, GROUP_RIP, 0);
+    reply_write(rep, VMCS_HANDLE_01, VMCS_GUEST_RFLAGS, (exit_field(m, VMCS_GUEST_RFLAGS) & ~RFLAGS_STATUS) | flags);
+    reply_write(rep, VMCS_HANDLE_01, VMCS_GUEST_RIP, rip);
     const uint64_t blocking = exit_field(m, VMCS_GUEST_INTERRUPTIBILITY), instruction = INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS;
     if (blocking & instruction)
         reply_write(rep, VMCS_HANDLE_01, VMCS_GUEST_INTERRUPTIBILITY, blocking & ~instruction);

@@ -135,9 +135,8 @@ void vmcap_rdmsr(struct message *m)
         inject_gp(m);
         return;
     }
-    reply_gpr(m->req, m->rep);
-    m->rep->gpr[GPR_RAX] = value & 0xffffffff;
-    m->rep->gpr[GPR_RDX] = value >> 32;
+    reply_gpr(m->rep, GPR_RAX, value & 0xffffffff);
+    reply_gpr(m->rep, GPR_RDX, value >> 32);
     reply_advance_rip(m->req, m->rep);
 }
 

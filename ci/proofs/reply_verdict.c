@@ -37,6 +37,7 @@ int main(void)
     struct answer answer;
     partition.header.rights = any_u32();
     partition.header.vmcs02_count = any_below(VMCS02_MAX + 1);
+    partition.header.vmcs[VMCS_KIND_01].write = any_u64();
     partition.vmcs02_first = any_below(VMCS02_MAX);
     ASSUME(message.kind <= MSG_KILL && message.origin < ORIGIN_COUNT);
     const struct reply *nowhere = (const struct reply *)(uintptr_t)any_u64();
@@ -51,6 +52,13 @@ int main(void)
         PROVE(answer.verdict == VERDICT_L1 || answer.verdict == VERDICT_L2, "a failed entry ends in another");
     if (answer.verdict == VERDICT_L2)
         PROVE(taken && answer.vmcs02 < partition.header.vmcs02_count && (partition.header.rights & RIGHT_VMCS02), "L2 on a VMCS02 of its own, that this CPU holds");
+    PROVE((answer.set & ~SET_ALL) == 0, "sets what there is");
+    if (message.kind == MSG_INIT || message.kind == MSG_CALL)
+        PROVE(answer.set == 0, "a call leaves the guest's registers alone");
+    if (answer.set & ~SET_GPRS) {
+        PROVE(message.kind == MSG_EXIT && message.origin == ORIGIN_L1, "only L1's instruction that exited is completed");
+        PROVE(partition.header.vmcs[VMCS_KIND_01].write & GROUP_RIP, "by who may write VMCS01's RIP and RFLAGS");
+    }
     if (answer.verdict == VERDICT_L1 && message.origin == ORIGIN_L2)
         PROVE(partition.header.rights & RIGHT_VMCS02, "only who runs L2s ends one");
     return 0;

@@ -160,6 +160,20 @@ static const uint8_t verdicts[] = {
     [MSG_KILL] = 1 << VERDICT_L1 | 1 << VERDICT_L2 | 1 << VERDICT_FORWARD | 1 << VERDICT_RETURN,
 };
 
+// SET_ADVANCE, as the kernel does it.
+static void advance(void)
+{
+    uint64_t *field = world_vmcs[VMCS_HANDLE_01];
+    const uint64_t before = field[VMCS_GUEST_RIP];
+    field[VMCS_GUEST_RIP] += field[VMCS_EXIT_INSTRUCTION_LENGTH];
+    world_vmwrites++;
+    if ((before ^ field[VMCS_GUEST_RIP]) >> 32 && !(field[VMCS_GUEST_CS_ACCESS_RIGHTS] & 1u << 13))
+        field[VMCS_GUEST_RIP] &= 0xffffffff;
+    field[VMCS_GUEST_INTERRUPTIBILITY] &= ~3ull;
+    if (field[VMCS_GUEST_RFLAGS] & 1u << 8)
+        field[VMCS_GUEST_PENDING_DEBUG] |= 1u << 14;
+}
+
 static const struct reply *deliver(enum msg_kind kind, enum msg_origin origin, const struct route_cap *route, uint32_t reason,
                                    uint32_t from, const uint64_t *args)
 {
@@ -174,18 +188,18 @@ static const struct reply *deliver(enum msg_kind kind, enum msg_origin origin, c
     memset(rep, (int)(WORLD_POISON & 0xff), bank0);
     memset((char *)rep + bank1, (int)(WORLD_POISON & 0xff), sizeof(*rep) - bank1);
     req->sequence = sequence[world_cpu];
-    req->kind = (uint16_t)kind;
+    req->kind = (uint8_t)kind;
     req->origin = (uint8_t)origin;
+    req->flags = (uint8_t)((route && route->kind == ROUTE_OBSERVE ? REQUEST_OBSERVED : 0) | (kind == MSG_EXIT && args ? REQUEST_FORWARDED : 0));
     req->attempt = 0;
     req->cpu = world_cpu;
     req->reason = reason;
     req->from = from;
-    req->observed = route && route->kind == ROUTE_OBSERVE;
     req->vmcs02 = world_vmcs02;
     req->tag = world_tag;
     req->root = world_root;
-    for (unsigned i = 0; i < MSG_ARGS; i++)
-        req->arg[i] = args ? args[i] : 0;
+    for (unsigned i = 0; args && i < MSG_ARGS; i++)
+        req->arg[i] = args[i];
     req->groups = route ? route->groups : 0;
     req->groups_shadow = route && world_info.shadowing ? route->groups_shadow : 0;
     if (req->groups & GROUP_GPR)
@@ -195,7 +209,7 @@ static const struct reply *deliver(enum msg_kind kind, enum msg_origin origin, c
 
     if (setjmp(message_end) == 0)
         rt_message(world_cpu, req, rep);
-    if (req->observed)
+    if (req->flags & REQUEST_OBSERVED)
         return rep;
     if (rep->sequence != req->sequence)
         world_fault("a reply with a wrong sequence");
@@ -205,11 +219,23 @@ static const struct reply *deliver(enum msg_kind kind, enum msg_origin origin, c
         world_fault("VERDICT_L1 for an exit of L2 without RIGHT_VMCS02");
     if (rep->verdict == VERDICT_L2 && rep->vmcs02 >= header.vmcs02_count)
         world_fault("VERDICT_L2 names a VMCS02 that the partition does not have");
+    if (rep->set & ~SET_ALL)
+        world_fault("the reply sets what there isn't");
+    if ((rep->set & ~SET_GPRS) && (kind != MSG_EXIT || origin != ORIGIN_L1 || !(header.vmcs[VMCS_KIND_01].write & GROUP_RIP)))
+        world_fault("the reply advances RIP where it may not");
     if (world_check_batch(rep) != STATUS_OK)
         world_fault("the kernel refuses the reply");
     world_apply_batch(rep);
-    if (rep->set_gpr)
-        memcpy(world_gpr, rep->gpr, sizeof(rep->gpr));
+    for (unsigned i = 0; i < GPR_COUNT && kind != MSG_INIT && kind != MSG_CALL; i++)
+        if (rep->set & SET_GPR(i))
+            world_gpr[i] = rep->gpr[i];
+    if (rep->set & SET_ADVANCE)
+        advance();
+    if (rep->set & SET_FLAGS) {
+        uint64_t *rflags = &world_vmcs[VMCS_HANDLE_01][VMCS_GUEST_RFLAGS];
+        *rflags = (*rflags & ~(uint64_t)RFLAGS_STATUS) | (rep->rflags & RFLAGS_STATUS);
+        world_vmwrites++;
+    }
     return rep;
 }
 

@@ -18,12 +18,12 @@ uint32_t world_ops;
 enum status (*world_check_op)(const struct op *op);
 
 static const uint32_t op_right[OP_COUNT] = {
-#define OP(name, right) [OP_##name] = RIGHT_##right,
+#define OP(name, right, needs) [OP_##name] = RIGHT_##right,
 #include <caps/op.def>
 #undef OP
 };
 static const char *const op_name[OP_COUNT] = {
-#define OP(name, right) #name,
+#define OP(name, right, needs) #name,
 #include <caps/op.def>
 #undef OP
 };

@@ -5,16 +5,13 @@
 #include <rt/partition.h>
 #include <rt/reply.h>
 
-// What it sees of an exit: what happened (the length of the instruction), where, and the registers.
-#define SEES (GROUP_EXIT | GROUP_RIP | GROUP_GPR)
-
 const struct partition_header header PARTITION_SECTION = {
     PARTITION("hello"),
     .rights = RIGHT_NONE,
-    .vmcs[VMCS_KIND_01] = { .read = GROUP_EXIT | GROUP_RIP, .write = GROUP_RIP },
+    .vmcs[VMCS_KIND_01] = { .write = GROUP_RIP },
     .routes = {
-        ROUTE_KEYS(L1, VMCALL, SEES, HYPERCALL_NULL, HYPERCALL_HELLO),
-        ROUTE_KEYS(L1, IO, SEES, HYPERCALL_PORT, HYPERCALL_PORT),
+        ROUTE_KEYS(L1, VMCALL, GROUP_GPR, HYPERCALL_NULL, HYPERCALL_HELLO),
+        ROUTE_KEYS(L1, IO, GROUP_GPR, HYPERCALL_PORT, HYPERCALL_PORT),
     },
 };
 
@@ -38,12 +35,11 @@ void partition_message(const struct request *req, struct reply *rep)
         reply_forward(rep, 0, 0, 0, 0);  // the port has all numbers: another partition's
         return;
     }
-    reply_gpr(req, rep);
     if (req->gpr[GPR_RAX] == HYPERCALL_NULL) {
-        rep->gpr[GPR_RAX] = 0;
-        rep->gpr[GPR_RBX] = req->gpr[GPR_RBX] + 1;
+        reply_gpr(rep, GPR_RAX, 0);
+        reply_gpr(rep, GPR_RBX, req->gpr[GPR_RBX] + 1);
     } else {
-        rep->gpr[GPR_RAX] = greeting_part(req->gpr[GPR_RBX]);
+        reply_gpr(rep, GPR_RAX, greeting_part(req->gpr[GPR_RBX]));
     }
     reply_advance_rip(req, rep);
 }

@@ -39,9 +39,8 @@ static const struct { const char *name, *text; } instructions[INSTRUCTION_COUNT]
 void answer(const struct request *req, struct reply *rep, uint64_t outcome, uint64_t value)
 {
     rep->op_count = 0;
-    reply_gpr(req, rep);
-    rep->gpr[GPR_RAX] = outcome;
-    rep->gpr[GPR_RBX] = value;
+    reply_gpr(rep, GPR_RAX, outcome);
+    reply_gpr(rep, GPR_RBX, value);
     reply_advance_rip(req, rep);
     reply_resume(rep);
 }

@@ -294,7 +294,7 @@ void attempt_verdict_never_reset(const struct try *try) { reply_l2(try->rep, 1);
 void attempt_verdict_forward(const struct try *try)
 {
     try->rep->op_count = 0;
-    try->rep->set_gpr = 0;
+    try->rep->set = 0;
     reply_forward(try->rep, 0, 0, 0, 0);
 }
 
@@ -308,6 +308,6 @@ void attempt_sequence(const struct try *try)
 void attempt_l2_without_state(const struct try *try)
 {
     try->rep->op_count = 0;
-    try->rep->set_gpr = 0;
+    try->rep->set = 0;
     reply_l2(try->rep, 0);
 }

@@ -45,11 +45,10 @@ void partition_message(const struct request *req, struct reply *rep)
 {
     if (req->kind != MSG_EXIT)
         return;
-    if (req->observed) {
+    if (req->flags & REQUEST_OBSERVED) {
         count(req);
         return;
     }
-    reply_gpr(req, rep);
-    rep->gpr[GPR_RAX] = total(req->gpr[GPR_RCX], req->gpr[GPR_RBX]);
+    reply_gpr(rep, GPR_RAX, total(req->gpr[GPR_RCX], req->gpr[GPR_RBX]));
     reply_advance_rip(req, rep);
 }

@@ -8,7 +8,7 @@
 #include "msr_l1.h"
 #include "shadow.h"
 
-struct cpu fake_cpu;
+struct cpu fake_cpu __attribute__((aligned(CPU_BLOCK_BYTES)));
 struct vmcs02 fake_vmcs02[FAKE_VMCS02S];
 uint64_t fake_field[FAKE_VMCSS][VMCS_FIELD_COUNT];
 unsigned fake_vmcs02_calls;
@@ -16,6 +16,8 @@ uint32_t fake_msr, fake_msr_refused = 0xdead;
 
 void fake_vmcs_init(void)
 {
+    if ((uintptr_t)&fake_cpu % CPU_BLOCK_BYTES != 0)
+        abort();
     fake_cpu.vmcs01.v = FAKE_VMCS01;
     fake_cpu.shadow.v = FAKE_SHADOW;
     fake_cpu.level = ORIGIN_L2;
@@ -27,6 +29,8 @@ void fake_vmcs_init(void)
         for (unsigned field = 0; field < VMCS_FIELD_COUNT; field++)
             fake_field[i][field] = 0x1000 * i + field;
 }
+
+void *fake_frame(void) { return &fake_cpu; }
 
 static uint64_t *place(uint64_t encoding)
 {

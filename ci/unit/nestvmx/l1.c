@@ -5,7 +5,6 @@
 
 #include "l1.h"
 
-#define RFLAGS_STATUS 0x8d5ull
 #define CR3_PAGE      0x10000ull
 
 static uint64_t *l1 = world_vmcs[VMCS_HANDLE_01];

@@ -35,7 +35,7 @@ TEST(what_it_is_shown_costs_no_field_and_asks_for_nothing)
 {
     const struct reply *rep = world_observe(ORIGIN_L1, EXIT_CPUID);
     CHECK_EQ(rep->op_count, 0);
-    CHECK_EQ(rep->set_gpr, 0);
+    CHECK_EQ(rep->set, 0);
     CHECK_EQ(world_vmreads, 0);
     CHECK_EQ(world_vmwrites, 0);
 }

@@ -14,6 +14,7 @@ TEST(reply_advances_rip)
     subject_answer = advance;
     world_vmcs[0][VMCS_GUEST_RIP] = 0xffffffffull;
     world_vmcs[0][VMCS_EXIT_INSTRUCTION_LENGTH] = 2;
+    world_vmcs[0][VMCS_GUEST_CS_ACCESS_RIGHTS] = 0xa09b;  // 64-bit code
     CHECK_EQ(world_exit(ORIGIN_L1, EXIT_CPUID, NULL)->verdict, VERDICT_RESUME);
     CHECK_EQ(world_vmcs[0][VMCS_GUEST_RIP], 0x100000001ull);
     CHECK_EQ(world_vmwrites, 1);
@@ -49,9 +50,9 @@ TEST(reply_injects_an_exception)
 
 static void set_rax(const struct request *req, struct reply *rep)
 {
-    reply_gpr(req, rep);
-    rep->gpr[GPR_RAX] = 77;
-    rep->gpr[GPR_CR2] = 0x5000;
+    (void)req;
+    reply_gpr(rep, GPR_RAX, 77);
+    reply_gpr(rep, GPR_CR2, 0x5000);
 }
 
 TEST(reply_changes_only_the_registers_it_names)

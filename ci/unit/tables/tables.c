@@ -46,7 +46,7 @@ static const struct { const char *name; unsigned bit; } right[] = {
 #undef RIGHT
 };
 static const struct { const char *name; uint32_t right; } op[] = {
-#define OP(name, right) { #name, RIGHT_##right },
+#define OP(name, right, needs) { #name, RIGHT_##right },
 #include <caps/op.def>
 #undef OP
 };

@@ -19,7 +19,7 @@ static inline void message_begin(uint32_t cpu, const struct request *req, struct
     rep->verdict = req->kind == MSG_EXIT ? VERDICT_RESUME : req->kind == MSG_ENTRY_FAILED ? VERDICT_L1 : VERDICT_RETURN;
     rep->op_count = 0;
     rep->status = STATUS_OK;
-    rep->set_gpr = 0;
+    rep->set = 0;
 }
 
 // crt0.S comes here with every message.

@@ -44,13 +44,13 @@
 #define ROUTE_KEYS(route_origin, route_reason, route_groups, key_first, key_last)                               \
     { .kind = ROUTE_RANGE, .origin = ORIGIN_##route_origin, .reason = EXIT_##route_reason, .groups = (route_groups), \
       .first = (key_first), .last = (key_last) }
-// Every exit with that origin, before it is handled: the message has .observed set, and what the reply says changes nothing.
+// Every exit with that origin, before it is handled: the message has REQUEST_OBSERVED, and what the reply says changes nothing.
 #define OBSERVE(route_origin, route_groups) \
     { .kind = ROUTE_OBSERVE, .origin = ORIGIN_##route_origin, .groups = (route_groups) }
 
 // What a partition implements. Called for every message, on a fresh stack; nothing but static data and the state region lives longer.
 //   req: the message; the kernel has filled just the groups that the route names
-//   rep: the answer to fill: sequence, op_count = 0, set_gpr = 0, status = STATUS_OK are there already, verdict is VERDICT_RESUME for
+//   rep: the answer to fill: sequence, op_count = 0, set = 0, status = STATUS_OK are there already, verdict is VERDICT_RESUME for
 //        an exit, VERDICT_L1 for a failed entry, VERDICT_RETURN for the others; everything else is left from an earlier message
 // When it returns the runtime hands the reply to the kernel.
 void partition_message(const struct request *req, struct reply *rep);

@@ -37,11 +37,18 @@ static inline void reply_field(struct reply *rep, uint32_t bank, enum vmcs_field
     rep->field[bank][field] = value;
 }
 
-// The guest gets the request's registers, as the partition then changes them in rep->gpr. Needs GROUP_GPR.
-static inline void reply_gpr(const struct request *req, struct reply *rep)
+// A register of the guest; GPR_RSP stands for CR2, RSP is a field.
+static inline void reply_gpr(struct reply *rep, enum gpr gpr, uint64_t value)
 {
-    memcpy(rep->gpr, req->gpr, sizeof(rep->gpr));
-    rep->set_gpr = 1;
+    rep->gpr[gpr] = value;
+    rep->set |= SET_GPR(gpr);
+}
+
+// CF, PF, AF, ZF, SF and OF of L1, in the answer to an exit of its.
+static inline void reply_flags(struct reply *rep, uint64_t flags)
+{
+    rep->rflags = flags;
+    rep->set |= SET_FLAGS;
 }
 
 // Verdicts: what happens when the operations are applied.
@@ -97,7 +104,7 @@ static inline void reply_event(struct reply *rep, uint32_t handle, uint32_t even
     if (length != 0)
         reply_write(rep, handle, VMCS_ENTRY_INSTRUCTION_LENGTH, length);
 }
-// A hardware exception with or without error code. A #PF also needs reply_gpr and the address in rep->gpr[GPR_CR2].
+// A hardware exception with or without error code. A #PF also needs the address: reply_gpr(rep, GPR_CR2, address).
 static inline void reply_exception(struct reply *rep, uint32_t handle, enum vector vector)
 {
     reply_event(rep, handle, (uint32_t)vector | EVENT_TYPE_EXCEPTION, 0, 0);
@@ -113,11 +120,16 @@ static inline void reply_exception_error(struct reply *rep, uint32_t handle, enu
 #define PENDING_DEBUG_SINGLE_STEP (1ull << 14)
 #define ACCESS_RIGHTS_LONG        (1u << 13)
 
-// The instruction that exited is done: RIP behind it, in the VMCS that the message came from. Needs the groups EXIT and RIP. Of groups
-// that are also there: ACTIVITY: blocking by STI and MOV SS ends; PRIVILEGE: RIP wraps at 4 GiB outside 64-bit code; PENDING: with
-// RFLAGS.TF a single-step trap becomes pending (SDM 3C 25.4.2 "Guest Non-Register State").
+// The instruction that exited is done: RIP behind it, in the VMCS that the message came from. Of L1's exits the kernel does it, and needs no groups
+// of the request. Of an L2's it takes the groups EXIT and RIP, and of groups that are also there: ACTIVITY: blocking by STI and MOV SS ends;
+// PRIVILEGE: RIP wraps at 4 GiB outside 64-bit code; PENDING: with RFLAGS.TF a single-step trap becomes pending (SDM 3C 25.4.2 "Guest Non-Register
+// State").
 static inline void reply_advance_rip(const struct request *req, struct reply *rep)
 {
+    if (req->kind == MSG_EXIT && req->origin == ORIGIN_L1) {
+        rep->set |= SET_ADVANCE;
+        return;
+    }
     const uint64_t *field = req->field[0];
     const uint32_t handle = request_handle(req);
     uint64_t rip = field[VMCS_GUEST_RIP] + field[VMCS_EXIT_INSTRUCTION_LENGTH];

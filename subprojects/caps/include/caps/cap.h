@@ -11,7 +11,7 @@
 #include <caps/vmcs_field.h>
 
 #define CAP_MAGIC     0x3130504143484bull  // "KHCAP01"
-#define CAP_ABI       1u
+#define CAP_ABI       2u
 #define CAP_ROUTES    72
 #define CAP_CALLS     4
 #define CAP_NAME      16

@@ -31,11 +31,22 @@ enum gpr { GPR_RAX, GPR_RCX, GPR_RDX, GPR_RBX, GPR_RSP, GPR_RBP, GPR_RSI, GPR_RD
 #define VMCS_HANDLE_SHADOW 1u   // this CPU's shadow VMCS (SDM 3C 25.10)
 #define VMCS_HANDLE_02     2u   // plus the index of one of the partition's VMCS02s
 
+enum request_flag {
+    REQUEST_OBSERVED = 1,   // by ROUTE_OBSERVE: others handle the exit, the reply counts for nothing
+    REQUEST_FORWARDED = 2,  // MSG_EXIT that another partition forwarded, with arg[]
+};
+
 struct request {
-    uint32_t sequence;        // counts messages of this channel
-    uint16_t kind;            // enum msg_kind
-    uint8_t origin;           // enum msg_origin
-    uint8_t attempt;          // 0; 1 when the message is handed over again after a fault
+    uint32_t sequence;         // counts messages of this channel
+    union {
+        uint32_t what;         // all four: kind lowest
+        struct {
+            uint8_t kind;      // enum msg_kind
+            uint8_t origin;    // enum msg_origin
+            uint8_t flags;     // enum request_flag
+            uint8_t attempt;   // 0; 1 when the message is handed over again after a fault
+        };
+    };
     uint32_t cpu;
     uint32_t reason;          // MSG_EXIT: the exit reason field, all 32 bits (VMCS_EXIT_REASON)
     uint32_t from;            // MSG_CALL: the caller's partition index
@@ -44,8 +55,7 @@ struct request {
     uint64_t groups_shadow;   // filled in bank 1
     uint64_t tag;             // ORIGIN_L2: the tag (EPTP12) of the EPT02 tree in use, 0: EPT01
     uint32_t root;            // ORIGIN_L2: its root index, ROOT_NONE where no root holds the tag
-    uint32_t observed;        // 1: by ROUTE_OBSERVE: others handle the exit, the reply counts for nothing
-    uint64_t arg[MSG_ARGS];   // MSG_CALL; MSG_EXIT after VERDICT_FORWARD: what the forwarding partition said
+    uint64_t arg[MSG_ARGS];   // defined for MSG_INIT, MSG_ENTRY_FAILED, MSG_CALL, and with REQUEST_FORWARDED: what the forwarding partition said
     uint64_t gpr[GPR_COUNT];
     uint64_t field[MSG_BANKS][VMCS_FIELD_COUNT];
 };
@@ -61,7 +71,7 @@ enum verdict {
 };
 
 enum op_code {
-#define OP(name, right) OP_##name,
+#define OP(name, right, needs) OP_##name,
 #include <caps/op.def>
 #undef OP
     OP_COUNT
@@ -75,15 +85,26 @@ struct op {
     uint64_t c;
 };
 
+// What of the guest's registers a reply sets, after its operations. SET_FLAGS and SET_ADVANCE: only in the answer to an L1's MSG_EXIT, by who may write
+// group RIP of VMCS01.
+#define SET_GPR(n)  (1u << (n))     // gpr[n] (enum gpr)
+#define SET_GPRS    0xffffu         // all of them
+#define SET_FLAGS   (1u << 16)      // the status flags of RFLAGS: those of rflags
+#define SET_ADVANCE (1u << 17)      // the instruction that exited is done: RIP behind it (its length and where it was as at the exit), blocking by
+                                    // STI and MOV SS ends, with RFLAGS.TF a single-step trap becomes pending
+#define RFLAGS_STATUS 0x8d5u        // CF, PF, AF, ZF, SF, OF
+#define SET_ALL     (SET_GPRS | SET_FLAGS | SET_ADVANCE)
+
 struct reply {
     uint32_t sequence;   // of the request
     uint16_t verdict;    // enum verdict
     uint16_t op_count;
-    uint32_t vmcs02;     // VERDICT_L2
+    uint32_t set;        // SET_...
     uint32_t status;     // VERDICT_RETURN: enum status
-    uint64_t set_gpr;    // not 0: gpr[] replaces the guest's registers
+    uint64_t rflags;     // SET_FLAGS
+    uint32_t vmcs02;     // VERDICT_L2
     uint64_t arg[MSG_ARGS];
-    uint64_t gpr[GPR_COUNT];
+    uint64_t gpr[GPR_COUNT];                      // SET_GPR
     uint64_t field[MSG_BANKS][VMCS_FIELD_COUNT];  // for OP_WRITE_GROUPS; only the named groups' fields are read
     struct op op[OP_MAX];
 };
