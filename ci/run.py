@@ -10,6 +10,7 @@ from pathlib import Path
 
 import emulator
 import kvm_probe
+import post_mortem
 import summary
 import workload
 from boot import Places, boot, problems
@@ -33,7 +34,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--partitions", metavar="A,B", help="load these instead of the workload's")
     parser.add_argument("--options", default="", metavar="TEXT", help="load options of a workload that isn't Linux")
     parser.add_argument("--inject", default="", metavar="'PARTITION MESSAGE KIND'",
-                        help="make a partition fault at that message: KIND is ud, pf, bad-reply or ud-twice")
+                        help="make a partition fault at that message: KIND is ud, pf, bad-reply, ud-twice, panic or kernel-pf")
     parser.add_argument("--tag", default="", help="keeps the output apart from other runs'")
     parser.add_argument("--keep-going", action="store_true", help="run to the time limit after a panic")
     parser.add_argument("-v", "--verbose", action="store_true", help="every line of COM1 and of Bulkhead's log")
@@ -83,6 +84,8 @@ def main() -> int:
         for line in summary.render(result.summary()):
             say(line)
         say("")
+    for line in post_mortem.render((options.product or build).resolve(), result.records):
+        say(line)
     found = problems(result)
     for problem in found:
         say(f"FAILED: {problem}")
