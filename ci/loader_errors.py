@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from boot import KERNEL, Boot, Places, boot, next_text
+import l0log
+from boot import KERNEL, LOADER, Boot, Places, boot, next_text
 from case import Case, Context, require
 from emulator import Machine
 from stages import Stages
@@ -18,6 +21,9 @@ from workload import MARKER, configuration
 TIMEOUT = 90.0
 UEFI_IPS = 10_000_000
 CONF = "EFI/bulkhead/bulkhead.conf"
+# One of these is the manifest's.
+DIGESTS: tuple[Callable[[bytes], bytes], ...] = (lambda data: hashlib.sha512(data).digest(),
+                                                 lambda data: hashlib.blake2b(data, digest_size=32).digest())
 
 Files = Callable[[Places], dict[str, Path | bytes]]
 
@@ -50,6 +56,35 @@ def _cut_kernel(places: Places) -> dict[str, Path | bytes]:
     return {"EFI/bulkhead/kernel.elf": (places.product / KERNEL).read_bytes()[:100]}
 
 
+def _damaged_partition(places: Places) -> dict[str, Path | bytes]:
+    data = bytearray(places.partition("ept").read_bytes())
+    data[-1] ^= 1
+    return {"EFI/bulkhead/ept.elf": bytes(data)}
+
+
+def _known(places: Places, name: str, offset: int, bytes_there: bytes) -> dict[str, Path | bytes]:
+    """A changed file that the loader's manifest vouches for: what is wrong with it is found later on."""
+    before = (places.product / f"kernel/loader/{name}").read_bytes()
+    after = before[:offset] + bytes_there + before[offset + len(bytes_there):]
+    loader = (places.product / LOADER).read_bytes()
+    digests = [digest for digest in DIGESTS if loader.count(digest(before)) == 1]
+    require(len(digests) == 1, f"the loader has no hash of {name}")
+    return {f"EFI/bulkhead/{name}": after, "EFI/bulkhead/bulkhead.efi": loader.replace(digests[0](before), digests[0](after))}
+
+
+def _other_abi(places: Places) -> dict[str, Path | bytes]:
+    magic = places.partition("ept").read_bytes().index(b"KHCAP01\0")
+    return _known(places, "ept.elf", magic + 8, b"\xff")
+
+
+def _writable_code(places: Places) -> dict[str, Path | bytes]:
+    data = places.partition("ept").read_bytes()
+    table, count = struct.unpack_from("<Q", data, 32)[0], struct.unpack_from("<H", data, 56)[0]
+    flags = [table + 56 * i + 4 for i in range(count) if struct.unpack_from("<II", data, table + 56 * i) == (1, 5)]
+    require(len(flags) == 1, f"ept.elf has {len(flags)} segments of code")
+    return _known(places, "ept.elf", flags[0], struct.pack("<I", 7))
+
+
 def _odd_workload(places: Places) -> dict[str, Path | bytes]:
     return {"EFI/acpi/next.txt": next_text("\\EFI\\bulkhead\\bulkhead.efi", "workload=absent")}
 
@@ -73,6 +108,10 @@ REFUSALS = (
     Refusal("kernel-damaged", r"\EFI\bulkhead\kernel.elf: ", files=_damaged_kernel),
     Refusal("kernel-cut", r"\EFI\bulkhead\kernel.elf: ", files=_cut_kernel),
     Refusal("partition-missing", r"\EFI\bulkhead\ept.elf: not found", files=_without("EFI/bulkhead/ept.elf")),
+    Refusal("partition-damaged", r"\EFI\bulkhead\ept.elf: is damaged", files=_damaged_partition),
+    Refusal("partition-other-abi", r"\EFI\bulkhead\ept.elf: made for another ABI", files=_other_abi),
+    Refusal("partition-writable-code", r"\EFI\bulkhead\ept.elf: a segment is writable and executable", files=_writable_code),
+    Refusal("memory-too-small", "the kernel does not start: hidden memory is too small for the partitions", files=_conf("memory = 2M")),
     Refusal("memory-too-little", "too little memory: no 1024 MiB in one piece", files=_conf("memory = 1G")),
     Refusal("required", r"\EFI\bulkhead\kernel.elf: not found", boots_on=False, halts=True,
             files=lambda places: _without("EFI/bulkhead/kernel.elf")(places) | _conf("require = yes")(places)),
@@ -101,4 +140,29 @@ def _run(refusal: Refusal, context: Context) -> str:
     return _check(refusal, run)
 
 
+def _next_missing(context: Context) -> str:
+    """Bulkhead runs, the loader says what is missing, and the firmware gets the machine back."""
+    missing = {"EFI/marker/marker.efi": b""}
+    stages = Stages(last=re.compile(r"^bulkhead: .*marker\.efi"), keep_going=True)
+    run = boot(context.places, MARKER, Machine(ips=UEFI_IPS), context.directory(), TIMEOUT, stages=stages, files=dict(missing))
+    said = [line.removeprefix("bulkhead: ").rstrip() for line in run.outcome.console if line.startswith("bulkhead: ")]
+    require(len(said) == 2 and said[0].startswith("running on ") and said[1] == r"\EFI\marker\marker.efi: not found", f"the loader said {said}")
+    require(run.outcome.ending == "stopped", f"the machine ended: {run.outcome.ending}")
+    return said[1]
+
+
+def _console_com1(context: Context) -> str:
+    """L0's log goes to COM1, in the midst of what L1 writes there, and nowhere else."""
+    run = boot(context.places, MARKER, Machine(ips=UEFI_IPS), context.directory(), TIMEOUT,
+               files={CONF: configuration(MARKER).replace("console = e9", "console = com1").encode()})
+    log = l0log.parse_all([line.rstrip() for line in run.outcome.console])
+    require(not l0log.parse_all(run.outcome.log), "there are lines on port 0xE9")
+    for stage in ("launched", "power-off"):
+        require(any(record.about("stage", stage) for record in log), f"no line on COM1 says: stage {stage}")
+    require(any("marker: started" in line for line in run.outcome.console), "the next image was not started")
+    require(run.outcome.clean(), f"the machine did not power off by itself: {run.outcome.ending}")
+    return f"{len(log)} lines"
+
+
 CASES = [Case(f"loader-{refusal.name}", partial(_run, refusal)) for refusal in REFUSALS]
+CASES += [Case("loader-next-missing", _next_missing), Case("loader-console-com1", _console_com1)]
