@@ -2,10 +2,11 @@
 /* Preloaded into Bochs. It seeds the guest's RDRAND from the clock, which makes no two runs alike; and its text display opens
  * a port that anyone may connect to, and ends the run where none can be had. Nobody looks at that display. */
 
+#include <dlfcn.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-void srand(unsigned seed);
 
 void srand(unsigned seed)
 {
@@ -20,4 +21,22 @@ int bind(int socket, const struct sockaddr *address, socklen_t length)
     (void)length;
     for (;;)
         pause();
+}
+
+/* Work-around (docs/emulators.md, "A reset ..."): bx_acpi_ctrl_c::reset(unsigned), but for the first one, which is the machine's start. */
+#define ACPI_RESET _ZN14bx_acpi_ctrl_c5resetEj
+#define NAME_OF(function) NAME(function)
+#define NAME(function) #function
+void ACPI_RESET(void *device, unsigned type);
+
+void ACPI_RESET(void *device, unsigned type)
+{
+    static void *reset;
+    if (reset)
+        return;
+    void *plugin = dlopen("libbx_acpi.so.0", RTLD_LAZY | RTLD_NOLOAD);
+    reset = plugin ? dlsym(plugin, NAME_OF(ACPI_RESET)) : NULL;
+    if (!reset)
+        abort();
+    ((void (*)(void *, unsigned))(uintptr_t)reset)(device, type);
 }

@@ -9,6 +9,7 @@ from functools import partial
 import bench
 import broken_route
 import containment
+import crash_record
 import hostile
 import installed
 import lhv
@@ -113,6 +114,7 @@ SUITES: dict[str, list[Case]] = {
     "kvm": _each("kvm", _kvm, True),
     "hidden": [Case("hidden", _hidden)],
     "containment": containment.CASES,
+    "crash-record": crash_record.CASES,
     "hostile": hostile.CASES,
     "observe": hostile.OBSERVE_CASES,
     "broken-route": broken_route.CASES,

@@ -4,6 +4,7 @@
 
 #include "cpuid.h"
 #include "cr.h"
+#include "crash.h"
 #include "ept01.h"
 #include "exit.h"
 #include "host.h"
@@ -11,6 +12,7 @@
 #include "log.h"
 #include "mtrr.h"
 #include "paging.h"
+#include "panic.h"
 #include "partition.h"
 #include "pool.h"
 #include "records.h"
@@ -72,6 +74,8 @@ static enum status make_shared(struct boot_info *info)
 {
     records_init(info);
     log_init(info);
+    crash_init(info);
+    panic_init(info);
     vmx_caps_init(info);
     TRY(pool_init(info));
     TRY(paging_init(info));
@@ -108,7 +112,7 @@ struct cpu *boot_prepare(struct boot_info *info, uint32_t index)
 static enum status start_partitions(struct boot_info *info, struct cpu *cpu)
 {
     if (partitions_load(info) != STATUS_OK)
-        return refuse(info, cpu->index, STATUS_BAD_IMAGE, "a partition can't be loaded: the log says which and why");
+        return refuse(info, cpu->index, STATUS_NO_MEMORY, "hidden memory is too small for the partitions");
     vmcs01_watch_ports(info);
     cpuid_init();
     exit_init();

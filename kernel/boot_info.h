@@ -68,8 +68,8 @@ struct boot_partition {
 };
 
 // A fault to inject, for tests: only what the workload's configuration asks for.
-// INJECT_UD_TWICE also hits the message's second attempt: its owner pays.
-enum inject_kind { INJECT_NONE, INJECT_UD, INJECT_PF, INJECT_BAD_REPLY, INJECT_UD_TWICE };
+// INJECT_UD_TWICE also hits the message's second attempt: its owner pays. INJECT_PANIC and INJECT_KERNEL_PF are the kernel's own end.
+enum inject_kind { INJECT_NONE, INJECT_UD, INJECT_PF, INJECT_BAD_REPLY, INJECT_UD_TWICE, INJECT_PANIC, INJECT_KERNEL_PF };
 struct boot_inject { uint32_t partition, kind, message, instruction, count; };  // partition: its index
 
 enum { CONSOLE_E9 = 1, CONSOLE_COM1 = 2 };
@@ -90,6 +90,9 @@ struct boot_info {
     uint16_t pm1a_control, pm1b_control;  // ports of FADT's PM1x_CNT_BLK, 0 where there is none
     uint64_t rsdp;           // ACPI's root, 0 where there is none
     uint64_t boot_time;      // the firmware's clock: seconds since 1970, 0 where there is none
+    uint64_t crash_base;     // in hidden memory: the previous boot's struct crash_record (magic 0: none), and behind it a struct crash_area of this one's
+    uint32_t crash_generation;            // of the next record
+    uint32_t panic_resets;   // 1: a panic ends in a reset, else all CPUs halt
     char workload[RECORDS_NAME];
     struct boot_partition partition[BOOT_PARTITIONS];
     struct boot_inject inject;

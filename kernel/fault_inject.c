@@ -6,6 +6,9 @@
 #include "cr.h"
 #include "ipc.h"
 #include "log.h"
+#include "panic.h"
+
+#define KERNEL_NOWHERE (KERNEL_BASE - 0x1000)  // not mapped
 
 // Whether this message is one that gets a fault: a first attempt, or it could never be completed, and its second where that is asked for.
 static bool due(struct partition *partition, struct partition_cpu *slot)
@@ -32,6 +35,10 @@ uint64_t fault_inject_entry(struct partition *partition, struct partition_cpu *s
         return entry;
     uint32_t instruction = inject->instruction + (inject->count - partition->injections - 1) % FAULT_INJECT_SPAN;
     log_line(LOG_WARN, "inject partition=%s kind=%u sequence=%u instruction=%u", partition->name, inject->kind, slot->sequence, instruction);
+    if (inject->kind == INJECT_PANIC)
+        panic("injected at message %u of partition %s", slot->sequence, partition->name);
+    if (inject->kind == INJECT_KERNEL_PF)
+        *(volatile uint64_t *)KERNEL_NOWHERE = 0;
     if (inject->kind == INJECT_BAD_REPLY)
         slot->inject_reply = true;
     else if (inject->kind == INJECT_PF && instruction == 0)

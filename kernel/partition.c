@@ -121,14 +121,15 @@ bool partition_secrets(void)
     return rights & RIGHT_SECRETS;
 }
 
-void partitions_scrub(void)
+void partitions_scrub(bool others_run)
 {
     for (uint32_t i = 0; i < partition_count(); i++) {
         struct partition *partition = partition_at(i);
         if (!(partition->header.rights & RIGHT_SECRETS))
             continue;
         set_state(partition, PARTITION_PARKED);
-        wait_until_empty(partition);
+        if (others_run)
+            wait_until_empty(partition);
         space_scrub(&partition->space);
         for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
             memory_fill(partition->cpu[cpu].channel, 0, sizeof(struct channel));

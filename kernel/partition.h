@@ -60,7 +60,7 @@ NODISCARD enum status partitions_start(struct cpu *cpu);
 bool partition_secrets(void);
 
 // Parks those and clears their memory: the machine is about to end. This CPU is in none.
-void partitions_scrub(void);
+void partitions_scrub(bool others_run);
 
 // How many there are, and one of them.
 uint32_t partition_count(void);

@@ -9,7 +9,6 @@
 #include "decoy.h"
 #include "ept02.h"
 #include "group.h"
-#include "log.h"
 #include "memory.h"
 #include "paging.h"
 #include "partition.h"
@@ -66,10 +65,7 @@ static enum status load(const struct boot_info *info, const struct boot_partitio
     partition->root_first = ept02_allot(header->root_count);
     for (unsigned i = 0; i < CAP_CALLS; i++)
         partition->callee[i] = &partitions[image->callee[i]];
-    if (space_create(&partition->space, image, info->cpu_count, channels) != STATUS_OK) {
-        log_line(LOG_ERROR, "partition %s: too little hidden memory", partition->name);
-        return STATUS_NO_MEMORY;
-    }
+    TRY(space_create(&partition->space, image, info->cpu_count, channels));
     for (uint32_t i = 0; i < info->cpu_count; i++)
         partition->cpu[i].channel = channels[i];
     space_load(&partition->space, image, true);

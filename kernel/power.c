@@ -3,6 +3,7 @@
 #include "power.h"
 
 #include "boot.h"
+#include "crash.h"
 #include "descriptor_insn.h"
 #include "event.h"
 #include "log.h"
@@ -17,16 +18,20 @@ void power_end(const char *stage)
 {
     stats_print(stage);
     log_flush();
-    partitions_scrub();
+    partitions_scrub(true);
 }
 
 void power_l1_lost(struct cpu *cpu, const char *why, uint64_t number)
 {
-    log_line(LOG_ERROR, "L1 can't be entered: %s %lu, rip=0x%lx rflags=0x%lx cr0=0x%lx cr4=0x%lx", why, number, vmcs_read(VMCS_GUEST_RIP),
-             vmcs_read(VMCS_GUEST_RFLAGS), vmcs_read(VMCS_GUEST_CR0), vmcs_read(VMCS_GUEST_CR4));
+    char text[RECORDS_TEXT];
+    log_format(text, sizeof(text), "L1 can't be entered: %s %lu, rip=0x%lx rflags=0x%lx cr0=0x%lx cr4=0x%lx", why, number, vmcs_read(VMCS_GUEST_RIP),
+               vmcs_read(VMCS_GUEST_RFLAGS), vmcs_read(VMCS_GUEST_CR0), vmcs_read(VMCS_GUEST_CR4));
+    log_line(LOG_ERROR, "%s", text);
     event_dump(cpu, 8);
     if (cpu->records.events.next <= 1)
         boot_entry_failed(cpu);
+    const struct crash_scene scene = { .kind = CRASH_ENTRY, .vector = CRASH_NO_VECTOR, .rip = (uintptr_t)__builtin_return_address(0) };
+    crash_write(&scene, text);
     power_triple_fault(cpu);
 }
 
@@ -34,6 +39,11 @@ void power_triple_fault(struct cpu *cpu)
 {
     log_line(LOG_WARN, "triple fault of L1 at rip=0x%lx cr3=0x%lx", cpu->rip, vmcs_read(VMCS_GUEST_CR3));
     power_end("reset");
+    power_reset();
+}
+
+void power_reset(void)
+{
     port_out8(PORT_RESET, RESET_FULL);
     port_out8(PORT_KEYBOARD, KEYBOARD_PULSE_RESET);
     // No chipset did it: an exception without an IDT is what every CPU resets by.

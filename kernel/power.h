@@ -12,3 +12,6 @@ __attribute__((noreturn)) void power_l1_lost(struct cpu *cpu, const char *why, u
 
 // L1 ran into a triple fault: the machine is reset.
 __attribute__((noreturn)) void power_triple_fault(struct cpu *cpu);
+
+// Resets the machine, at once. Memory keeps what it has.
+__attribute__((noreturn)) void power_reset(void);

@@ -6,7 +6,7 @@
 
 #include "boot_info.h"
 
-extern struct records records;
+extern struct records_own records;
 
 // Fills in what is known from the start. Before the first log line.
 void records_init(const struct boot_info *info);

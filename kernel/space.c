@@ -68,6 +68,7 @@ _Static_assert(STACK_BYTES < STACK_STRIDE, "a guard page below each stack");
 static enum status map_records(const struct space *space, uint32_t cpu_count)
 {
     TRY(map(space, RECORDS_BASE, (hpa_t){ records.machine.base }, sizeof(records) / PAGE_BYTES, PTE_NX));
+    TRY(map(space, RECORDS_BASE + sizeof(records), (hpa_t){ records.machine.crash_base }, (sizeof(struct records) - sizeof(records)) / PAGE_BYTES, PTE_NX));
     for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
         TRY(map(space, RECORDS_CPU_BASE(cpu), (hpa_t){ records.machine.cpu_base[cpu] }, sizeof(struct records_cpu) / PAGE_BYTES, PTE_NX));
     return STATUS_OK;

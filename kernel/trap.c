@@ -79,6 +79,5 @@ void trap_entry(struct trap_frame *frame)
     }
     if (frame->vector == VECTOR_GP && trap_fixup(frame))
         return;
-    panic("exception %lu error=0x%lx rip=0x%lx rsp=0x%lx rflags=0x%lx cr2=0x%lx", frame->vector, frame->error, frame->rip, frame->rsp,
-          frame->rflags, cr2);
+    panic_trap(frame, cr2);
 }

@@ -6,7 +6,7 @@
 
 #include "../../kernel/pool.c"
 
-struct records records;
+struct records_own records;
 
 const struct vmx_caps *vmx_caps;
 

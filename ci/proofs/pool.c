@@ -6,7 +6,7 @@
 
 #include "../../kernel/pool.c"
 
-struct records records;
+struct records_own records;
 
 #define PAGES 70u  // of the pool: a full word of the bitmap and a part of the next
 #define ABOVE 10u  // of which so many, around the end of that word, are not below the hint

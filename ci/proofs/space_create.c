@@ -18,7 +18,7 @@ static uint64_t va_bits, state_bytes;
 static struct space space;
 static bool shared, window, window_writable;
 static struct boot_partition image;
-struct records records;
+struct records_own records;
 
 enum status pool_alloc(uint64_t pages, hpa_t *out)
 {
@@ -40,12 +40,14 @@ enum status contract_map(const struct space *in, uint64_t va, hpa_t first, uint6
     PROVE(va % PAGE_BYTES == 0, "whole pages");
     PROVE((bits & ~(PTE_WRITE | PTE_NX)) == 0 && (bits & PTE_NX || !(bits & PTE_WRITE)), "writable or executable, not both");
     if (va >= RECORDS_BASE) {
-        bool cpus = va > RECORDS_BASE;
+        bool cpus = va >= RECORDS_CPU_BASE(0), crash = !cpus && va > RECORDS_BASE;
         uint64_t cpu = cpus ? (va - RECORDS_CPU_BASE(0)) / sizeof(struct records_cpu) : 0;
         PROVE(image.header.rights & RIGHT_RECORDS, "the records are a right");
         PROVE(bits == PTE_NX, "to read them");
         PROVE(cpus ? cpu < CPUS && va == RECORDS_CPU_BASE(cpu) && first.v == records.machine.cpu_base[cpu] && bytes == sizeof(struct records_cpu)
-                   : first.v == records.machine.base && bytes == sizeof(struct records), "their own pages, and no others of the kernel's");
+              : crash ? va == RECORDS_BASE + sizeof(struct records_own) && first.v == records.machine.crash_base &&
+                        bytes == sizeof(struct records) - sizeof(struct records_own)
+                      : first.v == records.machine.base && bytes == sizeof(struct records_own), "their own pages, and no others of the kernel's");
         return any_bool() ? STATUS_OK : STATUS_NO_MEMORY;
     }
     PROVE(in_region(va, bytes, IMAGE_BASE, IMAGE_MAX_BYTES) || in_region(va, bytes, STATE_BASE, STATE_MAX_BYTES) ||
@@ -91,6 +93,7 @@ int main(void)
     struct boot_partition some;
     image = some;
     records.machine.base = any_u64() & PAGE_MASK;
+    records.machine.crash_base = any_u64() & PAGE_MASK;
     for (unsigned i = 0; i < CPUS; i++)
         records.machine.cpu_base[i] = any_u64() & PAGE_MASK;
     image.segment_count = any_below(SEGMENTS + 1);

@@ -126,6 +126,14 @@ static bool set_require(struct parser *p, struct span value)
     return true;
 }
 
+static bool set_panic(struct parser *p, struct span value)
+{
+    if (!span_is(value, "reset") && !span_is(value, "halt"))
+        return fail(p, "panic is reset or halt, not '%.*s'", shown(value), value.at);
+    p->conf->panic_resets = span_is(value, "reset");
+    return true;
+}
+
 static bool set_console(struct parser *p, struct span value)
 {
     static const struct { const char *name; uint32_t bit; } ports[] = {{"e9", CONSOLE_E9}, {"com1", CONSOLE_COM1}};
@@ -208,7 +216,8 @@ static bool set_options(struct parser *p, struct span value)
 static bool set_inject(struct parser *p, struct span value)
 {
     static const struct { const char *name; uint32_t kind; } kinds[] = {
-        {"ud", INJECT_UD}, {"pf", INJECT_PF}, {"bad-reply", INJECT_BAD_REPLY}, {"ud-twice", INJECT_UD_TWICE}};
+        {"ud", INJECT_UD}, {"pf", INJECT_PF}, {"bad-reply", INJECT_BAD_REPLY}, {"ud-twice", INJECT_UD_TWICE},
+        {"panic", INJECT_PANIC}, {"kernel-pf", INJECT_KERNEL_PF}};
     struct boot_inject *inject = &p->workload->inject;
     struct span word[5] = {{0, 0}};
     unsigned count = 0;
@@ -236,7 +245,7 @@ static bool set_inject(struct parser *p, struct span value)
         if (span_is(word[2], kinds[i].name))
             inject->kind = kinds[i].kind;
     if (inject->kind == INJECT_NONE)
-        return fail(p, "inject's kind is ud, pf, bad-reply or ud-twice, not '%.*s'", shown(word[2]), word[2].at);
+        return fail(p, "inject's kind is ud, pf, bad-reply, ud-twice, panic or kernel-pf, not '%.*s'", shown(word[2]), word[2].at);
     return true;
 }
 
@@ -248,6 +257,7 @@ static const struct key {
 } keys[] = {
     {"default",    true,  false, set_default},
     {"require",    true,  false, set_require},
+    {"panic",      true,  false, set_panic},
     {"console",    true,  false, set_console},
     {"log",        true,  false, set_log},
     {"memory",     true,  false, set_memory},

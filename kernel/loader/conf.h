@@ -33,6 +33,7 @@ struct conf {
     char chosen[CONF_NAME];        // default =, "" where there is none
     unsigned chosen_line;
     bool require;
+    bool panic_resets;             // panic = reset, not halt
     uint32_t console;              // CONSOLE_...
     uint32_t log_level;            // enum log_level
     uint64_t memory;               // bytes, multiple of 2 MiB

@@ -2,6 +2,7 @@
 // Asks UEFI for the memory map and the ACPI tables.
 #include "machine.h"
 
+#include "clock.h"
 #include "console.h"
 #include "fadt.h"
 #include "firmware.h"
@@ -58,8 +59,17 @@ static const uint8_t *acpi_memory(const void *context, uint64_t address, size_t 
     return bios || ranges_hold(info->range, info->range_count, address, bytes) ? (const uint8_t *)(uintptr_t)address : NULL;
 }
 
+static uint64_t firmware_time(void)
+{
+    EFI_TIME now;
+    if (EFI_ERROR(firmware.system->RuntimeServices->GetTime(&now, NULL)))
+        return 0;
+    return clock_seconds(now.Year, now.Month, now.Day, now.Hour, now.Minute, now.Second);
+}
+
 bool machine_describe(struct boot_info *info)
 {
+    info->boot_time = firmware_time();
     if (!describe_memory(info))
         return false;
     info->rsdp = find_rsdp();

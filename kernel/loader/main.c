@@ -11,12 +11,14 @@
 #include "machine.h"
 #include "memory.h"
 #include "next.h"
+#include "remains.h"
 #include "text.h"
 #include "vtx.h"
 
 #define CONF_FILE "\\EFI\\bulkhead\\bulkhead.conf"
 
 struct firmware firmware;
+static struct crash_record previous;  // all 0 where there was no crash
 
 EFI_STATUS efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *system);
 // What the start code of newer gnu-efi calls.
@@ -84,6 +86,7 @@ static bool check_cpus(const struct cpus *cpus, struct vtx_facts *first, bool *n
 static bool furnish(struct launch *launch, struct memory *memory, const struct conf *conf, const struct conf_workload *workload,
                     const struct load *load, const struct vtx_facts *facts, bool no_execute)
 {
+    const uint64_t crash_base = memory_take(memory, MEMORY_CRASH_BYTES);
     struct boot_info *info = (struct boot_info *)(UINTN)memory_take(memory, sizeof(struct boot_info));
     launch->info = info;
     if (!info || !load_place(load, memory, info) || !launch_prepare(launch, memory, &load->kernel, no_execute)) {
@@ -91,6 +94,10 @@ static bool furnish(struct launch *launch, struct memory *memory, const struct c
                      (unsigned long long)(conf->memory >> 20), workload->name);
         return false;
     }
+    info->crash_base = crash_base;
+    info->crash_generation = previous.generation + 1;
+    firmware.boot->CopyMem((void *)(UINTN)crash_base, &previous, sizeof(previous));
+    info->panic_resets = conf->panic_resets;
     info->magic = BOOT_MAGIC;
     info->abi = BOOT_ABI;
     info->bytes = sizeof(*info);
@@ -164,8 +171,11 @@ static EFI_STATUS run(void)
     const struct conf_workload *workload = configure(&conf, &usable);
     if (vtx_on_bulkhead())
         console_line("is running already");
-    else if ((!usable || !start(&conf, workload)) && conf.require)
-        cpu_halt();
+    else {
+        remains_take(&previous);
+        if ((!usable || !start(&conf, workload)) && conf.require)
+            cpu_halt();
+    }
     return workload ? next_start(workload->next, workload->options) : EFI_LOAD_ERROR;
 }
 

@@ -25,6 +25,17 @@ static uint64_t highest(const uint8_t *map, UINTN map_bytes, UINTN stride, uint6
     return best;
 }
 
+const uint64_t memory_place[MEMORY_PLACES] = { 0x10000000, 0x20000000, 0x40000000, 0x80000000 };
+
+// The first of the fixed places at which so much is free; 0: none.
+static uint64_t fixed(const uint8_t *map, UINTN map_bytes, UINTN stride, uint64_t bytes)
+{
+    for (unsigned i = 0; i < MEMORY_PLACES; i++)
+        if (highest(map, map_bytes, stride, bytes, memory_place[i] + bytes) == memory_place[i])
+            return memory_place[i];
+    return 0;
+}
+
 // UEFI itself knows no alignment but the page's. Asking for more and giving the ends back would make some firmware fill them with a pattern.
 bool memory_reserve(struct memory *memory, uint64_t bytes)
 {
@@ -37,7 +48,9 @@ bool memory_reserve(struct memory *memory, uint64_t bytes)
         return false;
     EFI_PHYSICAL_ADDRESS base = 0;
     if (!EFI_ERROR(firmware.boot->GetMemoryMap(&map_bytes, map, &key, &stride, &version))) {
-        base = highest((const uint8_t *)map, map_bytes, stride, bytes, LOW_END);
+        base = fixed((const uint8_t *)map, map_bytes, stride, bytes);
+        if (!base)
+            base = highest((const uint8_t *)map, map_bytes, stride, bytes, LOW_END);
         if (!base)
             base = highest((const uint8_t *)map, map_bytes, stride, bytes, ~0ull);
     }

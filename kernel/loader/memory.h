@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <caps/addr.h>
+#include <caps/records.h>
 
 #include "../memory.h"
 
@@ -14,7 +15,17 @@ struct memory {
     uint64_t used;         // from base on
 };
 
-// Allocates the block as EfiReservedMemoryType, below 4 GiB and as high up there as possible, else anywhere. False: none that large.
+// Where the block goes if it can: always to the same place, so that the next boot finds what a crash left there. Behind what firmware unpacks itself to,
+// and in the part of memory that legacy ranges divide up in any case.
+#define MEMORY_PLACES 4
+extern const uint64_t memory_place[MEMORY_PLACES];
+
+// What the block begins with: the record of the crash before, and the places for those of this run.
+#define MEMORY_CRASH_OFFSET sizeof(struct crash_record)
+#define MEMORY_CRASH_BYTES  (sizeof(struct crash_record) + sizeof(struct crash_area))
+
+// Allocates the block as EfiReservedMemoryType, at one of these places, else below 4 GiB and as high up there as possible, else anywhere. False: none
+// that large.
 // It holds whatever was there before: memory_take() clears what it gives, the kernel's pool does too.
 bool memory_reserve(struct memory *memory, uint64_t bytes);
 

@@ -22,7 +22,7 @@ enum { RICH = 1, POOR = 2, BOTH = 3 };
 #define READ_TARGETS    32
 #define WRITE_TARGETS   38
 #define EXECUTE_TARGETS 17
-#define RECORDS_PARTS   5
+#define RECORDS_PARTS   6
 #define EPT_ARGUMENTS   14
 
 #define WINDOW_VALUE 0x1122334455667788ull  // in the guest's page

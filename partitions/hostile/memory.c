@@ -135,7 +135,8 @@ extern const struct partition_header header;
 static volatile uint64_t *records_part(uint64_t index)
 {
     const uint64_t part[RECORDS_PARTS] = {
-        RECORDS_BASE, RECORDS_BASE + offsetof(struct records, log), RECORDS_BASE + offsetof(struct records, previous), RECORDS_CPU_BASE(0),
+        RECORDS_BASE, RECORDS_BASE + offsetof(struct records, log), RECORDS_BASE + offsetof(struct records, previous),
+        RECORDS_BASE + offsetof(struct records, crash), RECORDS_CPU_BASE(0),
         RECORDS_CPU_BASE(info->cpu_count) - 8,
     };
     return (volatile uint64_t *)(uintptr_t)part[index];

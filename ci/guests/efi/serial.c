@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Text on COM1, and the end.
+// Text on COM1, and the ends.
 
 #include "cpu_insn.h"
 #include "port.h"
@@ -9,6 +9,8 @@
 #define COM1_STATUS     (COM1 + 5)
 #define STATUS_CAN_SEND 0x20
 #define SEND_TRIES      1000000
+#define RESET_PORT      0xcf9
+#define RESET_CPU       6       // all of the machine, warm
 #define SHUTDOWN_PORT   0x8900  // the emulator's: the text "Shutdown" ends it
 
 static void put(char c)
@@ -40,6 +42,13 @@ void power_off(void)
 {
     for (const char *c = "Shutdown"; *c != '\0'; c++)
         out8(SHUTDOWN_PORT, (uint8_t)*c);
+    for (;;)
+        halt();
+}
+
+void reset_machine(void)
+{
+    out8(RESET_PORT, RESET_CPU);
     for (;;)
         halt();
 }

@@ -4,6 +4,7 @@
 #include <caps/hypercall.h>
 
 #include "probe.h"
+#include "serial.h"
 
 // What `hello` answers, by a message that is longer than any of the injected faults comes late (kernel/fault_inject.h).
 static uint64_t greeting(uint64_t offset)
@@ -37,4 +38,15 @@ bool try_crashes(uint64_t messages)
     }
     report("sent", "messages", messages, wrong);
     return wrong == 0;
+}
+
+bool try_boots(uint64_t messages)
+{
+    for (uint64_t i = 0; i < messages; i++) {
+        struct registers registers = { .rax = HYPERCALL_NULL, .rbx = i };
+        if (!hypercall(&registers) || registers.rbx != i + 1)
+            return false;
+    }
+    report("resets", "after", messages, 0);
+    reset_machine();
 }

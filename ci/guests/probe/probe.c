@@ -91,6 +91,7 @@ EFI_STATUS efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *system)
     case 'o': good = try_counters(); break;
     case 'r': try_reset(); break;
     case 'c': good = try_crashes(number(options)); break;
+    case 'b': good = try_boots(number(options)); break;
     }
     serial_text(good ? "probe done\r\n" : "probe failed\r\n");
     power_off();

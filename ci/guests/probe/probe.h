@@ -20,6 +20,7 @@ bool hypercall(struct registers *registers);
 bool try_attempts(uint64_t hidden);   // "hostile"
 bool try_counters(void);              // "observe"
 bool try_crashes(uint64_t messages);  // "crashes"
+bool try_boots(uint64_t messages);    // "boots": a reset after so many messages
 void try_reset(void);                 // "reset": doesn't return
 
 // Memory in a block of its own, filled; false: there is none. Intact: as it was filled (or a line for each word that isn't).

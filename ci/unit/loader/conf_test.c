@@ -105,6 +105,7 @@ TEST(conf_names_the_line_of_an_error)
     refused("log =\n", "bulkhead.conf:1: log has no value");
     refused("log = loud\n", "bulkhead.conf:1: log is error, warn, info or debug, not 'loud'");
     refused("require = maybe\n", "bulkhead.conf:1: require is yes or no, not 'maybe'");
+    refused("panic = now\n", "bulkhead.conf:1: panic is reset or halt, not 'now'");
     refused("console = com2\n", "bulkhead.conf:1: console knows e9, com1 and none, not 'com2'");
     refused("console = e9, none\n", "bulkhead.conf:1: console knows e9, com1 and none, not 'none'");
     refused("= 1\n", "bulkhead.conf:1: unknown key ''");
@@ -134,7 +135,7 @@ TEST(conf_limits_values)
     refused(T "inject = a 1 ud 1 1 1\n", "bulkhead.conf:3: inject is PARTITION MESSAGE KIND [INSTRUCTION [COUNT]]");
     refused(T "inject = a x ud\n", "bulkhead.conf:3: inject's message is a number, not 'x'");
     refused(T "inject = a 4294967296 ud\n", "bulkhead.conf:3: inject's message is a number, not '4294967296'");
-    refused(T "inject = a 1 gp\n", "bulkhead.conf:3: inject's kind is ud, pf, bad-reply or ud-twice, not 'gp'");
+    refused(T "inject = a 1 gp\n", "bulkhead.conf:3: inject's kind is ud, pf, bad-reply, ud-twice, panic or kernel-pf, not 'gp'");
     refused(T "inject = a 1 ud x\n", "bulkhead.conf:3: inject's instruction is a number, not 'x'");
     refused(T "inject = a 1 ud 1 x\n", "bulkhead.conf:3: inject's count is a number, not 'x'");
     refused(T "inject = a 1 ud\n", "bulkhead.conf:3: inject: [workload t] has no partition a");

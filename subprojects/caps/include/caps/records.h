@@ -33,7 +33,8 @@ struct records_machine {
     char version[RECORDS_NAME], workload[RECORDS_NAME];
     uint32_t cpu_count;
     uint32_t partition_count;
-    uint64_t base;                       // host-physical address of this structure
+    uint64_t base;                       // host-physical address of this structure; the log follows
+    uint64_t crash_base;                 // and of previous, which crash follows
     uint64_t hidden_base, hidden_bytes;  // hidden memory, host-physical
     uint64_t free_pages;                 // of it, 4 KiB each, that nobody owns
     uint64_t boot_tsc;                   // time-stamp counter of CPU 0 when the kernel started
@@ -92,12 +93,15 @@ enum crash_kind {
     CRASH_PANIC,  // the kernel could not go on
     CRASH_FAULT,  // a partition faulted
     CRASH_ENTRY,  // a VM entry failed
+    CRASH_KINDS
 };
 
 #define CRASH_MAGIC     0x314853415243484bull  // "KHCRASH1"
 #define CRASH_BACKTRACE 16
+#define CRASH_EVENTS    64
 #define CRASH_LINES     32
-#define CRASH_RINGS     4   // RING_SLOTS of caps/ring.h
+#define CRASH_RINGS     4       // RING_SLOTS of caps/ring.h
+#define CRASH_NO_VECTOR (~0ull)
 
 // A message as its slots in the rings have it.
 struct crash_message {
@@ -110,7 +114,7 @@ struct crash_message {
 };
 
 struct crash_record {
-    uint64_t magic;            // CRASH_MAGIC; else there is none
+    _Alignas(PAGE_BYTES) uint64_t magic;  // CRASH_MAGIC; else there is none
     uint64_t checksum;         // crash_checksum()
     uint32_t bytes;            // sizeof(struct crash_record)
     uint32_t abi;              // CAP_ABI
@@ -122,24 +126,35 @@ struct crash_record {
     char version[RECORDS_NAME], workload[RECORDS_NAME];
     char partition[CAP_NAME];  // CRASH_FAULT: whose fault
     char text[RECORDS_TEXT];   // what happened, in a line
-    uint64_t rip, rflags, cr2, cr3;
-    uint64_t vector, error;    // of the exception; vector is ~0 where there was none
-    uint64_t gpr[GPR_COUNT];
-    uint32_t backtrace_count;
-    uint32_t event_count, line_count, message_cpus;
+    uint64_t rip, rflags, cr2;
+    uint64_t vector, error;    // of the exception, or CRASH_NO_VECTOR
+    uint64_t gpr[GPR_COUNT];   // by enum gpr, RSP in its place; 0 what isn't known
+    uint32_t backtrace_count, event_count, line_count, message_cpus;
     uint64_t backtrace[CRASH_BACKTRACE];                  // addresses in the partition's or the kernel's image
-    struct event event[EVENT_SLOTS];                      // the last ones of that CPU, oldest first
-    char line[CRASH_LINES][RECORDS_TEXT];                 // the log's last ones, oldest first
-    struct crash_message message[CPU_MAX][CRASH_RINGS];   // the last ones of every ring of the partition, by CPU
-    struct request request;                               // the message that was being handled: all 0 where there was none
+    struct event event[CRASH_EVENTS];                     // the last ones of that CPU, oldest first
+    char line[CRASH_LINES][RECORDS_TEXT];                 // the log's last ones, oldest first, each with its newline
+    struct crash_message message[CPU_MAX][CRASH_RINGS];   // the last ones of every ring of the partition, by CPU, oldest first
+    struct request request;                               // the message that was being handled; sequence 0: there was none
 };
 
+// Where the kernel writes records: two places in turn, so that one that was cut off by a reset leaves the one before. It lies where the next boot's
+// loader looks for it.
+#define CRASH_SLOTS 2
+struct crash_area { struct crash_record slot[CRASH_SLOTS]; };
+
+// What the kernel has of its own, and all that partitions see.
+struct records_own {
+    _Alignas(PAGE_BYTES) struct records_machine machine;
+    _Alignas(PAGE_BYTES) struct records_line log[RECORDS_LINES];
+};
 struct records {
     _Alignas(PAGE_BYTES) struct records_machine machine;
     _Alignas(PAGE_BYTES) struct records_line log[RECORDS_LINES];
-    _Alignas(PAGE_BYTES) struct crash_record previous;    // of the boot before this one; magic is 0 where there was no crash
+    struct crash_record previous;    // of the boot before this one; magic is 0 where there was no crash
+    struct crash_area crash;         // of this one
 };
 _Static_assert(sizeof(struct records) % PAGE_BYTES == 0 && sizeof(struct records_cpu) % PAGE_BYTES == 0, "whole pages: nothing else shares them");
+_Static_assert(sizeof(struct records) == sizeof(struct records_own) + (1 + CRASH_SLOTS) * sizeof(struct crash_record), "the same in both");
 
 #define RECORDS_CPU_BASE(cpu) (RECORDS_BASE + sizeof(struct records) + (cpu) * sizeof(struct records_cpu))
 
@@ -152,4 +167,3 @@ static inline uint64_t crash_checksum(const struct crash_record *record)
         sum = (sum ^ word[i]) * 0x100000001b3ull;
     return sum;
 }
-_Static_assert(sizeof(struct crash_record) % sizeof(uint64_t) == 0, "whole words");
