@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Proof: of an operation on L1's CPU (SHADOW, L1_VMX, MSR_WRITE) decode_op() accepts only what the header grants and the kernel lets a partition do; an operation that there
+// isn't is refused (I4).
+// CBMC: unwind=7
+#include "any_batch.h"
+
+static bool writable, supported;
+static uint32_t asked;
+
+bool msr_l1_writable(uint32_t msr)
+{
+    asked = msr;
+    return writable = any_bool();
+}
+
+bool shadow_supported(const struct cpu *cpu)
+{
+    (void)cpu;
+    return supported = any_bool();
+}
+
+static void prove(enum op_code code, unsigned actions)
+{
+    any_batch(actions);
+    const struct op op = any_op(code);
+    if (decode_op(&the_batch, &op) != STATUS_OK)
+        return;
+    one_action(actions, &op);
+    if (code == OP_MSR_WRITE) {
+        PROVE(the_partition.header.rights & RIGHT_MSR, "by right");
+        PROVE(writable && asked == op.a, "an MSR that L1 itself could write");
+    } else {
+        PROVE(the_partition.header.rights & RIGHT_L1_VMX, "by right");
+        PROVE(op.a <= 1, "on or off");
+        PROVE(code == OP_L1_VMX || op.a == 0 || supported, "shadowing where there is shadowing");
+    }
+}
+
+static void prove_unknown(uint16_t code)
+{
+    any_batch(0);
+    const struct op op = any_op((enum op_code)code);
+    PROVE(decode_op(&the_batch, &op) != STATUS_OK && the_batch.action_count == 0, "no such operation");
+}
+
+int main(void)
+{
+    switch (any_below(6)) {
+    case 0: prove(OP_SHADOW, 0); break;
+    case 1: prove(OP_L1_VMX, 0); break;
+    case 2: prove(OP_MSR_WRITE, 0); break;
+    case 3: prove(OP_MSR_WRITE, 2 * OP_MAX - 2); break;
+    case 4: prove_unknown(OP_COUNT); break;
+    default: prove_unknown(0xffff); break;
+    }
+    return 0;
+}
