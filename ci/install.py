@@ -40,7 +40,7 @@ class InstallError(Exception):
 class Configuration:
     next: str
     options: str = ""
-    partitions: tuple[str, ...] = ("nestvmx", "ept")
+    partitions: tuple[str, ...] = ("nestvmx", "ept", "report")
     console: str = "com1"
     require: bool = False
 
@@ -275,7 +275,7 @@ def write_image(places: Places, image: Path, options: argparse.Namespace) -> lis
 # --- command line ------------------------------------------------------------------------------------------------
 
 def configuration(options: argparse.Namespace, path: str) -> Configuration:
-    partitions = ("nestvmx", "ept") if options.partitions is None else tuple(n.strip() for n in options.partitions.split(",") if n.strip())
+    partitions = ("nestvmx", "ept", "report") if options.partitions is None else tuple(n.strip() for n in options.partitions.split(",") if n.strip())
     if len(partitions) > PARTITIONS_MAX or len(set(partitions)) < len(partitions):
         raise InstallError(f"--partitions: {PARTITIONS_MAX} at most, each once")
     check_text("--options", options.options or "", OPTIONS_MAX)
@@ -292,7 +292,7 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--next", metavar="WHAT", help="what is started on Bulkhead. With --esp: a path there, as a rule found by itself. "
                         "With --image: linux (the test system, default) or a .efi file. With both: firmware, which goes on with its boot order")
     parser.add_argument("--options", metavar="TEXT", help="load options for it")
-    parser.add_argument("--partitions", metavar="A,B", help="default nestvmx,ept")
+    parser.add_argument("--partitions", metavar="A,B", help="default nestvmx,ept,report")
     parser.add_argument("--console", choices=["com1", "e9", "none"], help="where Bulkhead's log goes; default com1")
     parser.add_argument("--require", action="store_true", help="halt the machine where Bulkhead cannot run, instead of booting on")
     parser.add_argument("--boot-entry", action="store_true", help="with --esp: add it to the firmware's boot entries, behind all others")

@@ -19,7 +19,7 @@ SIGNATURE_MARKER = b"~Module signature appended~\n"
 CHECK_MODULES = ["msr", "efivarfs"]
 # What `bulkhead check` consists of.
 CHECK_FILES = ("ci/check_machine.sh", "subprojects/caps/include/caps/vmx_control.def", "subprojects/caps/include/caps/layout.h")
-TESTS = ("kvm", "hidden", "check", "port")
+TESTS = ("kvm", "hidden", "check", "port", "bhctl_test")
 PROGRAMS = ("mem_probe", "port_call")
 LINUX = Path(__file__).parent / "guests/linux"
 # idle=halt: an idle loop of MWAIT is slow in Bochs for the same reason as the firmware's (see guests/acpi/quiet.h).
@@ -105,6 +105,7 @@ def make_initramfs(build: Path) -> Path:
     files: dict[str, Path | bytes] = {
         "init": LINUX / "init",
         "bin/busybox": shell,
+        "bin/bhctl": build / "partitions/report/bhctl/bhctl",
         "bin/vmm": build / "ci/guests/vmm/vmm",
         "modules/order": "\n".join(loaded).encode() + b"\n",
         "modules/check_order": "\n".join(for_check).encode() + b"\n",

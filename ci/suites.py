@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 import bench
+import bhctl
 import broken_route
 import containment
 import crash_record
@@ -117,6 +118,7 @@ SUITES: dict[str, list[Case]] = {
     "crash-record": crash_record.CASES,
     "hostile": hostile.CASES,
     "observe": hostile.OBSERVE_CASES,
+    "bhctl": bhctl.CASES,
     "broken-route": broken_route.CASES,
     "lhv": lhv.CASES,
     "lhv-bare": lhv.BARE_CASES,

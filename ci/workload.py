@@ -14,7 +14,7 @@ LINUX_IMAGE = "\\EFI\\linux\\vmlinuz.efi"
 @dataclass(frozen=True)
 class Workload:
     name: str
-    partitions: tuple[str, ...] = ("nestvmx", "ept")
+    partitions: tuple[str, ...] = ("nestvmx", "ept", "report")
     next: str = LINUX_IMAGE
     next_file: str = ""              # where that image is under the build folder, if it isn't Linux
     tests: tuple[str, ...] = ()      # what Linux' /init runs

@@ -18,6 +18,7 @@ ROOMS = {
     "kernel": ("caps/",),
     "kernel/loader": ("caps/", "efi", "bearssl"),
     "partitions": ("caps/", "rt/"),
+    "partitions/report/bhctl": ("caps/", "errno.h", "stdio.h", "stdlib.h", "string.h", "sys/io.h", "time.h"),  # a Linux program
     "nestvmx": ("caps/", "rt/"),
     "ept": ("caps/", "rt/"),
     "trustvisor": ("caps/", "rt/", "trustvisor/", "bearssl"),
@@ -31,6 +32,7 @@ LOADER_MAY_INCLUDE = {"boot_info.h", "memory.h"}
 ASSEMBLY = {
     "kernel/cpuid_insn.h", "kernel/cr.h", "kernel/descriptor_insn.h", "kernel/memory.h", "kernel/msr.h", "kernel/port.h",
     "kernel/tlb_insn.h", "kernel/vmx_insn.h",
+    "partitions/report/bhctl/call_insn.h",
     "trustvisor/cpuid_insn.h", "trustvisor/random_insn.h", "trustvisor/vector_insn.h",
     "trustvisor/sdk/include/trustvisor/linux_call.h", "trustvisor/sdk/include/trustvisor/vmcall.h",
     "kernel/loader/cpuid.h", "kernel/loader/cr.h", "kernel/loader/descriptor.h", "kernel/loader/msr.h", "kernel/loader/port.h",

@@ -19,7 +19,7 @@ import gpt
 import install
 from boot_entry import Mount
 
-PARTS = (*(f"kernel/loader/{name}" for name in ("nestvmx.elf", "ept.elf", "hello.elf", "hostile.elf", "kernel.elf", "bulkhead.efi")),
+PARTS = (*(f"kernel/loader/{name}" for name in ("nestvmx.elf", "ept.elf", "hello.elf", "hostile.elf", "report.elf", "kernel.elf", "bulkhead.efi")),
          "ci/guests/leave/leave.efi")
 ROOM_BYTES = 1 << 20
 
@@ -72,10 +72,10 @@ class Install(Folder):
     def test_files_and_configuration(self) -> None:
         self.install()
         found = {path.name for path in self.conf.parent.iterdir()}
-        self.assertEqual(found, {"bulkhead.efi", "kernel.elf", "nestvmx.elf", "ept.elf", "leave.efi", "bulkhead.conf"})
+        self.assertEqual(found, {"bulkhead.efi", "kernel.elf", "nestvmx.elf", "ept.elf", "report.elf", "leave.efi", "bulkhead.conf"})
         text = self.conf.read_text()
         self.assertIn("next = \\EFI\\debian\\shimx64.efi\n", text)
-        self.assertIn("partitions = nestvmx, ept\n", text)
+        self.assertIn("partitions = nestvmx, ept, report\n", text)
         self.assertTrue(install.is_ours(text))
 
     def test_other_files_stay(self) -> None:
@@ -106,7 +106,7 @@ class Install(Folder):
 
     def test_edited_configuration_is_never_replaced(self) -> None:
         self.install()
-        edited = self.conf.read_text().replace("partitions = nestvmx, ept", "partitions = hello")
+        edited = self.conf.read_text().replace("partitions = nestvmx, ept, report", "partitions = hello")
         self.conf.write_text(edited)
         self.assertIn("was edited", self.refuse_esp("--require"))
         self.install()

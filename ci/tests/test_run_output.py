@@ -17,10 +17,12 @@ LOG = """\
 L0 0 info stage launched cpus=1 hidden=0x1d000000-0x1e000000
 L0 0 info stage partition name=nestvmx state=ready
 L0 0 info stage partition name=ept state=ready
+L0 0 info stage partition name=report state=ready
 L0 0 info stat exit origin=L1 reason=CPUID count=12 l0_instr=3456 vmreads=7 vmwrites=8
 L0 0 info stat exit origin=L2 reason=EPT_VIOLATION count=300 l0_instr=450000 vmreads=900 vmwrites=600
 L0 0 info stat message partition=nestvmx count=90 instr=1234
 L0 0 info stat message partition=ept count=300 instr=99
+L0 0 info stat message partition=report count=1 instr=9
 L0 0 info stat memory bytes=16777216 pool_free=8388608
 L0 0 info stat l0 instr=453456 total_tsc=45345600
 L0 0 info stage power-off
@@ -163,7 +165,7 @@ class Configuration(unittest.TestCase):
     def test_text(self) -> None:
         text = configuration(KVM, ("memory = 32M",))
         self.assertTrue(text.startswith("default = kvm\nconsole = e9\nmemory = 32M\n\n[workload kvm]\n"))
-        self.assertIn("partitions = nestvmx, ept\n", text)
+        self.assertIn("partitions = nestvmx, ept, report\n", text)
 
 
 if __name__ == "__main__":

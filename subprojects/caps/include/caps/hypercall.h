@@ -7,6 +7,8 @@
 // A partition says by its routes which it answers: the EXIT_VMCALL range of numbers, the EXIT_IO range HYPERCALL_PORT alone.
 #define HYPERCALL_PORT 0x0bd0u
 
+#define REPORT_LINE 64u  // bytes that HYPERCALL_REPORT_READ reads
+
 enum hypercall {
 #define HYPERCALL(name, number, who, text) HYPERCALL_##name = number,
 #include <caps/hypercall.def>

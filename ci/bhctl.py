@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""bhctl in Linux on Bulkhead: what it says is what Bulkhead says itself, on port 0xE9 and at the end of the run."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, replace
+
+from boot import Boot, boot, problems
+from case import Case, Context, Failure, require
+from emulator import Machine
+from workload import KVM, LINUX, Workload
+
+TIMEOUT = 240.0
+LINE = re.compile(r"L0 \d+ \w+ .*")
+EVENT = re.compile(r"(\d+) cpu(\d+) L([12]) (\w+) (\S+)(?: \(failed entry\))? rip=(0x[0-9a-f]+) qualification=0x[0-9a-f]+.*")
+
+
+@dataclass
+class Answer:
+    lines: list[str]
+    status: int
+
+
+def answers(console: list[str]) -> dict[str, Answer]:
+    """What guests/linux/bhctl_test printed, by command."""
+    found: dict[str, Answer] = {}
+    command, lines = "", []
+    for line in console:
+        line = line.rstrip("\r")
+        if line.startswith("bh: bhctl begin "):
+            command, lines = line.removeprefix("bh: bhctl begin "), []
+        elif line.startswith("bh: bhctl end status=") and command:
+            found[command] = Answer(lines, int(line.removeprefix("bh: bhctl end status=")))
+            command = ""
+        elif command:
+            lines.append(line)
+    return found
+
+
+def log_lines(lines: list[str]) -> list[str]:
+    return [line for line in lines if LINE.fullmatch(line)]
+
+
+def refused(answer: Answer | None, text: str) -> list[str]:
+    if answer and answer.status == 1 and answer.lines == [f"bhctl: {text}"]:
+        return []
+    return [f"expected status 1 and 'bhctl: {text}', got {answer}"]
+
+
+def status_problems(answer: Answer, run: Boot, restarts: dict[str, int]) -> list[str]:
+    text = "\n".join(answer.lines)
+    first, _, end = run.stages.find("launched")[0].fields["hidden"].partition("-")
+    wanted = [rf"^workload +{run.workload.name}$", rf"^CPUs +{run.machine.cpus}$", r"^Bulkhead +\d\S*, ABI \d+$", r"^log +\d+ lines, 0 lost$",
+              rf"^memory +{(int(end, 0) - int(first, 0)) >> 10} KiB of L0 at {first}, \d+ KiB of it free$"]
+    wanted += [rf"^{name} +ready +{restarts.get(name, 0)} +[1-9]\d*$" for name in run.workload.partitions]
+    return [f"status does not say {pattern}: {text}" for pattern in wanted if not re.search(pattern, text, re.MULTILINE)]
+
+
+def _keyed(rows: list[dict[str, object]], *keys: str) -> dict[tuple[object, ...], dict[str, object]]:
+    return {tuple(row[key] for key in keys): row for row in rows}
+
+
+def stats_problems(answer: Answer, run: Boot) -> list[str]:
+    """No counter is larger than at the run's end; all that L2 caused, which had ended by then, is exactly as at the end."""
+    found, end = json.loads("\n".join(answer.lines)), run.summary()
+    exits, messages = _keyed(found["exits"], "origin", "reason"), _keyed(found["messages"], "partition")
+    bad = [] if found["cpus"] == run.machine.cpus else [f"stats has {found['cpus']} CPUs"]
+    last = {(row.origin, row.reason): row for row in end.exits}
+    for key, row in exits.items():
+        for name in ("count", "l0_instr", "vmreads", "vmwrites"):
+            if key not in last or not 0 <= row[name] <= getattr(last[key], name):  # type: ignore[operator]
+                bad.append(f"stats: {key} {name} {row[name]}, at the end {last.get(key)}")
+    for key, end_row in last.items():
+        if key[0] == "L2" and (key not in exits or any(exits[key][name] != getattr(end_row, name) for name in ("count", "l0_instr", "vmreads", "vmwrites"))):
+            bad.append(f"stats: {key} is {exits.get(key)}, at the end {end_row}")
+    for row in end.messages:
+        ours = messages.get((row.partition,))
+        if ours is None or not 0 < ours["count"] <= row.count or ours["instr"] > row.instr:  # type: ignore[operator]
+            bad.append(f"stats: messages of {row.partition} {ours}, at the end {row}")
+    if not exits.get(("L1", "CPUID"), {}).get("count") or not exits.get(("L1", "IO"), {}).get("count"):
+        bad.append("stats: no exit by CPUID or by the port")
+    return bad
+
+
+def table_problems(answer: Answer, numbers: Answer) -> list[str]:
+    """The table has the rows of --json, in the same order; counters have grown."""
+    rows = json.loads("\n".join(numbers.lines))
+    names = [(row["origin"], row["reason"]) for row in rows["exits"]]
+    shown = [tuple(line.split()[:2]) for line in answer.lines if re.match(r"L[12] ", line)]
+    return [] if shown == names else [f"stats shows {shown}, --json has {names}"]
+
+
+def trace_problems(answer: Answer, machine: Machine) -> list[str]:
+    events = [EVENT.fullmatch(line) for line in answer.lines]
+    if not all(events):
+        return [f"trace: {line}" for line, event in zip(answer.lines, events) if not event][:5]
+    bad = []
+    for cpu in range(machine.cpus):
+        mine = [event for event in events if event and int(event[2]) == cpu]
+        if len(mine) != 16:
+            bad.append(f"trace: {len(mine)} events of CPU {cpu}, 16 asked for")
+        if [int(event[1]) for event in mine] != sorted(int(event[1]) for event in mine):
+            bad.append(f"trace: events of CPU {cpu} are not in the order of time")
+    # The exit by which the first of its own calls came is in it.
+    if not any(event and event[5] == "IO" for event in events):
+        bad.append("trace: its own exit isn't there")
+    return bad
+
+
+def log_problems(answer: Answer, run: Boot, name: str) -> list[str]:
+    """The log is Bulkhead's own output from its first line on, without a gap."""
+    said, own = log_lines(answer.lines), log_lines(run.outcome.log)
+    if len(said) < 3 or len(said) != len(answer.lines):
+        return [f"{name}: {len(said)} of {len(answer.lines)} lines are the log's"]
+    return [f"{name}: line {i} is '{a}', on port 0xE9 '{b}'" for i, (a, b) in enumerate(zip(said, own)) if a != b][:5]
+
+
+def _all(context: Context, workload: Workload, restarts: dict[str, int]) -> tuple[Boot, dict[str, Answer]]:
+    run = boot(context.places, workload, Machine(cpus=2), context.directory(), TIMEOUT)
+    if found := problems(run):
+        raise Failure("\n".join(found))
+    said = answers(run.outcome.console)
+    for command in ("bhctl status", "bhctl stats --json", "bhctl stats", "bhctl crash", "bhctl trace -n 16", "bhctl log"):
+        require(command in said and said[command].status == 0, f"{command}: {said.get(command)}")
+    found = status_problems(said["bhctl status"], run, restarts)
+    found += stats_problems(said["bhctl stats --json"], run)
+    found += table_problems(said["bhctl stats"], said["bhctl stats --json"])
+    found += trace_problems(said["bhctl trace -n 16"], run.machine)
+    found += log_problems(said["bhctl log"], run, "log")
+    if said["bhctl crash"].lines != ["no crash in the boot before this one"]:
+        found.append(f"crash: {said['bhctl crash'].lines}")
+    found += refused(next((answer for command, answer in said.items() if command.startswith("su nobody")), None),
+                     "only root may ask Bulkhead (I/O port 0xbd0: CAP_SYS_RAWIO)")
+    for command in ("bhctl", "bhctl log --json", "bhctl trace -n 0"):
+        if command not in said or said[command].status != 2:
+            found.append(f"{command}: {said.get(command)}")
+    if found:
+        raise Failure("\n".join(found))
+    return run, said
+
+
+def _kvm(context: Context) -> str:
+    workload = replace(KVM, tests=("kvm", "bhctl_test"), vcpus=2)
+    run, said = _all(context, workload, {})
+    follow = said["bhctl log -f"]
+    follow.lines = [line for line in follow.lines if line != "Terminated"]  # the shell's word on it
+    found = log_problems(follow, run, "log -f")
+    before, after = len(log_lines(said["bhctl log"].lines)), len(log_lines(follow.lines))
+    require(any("hidden memory: L1 " in line for line in follow.lines[before:]), f"log -f shows no line that came later: {follow.lines[-3:]}")
+    if found:
+        raise Failure("\n".join(found))
+    return f"{before} lines of the log, {after - before} more while it followed"
+
+
+def _fault(context: Context) -> str:
+    """A partition that was restarted is shown so, and its record is in the log."""
+    workload = replace(KVM, tests=("kvm", "bhctl_test"), inject="nestvmx 300 ud")
+    _, said = _all(context, workload, {"nestvmx": 1})
+    require(any(re.match(r"L0 \d+ error fault partition=nestvmx ", line) for line in said["bhctl log"].lines), "the log has no fault")
+    return ""
+
+
+def _absent(bulkhead: bool, text: str, context: Context) -> str:
+    workload = replace(LINUX, tests=("bhctl_test",), partitions=("nestvmx", "ept"))
+    run = boot(context.places, workload, Machine(cpus=1), context.directory(), TIMEOUT, bulkhead)
+    if found := problems(run):
+        raise Failure("\n".join(found))
+    said = answers(run.outcome.console)
+    for command in ("bhctl status", "bhctl stats --json", "bhctl crash", "bhctl trace -n 16", "bhctl log"):
+        if found := refused(said.get(command), text):
+            raise Failure(f"{command}: {found[0]}")
+    return ""
+
+
+CASES = [Case("bhctl-kvm", _kvm), Case("bhctl-fault", _fault),
+         Case("bhctl-not-loaded", lambda context: _absent(True, "the partition report is not loaded: it must be among the workload's partitions in "
+                                                          "bulkhead.conf", context)),
+         Case("bhctl-bare", lambda context: _absent(False, "this machine does not run on Bulkhead", context))]

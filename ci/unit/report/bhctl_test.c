@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// bhctl's reading of records: good ones, and ones that are another version's, damaged, or overwritten while they are read.
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../../partitions/report/bhctl/command.h"
+#include "check.h"
+
+#define CPUS 2
+
+static struct { struct records records; struct records_cpu cpu[CPUS]; } region;
+static void (*when_read)(uint64_t offset);  // what the kernel does meanwhile
+static unsigned reads;
+
+static bool line_of_region(uint64_t offset, uint64_t line[REPORT_LINE / sizeof(uint64_t)])
+{
+    CHECK(offset % REPORT_LINE == 0);
+    if (offset >= sizeof(region))
+        return false;
+    reads++;
+    memcpy(line, (const uint8_t *)&region + offset, REPORT_LINE);
+    if (when_read)
+        when_read(offset);
+    return true;
+}
+
+static void log_add(const char *text)
+{
+    const uint64_t number = region.records.machine.log_head++;
+    struct records_line *line = &region.records.log[number % RECORDS_LINES];
+    snprintf(line->text, sizeof(line->text), "%s %llu\n", text, (unsigned long long)number);
+    line->turn = number + RECORDS_LINES;
+}
+
+static void start(void)
+{
+    struct records_machine *machine = &region.records.machine;
+    memset(&region, 0, sizeof(region));
+    when_read = NULL;
+    region_line = line_of_region;
+    *machine = (struct records_machine){ .magic = RECORDS_MAGIC, .abi = CAP_ABI, .bytes = sizeof(region), .version = "1.2", .workload = "kvm",
+                                         .cpu_count = CPUS, .partition_count = 2, .hidden_base = 0x1d000000, .hidden_bytes = 16 << 20, .free_pages = 10,
+                                         .partition = { { "nestvmx", PARTITION_READY, 0 }, { "report", PARTITION_PARKED, 3 } } };
+    for (unsigned i = 0; i < RECORDS_LINES; i++)
+        region.records.log[i].turn = i;
+}
+
+// Runs a command and gives what it wrote; the caller frees it.
+static char *written;
+static const char *wrong;
+static char why[REGION_WHY];
+#define RUN(call)                                     \
+    do {                                              \
+        size_t bytes;                                 \
+        free(written);                                \
+        FILE *out = open_memstream(&written, &bytes); \
+        wrong = (call);                               \
+        fclose(out);                                  \
+    } while (0)
+
+static struct records_machine machine;
+static void machine_good(void) { CHECK(region_machine(&machine, why) == NULL); }
+
+TEST(what_is_read_lies_anywhere)
+{
+    uint8_t bytes[200];
+    start();
+    for (unsigned i = 0; i < sizeof(region); i++)
+        ((uint8_t *)&region)[i] = (uint8_t)(i * 7);
+    for (unsigned offset = 0; offset < 130; offset++)
+        for (size_t count = 0; count < sizeof(bytes); count += 13) {
+            memset(bytes, 0, sizeof(bytes));
+            CHECK(region_read(offset, bytes, count));
+            CHECK(memcmp(bytes, (const uint8_t *)&region + offset, count) == 0 && bytes[count] == 0);
+        }
+    CHECK(!region_read(sizeof(region) - 4, bytes, 5));
+    CHECK(region_read(sizeof(region) - 4, bytes, 4));
+}
+
+TEST(a_machine_is_checked)
+{
+    start();
+    machine_good();
+    region.records.machine.magic++;
+    CHECK(strstr(region_machine(&machine, why), "not Bulkhead's records"));
+    start();
+    region.records.machine.abi = CAP_ABI + 1;
+    char text[80];
+    snprintf(text, sizeof(text), "has ABI %u, this bhctl is for ABI %u", CAP_ABI + 1, CAP_ABI);
+    CHECK(strstr(region_machine(&machine, why), text));
+    static const struct { uint32_t cpus, partitions, bytes; } bad[] = {
+        { 0, 2, sizeof(struct records) }, { CPU_MAX + 1, 2, sizeof(region) }, { 0xffffffff, 2, sizeof(region) }, { CPUS + 1, 2, sizeof(region) },
+        { CPUS, PARTITION_MAX + 1, sizeof(region) }, { CPUS, 0xffffffff, sizeof(region) }, { CPUS, 2, sizeof(region) - 4096 }, { CPUS, 2, 0 },
+    };
+    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        start();
+        region.records.machine.cpu_count = bad[i].cpus;
+        region.records.machine.partition_count = bad[i].partitions;
+        region.records.machine.bytes = bad[i].bytes;
+        CHECK(strstr(region_machine(&machine, why), "another form"));
+    }
+}
+
+TEST(texts_end_and_are_harmless)
+{
+    start();
+    memset(region.records.machine.version, 'v', RECORDS_NAME);
+    memcpy(region.records.machine.workload, "\033[2J\n\xff", 7);
+    memset(region.records.machine.partition[0].name, 'n', CAP_NAME);
+    machine_good();
+    CHECK_EQ(strlen(machine.version), RECORDS_NAME - 1);
+    CHECK(strcmp(machine.workload, "?[2J??") == 0);
+    CHECK_EQ(strlen(machine.partition[0].name), CAP_NAME - 1);
+}
+
+TEST(status)
+{
+    start();
+    region.cpu[0].stats.message[0].count = 5;
+    region.cpu[1].stats.message[0].count = 7;
+    machine_good();
+    RUN(command_status(out, &machine, why));
+    CHECK(wrong == NULL);
+    CHECK(strstr(written, "nestvmx          ready             0             12\n"));
+    CHECK(strstr(written, "report           parked            3              0\n"));
+    CHECK(strstr(written, "16384 KiB of L0 at 0x1d000000, 40 KiB of it free\n"));
+    machine.partition[0].state = 77;
+    RUN(command_status(out, &machine, why));
+    CHECK(strstr(written, "nestvmx          unknown "));
+    machine.cpu_count = CPUS + 1;  // more than there are
+    RUN(command_status(out, &machine, why));
+    CHECK(wrong != NULL);
+}
+
+TEST(stats_are_sums)
+{
+    start();
+    region.cpu[0].stats.exit[ORIGIN_L1][EXIT_CPUID] = (struct exit_stat){ 1, 20, 3, 4 };
+    region.cpu[1].stats.exit[ORIGIN_L1][EXIT_CPUID] = (struct exit_stat){ 10, 200, 30, 40 };
+    region.cpu[1].stats.exit[ORIGIN_L2][EXIT_REASON_COUNT - 1] = (struct exit_stat){ 1, 2, 3, ~0ull };
+    region.cpu[0].stats.exit[ORIGIN_L2][35] = (struct exit_stat){ 1, 0, 0, 0 };  // no such reason
+    region.cpu[1].stats.message[1] = (struct message_stat){ 8, 9 };
+    machine_good();
+    RUN(command_stats(out, &machine, true, why));
+    CHECK(strncmp(written, "{\"cpus\": 2, \"exits\": [{\"origin\": \"L1\", \"reason\": \"CPUID\", \"count\": 11, \"l0_instr\": 220, \"vmreads\": 33, "
+                  "\"vmwrites\": 44}, {\"origin\": \"L2\", \"reason\": \"35\"", 150) == 0);
+    CHECK(strstr(written, "\"vmwrites\": 18446744073709551615}], \"messages\": [{\"partition\": \"nestvmx\", \"count\": 0, \"instr\": 0}, "
+                          "{\"partition\": \"report\", \"count\": 8, \"instr\": 9}]}\n"));
+    RUN(command_stats(out, &machine, false, why));
+    CHECK(strstr(written, "L1  CPUID                                  11              220           33           44\n"));
+}
+
+static uint64_t next_line;
+
+TEST(log_goes_on_where_it_was)
+{
+    start();
+    for (unsigned i = 0; i < 3; i++)
+        log_add("line");
+    next_line = 0;
+    RUN(log_print(out, &next_line, why));
+    CHECK(strcmp(written, "line 0\nline 1\nline 2\n") == 0);
+    RUN(log_print(out, &next_line, why));
+    CHECK(strcmp(written, "") == 0);
+    log_add("more");
+    RUN(log_print(out, &next_line, why));
+    CHECK(strcmp(written, "more 3\n") == 0);
+    region.records.machine.log_head = 1;
+    RUN(log_print(out, &next_line, why));
+    CHECK(wrong != NULL);
+}
+
+TEST(log_waits_for_a_line_that_is_being_written)
+{
+    start();
+    log_add("line");
+    region.records.machine.log_head++;
+    next_line = 0;
+    RUN(log_print(out, &next_line, why));
+    CHECK(strcmp(written, "line 0\n") == 0);
+    CHECK_EQ(next_line, 1);
+    region.records.log[1].turn = 2;  // written, not yet printed
+    strcpy(region.records.log[1].text, "next\n");
+    RUN(log_print(out, &next_line, why));
+    CHECK(strcmp(written, "next\n") == 0);
+}
+
+TEST(log_says_what_was_overwritten)
+{
+    start();
+    for (unsigned i = 0; i < RECORDS_LINES + 44; i++)
+        log_add("line");
+    next_line = 0;
+    RUN(log_print(out, &next_line, why));
+    CHECK(strncmp(written, "(44 lines were overwritten before they could be read)\nline 44\n", 62) == 0);
+    CHECK_EQ(next_line, RECORDS_LINES + 44);
+}
+
+// With the first line of the log that is read, the ring is overwritten.
+static void overwrite(uint64_t offset)
+{
+    if (offset < offsetof(struct records, log))
+        return;
+    when_read = NULL;
+    for (unsigned i = 0; i < RECORDS_LINES; i++)
+        log_add("new");
+}
+
+TEST(log_shows_no_line_that_was_overwritten_while_it_was_read)
+{
+    start();
+    for (unsigned i = 0; i < 10; i++)
+        log_add("line");
+    next_line = 0;
+    when_read = overwrite;
+    RUN(log_print(out, &next_line, why));
+    CHECK(wrong == NULL);
+    CHECK(strstr(written, "line") == strstr(written, "lines were overwritten"));
+    RUN(log_print(out, &next_line, why));
+    CHECK_EQ(next_line, RECORDS_LINES + 10);
+}
+
+TEST(log_lines_are_harmless)
+{
+    start();
+    log_add("line");
+    memset(region.records.log[0].text, '\033', RECORDS_TEXT);
+    next_line = 0;
+    RUN(log_print(out, &next_line, why));
+    CHECK_EQ(strlen(written), RECORDS_TEXT - 1);
+    CHECK(strspn(written, "?") == RECORDS_TEXT - 1);
+}
+
+static void event_add(unsigned cpu, uint32_t reason)
+{
+    struct event_ring *ring = &region.cpu[cpu].events;
+    ring->slot[ring->next % EVENT_SLOTS] = (struct event){ .tsc = ring->next, .rip = 0x1000, .reason = reason, .kind = EVENT_MESSAGE, .level = ORIGIN_L2,
+                                                           .partition = 1, .status = 0 };
+    ring->next++;
+}
+
+TEST(trace_is_in_order)
+{
+    start();
+    for (unsigned i = 0; i < EVENT_SLOTS + 5; i++)
+        event_add(1, EXIT_CPUID);
+    machine_good();
+    RUN(command_trace(out, &machine, 3, why));
+    char text[400];
+    snprintf(text, sizeof(text), "%u cpu1 L2 message CPUID rip=0x1000 qualification=0x0 partition=nestvmx status=done\n", EVENT_SLOTS + 2);
+    CHECK(strncmp(written, text, strlen(text)) == 0);
+    unsigned lines = 0;
+    for (const char *c = written; *c; c++)
+        lines += *c == '\n';
+    CHECK_EQ(lines, 3);
+}
+
+static void more_events(uint64_t offset)
+{
+    if (offset > region_cpu(1))
+        event_add(1, EXIT_HLT);
+}
+
+TEST(trace_shows_no_event_that_was_overwritten_while_it_was_read)
+{
+    start();
+    for (unsigned i = 0; i < EVENT_SLOTS; i++)
+        event_add(1, EXIT_CPUID);
+    machine_good();
+    when_read = more_events;
+    RUN(command_trace(out, &machine, EVENT_SLOTS, why));
+    CHECK(wrong == NULL);
+    CHECK(strstr(written, "events were overwritten before they could be read"));
+    CHECK(strstr(written, "HLT") == NULL);
+}
+
+TEST(trace_knows_no_event_that_there_is_not)
+{
+    start();
+    event_add(0, 0xffffffff);
+    region.cpu[0].events.slot[0].kind = 200;
+    region.cpu[0].events.slot[0].level = 255;
+    region.cpu[0].events.slot[0].partition = 200;
+    machine_good();
+    RUN(command_trace(out, &machine, 64, why));
+    CHECK(strcmp(written, "0 cpu0 L256 ? ? (failed entry) rip=0x1000 qualification=0x0\n") == 0);
+    region.cpu[0].events.slot[0].partition = 2;
+    region.cpu[0].events.slot[0].status = 255;
+    RUN(command_trace(out, &machine, 64, why));
+    CHECK(strstr(written, "partition=report status=unknown status"));
+}
+
+static struct crash_record *crash_make(void)
+{
+    struct crash_record *record = &region.records.previous;
+    start();
+    *record = (struct crash_record){ .magic = CRASH_MAGIC, .bytes = sizeof(*record), .abi = CAP_ABI, .generation = 4, .kind = CRASH_FAULT, .cpu = 1,
+                                     .faults = 2, .boot_time = 1000000000, .boot_tsc = 10, .tsc = 110, .version = "1.2", .workload = "kvm",
+                                     .partition = "nestvmx", .text = "vector=14", .rip = 0x401234, .vector = 14, .error = 4, .backtrace_count = 1,
+                                     .event_count = 1, .line_count = 1, .backtrace = { 0x405678 } };
+    record->event[0] = (struct event){ .tsc = 99, .reason = EXIT_CPUID, .kind = EVENT_EXIT };
+    strcpy(record->line[0], "L0 1 error fault\n");
+    record->checksum = crash_checksum(record);
+    return record;
+}
+
+TEST(crash)
+{
+    start();
+    machine_good();
+    RUN(command_crash(out, &machine, why));
+    CHECK(wrong == NULL && strcmp(written, "no crash in the boot before this one\n") == 0);
+    crash_make();
+    RUN(command_crash(out, &machine, why));
+    CHECK(wrong == NULL);
+    CHECK(strncmp(written, "fault of a partition nestvmx on CPU 1, crash number 4, faults in that run: 2\nvector=14\n", 84) == 0);
+    CHECK(strstr(written, "2001-09-09 01:46:40") && strstr(written, "after       100 ticks\n") && strstr(written, "vector 14, error 0x4\n"));
+    CHECK(strstr(written, "called from 0x405678\n") && strstr(written, "99 cpu1 L1 exit CPUID ") && strstr(written, "log:\nL0 1 error fault\n"));
+}
+
+TEST(a_crash_that_is_damaged_is_not_shown)
+{
+    for (unsigned i = 0; i < 6; i++) {
+        struct crash_record *record = crash_make();
+        machine_good();
+        switch (i) {
+        case 0: record->rip ^= 1; break;
+        case 1: record->bytes--; break;
+        case 2: record->backtrace_count = CRASH_BACKTRACE + 1; break;
+        case 3: record->event_count = 0xffffffff; break;
+        case 4: record->line_count = CRASH_LINES + 1; break;
+        case 5: record->abi++; break;
+        }
+        if (i != 0)
+            record->checksum = crash_checksum(record);
+        RUN(command_crash(out, &machine, why));
+        CHECK(wrong != NULL && strstr(wrong, i == 5 ? "this bhctl is for ABI" : "damaged"));
+        CHECK(strcmp(written, "") == 0);
+    }
+}
