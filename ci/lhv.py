@@ -69,6 +69,8 @@ def end_problems(lines: list[str], found: list[Result], cpus: int) -> list[str]:
     done = next((match for line in lines if (match := DONE.match(line))), None)
     if done is None:
         return problems + ["it did not come to its end; the last line: " + next((line for line in reversed(lines) if "lhv: " in line), "none")]
+    if not found:
+        problems.append("no test ran")
     if int(done[1]) != cpus:
         problems.append(f"{done[1]} of {cpus} CPUs took part")
     count = {verdict: sum(result.verdict == verdict for result in found) for verdict in ("ok", "FAIL", "skip")}

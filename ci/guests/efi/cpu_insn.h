@@ -13,6 +13,10 @@ CONTROL_REGISTER(cr0)
 CONTROL_REGISTER(cr2)
 CONTROL_REGISTER(cr3)
 CONTROL_REGISTER(cr4)
+CONTROL_REGISTER(cr8)
+CONTROL_REGISTER(dr0)
+CONTROL_REGISTER(dr6)
+CONTROL_REGISTER(dr7)
 #undef CONTROL_REGISTER
 
 static inline uint64_t msr_read(uint32_t msr)
@@ -28,6 +32,7 @@ static inline void msr_write(uint32_t msr, uint64_t value)
 
 static inline void gdt_load(const struct table_register *gdt) { __asm__ volatile("lgdt %0" : : "m"(*gdt)); }
 static inline void idt_load(const struct table_register *idt) { __asm__ volatile("lidt %0" : : "m"(*idt)); }
+static inline uint16_t gdt_limit(void) { struct table_register r; __asm__ volatile("sgdt %0" : "=m"(r)); return r.limit; }
 static inline void task_load(uint16_t selector) { __asm__ volatile("ltr %0" : : "r"(selector)); }
 static inline void segments_load(uint16_t code, uint16_t data)
 {
@@ -40,6 +45,8 @@ static inline void cpu_relax(void) { __asm__ volatile("pause" : : : "memory"); }
 static inline uint64_t rsp_read(void) { uint64_t v; __asm__ volatile("mov %%rsp, %0" : "=r"(v)); return v; }
 // Takes what is pending.
 static inline void interrupts_on_once(void) { __asm__ volatile("sti\n\tnop\n\tnop\n\tcli" : : : "memory"); }
+static inline void halt_for_interrupt(void) { __asm__ volatile("sti\n\thlt\n\tcli" : : : "memory"); }
+static inline uint64_t rflags_read(void) { uint64_t v; __asm__ volatile("pushfq\n\tpop %0" : "=r"(v)); return v; }
 static inline void halt(void) { __asm__ volatile("hlt" : : : "memory"); }
 
 struct cpuid { uint32_t eax, ebx, ecx, edx; };

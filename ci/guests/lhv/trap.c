@@ -8,7 +8,7 @@
 #include "test.h"
 #include "x86.h"
 
-struct gate trap_idt[256], l2_idt[256];
+struct gate trap_idt[256] __attribute__((aligned(4096))), l2_idt[256] __attribute__((aligned(4096)));
 
 static void gates(struct gate *idt, const char *stubs)
 {

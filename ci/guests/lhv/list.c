@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// MSR lists of entries and exits (SDM 3C 27.4 "Loading MSRs", 28.4 "Saving MSRs", 28.6 "Loading MSRs").
+
+#include "cpu_insn.h"
+#include "l2.h"
+#include "vmx.h"
+#include "x86.h"
+
+void list_tests(void);
+
+L2(list_cpuid, "cpuid");
+L2(list_read, "mov $0xc0000082, %ecx\n\trdmsr\n\tmov %eax, %ebx\n\tmov $0xc0000084, %ecx\n\trdmsr");
+
+struct entry { uint32_t msr, reserved; uint64_t value; };
+#define STORE ((struct entry *)(void *)this_cpu()->page_a)
+#define LOAD  ((struct entry *)(void *)this_cpu()->page_b)
+#define ENTER ((struct entry *)(void *)this_cpu()->page_c)
+
+static void lists(unsigned store, unsigned load, unsigned enter)
+{
+    W(EXIT_MSR_STORE_ADDR, address(STORE));
+    W(EXIT_MSR_STORE_COUNT, store);
+    W(EXIT_MSR_LOAD_ADDR, address(LOAD));
+    W(EXIT_MSR_LOAD_COUNT, load);
+    W(ENTRY_MSR_LOAD_ADDR, address(ENTER));
+    W(ENTRY_MSR_LOAD_COUNT, enter);
+    l2_start(list_cpuid);
+}
+
+// MSRs that tests change; each CPU puts its own back.
+static const uint32_t keep[4] = { MSR_LSTAR, MSR_FMASK, MSR_STAR, MSR_KERNEL_GS_BASE };
+
+// Entry loads, L2 sees it, the exit stores it and then loads L1's.
+static void round_trip(uint64_t unused)
+{
+    (void)unused;
+    NEED(PROC, USE_MSR_BITMAPS);
+    W(MSR_BITMAP, address(this_cpu()->data));
+    ENTER[0] = (struct entry){ MSR_LSTAR, 0, 0x1111 };
+    ENTER[1] = (struct entry){ MSR_FMASK, 0, 0x2222 };
+    STORE[0] = (struct entry){ MSR_LSTAR, 0, 0 };
+    STORE[1] = (struct entry){ MSR_FMASK, 0, 0 };
+    STORE[2] = (struct entry){ MSR_EFER, 0, 0 };
+    LOAD[0] = (struct entry){ MSR_LSTAR, 0, 0x3333 };
+    LOAD[1] = (struct entry){ MSR_FMASK, 0, 0x4444 };
+    lists(3, 2, 2);
+    l2_start(list_read);
+    want_end();
+    expect("LSTAR in L2", GPR(RBX), 0x1111);
+    expect("FMASK in L2", GPR(RAX), 0x2222);
+    expect("stored LSTAR", STORE[0].value, 0x1111);
+    expect("stored FMASK", STORE[1].value, 0x2222);
+    expect("stored EFER", STORE[2].value, msr_read(MSR_EFER));
+    expect("LSTAR in L1", msr_read(MSR_LSTAR), 0x3333);
+    expect("FMASK in L1", msr_read(MSR_FMASK), 0x4444);
+}
+
+// The ancestors' test of MTRRs and PAT: 0x20a to 0x20c, by one list each.
+static void mtrr_and_pat(uint64_t unused)
+{
+    (void)unused;
+    if ((msr_read(0xfe) & 0xff) <= 6)
+        test_skip("the CPU has too few MTRRs");
+    const uint64_t before[3] = { msr_read(MSR_MTRR_PHYSBASE5), msr_read(MSR_MTRR_PHYSMASK5), msr_read(MSR_MTRR_PHYSBASE6) };
+    const uint64_t star = msr_read(MSR_STAR), pat = msr_read(MSR_PAT);
+    msr_write(MSR_MTRR_PHYSBASE5, 0xaaaaa000);
+    STORE[0] = (struct entry){ MSR_MTRR_PHYSBASE5, 0, 0 };
+    STORE[1] = (struct entry){ MSR_EFER, 0, 0 };
+    LOAD[0] = (struct entry){ MSR_MTRR_PHYSMASK5, 0, 0xbbbbb000 };
+    LOAD[1] = (struct entry){ MSR_STAR, 0, 0x11111000 };
+    ENTER[0] = (struct entry){ MSR_MTRR_PHYSBASE6, 0, 0xccccc000 };
+    ENTER[1] = (struct entry){ MSR_PAT, 0, 0x0007060400070604 };
+    lists(2, 2, 2);
+    CLEAR(EXIT, LOAD_PAT);
+    l2_run();
+    const uint64_t after[5] = { msr_read(MSR_MTRR_PHYSMASK5), msr_read(MSR_MTRR_PHYSBASE6), msr_read(MSR_STAR), msr_read(MSR_PAT), 0 };
+    msr_write(MSR_MTRR_PHYSBASE5, before[0]);
+    msr_write(MSR_MTRR_PHYSMASK5, before[1]);
+    msr_write(MSR_MTRR_PHYSBASE6, before[2]);
+    msr_write(MSR_STAR, star);
+    msr_write(MSR_PAT, pat);
+    expect("exit reason", this_cpu()->exit.reason, EXIT_CPUID);
+    expect("stored MTRR", STORE[0].value, 0xaaaaa000);
+    expect("stored EFER", STORE[1].value, msr_read(MSR_EFER));
+    expect("MTRR loaded by the exit", after[0], 0xbbbbb000);
+    expect("MTRR loaded by the entry", after[1], 0xccccc000);
+    expect("STAR", after[2], 0x11111000);
+    expect("PAT", after[3], 0x0007060400070604);
+}
+
+// The same MSR twice: the later entry wins; what entry loads and exit doesn't stays (SDM 3C 27.4).
+static void later_wins(uint64_t unused)
+{
+    (void)unused;
+    ENTER[0] = (struct entry){ MSR_LSTAR, 0, 0x1111 };
+    ENTER[1] = (struct entry){ MSR_LSTAR, 0, 0x2222 };
+    ENTER[2] = (struct entry){ MSR_STAR, 0, 0x9999 };
+    STORE[0] = (struct entry){ MSR_LSTAR, 0, 0 };
+    LOAD[0] = (struct entry){ MSR_LSTAR, 0, 0x3333 };
+    LOAD[1] = (struct entry){ MSR_LSTAR, 0, 0x4444 };
+    lists(1, 2, 3);
+    want_exit(EXIT_CPUID);
+    expect("stored", STORE[0].value, 0x2222);
+    expect("LSTAR", msr_read(MSR_LSTAR), 0x4444);
+    expect("STAR", msr_read(MSR_STAR), 0x9999);
+}
+
+// Entries that can't be loaded: exit 34 with their number, counted from 1; those before it are loaded (SDM 3C 27.4, 27.8).
+static const struct bad { const char *name; struct entry entry; } bad[] = {
+    { "fs_base", { MSR_FS_BASE, 0, 0 } },
+    { "gs_base", { MSR_GS_BASE, 0, 0 } },
+    { "reserved", { MSR_LSTAR, 1, 0 } },
+    { "x2apic", { 0x808, 0, 0 } },
+    { "smm_monitor", { 0x9b, 0, 0 } },
+    { "efer_value", { MSR_EFER, 0, 0xffffffff00000000 } },
+    { "lstar_not_canonical", { MSR_LSTAR, 0, 0x800000000000 } },
+    { "sysenter_not_canonical", { MSR_SYSENTER_EIP, 0, 0x800000000000 } },
+    { "pat_value", { MSR_PAT, 0, 2 } },
+    { "absent", { 0x1fff, 0, 0 } },
+    { "vmx_capability", { MSR_VMX_BASIC, 0, 0 } },
+};
+
+static void bad_entry_load(uint64_t row)
+{
+    for (unsigned place = 0; place < 3; place++) {
+        for (unsigned i = 0; i < 3; i++)
+            ENTER[i] = (struct entry){ MSR_STAR, 0, 0x100 + i };
+        ENTER[place] = bad[row].entry;
+        msr_write(MSR_STAR, 0);
+        lists(0, 0, 3);
+        want_entry_failure(EXIT_ENTRY_MSR_LOAD, place + 1);
+        expect("those before it are loaded", msr_read(MSR_STAR), place ? 0x100 + place - 1 : 0);
+    }
+    ENTER[2] = (struct entry){ MSR_STAR, 0, 0x55 };
+    lists(0, 0, 3);
+    expect("VMRESUME", (uint64_t)vmx_vmresume(), ERROR_VMRESUME_CLEAR);
+}
+
+// Host state is loaded all the same, and the exit's load list processed.
+static void bad_entry_load_and_exit_list(uint64_t unused)
+{
+    (void)unused;
+    ENTER[0] = (struct entry){ MSR_FS_BASE, 0, 0 };
+    STORE[0] = (struct entry){ MSR_LSTAR, 0, 0x77 };
+    LOAD[0] = (struct entry){ MSR_LSTAR, 0, 0x6666 };
+    lists(1, 1, 1);
+    want_entry_failure(EXIT_ENTRY_MSR_LOAD, 1);
+    expect("loaded by the exit", msr_read(MSR_LSTAR), 0x6666);
+    expect("nothing is stored", STORE[0].value, 0x77);
+}
+
+// As many as IA32_VMX_MISC recommends.
+static void many(uint64_t unused)
+{
+    (void)unused;
+    for (unsigned i = 0; i < 256; i++) {
+        ENTER[i] = (struct entry){ MSR_LSTAR, 0, i };
+        STORE[i] = (struct entry){ MSR_LSTAR, 0, ~0ull };
+        LOAD[i] = (struct entry){ MSR_LSTAR, 0, 0x1000 + i };
+    }
+    lists(256, 256, 256);
+    want_exit(EXIT_CPUID);
+    for (unsigned i = 0; i < 256; i++)
+        expect("stored", STORE[i].value, 255);
+    expect("LSTAR", msr_read(MSR_LSTAR), 0x10ff);
+}
+
+// Lists are read at each entry and exit anew.
+static void lists_change(uint64_t unused)
+{
+    (void)unused;
+    for (uint64_t i = 1; i < 5; i++) {
+        ENTER[0] = (struct entry){ MSR_LSTAR, 0, i };
+        STORE[0] = (struct entry){ MSR_LSTAR, 0, 0 };
+        LOAD[0] = (struct entry){ MSR_LSTAR, 0, 100 + i };
+        lists(1, 1, 1);
+        want_exit(EXIT_CPUID);
+        expect("stored", STORE[0].value, i);
+        expect("LSTAR", msr_read(MSR_LSTAR), 100 + i);
+    }
+}
+
+static void keeping(const char *name, const char *part, void (*what)(uint64_t), uint64_t row)
+{
+    uint64_t kept[4];
+    for (unsigned i = 0; i < 4; i++)
+        kept[i] = msr_read(keep[i]);
+    test_row(name, part, what, row);
+    for (unsigned i = 0; i < 4; i++)
+        msr_write(keep[i], kept[i]);
+}
+
+void list_tests(void)
+{
+    keeping("round_trip", NULL, round_trip, 0);
+    keeping("mtrr_and_pat", NULL, mtrr_and_pat, 0);
+    keeping("later_wins", NULL, later_wins, 0);
+    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        keeping("bad_entry_load", bad[i].name, bad_entry_load, i);
+    keeping("bad_entry_load_and_exit_list", NULL, bad_entry_load_and_exit_list, 0);
+    keeping("many", NULL, many, 0);
+    keeping("lists_change", NULL, lists_change, 0);
+}
