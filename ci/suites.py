@@ -10,6 +10,7 @@ import bench
 import bhctl
 import broken_route
 import containment
+import fuzz
 import crash_record
 import hostile
 import installed
@@ -126,5 +127,6 @@ SUITES: dict[str, list[Case]] = {
     "loader-errors": loader_errors.CASES,
     "qemu": refused.CASES,
     "install": installed.CASES,
+    "fuzz": fuzz.CASES,
     "proofs-mutations": proof_mutations.CASES,
 }

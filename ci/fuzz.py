@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Fuzzers (ci/fuzz/): clang builds each with the sources and flags of the unit test beside it, and it runs for a while from a fixed seed.
+
+    python3 ci/fuzz.py --build build [--seconds N] [NAME...]     by hand, for longer; new inputs go to build/fuzz/NAME/corpus"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from case import Case, Context, Failure
+
+ROOT = Path(__file__).resolve().parents[1]
+FUZZ = ROOT / "ci/fuzz"
+SECONDS = 10
+SEED = 1
+
+
+@dataclass(frozen=True)
+class Fuzzer:
+    name: str
+    target: str                     # the unit test whose sources it is built with, in Meson's words
+    longest: int                    # bytes of an input
+    link: tuple[str, ...] = ()      # options
+    library: bool = False           # the unit test is linked with the harness
+    seeds: tuple[str, ...] = ()     # files of the build to start from, beside those of ci/fuzz/corpus/NAME
+
+
+WRAPS = ("-Wl,--wrap=window_read64", "-Wl,--wrap=window_copy_in")
+FUZZERS = [
+    Fuzzer("conf", "unit_loader", 4096),
+    Fuzzer("elf", "unit_loader", 65536, seeds=("partitions/hello.elf", "kernel/kernel.elf")),
+    Fuzzer("crash", "unit_loader", 2048),
+    Fuzzer("reply", "unit_kernel_reply", 2048),
+    Fuzzer("ept", "unit_ept", 2048, WRAPS, True),
+    Fuzzer("nestvmx", "unit_nestvmx", 2048, library=True),
+]
+
+
+def _targets(build: Path) -> dict[str, tuple[list[str], list[str]]]:
+    """Of each target of the build its C flags and its sources."""
+    rows = json.loads((build / "meson-info/intro-targets.json").read_text())
+    return {row["name"]: (part["parameters"], part["sources"]) for row in rows for part in row["target_sources"] if part.get("language") == "c"}
+
+
+def _is_subject(source: str) -> bool:
+    return not source.endswith(("_test.c", "/check.c"))
+
+
+def _copies(folder: Path, files: list[Path]) -> Path:
+    """Files of the build without what only debuggers read, as inputs to start from."""
+    folder.mkdir(exist_ok=True)
+    for path in files:
+        subprocess.run(["strip", "-o", str(folder / path.name), str(path)], check=True)
+    return folder
+
+
+def compile_fuzzer(build: Path, fuzzer: Fuzzer) -> Path:
+    targets = _targets(build)
+    flags, sources = targets[fuzzer.target]
+    if fuzzer.library:
+        sources = sources + targets["unit"][1]
+    # Warnings are gcc's business; the sanitizers and the optimisation are named anew.
+    kept = [flag for flag in flags if flag.startswith(("-I", "-D", "-std", "-include", "/"))]
+    program = build / "fuzz" / fuzzer.name / fuzzer.name
+    program.parent.mkdir(parents=True, exist_ok=True)
+    command = ["clang", *kept, "-w", "-g", "-O1", "-fno-omit-frame-pointer", "-fno-strict-aliasing", "-fsanitize=fuzzer,address,undefined",
+               "-fno-sanitize-recover=all", str(FUZZ / f"{fuzzer.name}.c"), str(FUZZ / "check.c"), *filter(_is_subject, sources),
+               "-Wl,--wrap=_Exit", *fuzzer.link, "-o", str(program)]
+    made = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if made.returncode:
+        raise Failure(made.stdout)
+    return program
+
+
+def run(build: Path, fuzzer: Fuzzer, seconds: int) -> str:
+    program = compile_fuzzer(build, fuzzer)
+    found = program.parent / "corpus"
+    found.mkdir(exist_ok=True)
+    seeds = [str(path) for path in (FUZZ / "corpus" / fuzzer.name,) if path.exists()]
+    if fuzzer.seeds:
+        seeds.append(str(_copies(program.parent / "seeds", [build / seed for seed in fuzzer.seeds])))
+    result = subprocess.run([str(program), f"-max_total_time={seconds}", f"-seed={SEED}", f"-max_len={fuzzer.longest}", "-len_control=0", "-timeout=10", "-rss_limit_mb=2048",
+                             f"-artifact_prefix={program.parent}/", "-print_final_stats=1", str(found), *seeds],
+                            text=True, errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds + 120)
+    if result.returncode:
+        raise Failure("\n".join(result.stdout.splitlines()[-60:]))
+    executed = [line.split()[-1] for line in result.stdout.splitlines() if line.startswith("stat::number_of_executed_units")]
+    return f"{int(executed[0]):,} inputs"
+
+
+def _case(fuzzer: Fuzzer, context: Context) -> str:
+    if not shutil.which("clang"):
+        return "skipped: clang is not there: ./bulkhead setup"
+    return run(context.places.build, fuzzer, SECONDS)
+
+
+CASES = [Case(f"fuzz-{fuzzer.name}", partial(_case, fuzzer)) for fuzzer in FUZZERS]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", type=Path, required=True)
+    parser.add_argument("--seconds", type=int, default=SECONDS)
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    options = parser.parse_args()
+    good = True
+    for fuzzer in FUZZERS:
+        if options.names and fuzzer.name not in options.names:
+            continue
+        try:
+            print(f"{fuzzer.name}: {run(options.build.resolve(), fuzzer, options.seconds)}", flush=True)
+        except Failure as failure:
+            good = False
+            print(f"{fuzzer.name}: {failure}", flush=True)
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The checks of the unit tests' harnesses, for fuzzers: what doesn't hold ends in abort(), so that libFuzzer keeps the input.
+#include "check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void check_register(const char *name, void (*run)(void)) { (void)name, (void)run; }
+
+void check_failed(const char *file, int line, const char *text)
+{
+    fprintf(stderr, "%s:%d: %s does not hold\n", file, line, text);
+    abort();
+}
+
+void check_differ(const char *file, int line, const char *text, uint64_t is, uint64_t expected)
+{
+    fprintf(stderr, "%s:%d: %s: is 0x%lx, expected 0x%lx\n", file, line, text, is, expected);
+    abort();
+}
+
+// The harness ends a partition's fault so (linked with --wrap=_Exit).
+_Noreturn void __wrap__Exit(int status);
+void __wrap__Exit(int status)
+{
+    fprintf(stderr, "_Exit(%d)\n", status);
+    fflush(stdout);
+    abort();
+}
