@@ -13,7 +13,7 @@ from emulator import FIRMWARE, Machine
 from memory_guard import MemoryGuard
 from ram import BochsRam, Ram
 from watch import Watch
-from workload import KVM, MARKER, Workload
+from workload import KVM, MARKER, Workload, configuration
 
 TIMEOUT = 240.0
 # One CPU, and the model with the most features: more instructions to try.
@@ -29,7 +29,7 @@ FAULTS = -1  # attempt.h's EXPECT_FAULTS
 RICH, POOR, SECRET_SEED = 1, 2, 0x9e3779b97f4a7c15  # attempt.h
 SECRET_PLACES = 5  # where keep_secret leaves its secret
 # How often the attempts fault that end in another way.
-OTHER_FAULTS = {"call_faults_once": 1, "call_faults_twice": 2, "call_verdict": 1, "fault_twice": 2, "fault_thrice": 3, "fault_in_init": 2}
+OTHER_FAULTS = {"call_faults_once": 1, "call_faults_twice": 2, "call_verdict": 1, "fault_twice": 2, "never_replies_twice": 2, "fault_thrice": 3, "fault_in_init": 2}
 PARKS = {"fault_thrice": "pauper", "fault_in_init": "hostile"}
 
 
@@ -141,6 +141,23 @@ def _crashes_kvm(partition: str, context: Context) -> str:
     return f"{faults} faults; L2's results are right"
 
 
+def _silence(context: Context) -> str:
+    """A partition that never replies is stopped by another CPU, restarted, and its message tried again."""
+    workload = replace(PROBE, partitions=("hostile", "pauper"), plain_options="silence")
+    conf = configuration(workload, ("watchdog = 4",)).encode()
+    run = boot(context.places, workload, replace(MACHINE, cpus=2), context.directory(), TIMEOUT, files={"EFI/bulkhead/bulkhead.conf": conf})
+    lines = [line for line in run.outcome.console if line.startswith("probe ")]
+    if found := [line for line in lines if "WRONG" in line or line.startswith("probe and")]:
+        raise Failure("\n".join(found))
+    require("probe done" in lines, f"the probe did not end well ({run.outcome.ending})")
+    tried = attempts(run.outcome.log)
+    if wrong := [problem for attempt in tried if (problem := attempt.problem())]:
+        raise Failure("\n".join(wrong))
+    require(len(tried) == 6, f"{len(tried)} attempts, expected 6")
+    ticks = sum(row.count for row in run.summary().exits if row.reason == "PREEMPTION_TIMER")
+    return f"{sum(len(attempt.faults) for attempt in tried)} messages ended, {ticks} ticks"
+
+
 def _secret(who: int) -> bytes:
     return (SECRET_SEED * (2 + who) % (1 << 64)).to_bytes(8, "little")
 
@@ -216,6 +233,6 @@ def _observe_kvm(context: Context) -> str:
     return f"{messages:,} of {exits:,} exits"
 
 
-CASES = [Case("hostile-attempts", _hostile), Case("hostile-scrub", _scrub), Case("hostile-self-call", _self_call)] + [Case(f"hostile-crashes-{kind}", partial(_crashes, kind)) for kind in ("ud", "pf")]
+CASES = [Case("hostile-attempts", _hostile), Case("hostile-scrub", _scrub), Case("hostile-silence", _silence), Case("hostile-self-call", _self_call)] + [Case(f"hostile-crashes-{kind}", partial(_crashes, kind)) for kind in ("ud", "pf")]
 CASES += [Case(f"hostile-crashes-{partition}-4", partial(_crashes_kvm, partition)) for partition in ("nestvmx", "ept")]
 OBSERVE_CASES = [Case("observe-counters", _observe), Case("observe-kvm", _observe_kvm)]

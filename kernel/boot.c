@@ -21,6 +21,7 @@
 #include "trap.h"
 #include "vmcs.h"
 #include "vmcs01.h"
+#include "watchdog.h"
 #include "vmx_caps.h"
 
 struct cpu *cpu_table[CPU_MAX];
@@ -84,6 +85,7 @@ static enum status make_shared(struct boot_info *info)
     mtrr_read();
     TRY(ept01_init(info));
     TRY(vmcs01_bitmaps_init());
+    watchdog_init(info->watchdog_ticks);
     trap_init();
     return STATUS_OK;
 }

@@ -87,6 +87,7 @@ struct boot_info {
     uint32_t partition_count;
     uint32_t range_count;
     uint32_t log_level;      // enum log_level: what is more detailed isn't logged
+    uint64_t watchdog_ticks; // of the time-stamp counter, that a message may take; 0: any number
     uint16_t pm1a_control, pm1b_control;  // ports of FADT's PM1x_CNT_BLK, 0 where there is none
     uint64_t rsdp;           // ACPI's root, 0 where there is none
     uint64_t boot_time;      // the firmware's clock: seconds since 1970, 0 where there is none

@@ -66,6 +66,8 @@ struct cpu {
     bool nmi_expected;             // an NMI of shootdown.c is under way to this CPU
     bool repeat_sipi;              // asked for by shootdown_repeat_sipi()
     struct step step;
+    uint64_t watched, watched_tsc; // watchdog.c: the message that another CPU saw here last, and when first
+    uint64_t expired;              // the message that is out of time
     uint64_t shootdown_seen;       // generation of the last invalidation done here
     uint64_t started_tsc;          // at the last SIPI
     uint64_t launch_tsc;

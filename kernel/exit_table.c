@@ -15,6 +15,7 @@
 #include "power.h"
 #include "tlb_insn.h"
 #include "vmcs.h"
+#include "watchdog.h"
 
 // Hardware task switches: their TSSs lie in L1's memory, which L0 doesn't touch.
 static void refuse_task_switch(struct cpu *cpu)
@@ -72,6 +73,7 @@ kernel_handler_t *const kernel_handler[ORIGIN_COUNT][EXIT_REASON_COUNT] = {
         [EXIT_ENTRY_MACHINE_CHECK] = broken,
         [EXIT_EPT_VIOLATION]       = ept01_violation,
         [EXIT_EPT_MISCONFIG]       = broken,
+        [EXIT_PREEMPTION_TIMER]    = watchdog_exit,
         [EXIT_XSETBV]              = xsetbv,
     },
     // Where a partition forwards: exits that L0's own bitmaps cause, not those of the L2's hypervisor; and EPT01's.

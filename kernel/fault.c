@@ -9,6 +9,7 @@
 
 #include "crash.h"
 #include "event.h"
+#include "inject.h"
 #include "ipc.h"
 #include "log.h"
 
@@ -45,7 +46,7 @@ void fault_trap(const struct partition *partition, const struct cpu *cpu, unsign
     const struct crash_scene scene = { .kind = CRASH_FAULT, .partition = partition, .vector = vector, .error = error, .cr2 = cr2, .rip = frame->rip,
                                        .rsp = frame->rsp, .rflags = frame->rflags, .frame = frame->gpr[GPR_RBP],
                                        .gpr = partition->header.rights & RIGHT_SECRETS ? NULL : frame->gpr };
-    record(cpu, &scene, "exception");
+    record(cpu, &scene, vector == VECTOR_NMI ? "no reply in time" : "exception");
 }
 
 void fault_syscall(const struct partition *partition, const struct cpu *cpu, uint64_t number, enum status status,

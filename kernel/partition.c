@@ -9,6 +9,7 @@
 
 #include "fault.h"
 #include "fault_inject.h"
+#include "inject.h"
 #include "ipc.h"
 #include "log.h"
 #include "memory.h"
@@ -16,6 +17,7 @@
 #include "pool.h"
 #include "shootdown.h"
 #include "upcall.h"
+#include "watchdog.h"
 
 #define KICK_TICKS 1000000ull   // between two NMIs to CPUs that are to leave a partition
 #define VECTOR_SINGLE_STEP 1u
@@ -178,7 +180,10 @@ _Noreturn void partition_trap(struct cpu *cpu, unsigned vector, uint64_t error, 
 
 void partition_nmi(struct cpu *cpu, struct trap_frame *frame)
 {
-    (void)frame;
     if (partition_stopping(cpu->partition, cpu))
         upcall_return(UPCALL_ABORTED, cpu->tss.rsp0);
+    if (watchdog_expired(cpu)) {
+        fault_trap(cpu->partition, cpu, VECTOR_NMI, 0, 0, frame);
+        upcall_return(UPCALL_FAULTED, cpu->tss.rsp0);
+    }
 }

@@ -80,5 +80,5 @@ void partition_park(struct partition *partition);
 // Every exception whose CPL is 3 comes here.
 _Noreturn void partition_trap(struct cpu *cpu, unsigned vector, uint64_t error, uint64_t cr2, struct trap_frame *frame);
 
-// An NMI interrupted a partition: returns unless another CPU is stopping it.
+// An NMI interrupted a partition: returns unless another CPU is stopping it, or its time is up.
 void partition_nmi(struct cpu *cpu, struct trap_frame *frame);

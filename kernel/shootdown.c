@@ -42,7 +42,7 @@ bool shootdown_nmi(struct cpu *cpu)
     return ours;
 }
 
-static void kick(struct cpu *cpu)
+void shootdown_kick(struct cpu *cpu)
 {
     if (!__atomic_exchange_n(&cpu->nmi_expected, 1, __ATOMIC_SEQ_CST))
         lapic_send_nmi(cpu->apic_id);
@@ -51,7 +51,7 @@ static void kick(struct cpu *cpu)
 void shootdown_repeat_sipi(struct cpu *cpu)
 {
     __atomic_store_n(&cpu->repeat_sipi, true, __ATOMIC_SEQ_CST);
-    kick(cpu);
+    shootdown_kick(cpu);
 }
 
 // Whether a CPU may use old translations. One that is deaf or not launched looks at the generation once it isn't any more.
@@ -68,7 +68,7 @@ void shootdown(void)
     shootdown_serve(self);
     for (unsigned i = 0; i < cpu_count; i++)
         if (cpu_table[i] != self && must_wait(cpu_table[i], wanted))
-            kick(cpu_table[i]);
+            shootdown_kick(cpu_table[i]);
     for (unsigned i = 0; i < cpu_count; i++) {
         while (cpu_table[i] != self && must_wait(cpu_table[i], wanted)) {
             shootdown_serve(self);

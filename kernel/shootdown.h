@@ -19,6 +19,9 @@ void shootdown_serve(struct cpu *cpu);
 // An NMI came in: true if it was sent from here and is served; false: it is L1's. Any context.
 bool shootdown_nmi(struct cpu *cpu);
 
+// Sends another CPU an NMI, unless one is under way.
+void shootdown_kick(struct cpu *cpu);
+
 // Makes another CPU repeat a SIPI to all others (lapic_repeat_sipi), if it has sent one.
 void shootdown_repeat_sipi(struct cpu *cpu);
 

@@ -11,6 +11,7 @@
 #include "msr_l1.h"
 #include "pool.h"
 #include "vmcs.h"
+#include "watchdog.h"
 
 #define RIGHTS_DATA      0x93u
 #define RIGHTS_CODE      0x9bu
@@ -104,6 +105,7 @@ void vmcs01_init(struct cpu *cpu, const struct launch_state *launch, const struc
 {
     vmcs_init_host_state(cpu);
     write_controls();
+    watchdog_arm();
     write_quiet();
     const struct launch_segment *segment[] = { &launch->es, &launch->cs, &launch->ss, &launch->ds, &launch->fs, &launch->gs, &launch->ldtr,
                                              &launch->tr };

@@ -8,6 +8,9 @@
 
 #define MEMORY_DEFAULT (16ull << 20)
 #define MEMORY_MAX     (1ull << 30)
+#define MILLION          1000000ull
+#define WATCHDOG_DEFAULT 3000u   // a second or so
+#define WATCHDOG_MAX     1000000u
 
 // A piece of the file.
 struct span { const char *at; size_t length; };
@@ -183,6 +186,15 @@ static bool set_memory(struct parser *p, struct span value)
     return true;
 }
 
+static bool set_watchdog(struct parser *p, struct span value)
+{
+    uint64_t count;
+    if (!number(value, WATCHDOG_MAX, &count))
+        return fail(p, "watchdog is a number of million ticks, 0 to %u, not '%.*s'", WATCHDOG_MAX, shown(value), value.at);
+    p->conf->watchdog = count * MILLION;
+    return true;
+}
+
 static bool set_partitions(struct parser *p, struct span value)
 {
     struct conf_workload *w = p->workload;
@@ -261,6 +273,7 @@ static const struct key {
     {"console",    true,  false, set_console},
     {"log",        true,  false, set_log},
     {"memory",     true,  false, set_memory},
+    {"watchdog",   true,  false, set_watchdog},
     {"partitions", false, true,  set_partitions},
     {"next",       false, false, set_next},
     {"options",    false, true,  set_options},
@@ -376,6 +389,7 @@ bool conf_parse(struct conf *conf, const char *text, size_t bytes, char error[CO
     conf->console = CONSOLE_COM1;
     conf->log_level = LOG_INFO;
     conf->memory = MEMORY_DEFAULT;
+    conf->watchdog = WATCHDOG_DEFAULT * MILLION;
     if (bytes > CONF_BYTES)
         return fail(&p, "the file is longer than 64 KiB");
     for (size_t start = 0; start < bytes;) {

@@ -37,6 +37,7 @@ struct conf {
     uint32_t console;              // CONSOLE_...
     uint32_t log_level;            // enum log_level
     uint64_t memory;               // bytes, multiple of 2 MiB
+    uint64_t watchdog;             // ticks of the time-stamp counter, 0: no watchdog
     unsigned workload_count;
     struct conf_workload workload[CONF_WORKLOADS];
 };

@@ -103,6 +103,7 @@ static bool furnish(struct launch *launch, struct memory *memory, const struct c
     info->bytes = sizeof(*info);
     info->console = conf->console;
     info->log_level = conf->log_level;
+    info->watchdog_ticks = conf->watchdog;
     info->inject = workload->inject;
     firmware.boot->CopyMem(info->vmx_msr, (void *)(UINTN)facts->msr, sizeof(info->vmx_msr));
     text_format(info->workload, sizeof(info->workload), "%s", workload->name);

@@ -2,6 +2,7 @@
 // Memory that isn't the partition's, or not for this.
 
 #include <caps/records.h>
+#include <rt/call.h>
 #include <rt/channel.h>
 #include <rt/cpu.h>
 #include <rt/guest.h>
@@ -248,6 +249,15 @@ uint64_t attempt_hash(const struct try *try)
             hash = (hash ^ *(const volatile uint64_t *)(uintptr_t)address) * 0x100000001b3;
     return hash;
 }
+
+uint64_t attempt_never_replies(const struct try *try)
+{
+    while (try->parameter != 1 || rt_invoke() == STATUS_OK)
+        ;
+    return 0;
+}
+
+uint64_t attempt_never_replies_twice(const struct try *try) { return attempt_never_replies(try); }
 
 uint64_t attempt_fault_twice(const struct try *try)
 {

@@ -45,6 +45,8 @@ static bool allowed(int number, int parameter)
            field->group == GROUP_INDEX_EVENT || field->group == GROUP_INDEX_EVENT_DATA || field->group == GROUP_INDEX_CR_SHADOW;
 }
 
+static bool silent(int number) { return number == TRY_never_replies || number == TRY_never_replies_twice; }
+
 static void note(int number, int parameter, int expect, int who)
 {
     struct registers registers = { HYPERCALL_HOSTILE_NOTE, (uint64_t)number, (uint64_t)parameter, (uint64_t)(int64_t)expect, (uint64_t)who };
@@ -106,7 +108,7 @@ bool try_attempts(uint64_t hidden)
             if (!(attempts[number].who & who))
                 continue;
             for (int parameter = 0; parameter < attempts[number].count; parameter++) {
-                if (allowed(number, parameter))
+                if (allowed(number, parameter) || silent(number))
                     continue;
                 probe_page[0] = WINDOW_VALUE;
                 count++;
@@ -118,4 +120,16 @@ bool try_attempts(uint64_t hidden)
     wrong += !pattern_intact();
     report("made", "attempts", count, wrong);
     return wrong == 0 && hidden != 0;
+}
+
+bool try_silence(void)
+{
+    const struct hashes before = hashes_take();
+    uint64_t wrong = 0;
+    for (int number = 0; number < ATTEMPT_COUNT; number++)
+        for (int who = RICH; who <= POOR && silent(number); who++)
+            for (int parameter = 0; parameter < attempts[number].count; parameter++)
+                wrong += !attempt(number, parameter, who);
+    wrong += !unchanged(&before);
+    return wrong == 0;
 }

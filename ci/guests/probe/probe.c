@@ -89,6 +89,7 @@ EFI_STATUS efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *system)
     switch (options[0]) {
     case 'h': good = try_attempts(hidden); break;
     case 'o': good = try_counters(); break;
+    case 's': good = try_silence(); break;
     case 'r': try_reset(); break;
     case 'c': good = try_crashes(number(options)); break;
     case 'b': good = try_boots(number(options)); break;

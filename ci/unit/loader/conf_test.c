@@ -44,6 +44,7 @@ TEST(conf_reads_everything)
                 "\tconsole =  e9 , com1  \n"
                 "log = debug\n"
                 "memory = 32M\n"
+                "watchdog = 20\n"
                 "\n"
                 "[ workload  linux ]\n"
                 "next = \\EFI\\linux\\vmlinuz.efi\n"
@@ -56,6 +57,7 @@ TEST(conf_reads_everything)
     CHECK_EQ(conf.console, CONSOLE_E9 | CONSOLE_COM1);
     CHECK_EQ(conf.log_level, LOG_DEBUG);
     CHECK_EQ(conf.memory, 32u << 20);
+    CHECK_EQ(conf.watchdog, 20000000u);
     CHECK_EQ(conf.workload_count, 2);
     const struct conf_workload *w = conf_choose(&conf, NULL, 0, error);
     CHECK(w == &conf.workload[1]);
@@ -78,6 +80,7 @@ TEST(conf_has_defaults)
     CHECK_EQ(conf.console, CONSOLE_COM1);
     CHECK_EQ(conf.log_level, LOG_INFO);
     CHECK_EQ(conf.memory, 16u << 20);
+    CHECK_EQ(conf.watchdog, 3000000000u);
     CHECK_EQ(conf.workload[0].partition_count, 0);
     CHECK_EQ(conf.workload[0].inject.kind, INJECT_NONE);
     CHECK(parse(""));
@@ -119,6 +122,8 @@ TEST(conf_names_the_line_of_an_error)
 
 TEST(conf_limits_values)
 {
+    refused("watchdog = 1s\n", "bulkhead.conf:1: watchdog is a number of million ticks, 0 to 1000000, not '1s'");
+    refused("watchdog = 1000001\n", "bulkhead.conf:1: watchdog is a number of million ticks, 0 to 1000000, not '1000001'");
     refused("memory = 3M\n", "bulkhead.conf:1: memory is a multiple of 2M, not '3M'");
     refused("memory = 0\n", "bulkhead.conf:1: memory is a multiple of 2M, not '0'");
     refused("memory = M\n", "bulkhead.conf:1: memory is a number with K, M or G, at most 1G, not 'M'");
