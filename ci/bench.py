@@ -9,6 +9,7 @@ import re
 import sys
 from pathlib import Path
 
+import boot_costs
 from boot import Boot, Places, boot
 from emulator import Machine
 from workload import Workload
@@ -40,6 +41,13 @@ def measure(places: Places, bulkhead: bool) -> dict[str, int]:
     return rows(boot(places, BENCH, MACHINE, directory, TIMEOUT, bulkhead))
 
 
+def measure_boots(places: Places) -> dict[str, int]:
+    try:
+        return boot_costs.measure(places)
+    except boot_costs.NotMeasured as reason:
+        raise SystemExit(f"bench: {reason}") from None
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="bulkhead bench", description=__doc__)
     parser.add_argument("--build", type=Path, required=True, help=argparse.SUPPRESS)
@@ -50,16 +58,16 @@ def main() -> int:
     build = options.build.resolve()
     places = Places(build, (options.product or build).resolve())
     if options.json or options.bare:
-        found = measure(places, not options.bare)
+        found = measure(places, not options.bare) | ({} if options.bare else measure_boots(places))
         print(json.dumps(found, indent=2) if options.json else
               "\n".join(f"{name:24} {value:10,}" for name, value in found.items()))
-        return 0 if options.bare or all(name in found for name in ROWS) else 1
-    limit, found = measure(places, False), measure(places, True)
+        return 0 if options.bare or all(name in found for name in (*ROWS, *boot_costs.NAMES)) else 1
+    limit, found = measure(places, False), measure(places, True) | measure_boots(places)
     print(f"{'instructions':24} {'Bulkhead':>10} {'bare':>10}")
     for name, value in found.items():
         bare = f"{limit[name]:,}" if name in limit else "-"
         print(f"{name:24} {value:10,} {bare:>10}")
-    missing = [name for name in ROWS if name not in found]
+    missing = [name for name in (*ROWS, *boot_costs.NAMES) if name not in found]
     for name in missing:
         print(f"FAILED: {name} was not measured")
     return 1 if missing else 0

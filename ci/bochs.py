@@ -12,6 +12,7 @@ from ram import BLOCK
 from terminal import Terminal
 
 SECTORS_PER_CYLINDER = 16 * 63
+HOST_MB = 2048  # the most that Bochs takes; what a guest has beyond goes to a file once it is used
 
 # What the last >>PANIC<< line of Bochs' log says about the end of a run.
 ENDINGS = {
@@ -38,13 +39,14 @@ def find(build: Path) -> tuple[list[str], dict[str, str], Path]:
 
 
 def configuration(machine: Machine, esp: Path, directory: Path, share: Path, firmware: Path, com1: str) -> str:
+    without = f', exclude_features="{machine.without}"' if machine.without else ""
     cylinders = esp.stat().st_size // (SECTORS_PER_CYLINDER * 512)
     return f"""\
 plugin_ctrl: unmapped=1, biosdev=1, speaker=0, parallel=0, serial=1, gameport=0, iodebug=1
 config_interface: textconfig
 display_library: rfb, options="timeout=0"
-cpu: model={machine.model}, count={machine.cpus}, ips={machine.ips}, reset_on_triple_fault=0, ignore_bad_msrs=1
-memory: guest={machine.memory_mb}, host={machine.memory_mb}, block_size={BLOCK >> 10}
+cpu: model={machine.model}, count={machine.cpus}, ips={machine.ips}, reset_on_triple_fault=0, ignore_bad_msrs=1{without}
+memory: guest={machine.memory_mb}, host={min(machine.memory_mb, HOST_MB)}, block_size={BLOCK >> 10}
 romimage: file={firmware}
 vgaromimage: file={share}/VGABIOS-lgpl-latest
 pci: enabled=1, chipset=i440fx

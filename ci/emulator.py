@@ -30,6 +30,7 @@ class Machine:
     ips: int = 50_000_000
     memory_mb: int = 512
     emulator: str = "bochs"
+    without: str = ""  # features that the model has
 
 
 @dataclass

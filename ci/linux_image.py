@@ -19,8 +19,9 @@ SIGNATURE_MARKER = b"~Module signature appended~\n"
 CHECK_MODULES = ["msr", "efivarfs"]
 # What `bulkhead check` consists of.
 CHECK_FILES = ("ci/check_machine.sh", "subprojects/caps/include/caps/vmx_control.def", "subprojects/caps/include/caps/layout.h")
-TESTS = ("kvm", "hidden", "check", "port", "bhctl_test")
-PROGRAMS = ("mem_probe", "port_call")
+DISK_MODULES = ["ata_piix", "sd_mod", "vfat", "nls_cp437", "nls_ascii", "nls_utf8"]
+TESTS = ("kvm", "hidden", "check", "port", "bhctl_test", "self", "disk_on", "reboot")
+PROGRAMS = ("cpu_check", "mem_probe", "memory_check", "port_call", "tsc")
 LINUX = Path(__file__).parent / "guests/linux"
 # idle=halt: an idle loop of MWAIT is slow in Bochs for the same reason as the firmware's (see guests/acpi/quiet.h).
 COMMAND_LINE = "console=ttyS0,115200 nokaslr mitigations=off cryptomgr.notests panic=0 idle=halt"
@@ -101,7 +102,7 @@ def busybox() -> Path:
 def make_initramfs(build: Path) -> Path:
     shell = busybox()
     applets = subprocess.run([str(shell), "--list"], check=True, text=True, capture_output=True).stdout.split()
-    loaded, for_check = modules(build, WANTED_MODULES), modules(build, CHECK_MODULES)
+    loaded, for_check, for_disk = modules(build, WANTED_MODULES), modules(build, CHECK_MODULES), modules(build, DISK_MODULES)
     files: dict[str, Path | bytes] = {
         "init": LINUX / "init",
         "bin/busybox": shell,
@@ -109,11 +110,12 @@ def make_initramfs(build: Path) -> Path:
         "bin/vmm": build / "ci/guests/vmm/vmm",
         "modules/order": "\n".join(loaded).encode() + b"\n",
         "modules/check_order": "\n".join(for_check).encode() + b"\n",
+        "modules/disk_order": "\n".join(for_disk).encode() + b"\n",
     }
     files |= {f"bulkhead/{name}": LINUX.parents[2] / name for name in CHECK_FILES}
     files |= {f"bin/{name}": build / "ci/guests/linux" / name for name in PROGRAMS}
     files |= {f"tests/{name}": LINUX / name for name in TESTS}
-    files |= {f"modules/{name}": data for name, data in (loaded | for_check).items()}
+    files |= {f"modules/{name}": data for name, data in (loaded | for_check | for_disk).items()}
     links = {f"bin/{name}": "busybox" for name in applets if name != "busybox"}
     return initramfs.make(build / "linux/initrd.img", files, links)
 

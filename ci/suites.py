@@ -42,8 +42,19 @@ def _kvm(cpus: int, bulkhead: bool, context: Context) -> str:
 
 
 def _linux(cpus: int, context: Context) -> str:
-    costs = _boot(context, workload.LINUX, cpus).summary()
+    """Linux checks CPUs, memory and disk, takes NMIs, and does without one of its CPUs for a while."""
+    costs = _boot(context, replace(workload.LINUX, tests=("self",)), cpus).summary()
     return f"{costs.exit_count('L1'):,} exits from L1"
+
+
+def _reboot(how: str, context: Context) -> str:
+    """The same machine boots a second time, with Bulkhead below it again."""
+    chosen = replace(workload.LINUX, name="reboot", tests=("reboot",), words=f"reboot={how}")
+    run = _boot(context, chosen, 2)
+    require("bh: second boot" in run.outcome.console, "Linux did not boot a second time")
+    launched = len(run.stages.find("launched"))
+    require(launched == 2, f"Bulkhead was launched {launched} times, not twice")
+    return ""
 
 
 def _ram(run: Boot) -> int:
@@ -112,7 +123,8 @@ def _each(suite: str, function: object, *arguments: object) -> list[Case]:
 
 SUITES: dict[str, list[Case]] = {
     "bare": _each("bare", _kvm, False),
-    "linux": [*_each("linux", _linux), Case("linux-port", _port)],
+    "linux": [*_each("linux", _linux), Case("linux-port", _port),
+              *(Case(f"linux-reboot-{name}", partial(_reboot, name)) for name in ("acpi", "kbd", "triple"))],
     "kvm": _each("kvm", _kvm, True),
     "hidden": [Case("hidden", _hidden)],
     "containment": containment.CASES,

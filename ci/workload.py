@@ -22,6 +22,7 @@ class Workload:
     vcpus: int = 1
     iterations: int = 1
     settings: tuple[tuple[str, object], ...] = ()
+    words: str = ""                  # more on Linux' kernel command line
     plain_options: str = ""          # load options of an image that isn't Linux
     inject: str = ""                 # a fault for a partition: PARTITION MESSAGE KIND [INSTRUCTION [COUNT]]
 
@@ -29,7 +30,7 @@ class Workload:
         if not self.needs_linux():
             return self.plain_options
         settings: Mapping[str, object] = {"vcpus": self.vcpus, "iterations": self.iterations} | dict(self.settings)
-        return linux_image.command_line(list(self.tests), self.shell, **settings)
+        return " ".join([linux_image.command_line(list(self.tests), self.shell, **settings), self.words]).strip()
 
     def needs_linux(self) -> bool:
         return self.next == LINUX_IMAGE
