@@ -26,11 +26,13 @@ def _ending(log: Path, status: int) -> tuple[str, str]:
 
 
 def command(machine: Machine, disk: Path, directory: Path, serial: str, direct: list[str]) -> list[str]:
+    shared = ["-object", f"memory-backend-file,id=ram,size={machine.memory_mb}M,mem-path={directory / 'ram'},share=on",
+              "-machine", "memory-backend=ram"] if machine.watched else []
     return ["qemu-system-x86_64", *ACCELERATION[machine.emulator], "-cpu", machine.model, "-smp", str(machine.cpus),
             "-m", str(machine.memory_mb), "-bios", str(FIRMWARE), "-display", "none", "-no-reboot", "-nic", "none",
             "-drive", f"file={disk},format=raw,if=ide,snapshot=on", "-serial", serial,
             "-debugcon", f"file:{directory / 'e9.txt'}", "-global", "isa-debugcon.iobase=0xe9",
-            "-D", str(directory / "qemu.log"), "-trace", POWER_OFF, *direct]
+            "-D", str(directory / "qemu.log"), "-trace", POWER_OFF, *shared, *direct]
 
 
 def run(machine: Machine, disk: Path, directory: Path, timeout: float, watcher: Watcher, interactive: bool = False,
@@ -39,6 +41,7 @@ def run(machine: Machine, disk: Path, directory: Path, timeout: float, watcher: 
     emulator.fresh(directory)
     log = directory / "qemu.log"
     log.unlink(missing_ok=True)
+    (directory / "ram").unlink(missing_ok=True)
     terminal = Terminal(directory / "com1.txt") if interactive else None
     serial = terminal.device if terminal else f"file:{directory / 'com1.txt'}"
     return emulator.follow(command(machine, disk, directory, serial, direct or []), {}, directory, timeout, watcher,

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import signal
 import struct
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -78,15 +79,39 @@ class Process:
     def close(self) -> None:
         os.close(self.file)
 
+    def _state(self) -> str:
+        try:
+            return Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        except OSError:
+            return "X"
+
+    def gone(self, patience: float = 0.0) -> bool:
+        """It has ended, waited for or not, or does so within so many seconds."""
+        end = time.monotonic() + patience
+        while self._state() not in "ZX":
+            if time.monotonic() >= end:
+                return False
+            time.sleep(0.01)
+        return True
+
+    def holds(self) -> bool:
+        """It stands still, maybe by itself before its end (preload.c)."""
+        return self._state() == "T"
+
+    def resume(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
     @contextmanager
     def stopped(self) -> Iterator[None]:
-        """The emulator doesn't run meanwhile; nothing of the guest's time goes by."""
+        """The emulator, a child of ours, doesn't run meanwhile; nothing of the guest's time goes by."""
         os.kill(self.pid, signal.SIGSTOP)
         try:
             os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOWAIT | os.WEXITED)
+            if self.gone():
+                raise NotFound(f"process {self.pid} has ended")
             yield
         finally:
-            os.kill(self.pid, signal.SIGCONT)
+            self.resume()
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ import lhv
 import loader_errors
 import proof_mutations
 import refused
+import traced
 import workload
 from boot import Boot, boot, problems
 from case import Case, Context, Failure, require
@@ -132,6 +133,7 @@ SUITES: dict[str, list[Case]] = {
     "hostile": hostile.CASES,
     "observe": hostile.OBSERVE_CASES,
     "bhctl": bhctl.CASES,
+    "trace": traced.CASES,
     "broken-route": broken_route.CASES,
     "lhv": lhv.CASES,
     "lhv-bare": lhv.BARE_CASES,

@@ -20,15 +20,15 @@ struct partition;
 
 // A CPU's block of hidden memory: CPU_BLOCK_BYTES, aligned to its size, so that any stack pointer in it leads to it. No GS base
 // is needed: a partition could change that.
-//   +0       struct cpu, whose records are the 8 KiB from +4 KiB on
-//   +12 KiB  guard page, then 8 KiB of stack for #DB, #DF and #MC, then 8 KiB for NMI (IST)
-//   +32 KiB  guard page, then the stack
-#define CPU_BLOCK_BYTES 0x10000
-#define CPU_IST_GUARD   0x3000
-#define CPU_FAULT_TOP   0x6000
-#define CPU_NMI_TOP     0x8000
-#define CPU_STACK_GUARD 0x8000
-#define CPU_STACK_TOP   0x10000
+//   +0       struct cpu, whose records are the 40 KiB from +4 KiB on
+//   +48 KiB  guard page, then 8 KiB of stack for #DB, #DF and #MC, then 8 KiB for NMI (IST)
+//   +68 KiB  guard page, then the stack
+#define CPU_BLOCK_BYTES 0x20000
+#define CPU_IST_GUARD   0xc000
+#define CPU_FAULT_TOP   0xf000
+#define CPU_NMI_TOP     0x11000
+#define CPU_STACK_GUARD 0x11000
+#define CPU_STACK_TOP   0x20000
 
 struct cpu {
     uint64_t gpr[GPR_COUNT];       // the guest's, CR2 in RSP's place; offset 0 is known to entry.S

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Ways into the kernel: from the loader, from VM exits, from exceptions; and the way into the guest.
 
-#define CPU_STACK_TOP 0x10000   // cpu.h
+#define CPU_STACK_TOP 0x20000   // cpu.h
 #define CPU_NMI_ARRIVED 240
 #define GPR_SLOT_CR2 (8 * 4)
 

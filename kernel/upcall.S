@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The border between ring 0 and ring 3 of VMX root.
 
-#define CPU_BLOCK_MASK -0x10000   // cpu.h: any stack pointer leads to struct cpu
+#define CPU_BLOCK_MASK -0x20000   // cpu.h: any stack pointer leads to struct cpu
 #define CPU_TSS_RSP0   136
 #define KERNEL_CS      0x08
 #define KERNEL_SS      0x10

@@ -28,7 +28,7 @@ static int usage(void)
           "  log [-f]        Bulkhead's log, as far back as it is kept; -f: and what comes\n"
           "  stats [--json]  exits and messages: how many, and what they cost\n"
           "  crash           the record of a crash in the boot before this one\n"
-          "  trace [-n N]    the last N exits and messages of each CPU (64)\n", stderr);
+          "  trace [-n N]    the last N exits of each CPU (64)\n", stderr);
     return 2;
 }
 

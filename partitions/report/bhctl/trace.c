@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// bhctl trace: the last exits and messages of each CPU. Reading them makes new ones, by each of which the oldest is lost.
+// bhctl trace: the last events of each CPU. Reading them makes new ones, by each of which the oldest is lost.
 
 #include "command.h"
 

@@ -71,7 +71,7 @@ struct event {
 };
 
 // Event number n lies in slot n % EVENT_SLOTS; next is the number of the next one.
-#define EVENT_SLOTS 64
+#define EVENT_SLOTS 1024
 struct event_ring { uint32_t next, reserved; struct event slot[EVENT_SLOTS]; };
 
 struct exit_stat { uint64_t count, instr, vmreads, vmwrites; };  // instr: TSC ticks from exit to entry

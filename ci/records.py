@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Reads what the kernel records (caps/records.h) in an emulator's memory: the event rings."""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ram import Ram, find
+
+LAYOUT = "ci/records_layout.json"  # under the build folder, made by records_layout.c
+EVENT = struct.Struct("<QQQIBBBB")
+NEXT = struct.Struct("<I")
+FAILED = 1 << 31
+LEVELS = ("L1", "L2", "PAL")
+
+
+class Layout:
+    def __init__(self, text: str):
+        self.numbers = json.loads(text)
+        self.kinds, self.reasons, self.statuses = (self.numbers.pop(name) for name in ("kinds", "reasons", "statuses"))
+
+    def __getitem__(self, name: str) -> int:
+        return self.numbers[name]
+
+
+def layout(build: Path) -> Layout:
+    return Layout((build / LAYOUT).read_text())
+
+
+@dataclass(frozen=True)
+class Event:
+    tsc: int
+    cpu: int
+    level: str
+    kind: str
+    reason: str
+    failed: bool  # the exit is a VM entry that failed
+    rip: int
+    qualification: int
+    partition: str = ""
+    status: str = ""
+
+
+@dataclass
+class Ring:
+    """One CPU's events as far as they have been read. The newest one may be in the making: it waits for the next one."""
+    address: int
+    seen: int = 0    # number of the next event to give out
+    lost: int = 0
+    newest: list[bytes] = field(default_factory=list)
+
+
+def _name(names: list[str] | tuple[str, ...], number: int) -> str:
+    return names[number] if number < len(names) else str(number)
+
+
+class Rings:
+    """Of all CPUs; what is in the records is checked before it is used."""
+
+    def __init__(self, ram: Ram, form: Layout, within: range):
+        self.ram, self.form = ram, form
+        magic = form["magic"].to_bytes(8, "little")
+        found = [base for base in find(ram, magic, within) if self._u64(base + form["machine_base"]) == base]
+        if len(found) != 1:
+            raise LookupError(f"{len(found)} places in hidden memory look like Bulkhead's records")
+        self.base = found[0]
+        if self._u32(self.base + form["machine_abi"]) != form["abi"]:
+            raise LookupError("the Bulkhead that runs has another ABI")
+        cpus, partitions = (self._u32(self.base + form[name]) for name in ("machine_cpu_count", "machine_partition_count"))
+        if not 0 < cpus <= form["cpu_max"] or partitions > form["partition_max"]:
+            raise LookupError(f"the records name {cpus} CPUs and {partitions} partitions")
+        self.partitions = [self._text(self.base + form["machine_partition"] + i * form["partition_bytes"], form["name_bytes"]) for i in range(partitions)]
+        self.rings = [self._ring(cpu, within) for cpu in range(cpus)]
+
+    def _u64(self, address: int) -> int:
+        return int.from_bytes(self.ram.read(address, 8), "little")
+
+    def _u32(self, address: int) -> int:
+        return int.from_bytes(self.ram.read(address, 4), "little")
+
+    def _text(self, address: int, count: int) -> str:
+        return self.ram.read(address, count).split(b"\0")[0].decode("ascii", "replace")
+
+    def _ring(self, cpu: int, within: range) -> Ring:
+        address = self._u64(self.base + self.form["machine_cpu_base"] + 8 * cpu) + self.form["ring"]
+        if address not in within or address + self.form["ring_bytes"] - 1 not in within:
+            raise LookupError(f"the records of CPU {cpu} are said to be at {address:#x}")
+        return Ring(address)
+
+    def _event(self, cpu: int, data: bytes) -> Event:
+        tsc, rip, qualification, reason, kind, level, partition, status = EVENT.unpack(data)
+        name = _name(self.partitions, partition - 1) if partition else ""
+        return Event(tsc, cpu, _name(LEVELS, level), _name(self.form.kinds, kind), _name(self.form.reasons, reason & 0xffff), bool(reason & FAILED), rip,
+                     qualification, name, _name(self.form.statuses, status) if partition else "")
+
+    def _slots(self, ring: Ring, first: int, count: int) -> bytes:
+        return self.ram.read(ring.address + self.form["ring_slot"] + first * EVENT.size, count * EVENT.size)
+
+    def _drain(self, ring: Ring) -> tuple[list[bytes], int]:
+        slots = self.form["slots"]
+        (after,) = NEXT.unpack(self.ram.read(ring.address + self.form["ring_next"], NEXT.size))
+        fresh = (after - ring.seen) & 0xffffffff
+        if not fresh:
+            return [], 0
+        skipped = max(0, fresh - slots)
+        ring.lost += skipped
+        first, count = (ring.seen + skipped) % slots, fresh - skipped
+        data = self._slots(ring, first, min(count, slots - first)) + self._slots(ring, 0, max(0, first + count - slots))
+        events = [data[i * EVENT.size:(i + 1) * EVENT.size] for i in range(count)]
+        # The newest is given out with the ones after it: it may be half written, and what came of it is filled in later.
+        ring.newest, ring.seen = events[-1:], (after - 1) & 0xffffffff
+        return events[:-1], fresh
+
+    def drain(self) -> tuple[list[Event], float]:
+        """New events of all CPUs in the order of time, while the emulator stands still; and how full the fullest ring was."""
+        found, full = [], 0.0
+        for cpu, ring in enumerate(self.rings):
+            events, fresh = self._drain(ring)
+            full = max(full, fresh / self.form["slots"])
+            found += [self._event(cpu, data) for data in events]
+        return sorted(found, key=lambda event: event.tsc), full
+
+    def rest(self) -> list[Event]:
+        """The newest event of each CPU, when there will be no more."""
+        found = [self._event(cpu, data) for cpu, ring in enumerate(self.rings) for data in ring.newest]
+        return sorted(found, key=lambda event: event.tsc)
+
+    @property
+    def lost(self) -> int:
+        return sum(ring.lost for ring in self.rings)

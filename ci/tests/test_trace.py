@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Tests of reading event rings from an emulator's memory, and of what `bulkhead trace` makes of them."""
+
+import io
+import json
+import struct
+import unittest
+from collections import Counter
+from collections.abc import Iterator
+
+from records import EVENT, Event, Layout, Rings
+from trace import Filter, Output, as_json, text
+from traced import compare
+
+SLOTS = 8
+FORM = Layout(json.dumps({
+    "magic": 0x1122334455667788, "abi": 7, "slots": SLOTS, "machine_abi": 8, "machine_cpu_count": 16, "machine_partition_count": 20,
+    "machine_base": 24, "machine_partition": 32, "machine_cpu_base": 96, "machine_bytes": 128, "partition_bytes": 24, "name_bytes": 16,
+    "cpu_max": 2, "partition_max": 2, "ring": 64, "ring_next": 0, "ring_slot": 8, "ring_bytes": 8 + SLOTS * EVENT.size,
+    "kinds": ["none", "exit", "message"], "reasons": ["A", "B", "CPUID"], "statuses": ["done", "faulted"]}))
+BASE, HIDDEN = 0x3000, range(0x2000, 0x8000)
+CPUS = (0x4000, 0x5000)
+
+
+class FakeRam:
+    def __init__(self) -> None:
+        self.size = 0x8000
+        self.data = bytearray(self.size)
+        self.next = [0, 0]
+        self.put(BASE, struct.pack("<QIIIIQ", FORM["magic"], 7, 0, 2, 2, BASE))
+        for i, name in enumerate((b"nestvmx", b"sixteen bytes ..")):
+            self.put(BASE + 32 + 24 * i, name)
+        self.put(BASE + 96, struct.pack("<2Q", *CPUS))
+
+    def put(self, address: int, data: bytes) -> None:
+        self.data[address:address + len(data)] = data
+
+    def read(self, address: int, count: int) -> bytes:
+        assert 0 <= address and address + count <= self.size
+        return bytes(self.data[address:address + count])
+
+    def write(self, address: int, data: bytes) -> None:
+        raise AssertionError
+
+    def used(self) -> Iterator[range]:
+        yield range(self.size)
+
+    def event(self, cpu: int, tsc: int, reason: int = 2, kind: int = 1, level: int = 0, partition: int = 0, status: int = 0) -> None:
+        at = CPUS[cpu] + 64
+        self.put(at + 8 + self.next[cpu] % SLOTS * EVENT.size, EVENT.pack(tsc, 0x1000, 5, reason, kind, level, partition, status))
+        self.next[cpu] = (self.next[cpu] + 1) & 0xffffffff
+        self.put(at, struct.pack("<I", self.next[cpu]))
+
+
+class RingsTest(unittest.TestCase):
+    def setUp(self) -> None:
+        self.ram = FakeRam()
+
+    def rings(self) -> Rings:
+        return Rings(self.ram, FORM, HIDDEN)
+
+    def times(self, events: list[Event]) -> list[int]:
+        return [event.tsc for event in events]
+
+    def test_events_come_once_in_the_order_of_time_and_the_newest_waits(self) -> None:
+        rings = self.rings()
+        self.assertEqual(rings.drain(), ([], 0.0))
+        for tsc in (1, 3, 5):
+            self.ram.event(0, tsc)
+            self.ram.event(1, tsc + 1)
+        events, full = rings.drain()
+        self.assertEqual((self.times(events), full), ([1, 2, 3, 4], 3 / SLOTS))
+        self.assertEqual(self.times(rings.drain()[0]), [])
+        self.ram.event(0, 7)
+        self.assertEqual(self.times(rings.drain()[0]), [5])
+        self.assertEqual(self.times(rings.rest()), [6, 7])
+        self.assertEqual(rings.lost, 0)
+
+    def test_the_newest_is_read_again(self) -> None:
+        rings = self.rings()
+        self.ram.event(0, 1)
+        rings.drain()
+        self.ram.put(CPUS[0] + 64 + 8 + 30, b"\1\1")  # its partition and status are known now
+        self.ram.event(0, 2)
+        (event,) = rings.drain()[0]
+        self.assertEqual((event.partition, event.status), ("nestvmx", "faulted"))
+
+    def test_what_was_overwritten_is_counted(self) -> None:
+        rings = self.rings()
+        for tsc in range(SLOTS + 3):
+            self.ram.event(1, tsc)
+        self.assertEqual(self.times(rings.drain()[0]), list(range(3, SLOTS + 2)))
+        self.assertEqual(rings.lost, 3)
+        for tsc in range(100, 100 + 2 * SLOTS):
+            self.ram.event(1, tsc)
+        self.assertEqual(len(rings.drain()[0]), SLOTS - 1)
+        self.assertEqual(rings.lost, 3 + SLOTS + 1)
+
+    def test_numbers_wrap(self) -> None:
+        rings = self.rings()
+        self.ram.next[0] = rings.rings[0].seen = 0xfffffffe
+        for tsc in range(4):
+            self.ram.event(0, tsc)
+        self.assertEqual(self.times(rings.drain()[0]) + self.times(rings.rest()), [0, 1, 2, 3])
+        self.assertEqual(rings.lost, 0)
+
+    def test_what_an_event_says(self) -> None:
+        rings = self.rings()
+        self.ram.event(0, 1, reason=1 << 31 | 1, kind=2, level=1, partition=1, status=1)
+        self.ram.event(0, 2, reason=99, kind=77, level=9, partition=200, status=250)
+        self.ram.event(0, 3)
+        first, second = rings.drain()[0]
+        self.assertEqual(first, Event(1, 0, "L2", "message", "B", True, 0x1000, 5, "nestvmx", "faulted"))
+        self.assertEqual(second, Event(2, 0, "9", "77", "99", False, 0x1000, 5, "199", "250"))
+
+    def test_names_may_fill_their_place(self) -> None:
+        self.assertEqual(self.rings().partitions, ["nestvmx", "sixteen bytes .."])
+
+    def test_what_is_not_the_records_is_refused(self) -> None:
+        for at, data in ((BASE, b"x"), (BASE + 8, b"\x08"), (BASE + 16, b"\0"), (BASE + 16, b"\3"), (BASE + 20, b"\3"), (BASE + 24, b"\x08"),
+                         (BASE + 96, b"\0\0\xff\xff\xff\xff\xff\xff"), (BASE + 97, b"\x7f"), (BASE + 96, bytes(8))):
+            self.ram = FakeRam()
+            self.ram.put(at, data)
+            with self.subTest(at=at - BASE), self.assertRaises(LookupError):
+                self.rings()
+
+    def test_a_copy_of_the_magic_is_no_records(self) -> None:
+        self.ram.put(0x6000, self.ram.read(BASE, 128))
+        self.assertEqual(self.rings().base, BASE)
+
+
+def event(**changes: object) -> Event:
+    return Event(**({"tsc": 7, "cpu": 1, "level": "L2", "kind": "exit", "reason": "CPUID", "failed": False, "rip": 0x1234, "qualification": 0}
+                    | changes))  # type: ignore[arg-type]
+
+
+class CompareTest(unittest.TestCase):
+    COUNTED = Counter({("L1", "IO"): 2, ("L2", "CPUID"): 10})
+
+    def test_all_or_known_to_be_lost(self) -> None:
+        for cpuid, lost, good in ((10, 0, True), (9, 0, False), (9, 1, True), (7, 2, False), (11, 5, False)):
+            traced = Counter({("L1", "IO"): 3, ("L2", "CPUID"): cpuid})
+            self.assertEqual(compare(traced, self.COUNTED, lost) == [], good, (cpuid, lost))
+        self.assertTrue(compare(Counter({("L1", "IO"): 4, ("L2", "CPUID"): 10}), self.COUNTED, 0))
+        self.assertTrue(compare(Counter({("L1", "IO"): 2, ("L2", "CPUID"): 10, ("L2", "HLT"): 1}), self.COUNTED, 0))
+
+
+class OutputTest(unittest.TestCase):
+    def test_filters(self) -> None:
+        for wanted, shown in ((Filter(), True), (Filter(cpus=frozenset({1})), True), (Filter(cpus=frozenset({0})), False),
+                              (Filter(levels=frozenset({"L1"})), False), (Filter(reasons=frozenset({"CPUID", "HLT"})), True),
+                              (Filter(reasons=frozenset({"HLT"})), False), (Filter(partitions=frozenset({"ept"})), False),
+                              (Filter(cpus=frozenset({1}), levels=frozenset({"L2"}), partitions=frozenset({""})), True)):
+            out = io.StringIO()
+            output = Output(out, wanted, text)
+            output.give([event(), event()])
+            self.assertEqual((output.events, output.shown, out.getvalue().count("\n")), (2, 2 * shown, 2 * shown), wanted)
+
+    def test_text(self) -> None:
+        self.assertEqual(text(event()), "             7 cpu1 L2  exit    CPUID rip=0x1234")
+        self.assertEqual(text(event(failed=True, qualification=2, partition="ept", status="faulted")),
+                         "             7 cpu1 L2  exit    CPUID (failed entry) rip=0x1234 qualification=0x2 partition=ept status=faulted")
+
+    def test_json(self) -> None:
+        found = json.loads(as_json(event(partition="ept", status="done")))
+        self.assertEqual(found, {"tsc": 7, "cpu": 1, "level": "L2", "kind": "exit", "reason": "CPUID", "failed": False, "rip": "0x1234",
+                                 "qualification": "0x0", "partition": "ept", "status": "done"})
+
+
+if __name__ == "__main__":
+    unittest.main()

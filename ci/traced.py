@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""`bulkhead trace` on a real run: what was traced is what Bulkhead counted."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import Counter
+from dataclasses import replace
+
+from boot import problems
+from case import Case, Context, Failure, require
+from emulator import Machine
+from records import Event
+from trace import Filter, Output, as_json, traced_boot
+from workload import KVM
+
+TIMEOUT = 300.0
+
+
+def compare(traced: Counter[tuple[str, str]], counted: Counter[tuple[str, str]], lost: int) -> list[str]:
+    """No exit was traced that wasn't counted, but for the one that ends the machine; and those that are missing are known to be lost."""
+    last = ("L1", "IO")
+    found = [f"{level} {reason}: {count} traced, {counted[level, reason]} counted" for (level, reason), count in sorted(traced.items())
+             if count > counted[level, reason] + ((level, reason) == last)]
+    missing = sum((counted - traced).values())
+    if missing > lost:
+        found.append(f"{missing} exits are missing, {lost} are known to be lost: {dict(counted - traced)}")
+    return found
+
+
+def _kvm(context: Context) -> str:
+    traced: Counter[tuple[str, str]] = Counter()
+    kinds: Counter[str] = Counter()
+    times: list[int] = []
+    out = io.StringIO()
+    output = Output(out, Filter(levels=frozenset({"L2"}), reasons=frozenset({"CPUID"})), as_json)
+
+    def give(events: list[Event]) -> None:
+        output.give(events)
+        traced.update((event.level, event.reason) for event in events if event.kind == "exit")
+        kinds.update(event.kind for event in events)
+        times.extend(event.tsc for event in events)
+
+    run, tracer = traced_boot(context.places, replace(KVM, vcpus=1), Machine(cpus=1), context.directory(), TIMEOUT, give)
+    found = problems(run) + ([tracer.problem] if tracer.problem else [])
+    counted = Counter({(row.origin, row.reason): row.count for row in run.summary().exits})
+    found += compare(traced, counted, tracer.lost)
+    if times != sorted(times):
+        found.append("events are not in the order of time")
+    total = sum(counted.values())
+    if tracer.lost * 20 > total:
+        found.append(f"{tracer.lost} events were lost, {total} exits counted")
+    shown = [json.loads(line) for line in out.getvalue().splitlines()]
+    if any((event["level"], event["reason"]) != ("L2", "CPUID") for event in shown) or len(shown) < traced["L2", "CPUID"]:
+        found.append(f"{len(shown)} lines are shown of {traced['L2', 'CPUID']} CPUID exits of L2")
+    for level, reason in (("L2", "CPUID"), ("L1", "CPUID"), ("L1", "VMRESUME")):
+        if not traced[level, reason]:
+            found.append(f"no {reason} of {level} was traced")
+    if found:
+        raise Failure("\n".join(found[:20]))
+    require(kinds["exit"] > 0, "no exit was traced")
+    return f"{sum(kinds.values()):,} events, {tracer.lost:,} lost, of {total:,} exits"
+
+
+CASES = [Case("trace-kvm", _kvm)]
