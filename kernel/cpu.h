@@ -31,7 +31,7 @@ struct partition;
 #define CPU_STACK_TOP   0x20000
 
 struct cpu {
-    uint64_t gpr[GPR_COUNT];       // the guest's, CR2 in RSP's place; offset 0 is known to entry.S
+    uint64_t gpr[GPR_COUNT];       // the guest's; offset 0 is known to entry.S. CR2 in RSP's place, as of the last message (cr2_stale)
     uint32_t index;
     struct tss tss;                // rsp0 (offset 136, known to upcall.S): the kernel's stack while a partition runs; a VM exit starts at the top
     uint32_t apic_id;
@@ -45,6 +45,7 @@ struct cpu {
             bool wait_for_sipi;           // after INIT
             bool started;                 // by a SIPI, and no exit since
             bool stepping;                // MTF is on: the guest executes one instruction
+            bool cr2_stale;               // a partition has changed CR2, by a page fault or a reply: gpr[] has what the guest is to see
         };
     };
     enum msg_origin level;         // who runs, or ran until the exit being handled
@@ -52,7 +53,6 @@ struct cpu {
     uint64_t rip;                  // GUEST_RIP at that exit
     uint64_t vmreads, vmwrites;    // made by the kernel since that exit
     uint64_t exit_tsc;             // at that exit
-    struct exit_stat *exit_stat;   // where its cost goes
     hpa_t vmcs_current;            // what VMPTRLD loaded last
     hpa_t vmcs01, shadow, vmxon;   // VMCS regions; shadow is 0 without VMCS shadowing
     struct vmcs02 *vmcs02;         // level L2: the VMCS02 it runs on
@@ -72,6 +72,7 @@ struct cpu {
     uint64_t started_tsc;          // at the last SIPI
     uint64_t launch_tsc;
     uint64_t gdt[GDT_ENTRIES];
+    struct table_register gdtr;
     struct records_cpu records;    // on pages of its own: partitions may see it
 };
 _Static_assert(sizeof(struct cpu) <= CPU_IST_GUARD, "struct cpu ends below its guard page");

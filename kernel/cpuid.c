@@ -42,18 +42,18 @@ void cpuid_init(void)
     keep.extended1_edx = ~(proc2 & PROC2_ENABLE_RDTSCP ? 0 : EXTENDED1_EDX_RDTSCP);
 }
 
-static struct cpuid answer(uint32_t leaf, uint32_t subleaf)
+static struct cpuid answer(struct cpu *cpu, uint32_t leaf, uint32_t subleaf)
 {
     struct cpuid r = cpuid_read(leaf, subleaf);
     switch (leaf) {
     case 1:
-        r.ecx = (r.ecx & keep.leaf1_ecx) | LEAF1_ECX_HYPERVISOR | (vmcs_read(VMCS_GUEST_CR4) & CR4_OSXSAVE ? LEAF1_ECX_OSXSAVE : 0);
+        r.ecx = (r.ecx & keep.leaf1_ecx) | LEAF1_ECX_HYPERVISOR | (vmcs_get(cpu, VMCS_GUEST_CR4) & CR4_OSXSAVE ? LEAF1_ECX_OSXSAVE : 0);
         r.edx &= ~LEAF1_EDX_DS;
         break;
     case 7:
         if (subleaf == 0) {
             r.ebx &= keep.leaf7_ebx;
-            r.ecx = (r.ecx & keep.leaf7_ecx) | (vmcs_read(VMCS_GUEST_CR4) & CR4_PKE ? LEAF7_ECX_OSPKE : 0);
+            r.ecx = (r.ecx & keep.leaf7_ecx) | (vmcs_get(cpu, VMCS_GUEST_CR4) & CR4_PKE ? LEAF7_ECX_OSPKE : 0);
             r.edx &= keep.leaf7_edx;
         }
         break;
@@ -82,7 +82,7 @@ static struct cpuid answer(uint32_t leaf, uint32_t subleaf)
 
 void cpuid_exit(struct cpu *cpu)
 {
-    struct cpuid r = answer((uint32_t)cpu->gpr[GPR_RAX], (uint32_t)cpu->gpr[GPR_RCX]);
+    struct cpuid r = answer(cpu, (uint32_t)cpu->gpr[GPR_RAX], (uint32_t)cpu->gpr[GPR_RCX]);
     cpu->gpr[GPR_RAX] = r.eax;
     cpu->gpr[GPR_RBX] = r.ebx;
     cpu->gpr[GPR_RCX] = r.ecx;

@@ -18,6 +18,7 @@ void descriptor_init(struct cpu *cpu)
         .ist = { [IST_NMI - 1] = block + CPU_NMI_TOP, [IST_FAULT - 1] = block + CPU_FAULT_TOP },
         .io_map_base = sizeof(struct tss),  // behind the limit: no port for a partition
     };
+    cpu->gdtr = (struct table_register){ sizeof(cpu->gdt) - 1, (uintptr_t)cpu->gdt };
     cpu->gdt[SELECTOR_KERNEL_CS / 8] = SEGMENT_KERNEL_CODE;
     cpu->gdt[SELECTOR_KERNEL_SS / 8] = SEGMENT_KERNEL_DATA;
     cpu->gdt[SELECTOR_USER32_CS / 8] = SEGMENT_USER32_CODE;

@@ -6,7 +6,7 @@
 
 #include "descriptor.h"
 
-static inline void gdt_load(struct table_register gdt) { __asm__ volatile("lgdt %0" : : "m"(gdt) : "memory"); }
+static inline void gdt_load(const struct table_register *gdt) { __asm__ volatile("lgdt %0" : : "m"(*gdt) : "memory"); }
 static inline void idt_load(struct table_register idt) { __asm__ volatile("lidt %0" : : "m"(idt) : "memory"); }
 static inline void tr_load(uint16_t selector) { __asm__ volatile("ltr %0" : : "r"(selector) : "memory"); }
 

@@ -3,7 +3,6 @@
 
 #define CPU_STACK_TOP 0x20000   // cpu.h
 #define CPU_NMI_ARRIVED 240
-#define GPR_SLOT_CR2 (8 * 4)
 
     .macro FUNCTION name
     .globl \name
@@ -80,30 +79,23 @@
     FUNCTION vm_exit
     EACH_GPR STORE_CPU
     lea -CPU_STACK_TOP(%rsp), %rdi
-    mov %cr2, %rax
-    mov %rax, GPR_SLOT_CR2(%rdi)
     xor %ebp, %ebp
     call exit_enter             // does not return
     ud2
     .size vm_exit, . - vm_exit
 
-    // void guest_enter(struct cpu *, bool launch): VMLAUNCH or VMRESUME of the current VMCS with cpu->gpr. An NMI in the window that is
+    // void guest_enter(struct cpu *, bool resume): VMLAUNCH or VMRESUME of the current VMCS with cpu->gpr. An NMI in the window that is
     // the guest's makes trap.c restart at guest_reenter.
     .globl guest_enter_window, guest_enter_window_end, guest_reenter
     FUNCTION guest_enter
     lea CPU_STACK_TOP(%rdi), %rsp
-    mov GPR_SLOT_CR2(%rdi), %rax
-    mov %cr2, %rcx
-    cmp %rax, %rcx
-    je guest_enter_window
-    mov %rax, %cr2
 guest_enter_window:
     cmpb $0, CPU_NMI_ARRIVED(%rdi)
     jne guest_reenter
     test %sil, %sil
     EACH_GPR LOAD_CPU
     mov 7 * 8(%rdi), %rdi
-    jnz 1f
+    jz 1f
     vmresume
     jmp guest_enter_window_end
 1:  vmlaunch

@@ -2,6 +2,7 @@
 // VM exit and VM entry.
 #include "exit.h"
 
+#include "cr.h"
 #include "event.h"
 #include "init_sipi.h"
 #include "inject.h"
@@ -18,18 +19,20 @@
 #define EXIT_INTR_NMI (EVENT_VALID | EVENT_TYPE_NMI << 8 | VECTOR_NMI)
 
 // entry.S
-__attribute__((noreturn)) void guest_enter(struct cpu *cpu, bool launch);
+__attribute__((noreturn)) void guest_enter(struct cpu *cpu, bool resume);
 __attribute__((noreturn)) void enter_failed(struct cpu *cpu);
 void nmi_unblock(void);
 
-// L1's exits that no partition claims go straight to their handler.
-static kernel_handler_t *own_handler[EXIT_REASON_COUNT];
+// Where each exit goes: L1's that no partition claims straight to their handler.
+static kernel_handler_t *first_handler[ORIGIN_COUNT][EXIT_REASON_COUNT];
 
 void exit_init(void)
 {
-    for (unsigned reason = 0; reason < EXIT_REASON_COUNT; reason++)
-        if (!route_has(ORIGIN_L1, (enum exit_reason)reason) && !route_observed(ORIGIN_L1))
-            own_handler[reason] = kernel_handler[ORIGIN_L1][reason];
+    for (unsigned reason = 0; reason < EXIT_REASON_COUNT; reason++) {
+        bool own = !route_has(ORIGIN_L1, (enum exit_reason)reason) && !route_observed(ORIGIN_L1) && kernel_handler[ORIGIN_L1][reason] != NULL;
+        first_handler[ORIGIN_L1][reason] = own ? kernel_handler[ORIGIN_L1][reason] : route_exit;
+        first_handler[ORIGIN_L2][reason] = route_exit;
+    }
 }
 
 // The exit was caused by an NMI. true: nothing more to do for it.
@@ -77,18 +80,8 @@ static bool exit_step(struct cpu *cpu)
     return true;
 }
 
-static void record(struct cpu *cpu)
-{
-    struct event *event = &cpu->records.events.slot[cpu->records.events.next++ % EVENT_SLOTS];
-    event->tsc = cpu->exit_tsc;
-    event->rip = cpu->rip;
-    event->qualification = 0;
-    event->reason = cpu->reason;
-    event->what = EVENT_EXIT | (uint32_t)cpu->level << 8;
-}
-
 // Something is out of the ordinary. true: nothing more to do for this exit.
-static bool exit_attend(struct cpu *cpu)
+static __attribute__((noinline)) bool exit_attend(struct cpu *cpu)
 {
     if (cpu->deaf) {
         __atomic_store_n(&cpu->deaf, false, __ATOMIC_SEQ_CST);
@@ -99,26 +92,6 @@ static bool exit_attend(struct cpu *cpu)
     if (cpu->stepping && exit_step(cpu))
         return true;
     return cpu->reason == EXIT_EXCEPTION_OR_NMI && exit_nmi(cpu);
-}
-
-void exit_enter(struct cpu *cpu)
-{
-    cpu->exit_tsc = tsc_read();
-    cpu->vmreads = cpu->vmwrites = 0;
-    uint32_t reason = (uint32_t)vmcs_read(VMCS_EXIT_REASON), basic = reason & EXIT_REASON_BASIC;
-    cpu->reason = reason;
-    cpu->rip = vmcs_read(VMCS_GUEST_RIP);
-    if (basic >= EXIT_REASON_COUNT)
-        panic("exit reason 0x%x at rip=0x%lx", cpu->reason, cpu->rip);
-    cpu->exit_stat = &cpu->records.stats.exit[cpu->level][basic];
-    record(cpu);
-    if ((cpu->attention || basic == EXIT_EXCEPTION_OR_NMI) && exit_attend(cpu))
-        enter_guest(cpu);
-    if (cpu->level == ORIGIN_L1 && own_handler[basic])
-        own_handler[basic](cpu);
-    else
-        route_exit(cpu);
-    enter_guest(cpu);
 }
 
 // By the rules for virtual NMIs (SDM 3C 25.3 "Changes to Instruction Behavior", 27.3.1.5 "Checks on Guest Non-Register State").
@@ -135,7 +108,7 @@ static void give_l1_nmi(struct cpu *cpu)
     vmcs_control(cpu, VMCS_PROC_CONTROLS, PROC_NMI_WINDOW_EXITING, !now);
 }
 
-static void enter_attend(struct cpu *cpu)
+static __attribute__((noinline)) void enter_attend(struct cpu *cpu)
 {
     if (cpu->nmi_arrived) {
         cpu->nmi_arrived = false;
@@ -146,44 +119,69 @@ static void enter_attend(struct cpu *cpu)
             cpu->step.nmi = true;
             step_begin(cpu);
         }
-        return;
+    } else {
+        if (cpu->init_pending && !cpu->l1_vmx)
+            init_deliver(cpu);
+        if (cpu->nmi_pending)
+            give_l1_nmi(cpu);
+        if (cpu->wait_for_sipi)
+            __atomic_store_n(&cpu->deaf, true, __ATOMIC_SEQ_CST);
     }
-    if (cpu->init_pending && !cpu->l1_vmx)
-        init_deliver(cpu);
-    if (cpu->nmi_pending)
-        give_l1_nmi(cpu);
-    if (cpu->wait_for_sipi)
-        __atomic_store_n(&cpu->deaf, true, __ATOMIC_SEQ_CST);
+    if (cpu->cr2_stale)
+        cr2_write(cpu->gpr[GPR_CR2]);
+    cpu->cr2_stale = false;
 }
 
-static void count_exit(struct cpu *cpu)
-{
-    struct exit_stat *stat = cpu->exit_stat;
-    if (!stat)
-        return;  // counted already, or the first entry
-    cpu->exit_stat = NULL;
-    stat->count++;
-    stat->vmreads += cpu->vmreads;
-    stat->vmwrites += cpu->vmwrites;
-    stat->instr += tsc_read() - cpu->exit_tsc;
-}
-
-void enter_guest(struct cpu *cpu)
+// stat: what the exit that ends here is counted in, or NULL.
+static inline __attribute__((always_inline, noreturn)) void enter(struct cpu *cpu, struct exit_stat *stat)
 {
     bool *launched = &cpu->vmcs01_launched;
-    if (cpu->level == ORIGIN_L1) {
+    if (__builtin_expect(cpu->level == ORIGIN_L1, 1)) {
         vmcs_make_current(cpu, cpu->vmcs01);
     } else {
         vmcs02_prepare(cpu->vmcs02, cpu);
         launched = &cpu->vmcs02->launched;
     }
-    if (cpu->attention)
+    if (__builtin_expect(cpu->attention != 0, 0))
         enter_attend(cpu);
-    bool launch = !*launched;
+    bool resume = *launched;
     *launched = true;
-    count_exit(cpu);
-    guest_enter(cpu, launch);
+    if (stat != NULL) {
+        stat->count++;
+        stat->vmreads += cpu->vmreads;
+        stat->vmwrites += cpu->vmwrites;
+        stat->instr += tsc_read() - cpu->exit_tsc;
+    }
+    guest_enter(cpu, resume);
 }
+
+void exit_enter(struct cpu *cpu)
+{
+    uint64_t tsc = tsc_read(), rip = insn_vmread(vmcs_field_info[VMCS_GUEST_RIP].encoding);
+    uint32_t reason = (uint32_t)insn_vmread(vmcs_field_info[VMCS_EXIT_REASON].encoding), basic = reason & EXIT_REASON_BASIC, level = cpu->level;
+    cpu->vmreads = 2;
+    cpu->vmwrites = 0;
+    cpu->exit_tsc = tsc;
+    cpu->rip = rip;
+    cpu->reason = reason;
+    if (basic >= EXIT_REASON_COUNT)
+        panic("exit reason 0x%x at rip=0x%lx", reason, rip);
+    struct event_ring *events = &cpu->records.events;
+    uint32_t number = events->next;
+    struct event *event = &events->slot[number % EVENT_SLOTS];
+    event->tsc = tsc;
+    event->rip = rip;
+    event->qualification = 0;
+    event->reason = reason;
+    event->what = EVENT_EXIT | level << 8;
+    events->next = number + 1;
+    struct exit_stat *stat = &cpu->records.stats.exit[level][basic];
+    if (__builtin_expect(cpu->attention == 0 && basic != EXIT_EXCEPTION_OR_NMI, 1) || !exit_attend(cpu))
+        first_handler[level][basic](cpu);
+    enter(cpu, stat);
+}
+
+void enter_guest(struct cpu *cpu) { enter(cpu, NULL); }
 
 void enter_failed(struct cpu *cpu)
 {

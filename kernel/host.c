@@ -56,7 +56,7 @@ void host_enter(struct cpu *cpu, struct host_saved *saved)
     cr4_write(saved->registers.cr4 & ~(CR4_PGE | CR4_PCIDE));  // no translation of the firmware's survives, global ones neither
     cr3_write(paging_root().v);
     cr4_write(host_cr4());
-    gdt_load((struct table_register){ sizeof(cpu->gdt) - 1, (uintptr_t)cpu->gdt });
+    gdt_load(&cpu->gdtr);
     idt_load(trap_idt());
     segments_write(SELECTOR_KERNEL_CS, SELECTOR_KERNEL_SS, 0, 0, 0, 0);
     cpu->gdt[SELECTOR_TSS / 8] &= ~(2ull << 40);  // LTR wants it not busy
@@ -79,9 +79,9 @@ void host_leave(const struct launch_state *launch, const struct host_saved *save
     uint16_t ss = prepare(gdt, &launch->ss, SEGMENT_KERNEL_DATA), ds = prepare(gdt, &launch->ds, SEGMENT_KERNEL_DATA),
              es = prepare(gdt, &launch->es, SEGMENT_KERNEL_DATA), fs = prepare(gdt, &launch->fs, SEGMENT_KERNEL_DATA),
              gs = prepare(gdt, &launch->gs, SEGMENT_KERNEL_DATA), cs = prepare(gdt, &launch->cs, SEGMENT_KERNEL_CODE);
-    gdt_load((struct table_register){ sizeof(gdt) - 1, (uintptr_t)gdt });
+    gdt_load(&(struct table_register){ sizeof(gdt) - 1, (uintptr_t)gdt });
     segments_write(cs, ss, ds, es, fs, gs);
-    gdt_load((struct table_register){ launch->gdtr_limit, launch->gdtr_base });
+    gdt_load(&(struct table_register){ launch->gdtr_limit, launch->gdtr_base });
     idt_load((struct table_register){ launch->idtr_limit, launch->idtr_base });
     msr_write(MSR_FS_BASE, launch->fs.base);
     msr_write(MSR_GS_BASE, launch->gs.base);

@@ -40,15 +40,16 @@ void inject_gp(struct cpu *cpu, uint32_t error_code)
 
 void advance_rip(struct cpu *cpu)
 {
-    uint64_t rip = cpu->rip + vmcs_read(VMCS_EXIT_INSTRUCTION_LENGTH);
-    if ((rip ^ cpu->rip) >> 32 && !(vmcs_read(VMCS_GUEST_CS_ACCESS_RIGHTS) & RIGHTS_LONG))
+    const uint64_t before = cpu->rip;
+    uint64_t rip = before + vmcs_get(cpu, VMCS_EXIT_INSTRUCTION_LENGTH);
+    if (__builtin_expect((rip ^ before) >> 32 != 0, 0) && !(vmcs_get(cpu, VMCS_GUEST_CS_ACCESS_RIGHTS) & RIGHTS_LONG))
         rip = (uint32_t)rip;
-    vmcs_write(VMCS_GUEST_RIP, rip);
-    uint64_t blocking = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
-    if (blocking & (BLOCKING_STI | BLOCKING_MOV_SS))
-        vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, blocking & ~(uint64_t)(BLOCKING_STI | BLOCKING_MOV_SS));
-    if (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_TF && !(vmcs_read(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF))
-        vmcs_write(VMCS_GUEST_PENDING_DEBUG, vmcs_read(VMCS_GUEST_PENDING_DEBUG) | PENDING_DEBUG_BS);
+    vmcs_set(cpu, VMCS_GUEST_RIP, rip);
+    uint64_t blocking = vmcs_get(cpu, VMCS_GUEST_INTERRUPTIBILITY);
+    if (__builtin_expect(blocking & (BLOCKING_STI | BLOCKING_MOV_SS), 0))
+        vmcs_set(cpu, VMCS_GUEST_INTERRUPTIBILITY, blocking & ~(uint64_t)(BLOCKING_STI | BLOCKING_MOV_SS));
+    if (__builtin_expect(vmcs_get(cpu, VMCS_GUEST_RFLAGS) & RFLAGS_TF, 0) && !(vmcs_get(cpu, VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF))
+        vmcs_set(cpu, VMCS_GUEST_PENDING_DEBUG, vmcs_get(cpu, VMCS_GUEST_PENDING_DEBUG) | PENDING_DEBUG_BS);
 }
 
 void event_reinject(struct cpu *cpu)

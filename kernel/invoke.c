@@ -69,11 +69,12 @@ void set_invoke(struct cpu *cpu, const struct reply *reply, uint32_t set)
 {
     for (uint32_t left = set & SET_GPRS; left != 0; left &= left - 1)
         cpu->gpr[__builtin_ctz(left)] = reply->gpr[__builtin_ctz(left)];
+    cpu->cr2_stale |= (set & SET_GPR(GPR_CR2)) != 0;
     if (!(set & ~SET_GPRS))
         return;
     shadow_select(cpu, cpu->vmcs01);
     if (set & SET_ADVANCE)
         advance_rip(cpu);
     if (set & SET_FLAGS)
-        vmcs_write(VMCS_GUEST_RFLAGS, (vmcs_read(VMCS_GUEST_RFLAGS) & ~(uint64_t)RFLAGS_STATUS) | (reply->rflags & RFLAGS_STATUS));
+        vmcs_set(cpu, VMCS_GUEST_RFLAGS, (vmcs_get(cpu, VMCS_GUEST_RFLAGS) & ~(uint64_t)RFLAGS_STATUS) | (reply->rflags & RFLAGS_STATUS));
 }

@@ -38,12 +38,8 @@ static void name_l2(struct request *request, const struct cpu *cpu, const struct
 }
 
 // Fills the next request slot: just what the message names. What the slot held of earlier messages stays; a partition has seen it.
-static void build(struct cpu *cpu, const struct partition *partition, struct partition_cpu *slot, const struct message *message)
+static inline void build(struct cpu *cpu, const struct partition *partition, struct request *request, const struct message *message)
 {
-    struct request *request = &slot->channel->request[ring_slot(slot->sequence)].request;
-    request->sequence = slot->sequence;
-    request->what = message->what;
-    request->attempt = slot->attempt;
     request->cpu = cpu->index;
     request->reason = cpu->reason;
     request->from = message->from;
@@ -68,69 +64,85 @@ static void build(struct cpu *cpu, const struct partition *partition, struct par
     }
 }
 
-static int64_t run(struct cpu *cpu, struct partition *partition, struct partition_cpu *slot)
+// With what only tests ask for.
+static int64_t upcall_injected(struct cpu *cpu, struct partition *partition, struct partition_cpu *slot, uint64_t request, uint64_t stack)
+{
+    uint64_t entry = fault_inject_entry(partition, slot, partition->entry);
+    int64_t end = (slot->steps > 0 ? upcall_step : upcall)(cpu->index, request, entry, stack, request + offsetof(struct channel, reply), cpu_rsp0(cpu));
+    fault_inject_end(slot);
+    return end;
+}
+
+static inline int64_t run(struct cpu *cpu, struct partition *partition, struct partition_cpu *slot, uint64_t place)
 {
     struct partition *outer = cpu->partition;
-    uint64_t channel = CHANNEL_BASE + cpu->index * CHANNEL_STRIDE, place = ring_slot(slot->sequence) * PAGE_BYTES;
-    uint64_t stack = STACK_BASE + (cpu->index + 1) * STACK_STRIDE, entry = partition->entry;
-    if (partition->inject != NULL)
-        entry = fault_inject_entry(partition, slot, entry);
+    uint64_t request = CHANNEL_BASE + cpu->index * CHANNEL_STRIDE + place, stack = STACK_BASE + (cpu->index + 1) * STACK_STRIDE;
     // A VM exit leaves a limit of 64 KiB (SDM 3C 28.5.2 "Loading Host Segment and Descriptor-Table Registers"): selectors would reach what lies behind.
-    gdt_load((struct table_register){ sizeof(cpu->gdt) - 1, (uintptr_t)cpu->gdt });
+    gdt_load(&cpu->gdtr);
     cpu->partition = partition;
     cr3_write(partition->cr3);
-    int64_t end = (slot->steps > 0 ? upcall_step : upcall)(cpu->index, channel + place, entry, stack,
-                                                           channel + offsetof(struct channel, reply) + place,
-                                                           cpu_rsp0(cpu));
+    int64_t end = __builtin_expect(partition->inject != NULL, 0) ? upcall_injected(cpu, partition, slot, request, stack)
+        : upcall(cpu->index, request, partition->entry, stack, request + offsetof(struct channel, reply), cpu_rsp0(cpu));
     cpu->partition = outer;
     if (outer != NULL)
         cr3_write(outer->cr3);
-    if (partition->inject != NULL)
-        fault_inject_end(slot);
     return end;
 }
 
 // Acts on a complete reply.
-static enum status conclude(struct cpu *cpu, struct partition *partition, struct partition_cpu *slot, const struct message *message,
-                            struct answer *answer)
+static inline enum status conclude(struct cpu *cpu, struct partition *partition, struct partition_cpu *slot, const struct message *message,
+                                   const struct reply *reply, struct answer *answer)
 {
     if (message->flags & REQUEST_OBSERVED)
         return STATUS_OK;
-    const struct reply *reply = &slot->channel->reply[ring_slot(slot->sequence)].reply;
     struct batch *batch = cpu->batch;
-    enum status status = batch_decode(batch, cpu, partition, reply);
-    bool operations = status == STATUS_OK;
-    if (operations)
+    bool operations = *(const volatile uint16_t *)&reply->op_count != 0;
+    enum status status = operations ? batch_decode(batch, cpu, partition, reply) : STATUS_OK;
+    bool decoded = status == STATUS_OK;
+    if (decoded)
         status = verdict_decode(cpu, partition, message, slot->sequence, reply, answer);
     if (status != STATUS_OK) {
         batch_abandon(batch);
-        fault_reply(partition, cpu, operations ? NULL : batch, reply, status);
+        fault_reply(partition, cpu, decoded ? NULL : batch, reply, status);
         return STATUS_FAULTED;
     }
-    (void)batch_invoke(batch, cpu);  // an MSR's refusal is of interest to who asks by SYS_INVOKE
-    answer->wrote_event = slot->wrote_event || batch->wrote_event;
+    answer->wrote_event = slot->wrote_event;
+    if (operations) {
+        (void)batch_invoke(batch, cpu);  // an MSR's refusal is of interest to who asks by SYS_INVOKE
+        answer->wrote_event |= batch->wrote_event;
+    }
     if (answer->set != 0)
         set_invoke(cpu, reply, answer->set);
     return STATUS_OK;
 }
 
-enum status ipc_attempt(struct cpu *cpu, struct partition *partition, const struct message *message, uint8_t attempt, struct answer *answer)
+static inline __attribute__((always_inline)) enum status hand_over(struct cpu *cpu, struct partition *partition, struct partition_cpu *slot,
+                                                                   const struct message *message, uint8_t attempt, struct answer *answer)
 {
-    struct partition_cpu *slot = &partition->cpu[cpu->index];
-    uint64_t start = tsc_read();
-    slot->sequence++;
+    uint64_t start = tsc_read(), place = ring_slot(++slot->sequence) * PAGE_BYTES;
+    struct channel *channel = (struct channel *)((uintptr_t)slot->channel + place);  // as if its slot were the first
+    if (!cpu->cr2_stale)
+        cpu->gpr[GPR_CR2] = cr2_read();
     slot->attempt = attempt;
     slot->message = message;
     slot->wrote_event = false;
-    build(cpu, partition, slot, message);
-    int64_t end = run(cpu, partition, slot);
-    enum status status = end == UPCALL_REPLIED ? conclude(cpu, partition, slot, message, answer)
+    channel->request[0].request.sequence = slot->sequence;
+    channel->request[0].request.what = message->what;
+    channel->request[0].request.attempt = attempt;
+    build(cpu, partition, &channel->request[0].request, message);
+    int64_t end = run(cpu, partition, slot, place);
+    enum status status = end == UPCALL_REPLIED ? conclude(cpu, partition, slot, message, &channel->reply[0].reply, answer)
                        : end == UPCALL_ABORTED ? STATUS_BUSY : STATUS_FAULTED;
     if (status != STATUS_OK)
         slot->incomplete = true;
     cpu->records.stats.message[partition->index].count++;
     cpu->records.stats.message[partition->index].instr += tsc_read() - start;
     return status;
+}
+
+enum status ipc_attempt(struct cpu *cpu, struct partition *partition, const struct message *message, uint8_t attempt, struct answer *answer)
+{
+    return hand_over(cpu, partition, &partition->cpu[cpu->index], message, attempt, answer);
 }
 
 // After so many faults: whether there is something left to try.
@@ -144,32 +156,38 @@ static bool try_again(struct message *message, unsigned faults)
     return true;
 }
 
-enum status ipc_send(struct cpu *cpu, struct partition *partition, const struct message *message, struct answer *answer)
+// The first attempt ended with that status.
+static __attribute__((noinline)) enum status send_again(struct cpu *cpu, struct partition *partition, const struct message *message,
+                                                        enum status status, struct answer *answer)
 {
-    struct message again;
-    uint8_t attempt = 0;
-    for (unsigned faults = 0;;) {
+    struct message again = *message;
+    unsigned faults = 0;
+    do {
+        if (status != STATUS_BUSY) {  // BUSY: nothing wrong with this message: again when the partition is back
+            partition_restart(partition, cpu);
+            if (!try_again(&again, ++faults)) {
+                if (again.kind != MSG_CALL)
+                    partition_park(partition);
+                return STATUS_FAULTED;
+            }
+        }
         if (!partition_enter(partition, cpu))
             return STATUS_FAULTED;
-        enum status status = ipc_attempt(cpu, partition, message, attempt, answer);
-        __atomic_store_n(&partition->cpu[cpu->index].inside, 0, __ATOMIC_RELEASE);
-        answer->killed = message->kind == MSG_KILL;
-        if (status == STATUS_OK)
-            return STATUS_OK;
-        attempt = 1;
-        if (message != &again) {
-            again = *message;
-            message = &again;
-        }
-        if (status == STATUS_BUSY)  // nothing wrong with this message: again when the partition is back
-            continue;
-        partition_restart(partition, cpu);
-        if (!try_again(&again, ++faults)) {
-            if (again.kind != MSG_CALL)
-                partition_park(partition);
-            return STATUS_FAULTED;
-        }
-    }
+        status = ipc_attempt(cpu, partition, &again, 1, answer);
+        partition_leave(partition, cpu);
+    } while (status != STATUS_OK);
+    answer->killed = again.kind == MSG_KILL;
+    return STATUS_OK;
+}
+
+enum status ipc_send(struct cpu *cpu, struct partition *partition, const struct message *message, struct answer *answer)
+{
+    answer->killed = false;
+    if (!partition_enter(partition, cpu))
+        return STATUS_FAULTED;
+    enum status status = hand_over(cpu, partition, &partition->cpu[cpu->index], message, 0, answer);
+    partition_leave(partition, cpu);
+    return __builtin_expect(status == STATUS_OK, 1) ? STATUS_OK : send_again(cpu, partition, message, status, answer);
 }
 
 void ipc_entry_failed(struct cpu *cpu, uint32_t instruction_error)

@@ -10,7 +10,8 @@ static inline void memory_fill(void *to, uint8_t value, size_t bytes)
     size_t quads = bytes / 8;
     bytes %= 8;
     __asm__ volatile("rep stosq" : "+D"(to), "+c"(quads) : "a"(value * 0x0101010101010101ull) : "memory");
-    __asm__ volatile("rep stosb" : "+D"(to), "+c"(bytes) : "a"(value) : "memory");
+    if (bytes != 0)  // not decided at run time where the size is a constant
+        __asm__ volatile("rep stosb" : "+D"(to), "+c"(bytes) : "a"(value) : "memory");
 }
 
 static inline void memory_copy(void *to, const void *from, size_t bytes)
@@ -18,7 +19,8 @@ static inline void memory_copy(void *to, const void *from, size_t bytes)
     size_t quads = bytes / 8;
     bytes %= 8;
     __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(quads) : : "memory");
-    __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(bytes) : : "memory");
+    if (bytes != 0)
+        __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(bytes) : : "memory");
 }
 
 // The functions that compilers call by themselves.

@@ -61,7 +61,7 @@ static inline bool xsetbv_safe(uint32_t index, uint64_t value)
 
 static inline uint64_t tsc_read(void)
 {
-    uint32_t low, high;
+    uint64_t low, high;
     __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-    return low | (uint64_t)high << 32;
+    return low | high << 32;
 }

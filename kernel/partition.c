@@ -29,20 +29,19 @@ static void set_state(struct partition *partition, enum partition_state state)
     __atomic_store_n(&partition->record->state, state, __ATOMIC_SEQ_CST);
 }
 
-bool partition_enter(struct partition *partition, struct cpu *cpu)
+// From partition_enter(), which has found it not ready.
+bool partition_wait(struct partition *partition, struct cpu *cpu)
 {
     uint32_t *inside = &partition->cpu[cpu->index].inside;
-    for (;;) {
-        // Who stops it sees this, or we see that it is being stopped: an exchange orders both.
-        __atomic_exchange_n(inside, 1, __ATOMIC_SEQ_CST);
-        if (state_of(partition) == PARTITION_READY)
-            return true;
+    do {
         __atomic_store_n(inside, 0, __ATOMIC_SEQ_CST);
         if (state_of(partition) == PARTITION_PARKED)
             return false;
         while (state_of(partition) == PARTITION_STOPPING)
             __builtin_ia32_pause();
-    }
+        __atomic_exchange_n(inside, 1, __ATOMIC_SEQ_CST);
+    } while (state_of(partition) != PARTITION_READY);
+    return true;
 }
 
 bool partition_stopping(const struct partition *partition, const struct cpu *cpu)
@@ -165,6 +164,7 @@ _Noreturn void partition_trap(struct cpu *cpu, unsigned vector, uint64_t error, 
 {
     struct partition *partition = cpu->partition;
     struct partition_cpu *slot = &partition->cpu[cpu->index];
+    cpu->cr2_stale |= vector == VECTOR_PAGE_FAULT;
     if (vector == VECTOR_SINGLE_STEP && slot->steps > 0) {
         if (fault_inject_step(partition, slot, frame))
             trap_resume(frame);

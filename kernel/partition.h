@@ -66,8 +66,18 @@ void partitions_scrub(bool others_run);
 uint32_t partition_count(void);
 struct partition *partition_at(uint32_t index);
 
-// Waits until the partition is ready and takes it for a message on this CPU: until cpu[].inside is 0 again. false: it is parked.
-bool partition_enter(struct partition *partition, struct cpu *cpu);
+// Waits until the partition is ready and takes it for a message on this CPU. false: it is parked.
+bool partition_wait(struct partition *partition, struct cpu *cpu);
+static inline bool partition_enter(struct partition *partition, struct cpu *cpu)
+{
+    // Who stops it sees this, or we see that it is being stopped: an exchange orders both.
+    __atomic_exchange_n(&partition->cpu[cpu->index].inside, 1, __ATOMIC_SEQ_CST);
+    return __atomic_load_n(&partition->record->state, __ATOMIC_SEQ_CST) == PARTITION_READY || partition_wait(partition, cpu);
+}
+static inline void partition_leave(struct partition *partition, struct cpu *cpu)
+{
+    __atomic_store_n(&partition->cpu[cpu->index].inside, 0, __ATOMIC_RELEASE);
+}
 
 // Whether another CPU is stopping it: what runs here ends.
 bool partition_stopping(const struct partition *partition, const struct cpu *cpu);

@@ -12,17 +12,21 @@
 #include "vmx_insn.h"
 
 // A field of the current VMCS. The caller knows that this CPU has it (vmcs_feature_exists).
-static inline uint64_t vmcs_read(enum vmcs_field field)
+static inline uint64_t vmcs_get(struct cpu *cpu, enum vmcs_field field)
 {
-    cpu_self()->vmreads++;
+    cpu->vmreads++;
     return insn_vmread(vmcs_field_info[field].encoding);
 }
 
-static inline void vmcs_write(enum vmcs_field field, uint64_t value)
+static inline void vmcs_set(struct cpu *cpu, enum vmcs_field field, uint64_t value)
 {
-    cpu_self()->vmwrites++;
+    cpu->vmwrites++;
     insn_vmwrite(vmcs_field_info[field].encoding, value);
 }
+
+// The same by who doesn't have cpu at hand.
+static inline uint64_t vmcs_read(enum vmcs_field field) { return vmcs_get(cpu_self(), field); }
+static inline void vmcs_write(enum vmcs_field field, uint64_t value) { vmcs_set(cpu_self(), field, value); }
 
 // VMPTRLD.
 void vmcs_load(struct cpu *cpu, hpa_t vmcs);

@@ -134,7 +134,6 @@ void vmcs01_init(struct cpu *cpu, const struct launch_state *launch, const struc
     cpu->gpr[GPR_R13] = launch->r13;
     cpu->gpr[GPR_R14] = launch->r14;
     cpu->gpr[GPR_R15] = launch->r15;
-    cpu->gpr[GPR_CR2] = cr2_read();
 }
 
 // SDM 3A 10.1.1 "Processor State After Reset", column INIT, but segments and control registers.
@@ -159,6 +158,7 @@ void vmcs01_reset_guest(struct cpu *cpu)
     vmcs_control(cpu, VMCS_PROC_CONTROLS, PROC_NMI_WINDOW_EXITING, false);
     dr_reset();
     memory_fill(cpu->gpr, 0, sizeof(cpu->gpr));
+    cpu->cr2_stale = true;
     cpu->gpr[GPR_RDX] = cpuid_read(1, 0).eax;
     insn_invvpid(INVVPID_SINGLE, VMCS01_VPID, 0);
 }
