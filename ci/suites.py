@@ -14,6 +14,7 @@ import fuzz
 import crash_record
 import hostile
 import installed
+import launch_state
 import lhv
 import loader_errors
 import proof_mutations
@@ -129,6 +130,7 @@ SUITES: dict[str, list[Case]] = {
     "kvm": _each("kvm", _kvm, True),
     "hidden": [Case("hidden", _hidden)],
     "containment": containment.CASES,
+    "launch-state": launch_state.CASES,
     "crash-record": crash_record.CASES,
     "hostile": hostile.CASES,
     "observe": hostile.OBSERVE_CASES,
