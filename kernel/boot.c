@@ -8,7 +8,6 @@
 #include "ept01.h"
 #include "exit.h"
 #include "host.h"
-#include "kernel_image.h"
 #include "log.h"
 #include "mtrr.h"
 #include "paging.h"
@@ -55,8 +54,8 @@ static enum status make_cpu(uint32_t index)
 {
     hpa_t block;
     TRY(pool_alloc(CPU_BLOCK_BYTES / PAGE_BYTES, &block));
-    TRY(paging_guard((hpa_t){ block.v + CPU_IST_GUARD }));
-    TRY(paging_guard((hpa_t){ block.v + CPU_STACK_GUARD }));
+    paging_guard((hpa_t){ block.v + CPU_IST_GUARD });
+    paging_guard((hpa_t){ block.v + CPU_STACK_GUARD });
     struct cpu *cpu = hidden_va(block);
     cpu->index = index;
     cpu->level = ORIGIN_L1;
@@ -79,7 +78,7 @@ static enum status make_shared(struct boot_info *info)
     panic_init(info);
     vmx_caps_init(info);
     TRY(pool_init(info));
-    TRY(paging_init(info));
+    paging_init(info);
     for (; cpu_count < info->cpu_count; cpu_count++)
         TRY(make_cpu(cpu_count));
     mtrr_read();

@@ -20,7 +20,10 @@
 // Where the loader's first page tables put things; the kernel keeps the two bases in its own.
 //   KERNEL_BASE   the kernel's ELF segments, at their link addresses, with their rights
 //   HIDDEN_BASE   hidden memory, read-write, not executable: host-physical X at HIDDEN_BASE + X
-// and one page of the loader's switching code, mapped at its physical address, that the kernel drops.
+// and one page of the loader's switching code, mapped at its physical address. The kernel's own tables, kernel_tables, have the same without that page, and
+//   LAPIC_VA      the local APIC, uncached
+// there hidden memory leaves out the kernel's text and rodata, has small pages alone, and is the upper half of every address space.
+#define LAPIC_VA 0xffffffffbffff000ull
 #define KERNEL_BASE 0xffffffff80000000ull
 #ifndef HIDDEN_BASE  // host tests have it elsewhere
 #define HIDDEN_BASE 0xffff800000000000ull
@@ -81,6 +84,7 @@ struct boot_info {
     uint64_t hidden_base, hidden_bytes;   // host-physical, 2 MiB aligned both
     uint64_t free_base, free_bytes;       // the part of it that the loader did not use: the kernel's pool
     uint64_t kernel_base, kernel_bytes;   // where in hidden memory the kernel's segments lie
+    uint64_t kernel_tables;               // top of the kernel's page tables
     uint64_t vmx_msr[VMX_MSR_COUNT];      // from IA32_VMX_BASIC on, the same on all CPUs, with all that L0 needs; 0 where there is none
     uint32_t cpu_count;
     uint32_t console;        // CONSOLE_...

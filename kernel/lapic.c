@@ -2,6 +2,7 @@
 // Sending NMIs and SIPIs by xAPIC or x2APIC, whichever L1 has switched to on this CPU.
 #include "lapic.h"
 
+#include "boot_info.h"
 #include "cpu.h"
 #include "msr.h"
 

@@ -4,9 +4,6 @@
 
 #include <stdint.h>
 
-// Where the kernel sees the LAPIC page.
-#define LAPIC_VA 0xffffffffbffff000ull
-
 #define APIC_BASE_ADDRESS 0x000ffffffffff000ull
 #define APIC_BASE_BSP     (1u << 8)
 #define APIC_BASE_X2APIC  (1u << 10)

@@ -6,7 +6,6 @@
 #include <stdint.h>
 
 #include <caps/addr.h>
-#include <caps/status.h>
 
 #include "boot_info.h"
 
@@ -14,20 +13,17 @@
 #define PTE_PRESENT  (1ull << 0)
 #define PTE_WRITE    (1ull << 1)
 #define PTE_USER     (1ull << 2)
-#define PTE_PWT      (1ull << 3)
-#define PTE_PCD      (1ull << 4)
 #define PTE_ACCESSED (1ull << 5)
 #define PTE_DIRTY    (1ull << 6)
 #define PTE_LARGE    (1ull << 7)
-#define PTE_GLOBAL   (1ull << 8)
 #define PTE_NX       (1ull << 63)
 #define PTE_ADDRESS  0x000ffffffffff000ull
 
-// Builds the tables: text R-X, rodata R, data RW, hidden memory RW NX without text and rodata, the LAPIC uncached. CPU 0, once.
-NODISCARD enum status paging_init(const struct boot_info *info);
+// Takes over the tables: text R-X, rodata R, data RW, hidden memory RW NX without text and rodata, the LAPIC uncached. CPU 0, once.
+void paging_init(const struct boot_info *info);
 
 // Takes a page of hidden memory out of the hidden map: a stack guard. Only before the tables are in use.
-NODISCARD enum status paging_guard(hpa_t page);
+void paging_guard(hpa_t page);
 
 // Top-level table of the kernel alone. Its PCID is 0; it is every VMCS' host CR3.
 hpa_t paging_root(void);

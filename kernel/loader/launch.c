@@ -32,6 +32,21 @@ static bool map_kernel(struct pagetable *tables, const struct elf_kernel *kernel
     return true;
 }
 
+// The kernel's own tables: its segments, hidden memory without what is constant in the kernel, so that nothing is both writable and executable at any
+// address, and the local APIC.
+static bool make_kernel_tables(struct pagetable *tables, const struct memory *memory, const struct elf_kernel *kernel, uint64_t base)
+{
+    uint64_t constant = 0;
+    for (unsigned i = 0; i < kernel->segment_count; i++)
+        if (!kernel->segment[i].write)
+            constant = kernel->segment[i].address + kernel->segment[i].bytes - KERNEL_BASE;
+    uint64_t end = memory->base + memory->bytes;
+    return pagetable_start(tables) && map_kernel(tables, kernel, base) &&
+           pagetable_map(tables, HIDDEN_BASE + memory->base, memory->base, base - memory->base, PAGE_WRITE) &&
+           pagetable_map(tables, HIDDEN_BASE + base + constant, base + constant, end - base - constant, PAGE_WRITE) &&
+           pagetable_map(tables, LAPIC_VA, msr_read(MSR_APIC_BASE) & APIC_BASE_ADDRESS, PAGE_BYTES, PAGE_WRITE | PAGE_UNCACHED);
+}
+
 bool launch_prepare(struct launch *launch, struct memory *memory, const struct elf_kernel *kernel, bool no_execute)
 {
     struct boot_info *info = launch->info;
@@ -54,7 +69,11 @@ bool launch_prepare(struct launch *launch, struct memory *memory, const struct e
         !map_kernel(&tables, kernel, info->kernel_base))
         return false;
     launch->tables = tables.root;
-    memory->used = tables.next_page - memory->base;
+    struct pagetable own = { .next_page = tables.next_page, .end = tables.end, .no_execute = true, .kernel = true };
+    if (!make_kernel_tables(&own, memory, kernel, info->kernel_base))
+        return false;
+    info->kernel_tables = own.root;
+    memory->used = own.next_page - memory->base;
     info->hidden_base = memory->base;
     info->hidden_bytes = memory->bytes;
     info->free_base = memory->base + memory->used;

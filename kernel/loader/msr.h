@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#define MSR_APIC_BASE       0x1bu
+#define APIC_BASE_ADDRESS   0x000ffffffffff000ull
 #define MSR_FEATURE_CONTROL 0x3au
 #define MSR_EFER            0xc0000080u
 #define MSR_FS_BASE         0xc0000100u

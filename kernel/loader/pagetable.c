@@ -6,6 +6,8 @@
 
 #define ENTRY_PRESENT 1ull
 #define ENTRY_WRITE   2ull
+#define ENTRY_UNCACHED 0x18ull  // PCD, PWT
+#define ENTRY_KERNEL  0x160ull  // global, dirty, accessed
 #define ENTRY_LARGE   0x80ull
 #define ENTRY_NX      (1ull << 63)
 #define ENTRY_ADDRESS 0x000ffffffffff000ull
@@ -35,27 +37,30 @@ static bool table_take(struct pagetable *tables, uint64_t *table)
 
 bool pagetable_start(struct pagetable *tables) { return table_take(tables, &tables->root); }
 
-static bool map_page(struct pagetable *tables, uint64_t address, uint64_t physical, unsigned leaf, unsigned rights)
+// Maps up to count pages, as many as there is room for in one table. Returns how many; 0: no memory, or something is mapped there.
+static uint64_t map_pages(struct pagetable *tables, uint64_t address, uint64_t physical, unsigned leaf, unsigned rights, uint64_t count)
 {
-    uint64_t table = tables->root;
+    uint64_t table = tables->root, done = 0;
     for (unsigned level = 4; level > leaf; level--) {
         uint64_t *entry = entry_at(tables, table, address, level);
         if (!(*entry & ENTRY_PRESENT)) {
             if (!table_take(tables, &table))
-                return false;
+                return 0;
             *entry = table | ENTRY_PRESENT | ENTRY_WRITE;  // the leaf alone limits the rights
         } else if (*entry & ENTRY_LARGE) {
-            return false;
+            return 0;
         } else {
             table = *entry & ENTRY_ADDRESS;
         }
     }
+    const uint64_t bits = ENTRY_PRESENT | (rights & PAGE_WRITE ? ENTRY_WRITE : 0) | (leaf > 1 ? ENTRY_LARGE : 0) |
+                          (rights & PAGE_UNCACHED ? ENTRY_UNCACHED : 0) | (tables->kernel ? ENTRY_KERNEL : 0) |
+                          (tables->no_execute && !(rights & PAGE_EXECUTE) ? ENTRY_NX : 0);
     uint64_t *entry = entry_at(tables, table, address, leaf);
-    if (*entry & ENTRY_PRESENT)
-        return false;
-    *entry = physical | ENTRY_PRESENT | (rights & PAGE_WRITE ? ENTRY_WRITE : 0) | (leaf > 1 ? ENTRY_LARGE : 0) |
-             (tables->no_execute && !(rights & PAGE_EXECUTE) ? ENTRY_NX : 0);
-    return true;
+    const uint64_t room = ENTRIES - (address >> level_shift(leaf)) % ENTRIES;
+    for (; done < count && done < room && !(entry[done] & ENTRY_PRESENT); done++)
+        entry[done] = (physical + (done << level_shift(leaf))) | bits;
+    return done;
 }
 
 bool pagetable_map(struct pagetable *tables, uint64_t address, uint64_t physical, uint64_t bytes, unsigned rights)
@@ -66,13 +71,17 @@ bool pagetable_map(struct pagetable *tables, uint64_t address, uint64_t physical
     if (last < address || !is_canonical(address) || !is_canonical(last) || (address ^ last) >> 63)
         return false;
     while (bytes) {
-        bool large = (address | physical) % LARGE_BYTES == 0 && bytes >= LARGE_BYTES;
-        if (!map_page(tables, address, physical, large ? 2 : 1, rights))
+        bool fits = !tables->kernel && (address ^ physical) % LARGE_BYTES == 0;
+        bool large = fits && address % LARGE_BYTES == 0 && bytes >= LARGE_BYTES;
+        uint64_t size = large ? LARGE_BYTES : PAGE_BYTES, count = bytes / size;
+        if (!large && fits && count > (LARGE_BYTES - address % LARGE_BYTES) / PAGE_BYTES)
+            count = (LARGE_BYTES - address % LARGE_BYTES) / PAGE_BYTES;  // up to where a large page fits
+        count = map_pages(tables, address, physical, large ? 2 : 1, rights, count);
+        if (!count)
             return false;
-        uint64_t step = large ? LARGE_BYTES : PAGE_BYTES;
-        address += step;
-        physical += step;
-        bytes -= step;
+        address += count * size;
+        physical += count * size;
+        bytes -= count * size;
     }
     return true;
 }
