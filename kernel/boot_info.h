@@ -11,6 +11,8 @@
 #include <caps/layout.h>
 #include <caps/records.h>
 
+#include "vmx_caps.h"
+
 #define BOOT_MAGIC      0x31544f4f42484b42ull  // "BKHBOOT1"
 #define BOOT_ABI        1u
 #define BOOT_PARTITIONS PARTITION_MAX
@@ -85,7 +87,8 @@ struct boot_info {
     uint64_t free_base, free_bytes;       // the part of it that the loader did not use: the kernel's pool
     uint64_t kernel_base, kernel_bytes;   // where in hidden memory the kernel's segments lie
     uint64_t kernel_tables;               // top of the kernel's page tables
-    uint64_t vmx_msr[VMX_MSR_COUNT];      // from IA32_VMX_BASIC on, the same on all CPUs, with all that L0 needs; 0 where there is none
+    struct vmx_caps vmx;                  // the same on all CPUs, with all that L0 needs
+    struct info info;                     // what partitions are told of it
     uint32_t cpu_count;
     uint32_t console;        // CONSOLE_...
     uint32_t partition_count;

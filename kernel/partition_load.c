@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Loading partitions at boot.
 
-#include <stddef.h>
-
-#include <caps/info.h>
-
 #include "cr.h"
 #include "decoy.h"
 #include "ept02.h"
@@ -26,26 +22,6 @@ static uint32_t count;
 
 uint32_t partition_count(void) { return count; }
 struct partition *partition_at(uint32_t index) { return &partitions[index]; }
-
-static void fill_info(const struct partition *partition, uint32_t cpus)
-{
-    struct info *info = hidden_va(partition->space.info);
-    info->abi = CAP_ABI;
-    info->cpu_count = cpus;
-    info->partition = partition->index;
-    info->physical_bits = vmx_caps->physical_bits;
-    info->linear_bits = 48;
-    info->shadowing = vmx_caps->shadowing && vmx_caps->write_any_field;
-    for (unsigned i = 0; i < VMX_MSR_COUNT; i++)
-        info->vmx_msr[i] = vmx_caps->msr[i];
-    for (unsigned i = 0; i < WORD_COUNT; i++) {
-        info->forced1[i] = vmx_caps->forced1[i];
-        info->forced0[i] = vmx_caps->forced0[i];
-    }
-    info->cr4_supported = vmx_caps->cr4_supported;
-    info->feature_control = vmx_caps->feature_control;
-}
-_Static_assert(WORD_COUNT == 5, "struct info has five control words");
 
 static enum status load(const struct boot_info *info, const struct boot_partition *image)
 {
@@ -69,7 +45,10 @@ static enum status load(const struct boot_info *info, const struct boot_partitio
     for (uint32_t i = 0; i < info->cpu_count; i++)
         partition->cpu[i].channel = channels[i];
     space_load(&partition->space, image, true);
-    fill_info(partition, info->cpu_count);
+    struct info *page = hidden_va(partition->space.info);
+    memory_copy(page, &info->info, sizeof(*page));
+    page->partition = count;
+    page->feature_control = vmx_caps->feature_control;
     partition->cr3 = partition->space.root.v | (paging_pcid ? CR3_NO_FLUSH | (count + 1) : 0);
     if (info->inject.kind != INJECT_NONE && info->inject.partition == count) {
         partition->inject = &info->inject;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// What the CPU's VMX can do and what L0 makes of it. Filled once from the capability MSRs and vmx_control.def.
+// What the CPU's VMX can do and what L0 makes of it. Made by the loader from the capability MSRs and vmx_control.def.
 #pragma once
 
 #include <stdbool.h>
@@ -8,7 +8,7 @@
 #include <caps/info.h>
 #include <caps/vmcs_feature.h>
 
-#include "boot_info.h"
+struct boot_info;
 
 struct vmx_caps {
     uint64_t msr[VMX_MSR_COUNT];         // IA32_VMX_BASIC and following, as the CPU reports them; 0 where it has none

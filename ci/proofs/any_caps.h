@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Any CPU that Bulkhead runs on: what vmx_caps_init() is taken to leave in vmx_caps.
+// Any CPU that Bulkhead runs on: what the loader's controls_make() is taken to leave.
 #pragma once
 
 #include "proof.h"

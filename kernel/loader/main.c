@@ -2,6 +2,7 @@
 // bulkhead.efi: loads Bulkhead below the running firmware, then starts the next image. docs/boot.md tells the story.
 #include "conf.h"
 #include "console.h"
+#include "controls.h"
 #include "cpus.h"
 #include "cr.h"
 #include "file.h"
@@ -105,7 +106,8 @@ static bool furnish(struct launch *launch, struct memory *memory, const struct c
     info->log_level = conf->log_level;
     info->watchdog_ticks = conf->watchdog;
     info->inject = workload->inject;
-    firmware.boot->CopyMem(info->vmx_msr, (void *)(UINTN)facts->msr, sizeof(info->vmx_msr));
+    controls_make(&info->vmx, facts);
+    controls_tell(&info->info, &info->vmx, launch->cpus->count);
     text_format(info->workload, sizeof(info->workload), "%s", workload->name);
     info->cpu_count = launch->cpus->count;
     for (uint32_t i = 0; i < launch->cpus->count; i++)

@@ -16,6 +16,7 @@ struct vtx_facts {
     bool no_execute;              // the CPU has EFER.NXE
     bool no_execute_on;           // and the firmware set it
     uint64_t cr4;
+    uint32_t physical_bits;       // MAXPHYADDR
     uint64_t feature_control;
     uint64_t msr[VMX_MSR_COUNT];  // from VMX_MSR_FIRST on; 0 where the CPU hasn't got it
 };

@@ -12,6 +12,7 @@
 #define CPUID_FEATURES_GUEST    (1u << 31)  // ECX: there is a hypervisor
 #define CPUID_EXTENDED          0x80000001u
 #define CPUID_EXTENDED_NX       (1u << 20)  // EDX
+#define CPUID_ADDRESS_BITS      0x80000008u
 #define EFER_NXE                (1ull << 11)
 
 // Every capability MSR exists only if others say so (SDM 3D appendix A "VMX Capability Reporting Facility").
@@ -30,6 +31,7 @@ static bool msr_exists(const uint64_t *msr, uint32_t number)
 void vtx_read(struct vtx_facts *facts)
 {
     *facts = (struct vtx_facts){.cr4 = cr4_read()};
+    facts->physical_bits = cpuid(CPUID_ADDRESS_BITS).eax & 0xff;
     facts->no_execute = cpuid(CPUID_EXTENDED).edx & CPUID_EXTENDED_NX;
     facts->no_execute_on = facts->no_execute && msr_read(MSR_EFER) & EFER_NXE;
     facts->vmx = cpuid(CPUID_FEATURES).ecx & CPUID_FEATURES_VMX;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The check of a CPU: every thing that may be missing is named.
-#include "../../../kernel/loader/vtx.h"
+#include "../../../kernel/loader/controls.h"
 
 #include <string.h>
+
+#include <caps/cap.h>
 
 #include "check.h"
 
@@ -98,4 +100,37 @@ TEST(cpu_must_be_like_the_first)
     build();
     facts.msr[0x48b - VMX_MSR_FIRST] = first.msr[0x48b - VMX_MSR_FIRST] &= ~(1ull << 46);  // wanted, not needed
     says(NULL);
+}
+
+TEST(controls_are_what_l0_needs_and_the_cpu_has)
+{
+    struct vmx_caps caps;
+    build();
+    facts.physical_bits = 40;
+    facts.msr[0] |= 1ull << 55;  // true controls: these count, which let bit 1 of the pin controls be 0
+    facts.msr[1] |= 0x16;
+    facts.msr[13] = 0xffffffff00000004;
+    facts.msr[11] = 0xffffffff00000000 & ~(1ull << (32 + 3));  // no RDTSCP, which is only wanted
+    facts.msr[14] = facts.msr[15] = facts.msr[16] = 0xffffffff00000000;
+    facts.msr[6] = 0x80000021;
+    facts.msr[12] = 1ull << 16 | 1ull << 6;
+    controls_make(&caps, &facts);
+    CHECK_EQ(caps.physical_bits, 40);
+    CHECK_EQ(caps.vmcs01[WORD_PIN], 1u << 2 | 1u << 3 | 1u << 5 | 1u << 6);
+    CHECK_EQ(caps.forced1[WORD_PIN], 1u << 3 | 1u << 5);
+    CHECK_EQ(caps.forced0[WORD_PIN], 1u << 7);
+    CHECK(!(caps.vmcs01[WORD_PROC2] & 1u << 3) && caps.vmcs01[WORD_PROC2] & 1u << 12);
+    CHECK(!(caps.vmcs01[WORD_PROC] & 1u << 27));  // the trap flag only while something is stepped
+    CHECK_EQ(caps.cr0_fixed0, 0x20);
+    CHECK_EQ(caps.revision, 1);
+    CHECK(caps.ept_2m && !caps.ept_1g && !caps.ept_execute_only && caps.shadowing);
+    for (unsigned w = 0; w < WORD_COUNT; w++)
+        CHECK_EQ(caps.vmcs01[w] & caps.forced0[w], 0);
+    struct info info;
+    controls_tell(&info, &caps, 3);
+    CHECK(info.abi == CAP_ABI && info.cpu_count == 3 && info.physical_bits == 40 && info.linear_bits == 48 && info.shadowing);
+    CHECK(info.forced1[WORD_PIN] == (1u << 3 | 1u << 5) && info.forced0[WORD_PIN] == 1u << 7 && info.vmx_msr[13] == facts.msr[13]);
+    facts.msr[0] &= ~(1ull << 55);
+    controls_make(&caps, &facts);
+    CHECK_EQ(caps.allowed0[WORD_PIN], 0x16);
 }

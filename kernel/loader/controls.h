@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What the kernel is to make of the CPUs' VMX.
+#pragma once
+
+#include <caps/info.h>
+
+#include "../boot_info.h"
+#include "vtx.h"
+
+// From the facts of a CPU that nothing is missing on (vtx_missing). feature_control is the kernel's to fill in.
+void controls_make(struct vmx_caps *caps, const struct vtx_facts *facts);
+
+// What partitions are told of that. partition and feature_control are the kernel's to fill in.
+void controls_tell(struct info *info, const struct vmx_caps *caps, uint32_t cpu_count);
