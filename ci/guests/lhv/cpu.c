@@ -10,7 +10,7 @@
 #include "vmx.h"
 
 #define STACK_PAGES    8
-#define PAGE_ALL       7ull         // present, writable, user
+#define PAGE_ALL       0x67ull      // present, writable, user, accessed, dirty
 #define PAGE_LARGE     (1ull << 7)
 #define IDENTITY_GIB   4
 #define FEATURE_LOCKED 1ull

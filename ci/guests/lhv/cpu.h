@@ -37,6 +37,8 @@ struct cpu {
     struct trap l2_trap;   // L2's last event through its IDT
     struct trap interrupt; // L1's last external interrupt
     uint64_t nmis;         // that L1 has taken
+    void (*volatile nmi_body)(uint64_t);  // what L1's next NMI handler calls
+    uint64_t nmi_argument;
     struct exit exit;
     bool launched, vmx_on;
     unsigned current;      // index of the current VMCS

@@ -9,7 +9,7 @@
 #include "vmx.h"
 
 #define IDENTITY_GIB 4
-#define PAGE_ALL     7ull
+#define PAGE_ALL     0x67ull  // present, writable, user, accessed, dirty
 #define PAGE_LARGE   (1ull << 7)
 #define INVEPT_ALL   2
 

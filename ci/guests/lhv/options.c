@@ -5,7 +5,7 @@
 
 #include "options.h"
 
-struct options options = { .iterations = 1, .seed = 1 };
+struct options options = { .iterations = 1, .seed = 1, .fuzz = 200 };
 
 static bool begins(const char *text, const char *with, const char **rest)
 {

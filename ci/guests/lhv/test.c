@@ -4,6 +4,7 @@
 #include "test.h"
 #include "cpu_insn.h"
 #include "ept12.h"
+#include "nmi.h"
 #include "options.h"
 #include "serial.h"
 #include "trap.h"
@@ -89,6 +90,8 @@ void test_lost(uint64_t vector, uint64_t rip)
 
 static void fresh(struct cpu *c)
 {
+    c->nmi_body = NULL;
+    nmi_unblock();
     cpu_restore(c);
     cpu_vmx_off(c);
     cpu_restore(c);

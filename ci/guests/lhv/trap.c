@@ -34,7 +34,11 @@ void trap_l1(struct trap_frame *frame)
 {
     struct cpu *c = this_cpu();
     if (frame->vector == VECTOR_NMI) {
+        void (*body)(uint64_t) = c->nmi_body;
         c->nmis++;
+        c->nmi_body = NULL;
+        if (body != NULL)
+            body(c->nmi_argument);
     } else if (frame->vector >= 32) {
         note(&c->interrupt, frame);
         lapic_eoi();
