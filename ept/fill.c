@@ -20,6 +20,7 @@ struct batch {
     uint32_t root;
     unsigned level;
     gpa2_t base;       // first address of the EPT12 table
+    unsigned rights_above;
     unsigned count;
     struct { uint16_t index; uint64_t entry; } page[AROUND_4K];
 };
@@ -29,7 +30,7 @@ static void batch_map(struct batch *batch, struct reply *rep, unsigned index, ui
 {
     unsigned level = batch->level;
     uint64_t from = batch->base.v + index * level12_bytes(level) + offset;
-    uint32_t leaf = ept_map_pack(level, entry & EPT_RIGHTS, (entry >> 3) & 7, (entry >> 6) & 1);
+    uint32_t leaf = ept_map_pack(level, entry & batch->rights_above & EPT_RIGHTS, (entry >> 3) & 7, (entry >> 6) & 1);
     reply_op(rep, OP_EPT_MAP, batch->root, leaf, from, leaf12_page(entry, level).v + offset);
     batch->page[batch->count].index = (uint16_t)index;
     batch->page[batch->count].entry = entry;
@@ -46,13 +47,12 @@ static void batch_around(struct batch *batch, struct reply *rep, const struct ep
     entries12_read(walk->table, first, around, entries);
     for (unsigned index = first; index < first + around; index++) {
         uint64_t entry = entries[index - first];
-        unsigned rights = walk->rights_above & entry & EPT_RIGHTS;
-        if (rights == 0 || index == wanted || entry12_kind(cpu, entry, walk->level) != ENTRY12_LEAF)
+        if ((walk->rights_above & entry & EPT_RIGHTS) == 0 || index == wanted)
             continue;
-        entry = record_entry(entry, rights, walk->level);
-        if (known && record_at(known, index) == entry)
+        if (known && record_maps(known, index) && known->seen[index] == entry)
             continue;
-        batch_map(batch, rep, index, entry, 0);
+        if (entry12_kind(cpu, entry, walk->level) == ENTRY12_LEAF)
+            batch_map(batch, rep, index, entry, 0);
     }
 }
 
@@ -66,7 +66,7 @@ static void batch_record(const struct batch *batch)
         return;
     }
     for (unsigned i = 0; i < batch->count; i++)
-        record_set(record, batch->page[i].index, batch->page[i].entry);
+        record_map(record, batch->page[i].index, batch->page[i].entry, batch->rights_above);
 }
 
 // Empties the least recently used tree; the one that needs room, if there is no other. False: all are empty.
@@ -92,7 +92,6 @@ enum status fill(const struct request *req, struct reply *rep, const struct ept1
     unsigned index = level12_index(address, walk->level);
     uint64_t bytes = level12_bytes(walk->level);
     uint64_t offset = address.v & (bytes - 1) & PAGE_MASK;
-    uint64_t entry = record_entry(walk->entry, walk->rights, walk->level);
     bool around = true;
     // Every further attempt has given up the neighbours (once) or emptied one more tree.
     for (unsigned attempt = 0; attempt < TREES + 2; attempt++) {
@@ -103,6 +102,7 @@ enum status fill(const struct request *req, struct reply *rep, const struct ept1
         struct batch batch;
         batch.root = root;
         batch.level = walk->level;
+        batch.rights_above = walk->rights_above;
         batch.base.v = address.v & ~(bytes * WALK12_ENTRIES - 1);
         batch.count = 0;
         if (create)
@@ -110,7 +110,7 @@ enum status fill(const struct request *req, struct reply *rep, const struct ept1
         // The table decides, not the request: another CPU may have reused the root since.
         if (create || req->root != root)
             reply_op(rep, OP_EPT_BIND, root, 0, 0, 0);
-        batch_map(&batch, rep, index, entry, offset);
+        batch_map(&batch, rep, index, walk->entry, offset);
         if (around)
             batch_around(&batch, rep, cpu, walk, index, create ? 0 : record_find(root, address, walk->level));
 

@@ -4,14 +4,13 @@
 
 #include <caps/ept_map.h>
 #include <rt/call.h>
+#include <rt/guest.h>
 #include <rt/info.h>
 #include <rt/reply.h>
 
 #include "record.h"
 #include "tree.h"
 #include "walk12.h"
-
-static uint64_t entries[WALK12_ENTRIES];  // of an EPT12 table as it is now; under tree_lock
 
 static void apply(struct reply *rep)
 {
@@ -26,31 +25,76 @@ static void drop(struct reply *rep, uint32_t root)
     tree_emptied(root);
 }
 
-// Whether EPT12 still grants what was mapped. Bits that make a leaf a leaf of that level are part of the comparison; what is left
-// to make it a misconfiguration is writing without reading.
-static bool still_holds(uint64_t mapped, uint64_t now, unsigned rights_above, unsigned level)
+// The bits of a leaf that a mapping is made from, but for the rights.
+static uint64_t leaf_bits(uint64_t entry, unsigned level)
 {
-    unsigned rights = rights_above & now & EPT_RIGHTS;
-    return record_entry(now, 0, level) == (mapped & ~(uint64_t)EPT_RIGHTS) && !(mapped & EPT_RIGHTS & ~(uint64_t)rights) &&
-        (now & (EPT_READ | EPT_WRITE)) != EPT_WRITE;
+    // Address, memory type, ignore-PAT; bit 7 tells a leaf from a table, above the lowest level.
+    return entry & (WALK12_ADDRESS | 0x78ull | (level > 0 ? 0x80ull : 0));
 }
 
-static void revalidate_record(struct reply *rep, const struct ept12_cpu *cpu, uint64_t tag, uint32_t root, struct record *record)
+// Whether EPT12 still grants what was mapped. Bits that make a leaf a leaf of that level are part of the comparison; what is left
+// to make it a misconfiguration is writing without reading.
+static bool still_holds(const struct record *record, uint64_t seen, uint64_t now, unsigned rights_above)
 {
-    unsigned level = record->level;
-    struct walk12 walk = walk12(cpu, tag, record->base, level);
-    unsigned low = record->low, high = record->high;
-    bool there = walk.level == level;  // ended above: the table isn't there any more
-    if (there)
-        entries12_read(walk.table, low, high - low, entries);
-    for (unsigned index = low; index < high; index++) {
-        uint64_t mapped = record->entry[index];
-        if (mapped == 0 || (there && still_holds(mapped, entries[index - low], walk.rights_above, level)))
-            continue;
-        if (rep->op_count == OP_MAX)
-            apply(rep);
-        reply_op(rep, OP_EPT_UNMAP, root, level, record->base.v + index * level12_bytes(level), 0);
-        record_set(record, index, 0);
+    const unsigned level = record->level;
+    const uint64_t rights = rights_above & now & EPT_RIGHTS, had = record->rights & seen & EPT_RIGHTS;
+    return leaf_bits(now, level) == leaf_bits(seen, level) && !(had & ~rights) && (now & (EPT_READ | EPT_WRITE)) != EPT_WRITE;
+}
+
+static void remove_entry(struct reply *rep, struct record *record, unsigned index)
+{
+    if (rep->op_count == OP_MAX)
+        apply(rep);
+    reply_op(rep, OP_EPT_UNMAP, record->root, record->level, record->base.v + index * level12_bytes(record->level), 0);
+    record_unmap(record, index);
+}
+
+// Where the entries are that a record is about: walks to the directory that several records have in common are done once.
+struct path {
+    uint64_t gigabyte;  // of directory, + 1; 0: none yet
+    struct walk12 directory;
+};
+
+// Walks to the record's table; false: it isn't there any more.
+static bool find_table(const struct ept12_cpu *cpu, uint64_t tag, const struct record *record, struct path *path, struct walk12 *walk)
+{
+    if (record->level == 0) {
+        if (path->gigabyte != (record->base.v >> 30) + 1) {
+            path->directory = walk12(cpu, tag, (gpa2_t){ record->base.v & ~(level12_bytes(2) - 1) }, 1);
+            path->gigabyte = (record->base.v >> 30) + 1;
+        }
+        *walk = path->directory;
+        if (walk->level != 1)
+            return false;
+        walk12_at(cpu, record->base, walk);
+        if (walk->kind != ENTRY12_TABLE)
+            return false;
+        walk->rights_above = walk->rights;
+        walk->table.v = walk->entry & WALK12_ADDRESS;
+        return true;
+    }
+    *walk = walk12(cpu, tag, record->base, record->level);
+    return walk->level == record->level;
+}
+
+static void revalidate_record(struct reply *rep, const struct ept12_cpu *cpu, uint64_t tag, struct record *record, struct path *path)
+{
+    struct walk12 walk;
+    const bool there = find_table(cpu, tag, record, path, &walk);
+    // Fewer rights above: each entry has to be looked at, even if it is what it was.
+    const bool fewer = there && (record->rights & ~walk.rights_above);
+    for (unsigned index = record->low; index < record->high; index++) {
+        uint64_t equal = 0, now = ~0ull;  // what EPT01 doesn't map reads as all-ones
+        if (there && !fewer && guest_compare(entry12_address(walk.table, index), &record->seen[index], record->high - index, &equal)) {
+            index += (unsigned)equal;
+            if (index == record->high)
+                break;
+        }
+        if (there && !guest_read64(entry12_address(walk.table, index), &now))
+            now = ~0ull;
+        if (record_maps(record, index) && !(there && still_holds(record, record->seen[index], now, walk.rights_above)))
+            remove_entry(rep, record, index);
+        record->seen[index] = now;
     }
     if (record->count == 0)
         record_free(record);
@@ -65,9 +109,10 @@ static void revalidate(struct reply *rep, const struct ept12_cpu *cpu, uint32_t 
         drop(rep, root);
         return;
     }
+    struct path path = { 0 };
     uint32_t position = 0;
     for (struct record *record; (record = record_next(root, &position)) != 0;)
-        revalidate_record(rep, cpu, tree->tag, root, record);
+        revalidate_record(rep, cpu, tree->tag, record, &path);
     apply(rep);
 }
 
@@ -75,7 +120,7 @@ void inval(struct reply *rep, enum invept_type type, uint64_t eptp12)
 {
     const struct ept12_cpu cpu = ept12_cpu(info);
     state_lock(&tree_lock);
-    for (uint32_t root = 0; root < TREES; root++) {
+    for (uint32_t root = 0; root < tree_count(); root++) {
         uint64_t tag = tree_at(root)->tag;
         if (tag != 0 && (type == INVEPT_ALL || ((tag ^ eptp12) & WALK12_ADDRESS) == 0))
             revalidate(rep, &cpu, root);

@@ -11,13 +11,6 @@ static uint16_t buckets[BUCKETS];  // 1 + index of the first, 0: none
 static uint32_t lowest_free;       // below it all are taken
 static uint32_t limit;             // from it on none ever was
 
-uint64_t record_entry(uint64_t entry, unsigned rights, unsigned level)
-{
-    // Address, memory type, ignore-PAT; bit 7 tells a leaf from a table, above the lowest level.
-    uint64_t mask = WALK12_ADDRESS | 0x78ull | (level > 0 ? 0x80ull : 0);
-    return (entry & mask) | rights;
-}
-
 static gpa2_t base_of(gpa2_t address, unsigned level)
 {
     return (gpa2_t){ address.v & ~(level12_bytes(level + 1) - 1) };
@@ -59,7 +52,10 @@ struct record *record_get(uint32_t root, gpa2_t address, unsigned level)
     record->count = 0;
     record->root = (uint8_t)root;
     record->level = (uint8_t)level;
+    record->rights = 0;
     record->taken = true;
+    for (unsigned i = 0; i < sizeof(record->mapped) / sizeof(record->mapped[0]); i++)
+        record->mapped[i] = 0;
     uint16_t *bucket = bucket_of(root, record->base, level);
     record->next = *bucket;
     *bucket = (uint16_t)(index + 1);
@@ -72,19 +68,25 @@ static void record_reach(struct record *record, unsigned index)
     if (record->low == record->high)
         record->low = record->high = (uint16_t)index;
     while (record->low > index)
-        record->entry[--record->low] = 0;
+        record->seen[--record->low] = 0;
     while (record->high <= index)
-        record->entry[record->high++] = 0;
+        record->seen[record->high++] = 0;
 }
 
-void record_set(struct record *record, unsigned index, uint64_t entry)
+void record_map(struct record *record, unsigned index, uint64_t entry, unsigned rights_above)
 {
-    record_reach(record, index);
-    if (record->entry[index] != 0)
-        record->count--;
-    if (entry != 0)
-        record->count++;
-    record->entry[index] = entry;
+    if (index < record->low || index >= record->high)
+        record_reach(record, index);
+    record->count = (uint16_t)(record->count + !record_maps(record, index));
+    record->mapped[index / 64] |= 1ull << (index % 64);
+    record->seen[index] = entry;
+    record->rights |= (uint8_t)rights_above;
+}
+
+void record_unmap(struct record *record, unsigned index)
+{
+    record->count = (uint16_t)(record->count - record_maps(record, index));
+    record->mapped[index / 64] &= ~(1ull << (index % 64));
 }
 
 struct record *record_next(uint32_t root, uint32_t *position)

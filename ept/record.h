@@ -15,17 +15,16 @@
 
 struct record {
     gpa2_t base;        // first address that the table translates
-    uint16_t low, high; // entries outside of [low, high) are 0, whatever the array holds there
-    uint16_t count;     // entries that aren't 0
+    uint16_t low, high; // entries outside of [low, high) aren't mapped, and seen[] has nothing of them
+    uint16_t count;     // entries that are mapped
     uint16_t next;      // in the same bucket
     uint8_t root;
     uint8_t level;      // of the table
+    uint8_t rights;     // that the levels above granted, to one entry or another
     bool taken;
-    uint64_t entry[WALK12_ENTRIES];  // mapped as: record_entry(), 0: not mapped
+    uint64_t mapped[WALK12_ENTRIES / 64];  // a bit for each entry
+    uint64_t seen[WALK12_ENTRIES];         // the entries as EPT12 had them when they were mapped; of others, what was met last, or 0
 };
-
-// The bits of a leaf that a mapping is made from, with the rights that all levels together grant.
-uint64_t record_entry(uint64_t entry, unsigned rights, unsigned level);
 
 // The record of the table of that level that translates the address; NULL where there is none.
 struct record *record_find(uint32_t root, gpa2_t address, unsigned level);
@@ -33,14 +32,16 @@ struct record *record_find(uint32_t root, gpa2_t address, unsigned level);
 // The same; makes one where there is none. NULL: none is left.
 struct record *record_get(uint32_t root, gpa2_t address, unsigned level);
 
-// What is noted of entry number index.
-static inline uint64_t record_at(const struct record *record, unsigned index)
+static inline bool record_maps(const struct record *record, unsigned index)
 {
-    return index >= record->low && index < record->high ? record->entry[index] : 0;
+    return (record->mapped[index / 64] >> (index % 64)) & 1;
 }
 
-// Notes that entry number index is mapped, or with 0 that it isn't any more.
-void record_set(struct record *record, unsigned index, uint64_t entry);
+// Notes that the entry is mapped, as EPT12 has it, with the rights that the levels above grant.
+void record_map(struct record *record, unsigned index, uint64_t entry, unsigned rights_above);
+
+// Notes that the entry isn't mapped any more. The index lies in [low, high).
+void record_unmap(struct record *record, unsigned index);
 
 // The next record of the root, from *position (0 at first) on; NULL at the end. Records may be freed between two calls.
 struct record *record_next(uint32_t root, uint32_t *position);

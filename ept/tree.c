@@ -7,6 +7,9 @@
 struct state_lock tree_lock;
 static struct tree trees[TREES];
 static uint64_t tree_clock;
+static uint32_t trees_used;  // from it on no root was ever assigned
+
+uint32_t tree_count(void) { return trees_used; }
 
 struct tree *tree_at(uint32_t root)
 {
@@ -15,7 +18,7 @@ struct tree *tree_at(uint32_t root)
 
 uint32_t tree_find(uint64_t tag)
 {
-    for (uint32_t root = 0; root < TREES; root++) {
+    for (uint32_t root = 0; root < trees_used; root++) {
         if (trees[root].tag == tag)
             return root;
     }
@@ -49,6 +52,8 @@ uint32_t tree_oldest_filled(uint32_t except)
 void tree_assign(uint32_t root, uint64_t tag)
 {
     tree_emptied(root);
+    if (root >= trees_used)
+        trees_used = root + 1;
     trees[root].tag = tag;
     tree_touch(root);
 }

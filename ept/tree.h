@@ -26,6 +26,9 @@ struct tree {
 // The tree of a root.
 struct tree *tree_at(uint32_t root);
 
+// Roots from this one on were never assigned.
+uint32_t tree_count(void);
+
 // The root that holds the tag, or ROOT_NONE.
 uint32_t tree_find(uint64_t tag);
 

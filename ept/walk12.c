@@ -56,7 +56,7 @@ enum entry12_kind entry12_kind(const struct ept12_cpu *cpu, uint64_t entry, unsi
 void entries12_read(gpa1_t table, unsigned first, unsigned count, uint64_t *entries)
 {
     // Qword by qword: an entry is never half old, half new.
-    if (guest_copy_in(entries, (gpa1_t){ table.v + first * sizeof(*entries) }, count * sizeof(*entries)))
+    if (guest_copy_in(entries, entry12_address(table, first), count * sizeof(*entries)))
         return;
     for (unsigned i = 0; i < count; i++)
         entries[i] = ~0ull;
@@ -65,7 +65,14 @@ void entries12_read(gpa1_t table, unsigned first, unsigned count, uint64_t *entr
 static uint64_t entry_read(gpa1_t table, unsigned index)
 {
     uint64_t entry;
-    return guest_read64((gpa1_t){ table.v + index * sizeof(entry) }, &entry) ? entry : ~0ull;
+    return guest_read64(entry12_address(table, index), &entry) ? entry : ~0ull;
+}
+
+void walk12_at(const struct ept12_cpu *cpu, gpa2_t address, struct walk12 *walk)
+{
+    walk->entry = entry_read(walk->table, level12_index(address, walk->level));
+    walk->kind = entry12_kind(cpu, walk->entry, walk->level);
+    walk->rights = walk->kind == ENTRY12_NOT_PRESENT ? 0 : walk->rights_above & (unsigned)walk->entry & EPT_RIGHTS;
 }
 
 struct walk12 walk12(const struct ept12_cpu *cpu, uint64_t eptp12, gpa2_t address, unsigned last)
@@ -79,9 +86,7 @@ struct walk12 walk12(const struct ept12_cpu *cpu, uint64_t eptp12, gpa2_t addres
     if (address.v >> 48)
         return walk;
     for (;;) {
-        walk.entry = entry_read(walk.table, level12_index(address, walk.level));
-        walk.kind = entry12_kind(cpu, walk.entry, walk.level);
-        walk.rights = walk.kind == ENTRY12_NOT_PRESENT ? 0 : walk.rights_above & (unsigned)walk.entry & EPT_RIGHTS;
+        walk12_at(cpu, address, &walk);
         if (walk.kind != ENTRY12_TABLE || walk.level == last)
             return walk;   // an entry of a page table is never a table: level 0 always ends here
         walk.rights_above = walk.rights;

@@ -59,8 +59,14 @@ struct ept12_cpu ept12_cpu(const struct info *info);
 // What an entry in a table of that level is, by SDM 3C 29.3.2 "EPT Translation Mechanism" and 29.3.3.1 "EPT Misconfigurations".
 enum entry12_kind entry12_kind(const struct ept12_cpu *cpu, uint64_t entry, unsigned level);
 
+// Where entry number index of a table lies.
+static inline gpa1_t entry12_address(gpa1_t table, unsigned index) { return (gpa1_t){ table.v + index * sizeof(uint64_t) }; }
+
 // Reads entries first to first + count - 1 of a table, each once. What EPT01 doesn't map reads as all-ones, as it would for L1 itself.
 void entries12_read(gpa1_t table, unsigned first, unsigned count, uint64_t *entries);
+
+// Reads the entry for another address in the table in which a walk ended.
+void walk12_at(const struct ept12_cpu *cpu, gpa2_t address, struct walk12 *walk);
 
 // Walks the tables that eptp12 names, down to the entry in the table of the level last (0: all the way). An address beyond 48 bits
 // isn't present: four levels can't translate it.

@@ -101,7 +101,7 @@ static void address_space(struct message *m, const struct vmcs12 *v, struct vmcs
     // Without VPIDs every entry and exit flushes (SDM 3C 29.4.3.1 "Operations that Invalidate Cached Mappings").
     if (vmcs02->cpu != self || !vmcs12_proc2(v, PROC2_ENABLE_VPID))
         reply_op(m->rep, OP_VMCS_FLUSH, vmcs12_handle(v), 0, 0, 0);
-    vmcs02->cpu = self;
+    vmcs02_runs_here(v);
 }
 
 // EFER and PAT can't change in VMCS02 where L1 intercepts the writes; EFER.LMA changes with paging as well.

@@ -10,6 +10,10 @@
 
 struct vmcs02 vmcs02_table[VMCS12_COUNT];
 
+// The VMCS02s that ran on each CPU, a bit for each place. Whose `cpu` says another one has moved on since.
+static uint64_t ran_on[CPU_MAX];
+_Static_assert(VMCS12_COUNT <= 64, "a bit for each place");
+
 void vmcs02_forget(const struct vmcs12 *v)
 {
     struct vmcs02 *vmcs02 = vmcs02_of(v);
@@ -38,12 +42,24 @@ void vmcs02_changed(const struct vmcs12 *v, uint64_t groups)
         vmcs02->saves = 0;
 }
 
+void vmcs02_runs_here(const struct vmcs12 *v)
+{
+    const uint32_t self = rt_cpu();
+    vmcs02_of(v)->cpu = self + 1;
+    ran_on[self % CPU_MAX] |= 1ull << vmcs12_place(v);
+}
+
 void vmcs02_flush(struct message *m, int32_t vpid)
 {
     const uint32_t self = rt_cpu() + 1;
-    for (unsigned place = 0; place < VMCS12_COUNT; place++) {
+    for (uint64_t left = ran_on[(self - 1) % CPU_MAX]; left != 0; left &= left - 1) {
+        const unsigned place = (unsigned)__builtin_ctzll(left);
         const struct vmcs12 *v = vmcs12_at(place);
-        if (!vmcs02_table[place].valid || vmcs02_table[place].cpu != self || (vpid >= 0 && vmcs12_get(v, VMCS_VPID) != (uint64_t)vpid))
+        if (!vmcs02_table[place].valid || vmcs02_table[place].cpu != self) {
+            ran_on[(self - 1) % CPU_MAX] &= ~(1ull << place);
+            continue;
+        }
+        if (vpid >= 0 && vmcs12_get(v, VMCS_VPID) != (uint64_t)vpid)
             continue;
         if (m->rep->op_count >= OP_MAX - 8 && rt_invoke() != STATUS_OK)
             rt_panic("a VMCS02 can't be flushed");

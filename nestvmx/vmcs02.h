@@ -47,5 +47,8 @@ void vmcs02_forget(const struct vmcs12 *v);
 // L1 changed fields of these groups of its VMCS12.
 void vmcs02_changed(const struct vmcs12 *v, uint64_t groups);
 
+// It is about to run on this CPU, and will have translations there.
+void vmcs02_runs_here(const struct vmcs12 *v);
+
 // OP_VMCS_FLUSH for the VMCS02s that may have translations on this CPU: those of one VPID12, or (vpid < 0) all.
 void vmcs02_flush(struct message *m, int32_t vpid);
