@@ -26,11 +26,11 @@ struct batch {
 };
 
 // offset: of the 4 KiB page that is wanted in the leaf: where EPT01 has no page of the leaf's size, the kernel maps the part around it.
-static void batch_map(struct batch *batch, struct reply *rep, unsigned index, uint64_t entry, uint64_t offset)
+static inline void batch_map(struct batch *batch, struct reply *rep, unsigned index, uint64_t entry, uint64_t offset)
 {
-    unsigned level = batch->level;
-    uint64_t from = batch->base.v + index * level12_bytes(level) + offset;
-    uint32_t leaf = ept_map_pack(level, entry & batch->rights_above & EPT_RIGHTS, (entry >> 3) & 7, (entry >> 6) & 1);
+    const unsigned level = batch->level;
+    const uint64_t from = batch->base.v + index * level12_bytes(level) + offset;
+    const uint32_t leaf = ept_map_pack(level, entry & batch->rights_above & EPT_RIGHTS, (entry >> 3) & 7, (entry >> 6) & 1);
     reply_op(rep, OP_EPT_MAP, batch->root, leaf, from, leaf12_page(entry, level).v + offset);
     batch->page[batch->count].index = (uint16_t)index;
     batch->page[batch->count].entry = entry;
@@ -45,9 +45,11 @@ static void batch_around(struct batch *batch, struct reply *rep, const struct ep
     unsigned first = wanted & ~(around - 1);
     uint64_t entries[AROUND_4K];
     entries12_read(walk->table, first, around, entries);
-    for (unsigned index = first; index < first + around; index++) {
-        uint64_t entry = entries[index - first];
-        if ((walk->rights_above & entry & EPT_RIGHTS) == 0 || index == wanted)
+    const uint64_t rights = walk->rights_above & EPT_RIGHTS;
+    for (unsigned i = 0; i < around; i++) {
+        const uint64_t entry = entries[i];
+        const unsigned index = first + i;
+        if ((entry & rights) == 0 || index == wanted)
             continue;
         if (known && record_maps(known, index) && known->seen[index] == entry)
             continue;

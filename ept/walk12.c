@@ -7,6 +7,7 @@
 #include <rt/guest.h>
 
 #define ENTRY_TYPE(entry)  ((unsigned)((entry) >> 3) & 7)
+#define TYPE_WRITE_BACK    6u
 #define ENTRY_PAGE         (1ull << 7)  // in a directory or directory-pointer table: a page, not a table
 #define ENTRY_TABLE_ZERO   0xf8ull      // bits 7:3 of an entry that names a table
 
@@ -39,6 +40,13 @@ enum entry12_kind entry12_kind(const struct ept12_cpu *cpu, uint64_t entry, unsi
     unsigned rights = entry & EPT_RIGHTS;
     if (!rights)
         return ENTRY12_NOT_PRESENT;
+    // What nearly every entry is: readable, with all address bits known. A page table's entry is then a leaf, others are tables.
+    if ((rights & EPT_READ) && !(entry & cpu->reserved)) {
+        if (level > 0 && !(entry & (ENTRY_PAGE | ENTRY_TABLE_ZERO)))
+            return ENTRY12_TABLE;
+        if (level == 0 && ENTRY_TYPE(entry) == TYPE_WRITE_BACK)
+            return ENTRY12_LEAF;
+    }
     if (!(rights & EPT_READ) && ((rights & EPT_WRITE) || !cpu->execute_only))
         return ENTRY12_MISCONFIG;
     if (entry & cpu->reserved)

@@ -23,6 +23,7 @@
 #define ENTRY_TABLE   ((uint64_t)EPT_RIGHTS)
 #define EPTP_BITS     (6u | (3u << 3))           // write-back, 4 levels (SDM 3C 25.6.11 "Extended-Page-Table Pointer (EPTP)")
 #define DECOYS_LOGGED 16u
+#define PAGE_ZEROED   0xfffffffeu                // `previous` of an idle page that is as the pool gave it
 
 struct page_link { uint32_t next, previous; };
 
@@ -94,7 +95,7 @@ bool ept02_reserve(struct ept02_work *work, uint32_t pages)
         }
         pages_taken++;
         pages_idle++;
-        links[page_number(page)].next = pages_free;
+        links[page_number(page)] = (struct page_link){ pages_free, PAGE_ZEROED };
         pages_free = page_number(page);
     }
     if (ok) {
@@ -113,11 +114,14 @@ static uint32_t page_take(struct ept02_work *work)
     work->reserved--;
     spinlock_acquire(&page_lock);
     uint32_t page = pages_free;
-    pages_free = links[page].next;
+    struct page_link link = links[page];
+    pages_free = link.next;
+    links[page].previous = EPT02_NO_PAGE;
     pages_idle--;
     pages_reserved--;
     spinlock_release(&page_lock);
-    memory_fill(hidden_va(page_address(page)), 0, PAGE_BYTES);
+    if (link.previous != PAGE_ZEROED)
+        memory_fill(hidden_va(page_address(page)), 0, PAGE_BYTES);
     return page;
 }
 
