@@ -196,8 +196,10 @@ void entry_start(struct message *m, struct vmcs12 *v)
         return;
     }
     // What L2 left in VMCS02 is VMCS12's; don't write over it.
-    if (v->lazy & vmcs02->dirty)
+    if (v->lazy & vmcs02->dirty) {
         vmcs12_pull(v, m, vmcs02->dirty);
+        state_keep();  // what is written there by and by (MSR lists) no second attempt must take for L2's
+    }
     write_groups(m, v, &l1, vmcs02->dirty & MERGE_GROUPS);
     vmcs02->dirty = 0;
     const uint64_t failed = msr_list_entry_load(m, v);

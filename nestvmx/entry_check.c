@@ -27,7 +27,7 @@ bool eptp_valid(uint64_t eptp)
         return false;
     if (!(vmcap_ept() & (type == 0 ? EPT_CAP_UC : EPT_CAP_WB)) || walk != 3)
         return false;
-    return (eptp & 0xfc0) == 0 && address_fits(eptp);  // bit 6: accessed and dirty flags, which aren't offered
+    return (eptp & 0xf80) == 0 && (!(eptp & 0x40) || (vmcap_ept() & EPT_CAP_FLAGS)) && address_fits(eptp);
 }
 
 // Bits 7:4 of the virtual TPR, in the virtual-APIC page.
@@ -37,7 +37,7 @@ static uint64_t vtpr_class(const struct vmcs12 *v)
     return guest_read32((gpa1_t){ vmcs12_get(v, VMCS_VIRTUAL_APIC_ADDR) + 0x80 }, &vtpr) ? (vtpr >> 4) & 15 : 15;
 }
 
-static bool pat_valid(uint64_t pat)
+bool pat_valid(uint64_t pat)
 {
     for (; pat != 0; pat >>= 8) {
         const unsigned type = pat & 0xff;
@@ -162,7 +162,7 @@ static const char *check_guest(const struct vmcs12 *v, uint64_t *qualification)
 }
 
 // Groups that the checks of each kind read; what the CPU itself changes in VMCS02 stays valid.
-#define CONTROL_DEPENDS (GROUP_CONTROLS | GROUP_CR3_TARGET | GROUP_BITMAP | GROUP_APIC | GROUP_VPID | GROUP_EPTP | GROUP_MSR_LIST)
+#define CONTROL_DEPENDS (GROUP_CONTROLS | GROUP_TSC | GROUP_CR3_TARGET | GROUP_BITMAP | GROUP_APIC | GROUP_VPID | GROUP_EPTP | GROUP_MSR_LIST)
 #define HOST_DEPENDS    (GROUP_HOST | GROUP_CONTROLS)
 #define GUEST_DEPENDS   (GROUP_CR | GROUP_LINK | GROUP_CONTROLS)
 

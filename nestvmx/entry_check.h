@@ -22,6 +22,9 @@ enum check_result entry_check(const struct vmcs12 *v, uint64_t changed, bool l1_
 // Whether a VM entry with that EPTP would pass (also what INVEPT asks).
 bool eptp_valid(uint64_t eptp);
 
+// Whether IA32_PAT may have the value.
+bool pat_valid(uint64_t pat);
+
 // L2's paging mode is PAE; the VMCS12's group CR is up to date.
 bool guest_is_pae(const struct vmcs12 *v);
 

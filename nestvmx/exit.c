@@ -133,12 +133,19 @@ void exit_deliver_cause(struct message *m, struct vmcs12 *v, struct exit_cause c
         state_set(&v->lazy, vmcs02->saves);
     vmcs02->dirty |= not_saved(v, vmcs02);
 
-    const bool stored = msr_list_exit_store(m, v);
+    const bool stored = v->stored || msr_list_exit_store(m, v);
+    // Loading L1's MSRs is done at once: a second attempt must not take them for L2's.
+    if (stored && !v->stored && vmcs12_get(v, VMCS_EXIT_MSR_LOAD_COUNT) != 0) {
+        state_set(&v->stored, 1);
+        state_keep();
+    }
     if (vmx_cpu_shadowing(m->cpu))
         shadow_update(m, v, changed);
     enter_l1(m, v, nmi_blocked(m, v, &cause), true);
     if (!stored)
         l1_state_abort(m, v, ABORT_MSR_STORE);
+    if (v->stored)
+        state_set(&v->stored, 0);
 }
 
 void exit_deliver(struct message *m, struct vmcs12 *v)

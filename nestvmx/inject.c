@@ -4,10 +4,19 @@
 #include <rt/reply.h>
 
 #include "inject.h"
+#include "x86.h"
 
 void inject_ud(struct message *m) { reply_exception(m->rep, request_handle(m->req), VECTOR_UD); }
 
-void inject_gp(struct message *m) { reply_exception_error(m->rep, request_handle(m->req), VECTOR_GP, 0); }
+// In real mode no exception has an error code (SDM 3C 27.2.1.3 "VM-Entry Control Fields").
+void inject_gp(struct message *m)
+{
+    message_need(m, GROUP_CR);
+    if (exit_field(m, VMCS_GUEST_CR0) & CR0_PE)
+        reply_exception_error(m->rep, request_handle(m->req), VECTOR_GP, 0);
+    else
+        reply_exception(m->rep, request_handle(m->req), VECTOR_GP);
+}
 
 void inject_ss(struct message *m) { reply_exception_error(m->rep, request_handle(m->req), VECTOR_SS, 0); }
 

@@ -102,10 +102,11 @@ static void prepare(struct vmcs02 *vmcs02, const struct vmcs12 *v)
 static uint64_t carry(struct message *m, const struct vmcs12 *v, const struct vmcs02 *vmcs02)
 {
     uint64_t groups = 0;
-    // Neither loaded nor changed: VMCS01 still has it.
-    if (!vmcs12_exit(v, EXIT_LOAD_EFER) && (vmcs12_entry(v, ENTRY_LOAD_GUEST_EFER) || !(vmcs02->stable & GROUP_EFER)))
+    // Neither loaded, by a control or by an MSR list, nor changed: VMCS01 still has it.
+    const uint64_t same = vmcs12_get(v, VMCS_ENTRY_MSR_LOAD_COUNT) == 0 ? vmcs02->stable : 0;
+    if (!vmcs12_exit(v, EXIT_LOAD_EFER) && (vmcs12_entry(v, ENTRY_LOAD_GUEST_EFER) || !(same & GROUP_EFER)))
         groups |= GROUP_EFER;
-    if (!vmcs12_exit(v, EXIT_LOAD_PAT) && (vmcs12_entry(v, ENTRY_LOAD_GUEST_PAT) || !(vmcs02->stable & GROUP_PAT)))
+    if (!vmcs12_exit(v, EXIT_LOAD_PAT) && (vmcs12_entry(v, ENTRY_LOAD_GUEST_PAT) || !(same & GROUP_PAT)))
         groups |= GROUP_PAT;
     if (groups == 0)
         return 0;

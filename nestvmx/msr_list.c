@@ -5,12 +5,15 @@
 #include <rt/guest.h>
 #include <rt/reply.h>
 
+#include "entry_check.h"
 #include "msr_list.h"
+#include "region.h"
 #include "vmcs02.h"
 #include "x86.h"
 
 #define LIST_MAX 512u  // IA32_VMX_MISC as L1 sees it
 
+#define DEBUGCTL_RESERVED 0xffffffffffff003cull  // SDM 3D table "IA-32 Architectural MSRs": bits that no CPU with VMX has
 #define MSR_FS_BASE 0xc0000100u
 #define MSR_GS_BASE 0xc0000101u
 
@@ -49,6 +52,18 @@ static bool load_efer(struct message *m, uint32_t handle, uint64_t value)
     return true;
 }
 
+// Whether WRMSR of an MSR that a VMCS holds would take the value. EFER: load_efer.
+static bool value_ok(enum vmcs_field field, uint64_t value)
+{
+    switch (field) {
+    case VMCS_GUEST_SYSENTER_ESP:
+    case VMCS_GUEST_SYSENTER_EIP: return address_canonical(value);
+    case VMCS_GUEST_PAT: return pat_valid(value);
+    case VMCS_GUEST_DEBUGCTL: return (value & DEBUGCTL_RESERVED) == 0;
+    default: return true;
+    }
+}
+
 // Loads one MSR for the level that VMCS handle is of.
 static bool load(struct message *m, uint32_t handle, const struct msr_entry *entry)
 {
@@ -57,8 +72,11 @@ static bool load(struct message *m, uint32_t handle, const struct msr_entry *ent
         return false;
     if (entry->msr == MSR_EFER && !load_efer(m, handle, entry->value))
         return false;
-    if (entry->msr != MSR_EFER && in != NULL)
+    if (entry->msr != MSR_EFER && in != NULL) {
+        if (!value_ok(in->field, entry->value))
+            return false;
         reply_write(m->rep, handle, in->field, entry->value);
+    }
     if (in == NULL)
         reply_op(m->rep, OP_MSR_WRITE, 0, entry->msr, entry->value, 0);
     return rt_invoke() == STATUS_OK;

@@ -24,6 +24,7 @@
 #define EPT_CAP_2M           (1ull << 16)
 #define EPT_CAP_1G           (1ull << 17)
 #define EPT_CAP_INVEPT       (1ull << 20)
+#define EPT_CAP_FLAGS        (1ull << 21)  // accessed and dirty
 #define EPT_CAP_ADVANCED     (1ull << 22)  // more about violations in the exit qualification
 #define EPT_CAP_INVEPT_ONE   (1ull << 25)
 #define EPT_CAP_INVEPT_ALL   (1ull << 26)

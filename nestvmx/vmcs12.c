@@ -101,6 +101,7 @@ static void read_in(struct vmcs12 *v, gpa1_t region)
     v->owner = 0;
     v->entered = 0;
     v->doomed = 0;
+    v->stored = 0;
     v->launched = guest_read32((gpa1_t){ region.v + offsetof(struct vmcs12_region, launched) }, &launched) && launched == 1;
     vmcs02_forget(v);
 }

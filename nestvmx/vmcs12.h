@@ -31,7 +31,7 @@ struct vmcs12 {
     uint32_t launched;  // VMRESUME, not VMLAUNCH
     uint32_t entered;   // VMCS02 may be active on the owner's CPU
     uint32_t doomed;    // its L2 ends as a triple fault at the next entry
-    uint32_t reserved;
+    uint32_t stored;    // this exit's MSR-store area is written already
     uint64_t value[VMCS_FIELD_COUNT];
 };
 

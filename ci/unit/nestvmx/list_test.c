@@ -78,9 +78,15 @@ TEST(an_entry_that_cannot_be_loaded_is_exit_34)
         CHECK_EQ(vmcs01[VMCS_GUEST_RIP], 0xffffffff81000000);
         CHECK_EQ(world_last(OP_MSR_WRITE)->a, 0x20b);  // the exit's list is loaded all the same
     }
-    put(ENTRY_LIST, 1, 0xc0000080, 2);  // reserved bit of EFER
-    CHECK_EQ(l1_execute(EXIT_VMLAUNCH), ENTERED_L1);
-    CHECK_EQ(l1_get(VMCS_EXIT_REASON), 0x80000022);
+    static const struct { uint32_t msr; uint64_t value; } bad_value[] = {
+        { 0xc0000080, 2 }, { 0x175, 1ull << 47 }, { 0x176, 1ull << 63 }, { 0x277, 2 }, { 0x1d9, 4 }, { 0x1d9, 1 << 16 },
+    };
+    for (unsigned i = 0; i < sizeof(bad_value) / sizeof(bad_value[0]); i++) {
+        put(ENTRY_LIST, 1, bad_value[i].msr, bad_value[i].value);
+        CHECK_EQ(l1_execute(EXIT_VMLAUNCH), ENTERED_L1);
+        CHECK_EQ(l1_get(VMCS_EXIT_REASON), 0x80000022);
+        CHECK_EQ(l1_get(VMCS_EXIT_QUALIFICATION), 2);
+    }
 }
 
 TEST(exit_store_and_load)
@@ -133,4 +139,45 @@ TEST(a_list_that_is_too_long_fails)
     l1_set(VMCS_ENTRY_MSR_LOAD_ADDR, ENTRY_LIST + 0x10000);
     CHECK_EQ(l1_execute(EXIT_VMLAUNCH), ENTERED_L1);
     CHECK_EQ(l1_get(VMCS_EXIT_QUALIFICATION), 513);
+}
+
+// An exit that is done twice, because the first one wasn't completed, stores what L2 had, not what the first one loaded for L1.
+static uint64_t cpu_msr;
+static enum status read_cpu_msr(uint32_t msr, uint64_t *value)
+{
+    (void)msr;
+    *value = cpu_msr;
+    return STATUS_OK;
+}
+
+TEST(an_unfinished_exit_stores_once)
+{
+    ready(0, 1, 1);
+    world_read_msr = read_cpu_msr;
+    put(STORE_LIST, 0, 0x20a, 0);
+    put(LOAD_LIST, 0, 0x20a, 0xb);
+    l1_launch();
+    cpu_msr = 0xa;
+    CHECK_EQ(l2_exit(EXIT_CPUID), ENTERED_L1);
+    cpu_msr = 0xb;
+    world_init(1, 1);
+    CHECK_EQ(l2_exit(EXIT_CPUID), ENTERED_L1);
+    CHECK_EQ(*(uint64_t *)world_at(STORE_LIST + 8), 0xa);
+    CHECK_EQ(world_last(OP_MSR_WRITE)->b, 0xb);
+    CHECK_EQ(l1_execute(EXIT_VMRESUME), ENTERED_L2);
+    cpu_msr = 0xc;
+    CHECK_EQ(l2_exit(EXIT_CPUID), ENTERED_L1);
+    CHECK_EQ(*(uint64_t *)world_at(STORE_LIST + 8), 0xc);
+}
+
+// PAT by the list, and no exit control that loads L1's: it stays (SDM 3C 28.5.1 "Loading Host Control Registers, Debug Registers, MSRs").
+TEST(what_the_entry_list_loads_stays)
+{
+    ready(1, 0, 0);
+    l1_set(VMCS_EXIT_CONTROLS, l1_get(VMCS_EXIT_CONTROLS) & ~(uint64_t)EXIT_LOAD_PAT);
+    l1_set(VMCS_ENTRY_CONTROLS, l1_get(VMCS_ENTRY_CONTROLS) & ~(uint64_t)ENTRY_LOAD_GUEST_PAT);
+    put(ENTRY_LIST, 0, 0x277, 0x0007060400070604);
+    l1_launch();
+    CHECK_EQ(l2_exit(EXIT_CPUID), ENTERED_L1);
+    CHECK_EQ(vmcs01[VMCS_GUEST_PAT], 0x0007060400070604);
 }
