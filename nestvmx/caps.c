@@ -11,11 +11,11 @@
 #include "vmcs12.h"
 
 // What the messages of L1's VMX instructions carry.
-#define INSN   (GROUP_EXIT | GROUP_RIP | GROUP_PRIVILEGE | GROUP_ACTIVITY)
+#define INSN   GROUP_PRIVILEGE
 #define MEMORY (OPERAND_GROUPS | MEMORY_GROUPS)
 // Of an entry: what every one needs. The rest is fetched: for an instruction that fails, for a VMCS12 that loads fewer registers.
 #define ENTRY  (GROUP_PRIVILEGE | GROUP_ACTIVITY | GROUP_EFER | GROUP_DATA_SEL)
-#define ACCESS (GROUP_EXIT | GROUP_RIP | GROUP_PRIVILEGE | GROUP_ACTIVITY | GROUP_GPR)
+#define ACCESS GROUP_GPR
 
 // What the messages of L2's exits carry: what an exit to L1 needs, and by reason.
 #define PLAIN  EXIT_GROUPS

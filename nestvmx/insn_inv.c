@@ -24,23 +24,31 @@ static bool invept_supported(uint64_t type)
     return (type == INVEPT_SINGLE && (vmcap_ept() & EPT_CAP_INVEPT_ONE)) || (type == INVEPT_ALL && (vmcap_ept() & EPT_CAP_INVEPT_ALL));
 }
 
-void insn_invept(struct message *m)
-{
-    uint64_t descriptor[2] = { 0 };
+static bool invvpid_supported(uint64_t type) { return type <= INVVPID_KEEP_GLOBAL && (vmcap_ept() & VPID_CAP_TYPE(type)); }
 
-    // Not enabled: as on a CPU without it.
-    if (!(vmcap_allowed1(WORD_PROC2) & PROC2_ENABLE_EPT) || !(vmcap_ept() & EPT_CAP_INVEPT)) {
+// What both begin with: type and descriptor. false: the instruction is over.
+static bool operands(struct message *m, bool exists, bool (*supported)(uint64_t type), uint64_t *type, uint64_t descriptor[2])
+{
+    if (!exists) {  // as on a CPU without it
         inject_ud(m);
-        return;
+        return false;
     }
     if (!insn_allowed(m))
-        return;
-    const uint64_t type = operand_get(m, operand_register2(m));
-    if (!invept_supported(type)) {
+        return false;
+    *type = operand_get(m, operand_register2(m));
+    if (!supported(*type)) {
         vm_fail(m, ERROR_BAD_INVALIDATION);
-        return;
+        return false;
     }
-    if (!operand_read(m, descriptor, sizeof(descriptor)))
+    return operand_read(m, descriptor, 16);
+}
+
+void insn_invept(struct message *m)
+{
+    const bool exists = (vmcap_allowed1(WORD_PROC2) & PROC2_ENABLE_EPT) && (vmcap_ept() & EPT_CAP_INVEPT);
+    uint64_t descriptor[2] = { 0 }, type = 0;
+
+    if (!operands(m, exists, invept_supported, &type, descriptor))
         return;
     if (type == INVEPT_SINGLE && !eptp_valid(descriptor[0])) {
         vm_fail(m, ERROR_BAD_INVALIDATION);
@@ -66,20 +74,10 @@ static bool invvpid_valid(uint64_t type, const uint64_t descriptor[2])
 
 void insn_invvpid(struct message *m)
 {
-    uint64_t descriptor[2] = { 0 };
+    const bool exists = (vmcap_allowed1(WORD_PROC2) & PROC2_ENABLE_VPID) && (vmcap_ept() & VPID_CAP_INVVPID);
+    uint64_t descriptor[2] = { 0 }, type = 0;
 
-    if (!(vmcap_allowed1(WORD_PROC2) & PROC2_ENABLE_VPID) || !(vmcap_ept() & VPID_CAP_INVVPID)) {
-        inject_ud(m);
-        return;
-    }
-    if (!insn_allowed(m))
-        return;
-    const uint64_t type = operand_get(m, operand_register2(m));
-    if (type > INVVPID_KEEP_GLOBAL || !(vmcap_ept() & VPID_CAP_TYPE(type))) {
-        vm_fail(m, ERROR_BAD_INVALIDATION);
-        return;
-    }
-    if (!operand_read(m, descriptor, sizeof(descriptor)))
+    if (!operands(m, exists, invvpid_supported, &type, descriptor))
         return;
     if (!invvpid_valid(type, descriptor)) {
         vm_fail(m, ERROR_BAD_INVALIDATION);

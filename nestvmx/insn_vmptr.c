@@ -22,20 +22,26 @@ static void leave_current(struct message *m)
     m->current = NULL;
 }
 
+// What VMCLEAR and VMPTRLD begin with: the operand, a VMCS region's address. false: the instruction is over.
+static bool region_operand(struct message *m, uint64_t *region, enum insn_error bad_address, enum insn_error is_vmxon)
+{
+    if (!insn_allowed(m) || !operand_read(m, region, sizeof(*region)))
+        return false;
+    if (!region_valid(*region))
+        vm_fail(m, bad_address);
+    else if (*region == m->cpu->vmxon_region)
+        vm_fail(m, is_vmxon);
+    else
+        return true;
+    return false;
+}
+
 void insn_vmclear(struct message *m)
 {
     uint64_t region = 0;
 
-    if (!insn_allowed(m) || !operand_read(m, &region, sizeof(region)))
+    if (!region_operand(m, &region, ERROR_VMCLEAR_ADDRESS, ERROR_VMCLEAR_VMXON))
         return;
-    if (!region_valid(region)) {
-        vm_fail(m, ERROR_VMCLEAR_ADDRESS);
-        return;
-    }
-    if (region == m->cpu->vmxon_region) {
-        vm_fail(m, ERROR_VMCLEAR_VMXON);
-        return;
-    }
     if (m->current != NULL && m->current->region == region) {
         leave_current(m);
         shadow_off(m);
@@ -63,16 +69,8 @@ void insn_vmptrld(struct message *m)
     struct vmcs12 *v = NULL, *before = m->current;
     uint64_t region = 0;
 
-    if (!insn_allowed(m) || !operand_read(m, &region, sizeof(region)))
+    if (!region_operand(m, &region, ERROR_VMPTRLD_ADDRESS, ERROR_VMPTRLD_VMXON))
         return;
-    if (!region_valid(region)) {
-        vm_fail(m, ERROR_VMPTRLD_ADDRESS);
-        return;
-    }
-    if (region == m->cpu->vmxon_region) {
-        vm_fail(m, ERROR_VMPTRLD_VMXON);
-        return;
-    }
     if (before != NULL && before->region == region) {
         vm_succeed(m);
         return;

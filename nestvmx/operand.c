@@ -32,12 +32,15 @@ unsigned operand_register(const struct message *m) { return bits(m, 3, 4); }
 unsigned operand_register2(const struct message *m) { return bits(m, 28, 4); }
 
 // The register file as the instruction sees it.
-static uint64_t register_value(const struct message *m, unsigned number)
+static uint64_t register_value(struct message *m, unsigned number)
 {
-    return number == GPR_RSP ? exit_field(m, VMCS_GUEST_RSP) : m->req->gpr[number];
+    if (number != GPR_RSP)
+        return m->req->gpr[number];
+    message_need(m, GROUP_RIP);
+    return exit_field(m, VMCS_GUEST_RSP);
 }
 
-uint64_t operand_get(const struct message *m, unsigned number)
+uint64_t operand_get(struct message *m, unsigned number)
 {
     const uint64_t value = register_value(m, number);
     return insn_is_64(m) ? value : value & 0xffffffff;
@@ -55,7 +58,7 @@ void operand_set(struct message *m, unsigned number, uint64_t value)
     reply_gpr(m->rep, (enum gpr)number, value);
 }
 
-static uint64_t effective_address(const struct message *m)
+static uint64_t effective_address(struct message *m)
 {
     const unsigned size = bits(m, 7, 3);  // 0: 16, 1: 32, 2: 64 bits
     uint64_t address = exit_field(m, VMCS_EXIT_QUALIFICATION);
@@ -99,15 +102,16 @@ static void inject_segment(struct message *m, unsigned segment)
 static bool linear_address(struct message *m, uint32_t bytes, bool write, gva_t *out)
 {
     const unsigned segment = bits(m, 15, 3);
-    const uint64_t offset = effective_address(m);
 
+    message_need(m, MEMORY_GROUPS);
+    const uint64_t offset = effective_address(m);
     if (segment > SEGMENT_GS) {
         inject_ud(m);
         return false;
     }
     if (insn_is_64(m)) {
         const bool based = segment == SEGMENT_FS || segment == SEGMENT_GS;
-        message_need(m, MEMORY_GROUPS | (based ? GROUP_SEG_BASE : 0));
+        message_need(m, based ? GROUP_SEG_BASE : 0);
         out->v = offset + (based ? exit_field(m, (enum vmcs_field)(VMCS_GUEST_ES_BASE + segment)) : 0);
         const uint64_t last = out->v + bytes - 1;
         if ((uint64_t)((int64_t)(out->v << 16) >> 16) != out->v || (uint64_t)((int64_t)(last << 16) >> 16) != last) {
@@ -116,7 +120,7 @@ static bool linear_address(struct message *m, uint32_t bytes, bool write, gva_t 
         }
         return true;
     }
-    message_need(m, MEMORY_GROUPS | SEGMENT_GROUPS);
+    message_need(m, SEGMENT_GROUPS);
     if (!segment_allows(m, segment, offset, bytes, write)) {
         inject_segment(m, segment);
         return false;

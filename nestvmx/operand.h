@@ -8,8 +8,8 @@
 #include "message.h"
 
 // What the message carries for them; what isn't there is fetched where an operand needs it.
-#define OPERAND_GROUPS (GROUP_EXIT | GROUP_EXIT_INSN | GROUP_RIP | GROUP_PRIVILEGE | GROUP_ACTIVITY | GROUP_GPR)
-#define MEMORY_GROUPS  (GROUP_CR | GROUP_EFER)
+#define OPERAND_GROUPS (GROUP_EXIT_INSN | GROUP_PRIVILEGE | GROUP_GPR)
+#define MEMORY_GROUPS  (GROUP_EXIT | GROUP_RIP | GROUP_CR | GROUP_EFER)  // qualification, RSP and AC, paging
 
 // The memory operand, read or written. false: the exception that the instruction ends in is in the reply.
 //   bytes: 4, 8 or 16
@@ -22,6 +22,6 @@ unsigned operand_register(const struct message *m);  // of bits 6:3
 unsigned operand_register2(const struct message *m); // of bits 31:28
 
 // A register as the instruction's operand: 64 bits in 64-bit code, else 32.
-uint64_t operand_get(const struct message *m, unsigned number);
+uint64_t operand_get(struct message *m, unsigned number);
 // The instruction's result: takes effect with vm_succeed.
 void operand_set(struct message *m, unsigned number, uint64_t value);
