@@ -8,7 +8,7 @@ _Static_assert(TREES <= ROOT_MAX, "the kernel has that many roots");
 
 const struct partition_header header PARTITION_SECTION = {
     PARTITION("ept"),
-    .rights = RIGHT_EPT02 | RIGHT_WINDOW_READ | RIGHT_LOG,
+    .rights = RIGHT_EPT02 | RIGHT_WINDOW_READ | RIGHT_WINDOW_WRITE | RIGHT_LOG,
     .root_count = TREES,
     .vmcs[VMCS_KIND_02] = { .read = GROUP_EXIT | GROUP_ADDRESS },
     // Priority 0, before nestvmx: what EPT02 lacks is nobody else's business until EPT12 lacks it too.

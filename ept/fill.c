@@ -21,6 +21,7 @@ struct batch {
     unsigned level;
     gpa2_t base;       // first address of the EPT12 table
     unsigned rights_above;
+    bool flags;        // EPT12 has accessed and dirty flags
     unsigned count;
     struct { uint16_t index; uint64_t entry; } page[AROUND_4K];
 };
@@ -30,7 +31,11 @@ static inline void batch_map(struct batch *batch, struct reply *rep, unsigned in
 {
     const unsigned level = batch->level;
     const uint64_t from = batch->base.v + index * level12_bytes(level) + offset;
-    const uint32_t leaf = ept_map_pack(level, entry & batch->rights_above & EPT_RIGHTS, (entry >> 3) & 7, (entry >> 6) & 1);
+    uint64_t rights = entry & batch->rights_above & EPT_RIGHTS;
+    // The first write must be seen, so that L1 gets its dirty flag.
+    if (batch->flags && !(entry & ENTRY12_DIRTY))
+        rights &= ~(uint64_t)EPT_WRITE;
+    const uint32_t leaf = ept_map_pack(level, (unsigned)rights, (entry >> 3) & 7, (entry >> 6) & 1);
     reply_op(rep, OP_EPT_MAP, batch->root, leaf, from, leaf12_page(entry, level).v + offset);
     batch->page[batch->count].index = (uint16_t)index;
     batch->page[batch->count].entry = entry;
@@ -50,6 +55,9 @@ static void batch_around(struct batch *batch, struct reply *rep, const struct ep
         const uint64_t entry = entries[i];
         const unsigned index = first + i;
         if ((entry & rights) == 0 || index == wanted)
+            continue;
+        // Where nobody has been yet there is no accessed flag; it isn't to be set for a page that nobody wants.
+        if (batch->flags && !(entry & ENTRY12_ACCESSED))
             continue;
         if (known && record_maps(known, index) && known->seen[index] == entry)
             continue;
@@ -105,6 +113,7 @@ enum status fill(const struct request *req, struct reply *rep, const struct ept1
         batch.root = root;
         batch.level = walk->level;
         batch.rights_above = walk->rights_above;
+        batch.flags = req->tag & EPTP12_FLAGS;
         batch.base.v = address.v & ~(bytes * WALK12_ENTRIES - 1);
         batch.count = 0;
         if (create)

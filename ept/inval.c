@@ -34,9 +34,12 @@ static uint64_t leaf_bits(uint64_t entry, unsigned level)
 
 // Whether EPT12 still grants what was mapped. Bits that make a leaf a leaf of that level are part of the comparison; what is left
 // to make it a misconfiguration is writing without reading.
-static bool still_holds(const struct record *record, uint64_t seen, uint64_t now, unsigned rights_above)
+//   flags: accessed and dirty flags count: one that L1 took away has to be set again by L2's next access
+static bool still_holds(const struct record *record, uint64_t seen, uint64_t now, unsigned rights_above, bool flags)
 {
     const unsigned level = record->level;
+    if (flags && (seen & ~now & (ENTRY12_ACCESSED | ENTRY12_DIRTY)))
+        return false;
     const uint64_t rights = rights_above & now & EPT_RIGHTS, had = record->rights & seen & EPT_RIGHTS;
     return leaf_bits(now, level) == leaf_bits(seen, level) && !(had & ~rights) && (now & (EPT_READ | EPT_WRITE)) != EPT_WRITE;
 }
@@ -70,6 +73,7 @@ static bool find_table(const struct ept12_cpu *cpu, uint64_t tag, const struct r
         if (walk->kind != ENTRY12_TABLE)
             return false;
         walk->rights_above = walk->rights;
+        walk->unaccessed |= !(walk->entry & ENTRY12_ACCESSED);
         walk->table.v = walk->entry & WALK12_ADDRESS;
         return true;
     }
@@ -80,7 +84,8 @@ static bool find_table(const struct ept12_cpu *cpu, uint64_t tag, const struct r
 static void revalidate_record(struct reply *rep, const struct ept12_cpu *cpu, uint64_t tag, struct record *record, struct path *path)
 {
     struct walk12 walk;
-    const bool there = find_table(cpu, tag, record, path, &walk);
+    const bool flags = tag & EPTP12_FLAGS;
+    const bool there = find_table(cpu, tag, record, path, &walk) && !(flags && walk.unaccessed);
     // Fewer rights above: each entry has to be looked at, even if it is what it was.
     const bool fewer = there && (record->rights & ~walk.rights_above);
     for (unsigned index = record->low; index < record->high; index++) {
@@ -92,7 +97,7 @@ static void revalidate_record(struct reply *rep, const struct ept12_cpu *cpu, ui
         }
         if (there && !guest_read64(entry12_address(walk.table, index), &now))
             now = ~0ull;
-        if (record_maps(record, index) && !(there && still_holds(record, record->seen[index], now, walk.rights_above)))
+        if (record_maps(record, index) && !(there && still_holds(record, record->seen[index], now, walk.rights_above, flags)))
             remove_entry(rep, record, index);
         record->seen[index] = now;
     }

@@ -9,6 +9,7 @@
 #include <rt/reply.h>
 
 #include "fill.h"
+#include "mark12.h"
 #include "tree.h"
 #include "walk12.h"
 
@@ -36,8 +37,12 @@ void violation(const struct request *req, struct reply *rep)
     state_lock(&tree_lock);
     struct walk12 walk = walk12(&cpu, req->tag, address, 0);
     enum status status = STATUS_OK;
-    const bool allowed = walk.kind == ENTRY12_LEAF && !(access & ~walk.rights);
-    if (allowed && !misconfig)
+    bool allowed = walk.kind == ENTRY12_LEAF && !(access & ~walk.rights), marked = true;
+    if (allowed && !misconfig) {
+        marked = mark12(&cpu, req->tag, address, access & EPT_WRITE, &walk);
+        allowed = walk.kind == ENTRY12_LEAF && !(access & ~walk.rights);
+    }
+    if (allowed && marked && !misconfig)
         status = fill(req, rep, &cpu, address, &walk);
     state_unlock(&tree_lock);
 
@@ -61,5 +66,5 @@ void violation(const struct request *req, struct reply *rep)
     }
     if (status != STATUS_OK && status != STATUS_BUSY)
         rt_panic("no room to map one page");
-    reply_resume(rep);   // BUSY: L2 meets the violation again
+    reply_resume(rep);   // BUSY, or L1 changes the entries all the time: L2 meets the violation again
 }

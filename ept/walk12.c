@@ -98,6 +98,7 @@ struct walk12 walk12(const struct ept12_cpu *cpu, uint64_t eptp12, gpa2_t addres
         if (walk.kind != ENTRY12_TABLE || walk.level == last)
             return walk;   // an entry of a page table is never a table: level 0 always ends here
         walk.rights_above = walk.rights;
+        walk.unaccessed |= !(walk.entry & ENTRY12_ACCESSED);
         walk.table.v = walk.entry & WALK12_ADDRESS;
         walk.level--;
     }

@@ -34,9 +34,15 @@ struct walk12 {
     unsigned level;         // of the table that holds it
     unsigned rights;        // EPT_READ...: AND of all entries used, 0 where one isn't present
     unsigned rights_above;  // AND of the entries above the last one
+    bool unaccessed;        // one of the entries above lacks the accessed flag
     gpa1_t table;           // the table that holds it
     uint64_t entry;
 };
+
+// Accessed and dirty flags, where the EPTP asks for them (SDM 3C 29.3.5 "Accessed and Dirty Flags for EPT").
+#define EPTP12_FLAGS     (1ull << 6)
+#define ENTRY12_ACCESSED (1ull << 8)
+#define ENTRY12_DIRTY    (1ull << 9)
 
 // Bytes that an entry of a table of that level translates.
 static inline uint64_t level12_bytes(unsigned level) { return PAGE_BYTES << (9 * level); }

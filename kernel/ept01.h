@@ -16,6 +16,8 @@
 #define EPT_IGNORE_PAT (1ull << 6)
 #define EPT_LARGE      (1ull << 7)
 #define EPT_ADDRESS    0x000ffffffffff000ull
+#define EPTP_ACCESSED_DIRTY (1ull << 6)  // the CPU sets bits 8 and 9 of entries (SDM 3C 29.3.5 "Accessed and Dirty Flags for EPT")
+#define EPT_FLAGS      (1ull << 8 | 1ull << 9)
 
 struct ept01_leaf {
     hpa_t hpa;             // of the address that was asked for

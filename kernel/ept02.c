@@ -404,7 +404,7 @@ void ept02_map(struct ept02_cursor *cursor, uint32_t a, gpa2_t from, gpa1_t to, 
         cursor->region = level == EPT_LEVEL_4K ? from.v >> 21 : ~0ull;
         cursor->table = entry - ((from.v >> PAGE_BITS) & 511);
     }
-    uint64_t old = *entry;
+    uint64_t old = *entry & ~EPT_FLAGS;
     if (old == leaf)
         return;
     entry_write(entry, leaf);

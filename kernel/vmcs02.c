@@ -139,7 +139,7 @@ void vmcs02_prepare(struct vmcs02 *vmcs02, struct cpu *cpu)
         vmcs02->generation = generation;
         vmcs02->bound = true;
     }
-    uint64_t eptp = ept02_pointer(vmcs02->top);
+    uint64_t eptp = ept02_pointer(vmcs02->top) | (vmcs02->tag != VMCS02_TAG_NONE ? vmcs02->tag & EPTP_ACCESSED_DIRTY : 0);
     if (eptp != vmcs02->eptp) {
         vmcs_write(VMCS_EPTP, eptp);
         vmcs02->eptp = eptp;

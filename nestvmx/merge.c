@@ -85,7 +85,7 @@ uint64_t merge_value(const struct message *m, const struct vmcs12 *v, const stru
     case VMCS_TSC_OFFSET:
         return vmcs12_proc(v, PROC_USE_TSC_OFFSETTING) ? vmcs12_get(v, field) : 0;
     case VMCS_TSC_MULTIPLIER:
-        return TSC_MULTIPLIER_ONE;
+        return vmcs12_proc2(v, PROC2_USE_TSC_SCALING) ? vmcs12_get(v, field) : TSC_MULTIPLIER_ONE;
     case VMCS_VIRTUAL_APIC_ADDR:
         return vmcs12_proc(v, PROC_USE_TPR_SHADOW) ? vmcs12_get(v, field) : 0;
     case VMCS_APIC_ACCESS_ADDR:
@@ -125,6 +125,8 @@ uint64_t merge_affected(enum vmcs_field field, uint64_t changed_bits)
         { VMCS_PROC_CONTROLS, BIT_PROC_USE_TPR_SHADOW, GROUP_INDEX_APIC },
         { VMCS_PROC_CONTROLS, BIT_PROC_SECONDARY_CONTROLS, GROUP_INDEX_APIC },
         { VMCS_PROC_CONTROLS, BIT_PROC_SECONDARY_CONTROLS, GROUP_INDEX_PDPTE },
+        { VMCS_PROC_CONTROLS, BIT_PROC_SECONDARY_CONTROLS, GROUP_INDEX_TSC },
+        { VMCS_PROC_CONTROLS2, BIT_PROC2_USE_TSC_SCALING, GROUP_INDEX_TSC },
         { VMCS_PROC_CONTROLS2, BIT_PROC2_VIRTUALIZE_APIC_ACCESSES, GROUP_INDEX_APIC },
         { VMCS_PROC_CONTROLS2, BIT_PROC2_ENABLE_EPT, GROUP_INDEX_PDPTE },
         { VMCS_ENTRY_CONTROLS, BIT_ENTRY_LOAD_DEBUG_CONTROLS, GROUP_INDEX_DEBUG },

@@ -81,7 +81,7 @@ void vmcap_init(void)
     cap.msr[PROC2] = (uint64_t)cap.allowed1[WORD_PROC2] << 32;
     if (cap.allowed1[WORD_PROC2] & PROC2_ENABLE_EPT)
         cap.msr[EPT_VPID] |= hardware[EPT_VPID] & (EPT_CAP_EXECUTE_ONLY | EPT_CAP_WALK_4 | EPT_CAP_UC | EPT_CAP_WB | EPT_CAP_2M |
-                                                   EPT_CAP_1G | EPT_CAP_INVEPT | EPT_CAP_ADVANCED | EPT_CAP_INVEPT_ONE | EPT_CAP_INVEPT_ALL);
+                                                   EPT_CAP_1G | EPT_CAP_INVEPT | EPT_CAP_FLAGS | EPT_CAP_ADVANCED | EPT_CAP_INVEPT_ONE | EPT_CAP_INVEPT_ALL);
     if (cap.allowed1[WORD_PROC2] & PROC2_ENABLE_VPID)
         cap.msr[EPT_VPID] |= hardware[EPT_VPID] & (VPID_CAP_INVVPID | VPID_CAP_TYPE(0) | VPID_CAP_TYPE(1) | VPID_CAP_TYPE(2) | VPID_CAP_TYPE(3));
 }

@@ -267,6 +267,9 @@ enum reference reference(uint64_t eptp12, uint64_t address, struct leaf *out)
         }
         if ((shift == 30 && !(capability & 1 << 17)) || (shift == 21 && !(capability & 1 << 16)))
             return REFERENCE_MISCONFIG;
+        // With accessed and dirty flags a page is mapped for writing once it has been written.
+        if ((eptp12 & 0x40) && !(e & 1 << 9))
+            rights &= ~2ull;
         const unsigned type = e >> 3 & 7;
         const uint64_t inside = (1ull << shift) - 1;
         if (type == 2 || type == 3 || type == 7 || (e & inside & 0xffffffffff000ull))

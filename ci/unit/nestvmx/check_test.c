@@ -25,7 +25,6 @@ static const struct bad bad[] = {
     { "vpid", VMCS_VPID, 0, 7 },
     { "eptp", VMCS_EPTP, 0x40001d, 7 },   // memory type 5
     { "eptp", VMCS_EPTP, 0x400016, 7 },   // 3 levels
-    { "eptp", VMCS_EPTP, 0x40005e, 7 },   // accessed and dirty flags
     { "eptp", VMCS_EPTP, 0x40009e, 7 },
     { "eptp", VMCS_EPTP, 1ull << 40 | 0x1e, 7 },
     { "unrestricted_needs_ept", VMCS_PROC_CONTROLS2, 1 << 7, 7 },
@@ -236,4 +235,43 @@ TEST(random_bits)
         l1_state();
         CHECK_EQ(l1_with_address(EXIT_VMCLEAR, VMCS_PAGE), SUCCEEDED);
     }
+}
+
+TEST(flags_in_the_eptp)
+{
+    l1_start_with_vmcs();
+    l1_fill_vmcs();
+    l1_set(VMCS_EPTP, EPTP12 | 0x40);
+    CHECK_EQ(l1_execute(EXIT_VMLAUNCH), ENTERED_L2);
+    CHECK_EQ(world_last(OP_VMCS_EPT)->b, EPTP12 | 0x40);
+}
+
+TEST(no_flags_in_the_eptp_where_the_cpu_has_none)
+{
+    world_info.vmx_msr[0x48c - 0x480] &= ~(1ull << 21);
+    l1_start_with_vmcs();
+    l1_fill_vmcs();
+    l1_set(VMCS_EPTP, EPTP12 | 0x40);
+    CHECK_EQ(l1_execute(EXIT_VMLAUNCH), FAILED_VALID);
+    CHECK_EQ(l1_error(), 7);
+}
+
+TEST(tsc_scaling)
+{
+    l1_start_with_vmcs();
+    l1_fill_vmcs();
+    l1_launch();
+    CHECK_EQ(l2[VMCS_TSC_MULTIPLIER], 1ull << 48);
+    CHECK_EQ(l2_exit(EXIT_CPUID), ENTERED_L1);
+    l1_set(VMCS_PROC_CONTROLS2, l1_get(VMCS_PROC_CONTROLS2) | PROC2_USE_TSC_SCALING);
+    CHECK_EQ(l1_execute(EXIT_VMRESUME), FAILED_VALID);  // the multiplier is 0
+    CHECK_EQ(l1_error(), 7);
+    l1_set(VMCS_TSC_MULTIPLIER, 3ull << 47);
+    CHECK_EQ(l1_execute(EXIT_VMRESUME), ENTERED_L2);
+    CHECK_EQ(l2[VMCS_TSC_MULTIPLIER], 3ull << 47);
+    CHECK(l2[VMCS_PROC_CONTROLS2] & PROC2_USE_TSC_SCALING);
+    CHECK_EQ(l2_exit(EXIT_CPUID), ENTERED_L1);
+    l1_set(VMCS_PROC_CONTROLS2, l1_get(VMCS_PROC_CONTROLS2) & ~(uint64_t)PROC2_USE_TSC_SCALING);
+    CHECK_EQ(l1_execute(EXIT_VMRESUME), ENTERED_L2);
+    CHECK_EQ(l2[VMCS_TSC_MULTIPLIER], 1ull << 48);
 }
