@@ -7,10 +7,9 @@
 
 #include "bitmap.h"
 
-
-
 void bitmap_reset(struct vmcs02 *vmcs02)
 {
+    vmcs02->constant_bitmaps = false;
     memset(vmcs02->bitmap, 0xff, sizeof(vmcs02->bitmap));
     memset(vmcs02->content, CONTENT_ONES, sizeof(vmcs02->content));
 }
@@ -83,10 +82,17 @@ static void update_one(struct message *m, const struct vmcs12 *v, struct vmcs02 
     update_constant(m, v, before, kind, content == CONTENT_ZEROES ? 0 : ~0ull);
 }
 
-void bitmap_update(struct message *m, const struct vmcs12 *v, struct vmcs02 *vmcs02)
+bool bitmap_update(struct message *m, const struct vmcs12 *v, struct vmcs02 *vmcs02)
 {
-    for (unsigned kind = 0; kind < BITMAP_KINDS; kind++)
+    // Constants stay what they are until L1 changes its controls.
+    if (vmcs02->constant_bitmaps && !(vmcs02->dirty & (GROUP_CONTROLS | GROUP_BITMAP)))
+        return false;
+    vmcs02->constant_bitmaps = true;
+    for (unsigned kind = 0; kind < BITMAP_KINDS; kind++) {
         update_one(m, v, vmcs02, (enum bitmap_kind)kind);
+        vmcs02->constant_bitmaps &= vmcs02->content[kind] != CONTENT_PAGE;
+    }
+    return true;
 }
 
 static bool bit(const uint64_t *bitmap, uint32_t number) { return (bitmap[number / 64] >> (number % 64)) & 1; }

@@ -8,8 +8,8 @@
 // After OP_VMCS_RESET: all ones.
 void bitmap_reset(struct vmcs02 *vmcs02);
 
-// Sends what differs from what VMCS02 has.
-void bitmap_update(struct message *m, const struct vmcs12 *v, struct vmcs02 *vmcs02);
+// Sends what differs from what VMCS02 has. false: there was nothing to look at.
+bool bitmap_update(struct message *m, const struct vmcs12 *v, struct vmcs02 *vmcs02);
 
 // Whether L1 intercepts an access of L2, by the bitmaps as they were at the entry.
 bool bitmap_msr_wanted(const struct vmcs02 *vmcs02, uint32_t msr, bool write);

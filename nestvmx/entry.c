@@ -184,8 +184,8 @@ void entry_start(struct message *m, struct vmcs12 *v)
     if (!vmcs02->valid)
         reset(m, v, vmcs02);
     address_space(m, v, vmcs02);
-    bitmap_update(m, v, vmcs02);
-    find_stable(v, vmcs02);
+    if (bitmap_update(m, v, vmcs02) || (vmcs02->dirty & (GROUP_CONTROLS | GROUP_CR_MASK)))
+        find_stable(v, vmcs02);
     if (!vmcs12_proc2(v, PROC2_ENABLE_EPT))
         vmcs02->dirty |= GROUP_PDPTE;
     if (m->cpu->nmi_pending)

@@ -173,8 +173,12 @@ void exit_entry_failure(struct message *m, struct vmcs12 *v, struct exit_cause c
     put(v, VMCS_EXIT_QUALIFICATION, cause.qualification, &changed);
     if (vmx_cpu_shadowing(m->cpu))
         shadow_update(m, v, changed);
-    // Blocking by NMI stays as it was before the entry.
-    if (m->req->origin == ORIGIN_L2 && rt_fetch(VMCS_HANDLE_01, GROUP_ACTIVITY, 0) != STATUS_OK)
-        rt_panic("VMCS01 can't be read");
+    if (m->req->origin == ORIGIN_L2) {
+        // A VMLAUNCH that failed has launched nothing (SDM 3C 27.8 "VM-Entry Failures During or After Loading Guest State"): neither VMCS12 nor VMCS02.
+        reply_op(m->rep, OP_VMCS_CLEAR, vmcs12_handle(v), 0, 0, 0);
+        // Blocking by NMI stays as it was before the entry.
+        if (rt_fetch(VMCS_HANDLE_01, GROUP_ACTIVITY, 0) != STATUS_OK)
+            rt_panic("VMCS01 can't be read");
+    }
     enter_l1(m, v, exit_field(m, VMCS_GUEST_INTERRUPTIBILITY) & BLOCKING_BY_NMI, false);
 }

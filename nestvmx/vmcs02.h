@@ -21,6 +21,7 @@ struct vmcs02 {
     bool l1_null;          // ...in 64-bit mode, with ES, DS, FS and GS null
     bool l1_long;          // L1 was in IA-32e mode when the checks passed
     bool tagged;           // tag is what the kernel was told
+    bool constant_bitmaps; // none of the three is a page of L1's
     uint32_t cpu;          // where its VPID may have translations, + 1
     uint64_t dirty;        // groups to be written at the next entry
     uint64_t unchecked;    // groups that L1 changed since the VM-entry checks passed

@@ -174,6 +174,7 @@ TEST(an_entry_failure_leaves_the_guest_state)
     l2[VMCS_EXIT_QUALIFICATION] = 3;
     CHECK_EQ(l2_exit((enum exit_reason)(EXIT_ENTRY_GUEST_STATE | EXIT_REASON_FAILED)), ENTERED_L1);
     CHECK_EQ(shadow[VMCS_EXIT_REASON], 0x80000021);
+    CHECK_EQ(world_count(OP_VMCS_CLEAR), 1);  // a VMLAUNCH is to follow
     CHECK_EQ(shadow[VMCS_EXIT_QUALIFICATION], 3);
     CHECK_EQ(shadow[VMCS_GUEST_RIP], 0x12340);
     CHECK_EQ(vmcs01[VMCS_GUEST_RIP], 0xffffffff81000000);
