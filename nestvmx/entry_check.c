@@ -92,17 +92,122 @@ bool pdptes_read(uint64_t cr3, uint64_t pdpte[4])
     return guest_copy_in(pdpte, (gpa1_t){ cr3 & 0xffffffe0 }, 32);
 }
 
-bool pdptes_valid(uint64_t cr3)
+static bool pdptes_ok(const uint64_t pdpte[4])
 {
     const uint64_t reserved = 0x1e6 | ~((1ull << info->physical_bits) - 1);  // SDM 3A 4.4.1 "PDPTE Registers"
-    uint64_t pdpte[4];
-    if (!pdptes_read(cr3, pdpte))
-        return false;
     for (unsigned i = 0; i < 4; i++) {
         if ((pdpte[i] & 1) && (pdpte[i] & reserved))
             return false;
     }
     return true;
+}
+
+bool pdptes_valid(uint64_t cr3)
+{
+    uint64_t pdpte[4];
+    return pdptes_read(cr3, pdpte) && pdptes_ok(pdpte);
+}
+
+// SDM 3C 27.3.1.2 "Checks on Guest Segment Registers", on the fields of ES to GS, which lie one after the other in each class.
+#define SEGMENTS 6u
+#define CS       1u
+#define SS       2u
+#define RIGHTS(segment)          ((uint32_t)v->value[VMCS_GUEST_ES_ACCESS_RIGHTS + (segment)])
+#define RIGHTS_UNUSABLE          0x10000u
+#define RIGHTS_RESERVED          0xfffe0f00u
+#define RIGHTS_DPL(rights)       (((rights) >> 5) & 3)
+#define RIGHTS_CODE_OR_DATA_P(r) (((r) & 0x90) == 0x90)
+
+static bool segments_v8086(const struct vmcs12 *v)
+{
+    for (unsigned i = 0; i < SEGMENTS; i++) {
+        if (v->value[VMCS_GUEST_ES_BASE + i] != v->value[VMCS_GUEST_ES_SELECTOR + i] << 4 || v->value[VMCS_GUEST_ES_LIMIT + i] != 0xffff ||
+            RIGHTS(i) != 0xf3)
+            return false;
+    }
+    return true;
+}
+
+static bool segment_bases_32(const struct vmcs12 *v)
+{
+    for (unsigned i = 0; i <= 3; i++) {  // ES, CS, SS, DS
+        if ((v->value[VMCS_GUEST_ES_BASE + i] >> 32) != 0 && (i == CS || !(RIGHTS(i) & RIGHTS_UNUSABLE)))
+            return false;
+    }
+    return true;
+}
+
+static bool cs_rights_ok(const struct vmcs12 *v)
+{
+    const uint32_t rights = RIGHTS(CS), type = rights & 15, dpl = RIGHTS_DPL(rights), ss_dpl = RIGHTS_DPL(RIGHTS(SS));
+    if (!RIGHTS_CODE_OR_DATA_P(rights) || (rights & RIGHTS_RESERVED))
+        return false;
+    if (vmcs12_entry(v, ENTRY_GUEST_IA32E) && (rights & ACCESS_RIGHTS_LONG) && (rights & 0x4000))
+        return false;
+    switch (type) {
+    case 3: return vmcs12_proc2(v, PROC2_UNRESTRICTED_GUEST) && dpl == 0;
+    case 9: case 11: return dpl == ss_dpl;
+    case 13: case 15: return dpl <= ss_dpl;
+    default: return false;
+    }
+}
+
+static bool ss_rights_ok(const struct vmcs12 *v)
+{
+    const uint32_t rights = RIGHTS(SS), type = rights & 15, dpl = RIGHTS_DPL(rights);
+    const bool real = !(v->value[VMCS_GUEST_CR0] & CR0_PE), unrestricted = vmcs12_proc2(v, PROC2_UNRESTRICTED_GUEST);
+    if (!unrestricted && dpl != (v->value[VMCS_GUEST_SS_SELECTOR] & 3))
+        return false;
+    if (((RIGHTS(CS) & 15) == 3 || real) && dpl != 0)
+        return false;
+    return (rights & RIGHTS_UNUSABLE) || ((type == 3 || type == 7) && RIGHTS_CODE_OR_DATA_P(rights) && !(rights & RIGHTS_RESERVED));
+}
+
+static bool data_rights_ok(const struct vmcs12 *v)
+{
+    for (unsigned i = 0; i < SEGMENTS; i++) {
+        const uint32_t rights = RIGHTS(i), type = rights & 15;
+        if (i == CS || i == SS || (rights & RIGHTS_UNUSABLE))
+            continue;
+        if (!(type & 1) || ((type & 8) && !(type & 2)) || !RIGHTS_CODE_OR_DATA_P(rights) || (rights & RIGHTS_RESERVED))
+            return false;
+        if (!vmcs12_proc2(v, PROC2_UNRESTRICTED_GUEST) && type <= 11 && RIGHTS_DPL(rights) < (v->value[VMCS_GUEST_ES_SELECTOR + i] & 3))
+            return false;
+    }
+    return true;
+}
+
+// G must be 0 where a low bit of the limit is, and 1 where a high bit is.
+static bool granularity_ok(uint32_t rights, uint64_t limit)
+{
+    return rights & 0x8000 ? (limit & 0xfff) == 0xfff : (limit >> 20) == 0;
+}
+
+static bool granularities_ok(const struct vmcs12 *v)
+{
+    for (unsigned i = 0; i < SEGMENTS; i++) {
+        if ((i == CS || !(RIGHTS(i) & RIGHTS_UNUSABLE)) && !granularity_ok(RIGHTS(i), v->value[VMCS_GUEST_ES_LIMIT + i]))
+            return false;
+    }
+    return true;
+}
+
+static bool system_rights_ok(uint32_t rights, uint64_t limit)
+{
+    return (rights & 0x90) == 0x80 && !(rights & RIGHTS_RESERVED) && granularity_ok(rights, limit);
+}
+
+static bool tr_rights_ok(const struct vmcs12 *v)
+{
+    const uint32_t rights = (uint32_t)v->value[VMCS_GUEST_TR_ACCESS_RIGHTS], type = rights & 15;
+    return (type == 11 || (type == 3 && !vmcs12_entry(v, ENTRY_GUEST_IA32E))) && !(rights & RIGHTS_UNUSABLE) &&
+           system_rights_ok(rights, v->value[VMCS_GUEST_TR_LIMIT]);
+}
+
+static bool ldtr_rights_ok(const struct vmcs12 *v)
+{
+    const uint32_t rights = (uint32_t)v->value[VMCS_GUEST_LDTR_ACCESS_RIGHTS];
+    return (rights & RIGHTS_UNUSABLE) || ((rights & 15) == 2 && system_rights_ok(rights, v->value[VMCS_GUEST_LDTR_LIMIT]));
 }
 
 #define F(name)                v->value[VMCS_##name]
@@ -116,7 +221,15 @@ bool pdptes_valid(uint64_t cr3)
         return #check;
 #define NO_CHECK(...)
 
+#define VIRTUAL_8086           (F(GUEST_RFLAGS) & RFLAGS_VM)
+#define INJECTS(type)          ((F(ENTRY_INTR_INFO) & (EVENT_VALID | 0x700)) == (EVENT_VALID | (type)))
+#define RFLAGS_IF              (1ull << 9)
+#define RFLAGS_VM              (1ull << 17)
+#define RFLAGS_RESERVED        0xffffffffffc08028ull
+#define PENDING_RESERVED       0xfffffffffffeaff0ull  // bits 3:0, 12, 14, 16 exist
+
 // Each returns the name of the check that failed, or NULL.
+#define CHECK_STATE NO_CHECK
 #define CHECK_CONTROL(check, section, condition) TEST(check, condition)
 #define CHECK_EVENT                              NO_CHECK
 #define CHECK_HOST                               NO_CHECK
@@ -159,6 +272,17 @@ static const char *check_guest(const struct vmcs12 *v, uint64_t *qualification)
 {
 #include "entry_check.def"
     return NULL;
+}
+
+#undef CHECK_GUEST
+#undef CHECK_STATE
+
+#define CHECK_GUEST NO_CHECK
+#define CHECK_STATE(check, section, condition) TEST(check, condition)
+const char *entry_check_refused(const struct vmcs12 *v)
+{
+#include "entry_check.def"
+    return "one that has no name here";
 }
 
 // Groups that the checks of each kind read; what the CPU itself changes in VMCS02 stays valid.

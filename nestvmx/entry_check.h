@@ -19,6 +19,9 @@ enum check_result {
 //   *name: of the check that failed; *qualification: with CHECK_BAD_GUEST
 enum check_result entry_check(const struct vmcs12 *v, uint64_t changed, bool l1_long, const char **name, uint64_t *qualification);
 
+// The CPU has refused the guest state of VMCS02: the name of the check that it failed, by VMCS12, whose groups are all up to date. For the log.
+const char *entry_check_refused(const struct vmcs12 *v);
+
 // Whether a VM entry with that EPTP would pass (also what INVEPT asks).
 bool eptp_valid(uint64_t eptp);
 

@@ -13,7 +13,6 @@
 
 #define LIST_MAX 512u  // IA32_VMX_MISC as L1 sees it
 
-#define DEBUGCTL_RESERVED 0xffffffffffff003cull  // SDM 3D table "IA-32 Architectural MSRs": bits that no CPU with VMX has
 #define MSR_FS_BASE 0xc0000100u
 #define MSR_GS_BASE 0xc0000101u
 

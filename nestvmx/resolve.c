@@ -7,6 +7,7 @@
 #include <rt/state.h>
 
 #include "cpu.h"
+#include "entry_check.h"
 #include "event.h"
 #include "exit.h"
 #include "resolve.h"
@@ -59,12 +60,20 @@ static void resolve(struct message *m, struct vmcs12 *v)
     reply_forward(m->rep, 0, 0, 0, 0);
 }
 
+static void refused(struct message *m, struct vmcs12 *v)
+{
+    vmcs12_pull(v, m, v->lazy);
+    if (BASE_REASON(m) == EXIT_ENTRY_GUEST_STATE)
+        rt_log(LOG_DEBUG, "VM entry on VMCS12 %lx fails: %s", v->region, entry_check_refused(v));
+    exit_entry_failure(m, v, (struct exit_cause){ BASE_REASON(m), exit_field(m, VMCS_EXIT_QUALIFICATION) });
+}
+
 void resolve_exit(struct message *m)
 {
     struct vmcs12 *v = owner(m);
 
     if (m->req->reason & EXIT_REASON_FAILED)
-        exit_entry_failure(m, v, (struct exit_cause){ BASE_REASON(m), exit_field(m, VMCS_EXIT_QUALIFICATION) });
+        refused(m, v);
     else if ((m->req->flags & REQUEST_FORWARDED) && m->req->arg[0] != 0)
         // What `ept` found, which may be another reason than the CPU's; the addresses are those of the message.
         exit_deliver_cause(m, v, (struct exit_cause){ (uint32_t)m->req->arg[0], m->req->arg[1] });

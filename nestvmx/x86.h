@@ -14,5 +14,6 @@
 #define EFER_LME  (1ull << 8)
 #define EFER_LMA  (1ull << 10)
 #define EFER_NXE  (1ull << 11)
+#define DEBUGCTL_RESERVED 0xffffffffffff003cull  // SDM 3D table "IA-32 Architectural MSRs": bits that no CPU with VMX has
 #define MSR_PAT   0x277u
 #define MSR_EFER  0xc0000080u

@@ -275,3 +275,58 @@ TEST(tsc_scaling)
     CHECK_EQ(l1_execute(EXIT_VMRESUME), ENTERED_L2);
     CHECK_EQ(l2[VMCS_TSC_MULTIPLIER], 1ull << 48);
 }
+
+// What the CPU refuses in VMCS02 is told to the log by the check's name.
+TEST(the_log_names_the_check_that_the_cpu_failed)
+{
+    static const struct { const char *name; enum vmcs_field field; uint64_t value; } state[] = {
+        { "guest_cr3", VMCS_GUEST_CR3, 1ull << 50 },
+        { "guest_dr7", VMCS_GUEST_DR7, 1ull << 32 },
+        { "guest_sysenter_esp", VMCS_GUEST_SYSENTER_ESP, 1ull << 47 },
+        { "guest_tr_selector", VMCS_GUEST_TR_SELECTOR, 0x44 },
+        { "guest_bases_canonical", VMCS_GUEST_FS_BASE, 1ull << 63 },
+        { "guest_bases_32", VMCS_GUEST_CS_BASE, 1ull << 32 },
+        { "guest_cs_rights", VMCS_GUEST_CS_ACCESS_RIGHTS, 0xa092 },
+        { "guest_ss_rights", VMCS_GUEST_SS_ACCESS_RIGHTS, 0xc09b },
+        { "guest_data_rights", VMCS_GUEST_DS_ACCESS_RIGHTS, 0xc092 },
+        { "guest_tr_rights", VMCS_GUEST_TR_ACCESS_RIGHTS, 0x89 },
+        { "guest_table_bases", VMCS_GUEST_IDTR_BASE, 1ull << 47 },
+        { "guest_table_limits", VMCS_GUEST_GDTR_LIMIT, 0x10000 },
+        { "guest_rip", VMCS_GUEST_RIP, 1ull << 50 },
+        { "guest_rflags_reserved", VMCS_GUEST_RFLAGS, 0 },
+        { "guest_blocking_both", VMCS_GUEST_INTERRUPTIBILITY, 3 },
+        { "guest_blocking_reserved", VMCS_GUEST_INTERRUPTIBILITY, 0x20 },
+        { "guest_activity", VMCS_GUEST_ACTIVITY_STATE, 4 },
+        { "guest_pending_debug", VMCS_GUEST_PENDING_DEBUG, 0x10 },
+    };
+    l1_start_with_vmcs();
+    l1_fill_vmcs();
+    // A state that no check of the table refuses.
+    for (unsigned i = 0; i < 6; i++) {
+        const bool code = i == VMCS_GUEST_CS_SELECTOR - VMCS_GUEST_ES_SELECTOR;
+        l1_set((enum vmcs_field)(VMCS_GUEST_ES_SELECTOR + i), 0);
+        l1_set((enum vmcs_field)(VMCS_GUEST_ES_BASE + i), 0);
+        l1_set((enum vmcs_field)(VMCS_GUEST_ES_LIMIT + i), 0xffffffff);
+        l1_set((enum vmcs_field)(VMCS_GUEST_ES_ACCESS_RIGHTS + i), code ? 0xa09b : 0xc093);
+    }
+    l1_set(VMCS_GUEST_TR_ACCESS_RIGHTS, 0x8b);
+    l1_set(VMCS_GUEST_TR_LIMIT, 0x67);
+    l1_set(VMCS_GUEST_TR_SELECTOR, 0x40);
+    l1_set(VMCS_GUEST_LDTR_ACCESS_RIGHTS, 0x10000);
+    l1_set(VMCS_GUEST_RFLAGS, 2);
+    l1_set(VMCS_GUEST_DR7, 0x400);
+    l1_set(VMCS_GUEST_DEBUGCTL, 0);
+    for (unsigned i = 0; i < sizeof(state) / sizeof(state[0]); i++) {
+        const uint64_t good = l1_get(state[i].field);
+        l1_set(state[i].field, state[i].value);
+        CHECK_EQ(l1_execute(EXIT_VMLAUNCH), ENTERED_L2);
+        CHECK_EQ(l2_exit((enum exit_reason)(EXIT_ENTRY_GUEST_STATE | EXIT_REASON_FAILED)), ENTERED_L1);
+        if (strstr(world_log, state[i].name) == NULL)
+            printf("# %s: the log says %s\n", state[i].name, world_log);
+        CHECK(strstr(world_log, state[i].name) != NULL);
+        l1_set(state[i].field, good);
+    }
+    CHECK_EQ(l1_execute(EXIT_VMLAUNCH), ENTERED_L2);
+    CHECK_EQ(l2_exit((enum exit_reason)(EXIT_ENTRY_GUEST_STATE | EXIT_REASON_FAILED)), ENTERED_L1);
+    CHECK(strstr(world_log, "no name here") != NULL);
+}
