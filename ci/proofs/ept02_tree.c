@@ -57,7 +57,7 @@ static uint64_t translate(uint64_t address, unsigned *level)
         if (!(entry & 7))
             return 0;
         if (l == 0 || entry & 1 << 7)
-            return entry;
+            return entry & ~EPT_FLAGS;  // the CPU's, which say nothing about where the translation leads
         page = (entry & EPT_ADDRESS) >> 12;
         if (page >= PAGES)
             return ~0ull;  // an address outside of the few that are looked at
@@ -95,7 +95,7 @@ int main(void)
     any_path(from.v);
     the_level = any_below(EPT_LEVEL_COUNT);
     the_leaf = any_u64();
-    ASSUME(the_leaf == 0 || ((the_leaf & EPT_RIGHTS) && (the_leaf >> 7 & 1) == (the_level > 0)));
+    ASSUME(the_leaf == 0 || ((the_leaf & EPT_RIGHTS) && !(the_leaf & EPT_FLAGS) && (the_leaf >> 7 & 1) == (the_level > 0)));
     roots[0].used = true;
     tops[0].page.v = 0;
     roots[0].top = 0;
