@@ -135,6 +135,7 @@ static void access_page_of_another_vmcs(uint64_t unused)
     struct cpu *c = this_cpu();
     access_page();
     vmcs_use(c, 1);
+    NEED(PROC2, ENABLE_EPT);
     c->page_c[4] = 0x1234;
     l2_start(apic_read);
     GPR(RSI) = WINDOW_LINEAR + 0x20;
