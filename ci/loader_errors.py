@@ -21,9 +21,10 @@ from workload import MARKER, configuration
 TIMEOUT = 90.0
 UEFI_IPS = 10_000_000
 CONF = "EFI/bulkhead/bulkhead.conf"
-# One of these is the manifest's.
-DIGESTS: tuple[Callable[[bytes], bytes], ...] = (lambda data: hashlib.sha512(data).digest(),
-                                                 lambda data: hashlib.blake2b(data, digest_size=32).digest())
+def _digest(data: bytes) -> bytes:
+    """As the manifest has it (kernel/loader/manifest.py)."""
+    return hashlib.blake2b(data, digest_size=32).digest()
+
 
 Files = Callable[[Places], dict[str, Path | bytes]]
 
@@ -67,9 +68,8 @@ def _known(places: Places, name: str, offset: int, bytes_there: bytes) -> dict[s
     before = (places.product / f"kernel/loader/{name}").read_bytes()
     after = before[:offset] + bytes_there + before[offset + len(bytes_there):]
     loader = (places.product / LOADER).read_bytes()
-    digests = [digest for digest in DIGESTS if loader.count(digest(before)) == 1]
-    require(len(digests) == 1, f"the loader has no hash of {name}")
-    return {f"EFI/bulkhead/{name}": after, "EFI/bulkhead/bulkhead.efi": loader.replace(digests[0](before), digests[0](after))}
+    require(loader.count(_digest(before)) == 1, f"the loader has no hash of {name}")
+    return {f"EFI/bulkhead/{name}": after, "EFI/bulkhead/bulkhead.efi": loader.replace(_digest(before), _digest(after))}
 
 
 def _other_abi(places: Places) -> dict[str, Path | bytes]:

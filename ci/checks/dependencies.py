@@ -16,7 +16,7 @@ from pathlib import Path
 ROOMS = {
     "subprojects/caps/include": ("caps/",),
     "kernel": ("caps/",),
-    "kernel/loader": ("caps/", "efi", "bearssl"),
+    "kernel/loader": ("caps/", "efi", "blake2.h"),
     "partitions": ("caps/", "rt/"),
     "partitions/report/bhctl": ("caps/", "errno.h", "stdio.h", "stdlib.h", "string.h", "sys/io.h", "time.h"),  # a Linux program
     "nestvmx": ("caps/", "rt/"),

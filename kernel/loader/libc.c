@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The four functions of a C library that compilers and libbearssl.a call without being asked.
+// The functions of a C library that compilers and libb2.a call without being asked.
 #include <stddef.h>
 #include <stdint.h>
 
@@ -7,6 +7,7 @@
 #include "cr.h"
 
 void *__memcpy_chk(void *to, const void *from, size_t bytes, size_t capacity);
+void __explicit_bzero_chk(void *to, size_t bytes, size_t capacity);
 _Noreturn void __stack_chk_fail(void);
 
 void *memcpy(void *to, const void *from, size_t bytes)
@@ -26,6 +27,13 @@ void *__memcpy_chk(void *to, const void *from, size_t bytes, size_t capacity)
     if (bytes > capacity)
         cpu_halt();
     return memcpy(to, from, bytes);
+}
+
+void __explicit_bzero_chk(void *to, size_t bytes, size_t capacity)
+{
+    if (bytes > capacity)
+        cpu_halt();
+    memory_fill(to, 0, bytes);
 }
 
 void __stack_chk_fail(void) { cpu_halt(); }

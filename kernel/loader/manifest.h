@@ -8,7 +8,7 @@
 
 #define MANIFEST_WHY 100
 
-struct manifest_entry { const char *name; size_t bytes; uint8_t sha512[64]; };
+struct manifest_entry { const char *name; size_t bytes; uint8_t blake2b[32]; };
 
 // Compares a file with the manifest. False with the reason: not in it, truncated, damaged.
 bool manifest_check(const char *name, const void *data, size_t bytes, char why[MANIFEST_WHY]);
