@@ -123,13 +123,13 @@ enum status ept01_lookup(gpa1_t address, struct ept01_leaf *out)
     unsigned level = 0;
     spinlock_acquire(&ept.lock);
     enum status status = walk(address.v, &entry, &level);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK && !(entry & EPT_OWNER)) {
         status = ept.demand_tables < DEMAND_TABLES ? fill(address.v, &bytes) : STATUS_NO_TABLES;
         if (status == STATUS_OK)
             status = walk(address.v, &entry, &level);
     }
     spinlock_release(&ept.lock);
-    TRY(status);
+    TRY(entry & EPT_OWNER ? STATUS_BAD_ADDRESS : status);
     uint64_t offset = address.v & (level_bytes(level) - 1);
     *out = (struct ept01_leaf){
         .hpa = { (entry & EPT_ADDRESS & ~(level_bytes(level) - 1)) + offset },
@@ -164,7 +164,7 @@ static void retype_table(uint64_t *table, unsigned level, uint64_t base)
             continue;
         if (level > 0 && !(table[i] & EPT_LARGE))
             retype_table(table_at(table[i]), level - 1, base);
-        else if (!hidden_overlaps((hpa_t){ base }, level_bytes(level)))
+        else if (!(table[i] & EPT_OWNER) && !hidden_overlaps((hpa_t){ base }, level_bytes(level)))
             retype_leaf(&table[i], level, base);
     }
 }
@@ -199,13 +199,46 @@ enum status ept01_decoy(gpa1_t page, bool writable)
     uint64_t *slot;
     spinlock_acquire(&ept.lock);
     enum status status = descend(page.v, 0, &slot);
-    if (status == STATUS_OK && hidden_overlaps((hpa_t){ page.v }, PAGE_BYTES)) {
+    uint64_t owner = status == STATUS_OK ? *slot & EPT_OWNER : 0;
+    if (status == STATUS_OK && (owner || hidden_overlaps((hpa_t){ page.v }, PAGE_BYTES))) {
         uint64_t leaf = writable ? leaf_of(ept.scratch.v, 0, EPT_RIGHTS, MEMORY_WB)
                                  : leaf_of(ept.decoy.v, 0, EPT_READ | EPT_EXECUTE, MEMORY_WB);
-        __atomic_store_n(slot, leaf, __ATOMIC_RELEASE);
+        // A taken page is never executed: a fetch is how L1 calls what is in it.
+        __atomic_store_n(slot, owner ? (leaf & ~(uint64_t)EPT_EXECUTE) | owner : leaf, __ATOMIC_RELEASE);
         if (!writable)
             memory_fill(hidden_va(ept.scratch), 0xff, PAGE_BYTES);
     }
     spinlock_release(&ept.lock);
     return status;
+}
+
+enum status ept01_own(gpa1_t page, uint32_t from, uint32_t to, bool mapped)
+{
+    gpa1_t base;
+    uint64_t bytes, *slot;
+    enum memory_type type = MEMORY_UC;
+    bool ram = false;
+    for (unsigned i = 0; !ram && ept01_ram_range(i, &base, &bytes); i++)
+        ram = page.v % PAGE_BYTES == 0 && page.v - base.v < bytes;
+    spinlock_acquire(&ept.lock);
+    enum status status = ram ? descend(page.v, 0, &slot) : STATUS_BAD_ADDRESS;
+    if (status == STATUS_OK && (*slot & EPT_OWNER) >> EPT_OWNER_SHIFT != from)
+        status = STATUS_BUSY;
+    if (status == STATUS_OK) {
+        (void)mtrr_type(page.v, PAGE_BYTES, &type);
+        __atomic_store_n(slot, (mapped ? leaf_of(page.v, 0, EPT_RIGHTS, type) : 0) | (uint64_t)to << EPT_OWNER_SHIFT, __ATOMIC_RELEASE);
+    }
+    spinlock_release(&ept.lock);
+    return status;
+}
+
+uint32_t ept01_owner(gpa1_t page)
+{
+    uint64_t entry = 0;
+    unsigned level;
+    spinlock_acquire(&ept.lock);
+    if (page.v >> 48 == 0)
+        (void)walk(page.v, &entry, &level);
+    spinlock_release(&ept.lock);
+    return (uint32_t)((entry & EPT_OWNER) >> EPT_OWNER_SHIFT);
 }

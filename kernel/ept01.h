@@ -18,6 +18,8 @@
 #define EPT_ADDRESS    0x000ffffffffff000ull
 #define EPTP_ACCESSED_DIRTY (1ull << 6)  // the CPU sets bits 8 and 9 of entries (SDM 3C 29.3.5 "Accessed and Dirty Flags for EPT")
 #define EPT_FLAGS      (1ull << 8 | 1ull << 9)
+#define EPT_OWNER_SHIFT 52           // EPT01: the partition that has taken the page, index + 1; ignored by the CPU, mapped or not
+#define EPT_OWNER      (31ull << EPT_OWNER_SHIFT)
 
 struct ept01_leaf {
     hpa_t hpa;             // of the address that was asked for
@@ -42,6 +44,11 @@ bool ept01_ram_range(unsigned i, gpa1_t *base, uint64_t *bytes);
 // The MTRRs have changed: memory types follow on all CPUs.
 void ept01_retype(void);
 
-// Hidden memory as L1 sees it, one page: all-ones. writable: a scratch page takes writes, until ept01_decoy(page, false).
+// Hidden memory, or a page that was taken, as L1 sees it: all-ones. writable: a scratch page takes writes, until ept01_decoy(page, false).
 // The caller shoots down.
 NODISCARD enum status ept01_decoy(gpa1_t page, bool writable);
+
+// Gives a page of RAM from one owner to another (a partition's index + 1; 0: L1), mapped for L1 or not. STATUS_BUSY: it isn't from's. Once it has an owner it
+// can't be looked up any more. Where it was mapped the caller shoots down.
+enum status ept01_own(gpa1_t page, uint32_t from, uint32_t to, bool mapped);
+uint32_t ept01_owner(gpa1_t page);

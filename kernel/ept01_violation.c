@@ -10,14 +10,15 @@
 #include "vmcs.h"
 
 #define QUALIFICATION_WRITE 2u
+#define QUALIFICATION_FETCH 4u
 #define LOGGED_MAX 32u   // accesses that are logged, of all CPUs; later ones are only counted
 
-static void log_access(struct cpu *cpu, uint64_t address, bool write)
+static void log_access(struct cpu *cpu, uint64_t address, bool write, bool taken)
 {
     static uint32_t count;
     uint32_t n = __atomic_fetch_add(&count, 1, __ATOMIC_RELAXED);
     if (n < LOGGED_MAX || !(n & (n - 1)))
-        log_line(LOG_WARN, "hidden memory: L%u %s 0x%lx at rip=0x%lx (%u accesses)", cpu->level + 1u, write ? "writes" : "reads", address,
+        log_line(LOG_WARN, "%s memory: L%u %s 0x%lx at rip=0x%lx (%u accesses)", taken ? "taken" : "hidden", cpu->level + 1u, write ? "writes" : "reads", address,
                  cpu->rip, n + 1);
 }
 
@@ -36,10 +37,13 @@ static enum status let_write(struct cpu *cpu, gpa1_t page)
 void ept01_violation(struct cpu *cpu)
 {
     gpa1_t address = { vmcs_read(VMCS_GUEST_PHYSICAL_ADDR) }, page = { address.v & PAGE_MASK };
-    bool write = vmcs_read(VMCS_EXIT_QUALIFICATION) & QUALIFICATION_WRITE;
+    uint64_t qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
+    bool write = qualification & QUALIFICATION_WRITE, taken = ept01_owner(page) != 0;
     enum status status;
-    if (hidden_overlaps((hpa_t){ page.v }, PAGE_BYTES)) {
-        log_access(cpu, address.v, write);
+    if (taken && qualification & QUALIFICATION_FETCH) {
+        status = STATUS_DENIED;
+    } else if (taken || hidden_overlaps((hpa_t){ page.v }, PAGE_BYTES)) {
+        log_access(cpu, address.v, write, taken);
         status = write ? let_write(cpu, page) : ept01_decoy(page, false);
     } else {
         struct ept01_leaf leaf;

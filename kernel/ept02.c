@@ -12,6 +12,7 @@
 #include "ept01.h"
 #include "log.h"
 #include "memory.h"
+#include "partition.h"
 #include "pool.h"
 #include "shootdown.h"
 #include "spinlock.h"
@@ -31,6 +32,7 @@ struct root {
     struct spinlock lock;
     bool used;
     uint64_t tag;
+    uint32_t pals_of;             // see ept02_allot
     uint32_t top;
     uint32_t first, last, count;  // list of its tables, without the top table
 };
@@ -74,12 +76,12 @@ enum status ept02_init(hpa_t first, uint64_t pages, uint64_t budget_pages)
     return STATUS_OK;
 }
 
-uint32_t ept02_allot(uint32_t count)
+uint32_t ept02_allot(uint32_t count, uint32_t pals_of)
 {
     uint32_t first = roots_allotted;
     roots_allotted += count;
     for (uint32_t i = first; i < roots_allotted; i++)
-        roots[i] = (struct root){ .top = TOP_EMPTY, .first = EPT02_NO_PAGE, .last = EPT02_NO_PAGE };
+        roots[i] = (struct root){ .pals_of = pals_of, .top = TOP_EMPTY, .first = EPT02_NO_PAGE, .last = EPT02_NO_PAGE };
     return first;
 }
 
@@ -324,10 +326,21 @@ static uint64_t decoy_leaf(uint32_t a, gpa2_t from, gpa1_t to)
     return decoy_page().v | (ept_map_rights(a) & EPT_WRITE) | EPT_READ | (6u << EPT_TYPE_SHIFT);
 }
 
+// The leaf of a PAL's tree; 0: it is not for it.
+static uint64_t pal_leaf(const struct partition *partition, uint32_t a, gpa1_t to)
+{
+    bool state = to.v - partition->space.state.v < partition->header.state_bytes;
+    if (!state && ept01_owner(to) != partition->index + 1)
+        return 0;
+    return to.v | (state ? EPT_READ : ept_map_rights(a)) | 6u << EPT_TYPE_SHIFT;
+}
+
 // The leaf that EPT01 allows for the one that is asked for, and its level.
 static uint64_t make_leaf(struct ept02_cursor *cursor, uint32_t a, gpa2_t from, gpa1_t to, unsigned *level)
 {
     *level = EPT_LEVEL_4K;
+    if (roots[cursor->root].pals_of)
+        return pal_leaf(partition_at(roots[cursor->root].pals_of - 1), a, to);
     // EPT01 is asked under the root's lock: who takes a page out of it goes through the trees afterwards, and finds this mapping.
     if (to.v - cursor->leaf_first >= cursor->leaf_bytes) {
         if (ept01_lookup(to, &cursor->leaf) != STATUS_OK)

@@ -31,7 +31,7 @@ void exit_init(void)
     for (unsigned reason = 0; reason < EXIT_REASON_COUNT; reason++) {
         bool own = !route_has(ORIGIN_L1, (enum exit_reason)reason) && !route_observed(ORIGIN_L1) && kernel_handler[ORIGIN_L1][reason] != NULL;
         first_handler[ORIGIN_L1][reason] = own ? kernel_handler[ORIGIN_L1][reason] : route_exit;
-        first_handler[ORIGIN_L2][reason] = route_exit;
+        first_handler[ORIGIN_L2][reason] = first_handler[ORIGIN_PAL][reason] = route_exit;
     }
 }
 
@@ -45,6 +45,8 @@ static bool exit_nmi(struct cpu *cpu)
         if (cpu->level == ORIGIN_L2)
             return false;  // the message to nestvmx delivers it
         cpu->nmi_pending = true;
+        if (cpu->level == ORIGIN_PAL)
+            return false;  // its partition leaves the PAL: L1 gets it then
     }
     event_reinject(cpu);
     return true;
@@ -53,7 +55,7 @@ static bool exit_nmi(struct cpu *cpu)
 // An exit in an L2's name, by which it gets the NMI that arrived in root mode.
 static void exit_as_nmi(struct cpu *cpu)
 {
-    cpu->nmi_pending = false;
+    cpu->nmi_pending = cpu->level == ORIGIN_PAL;
     cpu->nmi_exit = true;
     cpu->reason = EXIT_EXCEPTION_OR_NMI;
     if (vmx_caps->write_any_field) {
@@ -114,7 +116,7 @@ static __attribute__((noinline)) void enter_attend(struct cpu *cpu)
         cpu->nmi_arrived = false;
         cpu->nmi_pending = true;
     }
-    if (cpu->level == ORIGIN_L2) {
+    if (cpu->level != ORIGIN_L1) {
         if (cpu->nmi_pending) {
             cpu->step.nmi = true;
             step_begin(cpu);

@@ -20,7 +20,7 @@ uint64_t host_cr0(void)
 
 uint64_t host_cr4(void)
 {
-    uint64_t wanted = CR4_MCE | CR4_PGE | CR4_UMIP | CR4_OSXSAVE | CR4_SMEP | CR4_SMAP | (paging_pcid ? CR4_PCIDE : 0);
+    uint64_t wanted = CR4_MCE | CR4_PGE | CR4_UMIP | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE | CR4_SMEP | CR4_SMAP | (paging_pcid ? CR4_PCIDE : 0);
     return CR4_PAE | CR4_VMXE | (wanted & vmx_caps->cr4_supported) | vmx_caps->cr4_fixed0;
 }
 
@@ -59,6 +59,7 @@ void host_enter(struct cpu *cpu, struct host_saved *saved)
     gdt_load(&cpu->gdtr);
     idt_load(trap_idt());
     segments_write(SELECTOR_KERNEL_CS, SELECTOR_KERNEL_SS, 0, 0, 0, 0);
+    msr_write(MSR_FS_BASE, INFO_BASE);  // see vmcs_init_host_state
     cpu->gdt[SELECTOR_TSS / 8] &= ~(2ull << 40);  // LTR wants it not busy
     tr_load(SELECTOR_TSS);
     sysenter_write(SELECTOR_KERNEL_CS, (uintptr_t)cpu_rsp0(cpu), (uintptr_t)sysenter_entry);

@@ -3,11 +3,13 @@
 
 #include "invoke.h"
 
+#include "ept01.h"
 #include "group.h"
 #include "inject.h"
 #include "msr_l1.h"
 #include "shadow.h"
 #include "vmcs02.h"
+#include "window.h"
 
 static void invoke_writes(struct cpu *cpu, const struct batch *batch, const struct action *action)
 {
@@ -32,6 +34,16 @@ static const struct action *invoke_maps(struct batch *batch, const struct action
     return action;
 }
 
+// First out of where addresses are looked up, then from where they can be used.
+static void move_page(struct batch *batch, gpa1_t page, bool take)
+{
+    uint32_t owner = batch->partition->index + 1;
+    ept01_own(page, owner, take ? owner : 0, !take);
+    window_show(page, !take);
+    space_own(&batch->partition->space, page, take);
+    batch->work.shootdown = true;
+}
+
 enum status batch_invoke(struct batch *batch, struct cpu *cpu)
 {
     enum status status = STATUS_OK;
@@ -53,6 +65,7 @@ enum status batch_invoke(struct batch *batch, struct cpu *cpu)
         case OP_EPT_MAP: action = invoke_maps(batch, action, end); break;
         case OP_EPT_UNMAP: ept02_unmap(action->root, (enum ept_level)action->a, (gpa2_t){ action->b }, &batch->work); break;
         case OP_EPT_DROP: ept02_drop(action->root, &batch->work); break;
+        case OP_PAGE_TAKE: case OP_PAGE_GIVE: move_page(batch, (gpa1_t){ action->b }, action->code == OP_PAGE_TAKE); break;
         case OP_WRITE_GROUPS:
             shadow_select(cpu, action->region);
             group_write(cpu, action->groups, action->bank);

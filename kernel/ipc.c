@@ -9,6 +9,7 @@
 #include "fault.h"
 #include "fault_inject.h"
 #include "group.h"
+#include "host.h"
 #include "invoke.h"
 #include "memory.h"
 #include "msr.h"
@@ -47,12 +48,12 @@ static inline void build(struct cpu *cpu, const struct partition *partition, str
     request->groups_shadow = 0;
     if (message->arg != NULL)
         memory_copy(request->arg, message->arg, sizeof(request->arg));
-    if (message->origin == ORIGIN_L2)
+    if (message->origin != ORIGIN_L1)
         name_l2(request, cpu, partition);
     if (message->groups & GROUP_GPR)
         memory_copy(request->gpr, cpu->gpr, sizeof(request->gpr));
     if (message->groups & ~GROUP_GPR) {
-        shadow_select(cpu, message->origin == ORIGIN_L2 ? cpu->vmcs02->region : cpu->vmcs01);
+        shadow_select(cpu, message->origin != ORIGIN_L1 ? cpu->vmcs02->region : cpu->vmcs01);
         group_read(cpu, message->groups & ~GROUP_GPR, request->field[0]);
         if (cpu->nmi_exit && message->kind == MSG_EXIT)
             show_nmi(request->field[0]);
@@ -80,10 +81,14 @@ static inline int64_t run(struct cpu *cpu, struct partition *partition, struct p
     // A VM exit leaves a limit of 64 KiB (SDM 3C 28.5.2 "Loading Host Segment and Descriptor-Table Registers"): selectors would reach what lies behind.
     gdt_load(&cpu->gdtr);
     cpu->partition = partition;
+    if (partition->header.rights & RIGHT_VECTORS)
+        cr0_write(host_cr0() & ~CR0_TS);
     cr3_write(partition->cr3);
     int64_t end = __builtin_expect(partition->inject != NULL, 0) ? upcall_injected(cpu, partition, slot, request, stack)
         : upcall(cpu->index, request, partition->entry, stack, request + offsetof(struct channel, reply), cpu_rsp0(cpu));
     cpu->partition = outer;
+    if (partition->header.rights & RIGHT_VECTORS)
+        cr0_write(host_cr0());
     if (outer != NULL)
         cr3_write(outer->cr3);
     return end;
@@ -195,7 +200,7 @@ void ipc_entry_failed(struct cpu *cpu, uint32_t instruction_error)
     struct vmcs02 *vmcs02 = cpu->vmcs02;
     struct partition *partition = partition_at(vmcs02->partition);
     const uint64_t arg[MSG_ARGS] = { instruction_error, vmcs02->owner_index };
-    const struct message message = { .kind = MSG_ENTRY_FAILED, .origin = ORIGIN_L2, .arg = arg };
+    const struct message message = { .kind = MSG_ENTRY_FAILED, .origin = (uint8_t)cpu->level, .arg = arg };
     struct answer answer;
     // Whichever of VMLAUNCH and VMRESUME it was: the next one is a VMLAUNCH of a clear VMCS.
     shadow_select(cpu, cpu->vmcs01);

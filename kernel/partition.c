@@ -7,6 +7,7 @@
 
 #include <caps/layout.h>
 
+#include "cr.h"
 #include "fault.h"
 #include "fault_inject.h"
 #include "inject.h"
@@ -131,6 +132,10 @@ void partitions_scrub(bool others_run)
         set_state(partition, PARTITION_PARKED);
         if (others_run)
             wait_until_empty(partition);
+        cr4_write(cr4_read() & ~CR4_SMAP);
+        cr3_write(partition->cr3);
+        space_scrub(&partition->space);
+        shootdown();  // a PAL that runs still has no page tables any more, and leaves: what it has written since goes as well
         space_scrub(&partition->space);
         for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
             memory_fill(partition->cpu[cpu].channel, 0, sizeof(struct channel));

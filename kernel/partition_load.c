@@ -6,6 +6,7 @@
 #include "ept02.h"
 #include "group.h"
 #include "memory.h"
+#include "msr.h"
 #include "paging.h"
 #include "partition.h"
 #include "pool.h"
@@ -37,8 +38,8 @@ static enum status load(const struct boot_info *info, const struct boot_partitio
     partition->restarter = CPU_MAX;
     partition->entry = header->entry;
     partition->image = image;
-    partition->vmcs02_first = vmcs02_allot(count, header->vmcs02_count);
-    partition->root_first = ept02_allot(header->root_count);
+    partition->vmcs02_first = vmcs02_allot(count, header->vmcs02_count, header->rights & RIGHT_PAL);
+    partition->root_first = ept02_allot(header->root_count, header->rights & RIGHT_PAL ? count + 1 : 0);
     for (unsigned i = 0; i < CAP_CALLS; i++)
         partition->callee[i] = &partitions[image->callee[i]];
     TRY(space_create(&partition->space, image, info->cpu_count, channels));
@@ -48,6 +49,8 @@ static enum status load(const struct boot_info *info, const struct boot_partitio
     struct info *page = hidden_va(partition->space.info);
     memory_copy(page, &info->info, sizeof(*page));
     page->partition = count;
+    page->canary = tsc_read() * 0x9e3779b97f4a7c15ull & ~0xffull;
+    page->state = header->rights & RIGHT_PAL ? partition->space.state.v : 0;
     page->feature_control = vmx_caps->feature_control;
     partition->cr3 = partition->space.root.v | (paging_pcid ? CR3_NO_FLUSH | (count + 1) : 0);
     if (info->inject.kind != INJECT_NONE && info->inject.partition == count) {

@@ -6,14 +6,18 @@
 #include <stddef.h>
 
 #include "cap.h"
+#include "ept01.h"
 #include "group.h"
 #include "memory.h"
 #include "msr_l1.h"
 #include "policy.h"
 #include "pool.h"
 #include "shadow.h"
+#include "spinlock.h"
 #include "vmcs02.h"
+#include "window.h"
 
+#define TAKE_RESERVE 256u   // pages of the pool that tables of taken pages leave to others
 #define ONCE(lvalue) (*(const volatile __typeof__(lvalue) *)&(lvalue))
 
 static const struct { uint32_t right; enum cap_kind object; } op_need[OP_COUNT] = {
@@ -246,6 +250,27 @@ static enum status decode_ept_unmap(struct batch *batch, const struct op *op)
     return op->a < EPT_LEVEL_COUNT ? decode_root(batch, op) : STATUS_BAD_ARG;
 }
 
+// A page that has an owner is out of L1's reach by the kernel at once, by L1 itself when the batch is applied.
+static enum status decode_page(struct batch *batch, const struct op *op)
+{
+    static struct spinlock lock;
+    gpa1_t page = { op->b };
+    uint32_t owner = batch->partition->index + 1;
+    batch->touches_ept02 = true;
+    if (op->code == OP_PAGE_GIVE) {
+        add_action(batch, op);
+        return page.v % PAGE_BYTES == 0 && ept01_owner(page) == owner ? STATUS_OK : STATUS_BAD_ADDRESS;
+    }
+    TRY(page.v >= WINDOW_BYTES ? STATUS_BAD_ADDRESS : pool_free_pages() < TAKE_RESERVE ? STATUS_NO_TABLES : ept01_own(page, 0, owner, true));
+    add_action(batch, op);
+    spinlock_acquire(&lock);  // tables are made here, and only here
+    enum status status = window_show(page, true);
+    if (status == STATUS_OK)
+        status = space_own(&batch->partition->space, page, false);
+    spinlock_release(&lock);
+    return status;
+}
+
 static enum status decode_msr_write(struct batch *batch, const struct op *op)
 {
     if (!msr_l1_writable(op->a))
@@ -261,7 +286,7 @@ static decode_t *const decoders[OP_COUNT] = {
     [OP_VMCS_RESET] = decode_vmcs02, [OP_VMCS_CLEAR] = decode_vmcs_clear, [OP_VMCS_EPT] = decode_vmcs_ept, [OP_VMCS_FLUSH] = decode_vmcs02,
     [OP_BITMAP] = decode_bitmap, [OP_SHADOW] = decode_shadow, [OP_L1_VMX] = decode_l1_vmx, [OP_EPT_CREATE] = decode_ept_create,
     [OP_EPT_BIND] = decode_ept_bind, [OP_EPT_MAP] = decode_ept_map, [OP_EPT_UNMAP] = decode_ept_unmap, [OP_EPT_DROP] = decode_root,
-    [OP_MSR_WRITE] = decode_msr_write,
+    [OP_MSR_WRITE] = decode_msr_write, [OP_PAGE_TAKE] = decode_page, [OP_PAGE_GIVE] = decode_page,
 };
 
 static enum status decode_op(struct batch *batch, const struct op *op)
@@ -300,6 +325,9 @@ enum status batch_decode(struct batch *batch, struct cpu *cpu, struct partition 
 
 void batch_abandon(struct batch *batch)
 {
+    for (uint32_t i = 0; i < batch->action_count; i++)
+        if (batch->action[i].code == OP_PAGE_TAKE)
+            ept01_own((gpa1_t){ batch->action[i].b }, batch->partition->index + 1, 0, true);
     if (batch->work.reserved > 0)
         ept02_finish(&batch->work);
 }

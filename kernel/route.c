@@ -8,6 +8,7 @@
 #include <caps/cap.h>
 
 #include "boot_info.h"
+#include "ept01.h"
 #include "exit.h"
 #include "inject.h"
 #include "io.h"
@@ -56,6 +57,13 @@ void route_add(struct partition *partition)
 bool route_has(enum msg_origin origin, enum exit_reason reason) { return table[origin][reason] != NULL; }
 bool route_observed(enum msg_origin origin) { return observers[origin] != NULL; }
 
+// ROUTE_TAKEN: whether the violation is about a page of the partition's.
+static bool page_matches(struct cpu *cpu, const struct partition *partition)
+{
+    shadow_select(cpu, cpu->vmcs01);
+    return ept01_owner((gpa1_t){ vmcs_read(VMCS_GUEST_PHYSICAL_ADDR) & PAGE_MASK }) == partition->index + 1;
+}
+
 // ROUTE_RANGE: the register that the exit's instruction is about; of I/O only one port may be claimed.
 static bool key_matches(struct cpu *cpu, const struct route_cap *cap)
 {
@@ -73,10 +81,15 @@ void route_abandon_l2(struct cpu *cpu, const char *why)
 {
     static uint32_t logged;
     if (logged++ < 16)
-        log_line(LOG_ERROR, "L2 abandoned reason=%u: %s", cpu->reason & EXIT_REASON_BASIC, why);
+        log_line(LOG_ERROR, "L2 or PAL abandoned reason=%u: %s", cpu->reason & EXIT_REASON_BASIC, why);
     shadow_select(cpu, cpu->vmcs01);
+    bool pal = cpu->level == ORIGIN_PAL;
     cpu->level = ORIGIN_L1;
     cpu->vmcs02 = NULL;
+    if (pal) {
+        inject_gp(cpu, 0);
+        return;
+    }
     cpu->rip = vmcs_read(VMCS_GUEST_RIP);
     vmcs_write(VMCS_GUEST_RFLAGS, (vmcs_read(VMCS_GUEST_RFLAGS) & ~(uint64_t)RFLAGS_STATUS) | 1);  // VMfailInvalid
     advance_rip(cpu);
@@ -89,7 +102,7 @@ static void enter_l2(struct cpu *cpu, struct vmcs02 *vmcs02)
         return;
     }
     cpu->vmcs02 = vmcs02;
-    cpu->level = ORIGIN_L2;
+    cpu->level = vmcs02->pal ? ORIGIN_PAL : ORIGIN_L2;
 }
 
 // The L2 goes on where it was: what the exit interrupted has to be completed.
@@ -97,7 +110,7 @@ static void resume_l2(struct cpu *cpu, const struct answer *answer)
 {
     enter_l2(cpu, cpu->vmcs02);
     unsigned reason = cpu->reason & EXIT_REASON_BASIC;
-    if (cpu->level != ORIGIN_L2 || answer->wrote_event || cpu->nmi_exit || reason >= EXIT_REASON_COUNT || !fault_like[reason])
+    if (cpu->level == ORIGIN_L1 || answer->wrote_event || cpu->nmi_exit || reason >= EXIT_REASON_COUNT || !fault_like[reason])
         return;
     shadow_select(cpu, cpu->vmcs02->region);
     event_reinject(cpu);
@@ -106,7 +119,7 @@ static void resume_l2(struct cpu *cpu, const struct answer *answer)
 // The message's owner pays: its partition is parked, or said so itself.
 static void owner_pays(struct cpu *cpu)
 {
-    if (cpu->level == ORIGIN_L2) {
+    if (cpu->level != ORIGIN_L1) {
         route_abandon_l2(cpu, "its partition failed");
     } else {
         shadow_select(cpu, cpu->vmcs01);
@@ -118,7 +131,7 @@ void route_answer(struct cpu *cpu, struct partition *partition, const struct ans
 {
     switch ((enum verdict)answer->verdict) {
     case VERDICT_RESUME:
-        if (cpu->level == ORIGIN_L2)
+        if (cpu->level != ORIGIN_L1)
             resume_l2(cpu, answer);
         break;
     case VERDICT_L1:
@@ -137,7 +150,7 @@ void route_answer(struct cpu *cpu, struct partition *partition, const struct ans
 // An L2 is killed because of an interrupt that was accepted with the exit: it is L1's, which would wait for it for ever.
 static void give_back_interrupt(struct cpu *cpu)
 {
-    if (cpu->level != ORIGIN_L2 || (cpu->reason & EXIT_REASON_BASIC) != EXIT_EXTERNAL_INTERRUPT)
+    if (cpu->level == ORIGIN_L1 || (cpu->reason & EXIT_REASON_BASIC) != EXIT_EXTERNAL_INTERRUPT)
         return;
     shadow_select(cpu, cpu->vmcs02->region);
     uint64_t information = vmcs_read(VMCS_EXIT_INTR_INFO);
@@ -152,7 +165,8 @@ static bool route_message(struct cpu *cpu, const struct route *route)
     struct answer answer;
     const uint64_t *arg = NULL;
     for (; route != NULL; route = route->next) {
-        if (route->cap->kind == ROUTE_RANGE && !key_matches(cpu, route->cap))
+        if ((route->cap->kind == ROUTE_RANGE && !key_matches(cpu, route->cap)) ||
+            (route->cap->kind == ROUTE_TAKEN && !page_matches(cpu, route->partition)))
             continue;
         const struct message *message = &route->message;
         if (arg != NULL) {
@@ -196,6 +210,8 @@ void route_exit(struct cpu *cpu)
 {
     unsigned reason = cpu->reason & EXIT_REASON_BASIC;
     kernel_handler_t *handler = NULL;
+    if (cpu->level == ORIGIN_PAL && reason == EXIT_INIT)
+        cpu->init_pending = true;  // L1's, once the partition has left the PAL
     if (observers[cpu->level] != NULL)
         show_observers(cpu, observers[cpu->level]);
     if (reason < EXIT_REASON_COUNT) {
@@ -206,10 +222,10 @@ void route_exit(struct cpu *cpu)
         }
         handler = kernel_handler[cpu->level][reason];
     }
-    shadow_select(cpu, cpu->level == ORIGIN_L2 ? cpu->vmcs02->region : cpu->vmcs01);
+    shadow_select(cpu, cpu->level != ORIGIN_L1 ? cpu->vmcs02->region : cpu->vmcs01);
     if (handler != NULL)
         handler(cpu);
-    else if (cpu->level == ORIGIN_L2)
+    else if (cpu->level != ORIGIN_L1)
         route_abandon_l2(cpu, "nobody handles this exit");
     else
         inject_ud(cpu);

@@ -5,6 +5,7 @@
 
 #include <caps/layout.h>
 
+#include "decoy.h"
 #include "memory.h"
 #include "paging.h"
 #include "pool.h"
@@ -31,6 +32,11 @@ static enum status map_page(const struct space *space, uint64_t va, hpa_t page, 
     }
     table[(va >> PAGE_BITS) & 511] = page.v | USER_PAGE | bits;
     return STATUS_OK;
+}
+
+enum status space_own(const struct space *space, gpa1_t page, bool owned)
+{
+    return map_page(space, OWNED_BASE + page.v, owned ? (hpa_t){ page.v } : decoy_page(), owned ? PTE_WRITE | PTE_NX : PTE_NX);
 }
 
 static enum status map(const struct space *space, uint64_t va, hpa_t first, uint64_t pages, uint64_t bits)
@@ -127,13 +133,22 @@ static void scrub(const uint64_t *table, unsigned shift)
             continue;
         if (shift > PAGE_BITS)
             scrub(table_at(table[i]), shift - 9);
-        else if (table[i] & PTE_WRITE)
+        else if (table[i] & PTE_WRITE && hidden_overlaps((hpa_t){ table[i] & PTE_ADDRESS }, PAGE_BYTES))
             memory_fill(table_at(table[i]), 0, PAGE_BYTES);
+        else if (table[i] & PTE_WRITE)  // the kernel has no map of L1's memory
+            memory_fill((void *)(OWNED_BASE + (table[i] & PTE_ADDRESS)), 0, PAGE_BYTES);
     }
 }
 
-// All that is the partition's own lies below the window, under the root's first entry.
-void space_scrub(const struct space *space) { scrub(table_at(*(const uint64_t *)hidden_va(space->root)), 30); }
+// All that is the partition's own lies below the window, under the root's first entry, or in the owned window.
+void space_scrub(const struct space *space)
+{
+    const uint64_t *root = hidden_va(space->root);
+    scrub(table_at(root[0]), 30);
+    for (uint64_t i = OWNED_BASE >> 39; i < (OWNED_BASE + WINDOW_BYTES) >> 39; i++)
+        if (root[i] & PTE_PRESENT)
+            scrub(table_at(root[i]), 30);
+}
 _Static_assert(WINDOW_BASE >= 1ull << 39 && RECORDS_BASE < 1ull << 39 && STACK_BASE + CPU_MAX * STACK_STRIDE < 1ull << 39, "one entry of the root");
 
 const uint64_t *space_peek(const struct space *space, uint64_t va)

@@ -27,7 +27,11 @@ NODISCARD enum status space_create(struct space *space, const struct boot_partit
 // Fills the segments from the image's file, and zeros behind. The state region is filled only the first time.
 void space_load(const struct space *space, const struct boot_partition *image, bool first);
 
-// Clears every page of the partition's own that it can write.
+// The owned window: shows a page that the partition has taken, or, as long as there is none, a page of ones. The first call for a page may
+// fail, and is to be alone; those after it can't. The caller shoots down.
+enum status space_own(const struct space *space, gpa1_t page, bool owned);
+
+// Clears every page of the partition's own that it can write, those that it has taken too: on its page tables, without SMAP.
 void space_scrub(const struct space *space);
 
 // Where the kernel sees a user page that a partition can write or read, or NULL: for the backtrace of a fault.

@@ -23,8 +23,8 @@ static uint64_t print_exits(enum msg_origin origin)
         l0_instr += sum.instr;
         if (sum.count == 0)
             continue;
-        log_line(LOG_INFO, "stat exit origin=L%u reason=%s count=%lu l0_instr=%lu vmreads=%lu vmwrites=%lu", origin + 1u,
-                 exit_reason_name(reason), sum.count, sum.instr, sum.vmreads, sum.vmwrites);
+        log_line(LOG_INFO, "stat exit origin=%s reason=%s count=%lu l0_instr=%lu vmreads=%lu vmwrites=%lu",
+                 origin == ORIGIN_PAL ? "PAL" : origin == ORIGIN_L2 ? "L2" : "L1", exit_reason_name(reason), sum.count, sum.instr, sum.vmreads, sum.vmwrites);
     }
     return l0_instr;
 }
@@ -35,7 +35,7 @@ void stats_print(const char *stage)
     if (__atomic_exchange_n(&printed, 1, __ATOMIC_SEQ_CST))
         return;
     uint64_t l0_instr = print_exits(ORIGIN_L1), total = 0;
-    l0_instr += print_exits(ORIGIN_L2);
+    l0_instr += print_exits(ORIGIN_L2) + print_exits(ORIGIN_PAL);
     for (unsigned p = 0; p < partition_count(); p++) {
         struct message_stat sum = { 0, 0 };
         for (unsigned i = 0; i < cpu_count; i++) {

@@ -48,7 +48,7 @@ static const uint8_t zero_field[] = {
     VMCS_EXIT_MSR_STORE_COUNT, VMCS_EXIT_MSR_LOAD_COUNT, VMCS_ENTRY_MSR_LOAD_COUNT, VMCS_ENTRY_INTR_INFO, VMCS_ENTRY_EXCEPTION_ERROR,
     VMCS_ENTRY_INSTRUCTION_LENGTH, VMCS_EXCEPTION_BITMAP, VMCS_PF_ERROR_MASK, VMCS_PF_ERROR_MATCH, VMCS_CR3_TARGET_COUNT, VMCS_TSC_OFFSET,
     VMCS_XSS_EXIT_BITMAP, VMCS_VM_FUNCTION_CONTROL, VMCS_TPR_THRESHOLD, VMCS_HOST_ES_SELECTOR, VMCS_HOST_DS_SELECTOR,
-    VMCS_HOST_FS_SELECTOR, VMCS_HOST_GS_SELECTOR, VMCS_HOST_FS_BASE, VMCS_HOST_GS_BASE,
+    VMCS_HOST_FS_SELECTOR, VMCS_HOST_GS_SELECTOR, VMCS_HOST_GS_BASE,
 };
 
 void vmcs_init_host_state(struct cpu *cpu)
@@ -63,6 +63,7 @@ void vmcs_init_host_state(struct cpu *cpu)
     vmcs_write(VMCS_HOST_TR_BASE, (uintptr_t)&cpu->tss);
     vmcs_write(VMCS_HOST_GDTR_BASE, (uintptr_t)cpu->gdt);
     vmcs_write(VMCS_HOST_IDTR_BASE, trap_idt().base);
+    vmcs_write(VMCS_HOST_FS_BASE, INFO_BASE);  // so that info.canary is where compilers look for it
     vmcs_write(VMCS_HOST_CR0, host_cr0());
     vmcs_write(VMCS_HOST_CR3, paging_root().v);
     vmcs_write(VMCS_HOST_CR4, host_cr4());

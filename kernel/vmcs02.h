@@ -24,6 +24,7 @@ struct vmcs02 {
     hpa_t bitmap[BITMAP_KINDS];
     bool launched;         // VMRESUME, not VMLAUNCH
     bool reset;            // VMCS_RESET was done: it may be entered
+    bool pal;              // its owner has RIGHT_PAL
     bool bound;            // top and root are what generation says
     uint32_t generation;   // of ept02_generation, when the tag was looked up
     uint32_t top;          // the tree's top table that EPTP names, ept02.h
@@ -33,7 +34,7 @@ struct vmcs02 {
 };
 
 // Gives a partition its count of VMCS02s. Returns the first one's index among all, or VMCS02_MAX if there aren't so many left.
-uint32_t vmcs02_allot(uint32_t partition, uint32_t count);
+uint32_t vmcs02_allot(uint32_t partition, uint32_t count, bool pal);
 struct vmcs02 *vmcs02_at(uint32_t index);
 
 // Takes the VMCS02 for this CPU: STATUS_BUSY if it is active on another, STATUS_BAD_STATE if it has no memory yet.

@@ -64,3 +64,18 @@ void window_share(uint64_t *root, bool writable)
         if (top[i].v != 0)
             root[(WINDOW_BASE >> ROOT_SHIFT) + i] = top[i].v | (writable ? WINDOW_TABLE : WINDOW_TABLE & ~PTE_WRITE) | PTE_NX;
 }
+
+enum status window_show(gpa1_t page, bool shown)
+{
+    uint64_t *middle = table_at(((uint64_t *)hidden_va(top[page.v >> ROOT_SHIFT]))[(page.v >> 30) & 511]);
+    uint64_t *entry = &middle[(page.v >> 21) & 511], leaf = *entry & ~PTE_LARGE;
+    hpa_t below;
+    if (*entry & PTE_LARGE) {
+        TRY(pool_alloc(1, &below));
+        for (uint64_t i = 0; i < 512; i++)
+            ((uint64_t *)hidden_va(below))[i] = leaf + (i << PAGE_BITS);
+        __atomic_store_n(entry, below.v | WINDOW_TABLE, __ATOMIC_RELEASE);
+    }
+    __atomic_store_n(&table_at(*entry)[(page.v >> PAGE_BITS) & 511], shown ? page.v | WINDOW_LEAF : 0, __ATOMIC_RELEASE);
+    return STATUS_OK;
+}

@@ -8,8 +8,12 @@
 #include <caps/addr.h>
 #include <caps/status.h>
 
-// Builds the tables over all of EPT01's RAM. Once, before the first window_share. (EPT01's RAM never changes as long as no frame is taken from L1.)
+// Builds the tables over all of EPT01's RAM. Once, before the first window_share.
 NODISCARD enum status window_init(void);
 
 // Enters the window into a partition's top-level table.
 void window_share(uint64_t *root, bool writable);
+
+// Whether the window shows a page of RAM below WINDOW_BYTES. The first call for a page may fail (STATUS_NO_MEMORY) and is to be alone; those after it can't.
+// The caller shoots down.
+enum status window_show(gpa1_t page, bool shown);

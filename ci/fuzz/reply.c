@@ -19,7 +19,7 @@ static void start(void)
     fake_vmcs_init();
     group_init(fake_caps.allowed1);
     CHECK_EQ(batch_init(&fake_cpu), STATUS_OK);
-    partition.root_first = ept02_allot(4);
+    partition.root_first = ept02_allot(4, 0);
 }
 
 static void make_partition(struct input *input)
@@ -82,6 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     struct message message = { .kind = (enum msg_kind)take_below(&input, MSG_KILL + 1), .origin = (enum msg_origin)take_below(&input, ORIGIN_COUNT) };
     struct answer answer;
     memcpy(before, fake_field, sizeof(before));
+    memset(fake_page, 0, sizeof(fake_page));
     for (unsigned i = 0; i < FAKE_VMCS02S; i++)  // what an operation gave up or took is as it was for the next input
         fake_vmcs02[i].active_cpu = VMCS02_NO_CPU;
     struct batch *batch = fake_cpu.batch;

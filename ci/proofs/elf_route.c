@@ -13,9 +13,11 @@ int main(void)
     if (check_route(&header, route) != NULL || route->kind == ROUTE_NONE)
         return 0;
     PROVE(route->origin < ORIGIN_COUNT, "a row of the route table");
-    PROVE(((route->groups & ~GROUP_GPR) & ~header.vmcs[route->origin == ORIGIN_L2 ? VMCS_KIND_02 : VMCS_KIND_01].read) == 0, "groups that it may read");
+    PROVE(((route->groups & ~GROUP_GPR) & ~header.vmcs[route->origin != ORIGIN_L1 ? VMCS_KIND_02 : VMCS_KIND_01].read) == 0, "groups that it may read");
     PROVE((route->groups & ~GROUP_GPR) >> GROUP_COUNT == 0 && route->groups_shadow >> GROUP_COUNT == 0, "groups that exist");
     PROVE((route->groups_shadow & ~header.vmcs[VMCS_KIND_SHADOW].read) == 0, "of the shadow VMCS, too");
+    if (route->kind == ROUTE_TAKEN || route->origin == ORIGIN_PAL)
+        PROVE(header.rights & RIGHT_PAL, "PALs are for who may have them");
     if (route->kind != ROUTE_EXIT && route->kind != ROUTE_RANGE)
         return 0;  // an observer's row: it names no exit, and its reply changes nothing
     PROVE(route->reason < EXIT_REASON_COUNT, "an exit of the table");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Proof: ept01_decoy() and ept01_retype() write no leaf but this: in hidden memory the read-only page of ones or the scratch page, elsewhere the leaf
+// Proof: ept01_decoy() and ept01_retype() write no leaf but this: in hidden memory and in pages that were taken the read-only page of ones or the scratch page, elsewhere the leaf
 // that was there with another memory type (I1).
 // CBMC: unwind=6 replace=descend:contract_descend,retype_table:contract_retype
 #include "any_caps.h"
@@ -52,7 +52,8 @@ int main(void)
         PROVE(ept.lock.held == 0, "the lock is free again");
         if (entry == before)
             return 0;
-        PROVE(has_hidden(address, PAGE_BYTES), "only hidden pages get a decoy");
+        PROVE(has_hidden(address, PAGE_BYTES) || (before & EPT_OWNER), "only hidden pages and taken ones get a decoy");
+        PROVE((entry & EPT_OWNER) == (before & EPT_OWNER) && (!(before & EPT_OWNER) || !(entry & EPT_EXECUTE)), "a taken one stays so, and is never executed");
         PROVE((entry & EPT_ADDRESS) == (writable ? ept.scratch.v : ept.decoy.v), "which is one of the two");
         PROVE(writable || !(entry & EPT_WRITE), "and the page of ones is not writable");
         return 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Proof: whatever leaf the ept partition asks for, what EPT02 gets maps the asked page and no hidden memory, with rights that both the partition
-// asked for and EPT01 has, at a level that both have; where EPT01 has nothing it is the decoy page (I1, I2, I6).
+// asked for and EPT01 has, at a level that both have; where EPT01 has nothing it is the decoy page. In a tree of PALs it maps the asked page alone, one that
+// its partition has taken, with no right that wasn't asked for, or one of its state region, read-only (I1, I2, I3, I6).
 // CBMC: unwind=6 replace=ept01_lookup:contract_lookup,decoy_page:contract_decoy
 #include "any_caps.h"
 #include "any_ept01.h"
@@ -28,6 +29,25 @@ enum status contract_lookup(gpa1_t address, struct ept01_leaf *out)
     return STATUS_OK;
 }
 
+static struct partition owner;
+static uint32_t page_owner;
+struct partition *partition_at(uint32_t index)
+{
+    PROVE(index == owner.index, "the tree's partition");
+    return &owner;
+}
+uint32_t ept01_owner(gpa1_t page) { (void)page; return page_owner; }
+
+static void prove_pal(uint64_t leaf, uint32_t a, gpa1_t to, unsigned level)
+{
+    if (leaf == 0)
+        return;
+    bool state = to.v - owner.space.state.v < owner.header.state_bytes;
+    PROVE(level == 0 && (leaf & EPT_ADDRESS) == to.v && (leaf & ~(EPT_ADDRESS | 0x3full)) == 0, "the asked page, alone");
+    PROVE(state || page_owner == owner.index + 1, "of the state region, or taken by the partition");
+    PROVE((leaf & EPT_RIGHTS & ~(uint64_t)(state ? EPT_READ : ept_map_rights(a))) == 0, "with no other right");
+}
+
 static hpa_t the_decoy;
 hpa_t contract_decoy(void) { return the_decoy; }
 void decoy_refill(void) {}
@@ -45,6 +65,19 @@ int main(void)
         return 0;
     // The mapping before this one, under the same lock, may have left EPT01's answer.
     struct ept02_cursor cursor;
+    cursor.root = 0;
+    if (any_bool()) {
+        owner.index = any_below(PARTITION_MAX);
+        owner.space.state.v = any_u64() & PAGE_MASK & EPT_ADDRESS;
+        owner.header.state_bytes = any_u64();
+        page_owner = any_u32();
+        ASSUME(owner.header.state_bytes <= STATE_MAX_BYTES);
+        roots[0].pals_of = owner.index + 1;
+        cursor.leaf_bytes = 0;
+        uint64_t of_pal = make_leaf(&cursor, a, from, to, &level);
+        prove_pal(of_pal, a, to, level);
+        return 0;
+    }
     if (any_bool()) {
         cursor.leaf_bytes = 0;
     } else {

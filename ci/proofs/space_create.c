@@ -79,6 +79,13 @@ void window_share(uint64_t *root, bool writable)
     window_writable = writable;
 }
 
+enum status owned_share(uint64_t *root)
+{
+    PROVE(hidden_hpa(root).v == space.root.v, "the owned window comes into the top-level table");
+    PROVE(image.header.rights & RIGHT_PAL, "and is a right");
+    return any_bool() ? STATUS_OK : STATUS_NO_MEMORY;
+}
+
 // What proof elf_segment shows of segments, and read_header() demands of the state region.
 static bool fits(const struct boot_segment *one)
 {

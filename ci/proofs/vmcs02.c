@@ -93,7 +93,7 @@ static void prove_allot(void)
     allotted = any_bool() ? 7 : VMCS02_MAX - 2;  // bound: these
     uint32_t count = any_u32(), before = allotted;
     ASSUME(count <= 3 && count <= VMCS02_MAX - allotted);  // bound: three at a time; no more than there are: the loader's authority_settle()
-    uint32_t first = vmcs02_allot(any_u32(), count);
+    uint32_t first = vmcs02_allot(any_u32(), count, any_bool());
     PROVE(first == before && first + count == allotted && allotted <= VMCS02_MAX, "behind everybody else's");
     uint32_t i = any_below(3);
     if (i < count)

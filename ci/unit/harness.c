@@ -143,7 +143,9 @@ static const struct route_cap *route_find(enum msg_origin origin, enum exit_reas
         const struct route_cap *route = &header.routes[i];
         if (route->kind == ROUTE_NONE || route->kind == ROUTE_OBSERVE || route->origin != origin || route->reason != reason)
             continue;
-        if (route->kind == ROUTE_EXIT || (route_key(reason) >= route->first && route_key(reason) <= route->last))
+        if (route->kind == ROUTE_TAKEN && !world_owned(world_vmcs[VMCS_HANDLE_01][VMCS_GUEST_PHYSICAL_ADDR] & PAGE_MASK))
+            continue;
+        if (route->kind == ROUTE_EXIT || route->kind == ROUTE_TAKEN || (route_key(reason) >= route->first && route_key(reason) <= route->last))
             return route;
     }
     return NULL;

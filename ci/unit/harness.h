@@ -61,6 +61,10 @@ extern enum status (*world_answer_call)(uint32_t index, const uint64_t arg[MSG_A
 // Answers SYS_READ_MSR; not set: UNSUPPORTED.
 extern enum status (*world_read_msr)(uint32_t msr, uint64_t *value);
 
+// Pages that the partition has taken (OP_PAGE_TAKE): L1's window doesn't show them; owned_at() does.
+bool world_owned(uint64_t gpa1);
+uint32_t world_owned_pages(void);
+
 // A pointer to L1's memory, for the test itself.
 void *world_at(uint64_t gpa1);
 void world_unmap(uint64_t gpa1, uint64_t bytes);

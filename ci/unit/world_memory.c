@@ -7,6 +7,8 @@
 #include <rt/window.h>
 
 #include "harness.h"
+#include "world_op.h"
+#include <rt/owned.h>
 
 uint8_t world_memory[WORLD_BYTES];
 bool world_mapped[WORLD_BYTES / PAGE_BYTES];
@@ -83,4 +85,47 @@ bool window_exchange64(uint64_t address, uint64_t expected, uint64_t desired, ui
 bool window_exchange32(uint64_t address, uint32_t expected, uint32_t desired, uint32_t *found)
 {
     return window_read32(address, found) && (*found != expected || window_write32(address, desired));
+}
+
+// Taken pages, and those that the batch being checked would take.
+static bool owned[WORLD_BYTES / PAGE_BYTES], claimed[WORLD_BYTES / PAGE_BYTES];
+
+bool world_owned(uint64_t gpa1) { return gpa1 < WORLD_BYTES && gpa1 % PAGE_BYTES == 0 && owned[gpa1 / PAGE_BYTES]; }
+
+uint32_t world_owned_pages(void)
+{
+    uint32_t count = 0;
+    for (unsigned i = 0; i < WORLD_BYTES / PAGE_BYTES; i++)
+        count += owned[i];
+    return count;
+}
+
+void world_page_batch(void) { memset(claimed, 0, sizeof(claimed)); }
+
+enum status world_page_check(const struct op *op)
+{
+    if (op->code == OP_PAGE_GIVE)
+        return world_owned(op->b) ? STATUS_OK : STATUS_BAD_ADDRESS;
+    if (op->b >= WORLD_BYTES || op->b % PAGE_BYTES != 0)
+        return STATUS_BAD_ADDRESS;
+    const uint64_t page = op->b / PAGE_BYTES;
+    if (owned[page] || claimed[page])
+        return STATUS_BUSY;
+    if (!world_mapped[page])
+        return STATUS_BAD_ADDRESS;
+    claimed[page] = true;
+    return STATUS_OK;
+}
+
+void world_page_move(uint64_t gpa1, bool take)
+{
+    owned[gpa1 / PAGE_BYTES] = take;
+    world_mapped[gpa1 / PAGE_BYTES] = !take;
+}
+
+void *owned_at(gpa1_t page)
+{
+    if (!world_owned(page.v & PAGE_MASK))
+        world_fault("an access to a page that the partition has not taken");
+    return &world_memory[page.v];
 }

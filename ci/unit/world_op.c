@@ -168,6 +168,8 @@ static enum status check(const struct reply *rep, const struct op *op)
         if (op->code == OP_EPT_MAP && (ept_map_level(op->a) >= EPT_LEVEL_COUNT || (ept_map_rights(op->a) & ~EPT_RIGHTS)))
             refuse(op, "bad level or rights");
         break;
+    case OP_PAGE_TAKE: case OP_PAGE_GIVE:
+        return world_page_check(op);
     case OP_MSR_WRITE:
     case OP_COUNT:
         break;
@@ -180,6 +182,7 @@ enum status world_check_batch(const struct reply *rep)
     decoded_count = 0;
     if (rep->op_count > OP_MAX)
         world_fault("more operations than a reply holds");
+    world_page_batch();
     for (unsigned i = 0; i < rep->op_count; i++) {
         enum status status = check(rep, &rep->op[i]);
         if (status == STATUS_OK && world_check_op)
@@ -205,6 +208,8 @@ void world_apply_batch(const struct reply *rep)
         }
         if (op->code == OP_BITMAP)
             world_bitmap[op->object - VMCS_HANDLE_02][op->a >> 16][op->a & 0xffff] = op->b;
+        if (op->code == OP_PAGE_TAKE || op->code == OP_PAGE_GIVE)
+            world_page_move(op->b, op->code == OP_PAGE_TAKE);
         world_op[world_ops++ % WORLD_OPS] = *op;
     }
 }

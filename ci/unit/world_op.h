@@ -12,3 +12,8 @@ void world_apply_batch(const struct reply *rep);
 
 // The partition did what the kernel would stop it for.
 void world_fault(const char *text);
+
+// Taking pages: a new batch; whether an operation of it would be refused; what it does.
+void world_page_batch(void);
+enum status world_page_check(const struct op *op);
+void world_page_move(uint64_t gpa1, bool take);

@@ -89,7 +89,9 @@ static bool reason_claimable(const struct route_cap *route)
 {
     if (exit_reason_name(route->reason) == NULL)
         return false;
-    if (route->origin == ORIGIN_L2)
+    if (route->kind == ROUTE_TAKEN)
+        return route->origin == ORIGIN_L1 && route->reason == EXIT_EPT_VIOLATION;
+    if (route->origin != ORIGIN_L1)
         return route->reason != EXIT_IO_SMI && route->reason != EXIT_OTHER_SMI;
     switch (route->reason) {
     case EXIT_CPUID: case EXIT_RDMSR: case EXIT_WRMSR: case EXIT_VMCALL:
@@ -121,7 +123,9 @@ static const char *check_route(const struct partition_header *header, const stru
         return "a route for an exit that no partition may claim";
     if (route->kind == ROUTE_RANGE && (!route_has_key(route) || route->first > route->last))
         return "a route with a range that cannot be";
-    const struct vmcs_cap *exited = &header->vmcs[route->origin == ORIGIN_L2 ? VMCS_KIND_02 : VMCS_KIND_01];
+    if ((route->kind == ROUTE_TAKEN || route->origin == ORIGIN_PAL) && !(header->rights & RIGHT_PAL))
+        return "a route for PALs without the right to them";
+    const struct vmcs_cap *exited = &header->vmcs[route->origin != ORIGIN_L1 ? VMCS_KIND_02 : VMCS_KIND_01];
     if ((route->groups & groups & ~exited->read) || (route->groups & ~(groups | GROUP_GPR)))
         return "a route with groups that the partition may not read";
     if (route->groups_shadow & ~(header->vmcs[VMCS_KIND_SHADOW].read & groups))

@@ -19,8 +19,11 @@ const struct partition_header header PARTITION_SECTION = {
     },
 };
 
+// L1 and L2. Exits of PALs are shown to nobody.
+enum { LEVELS = ORIGIN_L2 + 1 };
+
 // Each CPU counts for itself: no lock, and a roll-back takes away just its own message's count.
-STATE static uint64_t seen[CPU_MAX][ORIGIN_COUNT][EXIT_REASON_COUNT];
+STATE static uint64_t seen[CPU_MAX][LEVELS][EXIT_REASON_COUNT];
 
 static void count(const struct request *req)
 {
@@ -33,7 +36,7 @@ static void count(const struct request *req)
 
 static uint64_t total(uint64_t level, uint64_t reason)
 {
-    if (level < 1 || level > ORIGIN_COUNT || reason >= EXIT_REASON_COUNT)
+    if (level < 1 || level > LEVELS || reason >= EXIT_REASON_COUNT)
         return ~0ull;
     uint64_t sum = 0;
     for (unsigned cpu = 0; cpu < CPU_MAX; cpu++)

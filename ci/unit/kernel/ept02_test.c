@@ -17,7 +17,7 @@
 static uint32_t start(uint64_t budget)
 {
     fake_machine_init(budget);
-    uint32_t root = ept02_allot(4);
+    uint32_t root = ept02_allot(4, 0);
     CHECK_EQ(root, 0);
     struct ept02_work work = EPT02_WORK;
     CHECK(ept02_reserve(&work, EPT02_CREATE_PAGES));
@@ -274,9 +274,9 @@ TEST(a_vmcs02_finds_its_tree_by_the_tag_and_keeps_an_empty_one_when_it_goes)
 TEST(roots_are_given_out_once)
 {
     fake_machine_init(64);
-    CHECK_EQ(ept02_allot(20), 0);
-    CHECK_EQ(ept02_allot(12), 20);
-    CHECK_EQ(ept02_allot(0), 32);
+    CHECK_EQ(ept02_allot(20, 0), 0);
+    CHECK_EQ(ept02_allot(12, 0), 20);
+    CHECK_EQ(ept02_allot(0, 0), 32);
 }
 
 TEST(operands_that_cannot_be_are_refused)

@@ -7,11 +7,15 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include <caps/layout.h>
+
 #include "decoy.h"
 #include "ept02.h"
 #include "log.h"
+#include "partition.h"
 #include "pool.h"
 #include "shootdown.h"
+#include "window.h"
 
 struct vmx_caps fake_caps;
 const struct vmx_caps *vmx_caps = &fake_caps;
@@ -66,6 +70,54 @@ enum status ept01_lookup(gpa1_t address, struct ept01_leaf *out)
     *out = (struct ept01_leaf){ { address.v }, fake_ept01_rights, fake_ept01_type, level };
     return STATUS_OK;
 }
+
+// Pages that have an owner, or had one.
+struct fake_page fake_page[FAKE_PAGES];
+
+static struct fake_page *page_at(gpa1_t page)
+{
+    for (unsigned i = 0; i < FAKE_PAGES; i++) {
+        if (fake_page[i].address == page.v)
+            return &fake_page[i];
+        if (fake_page[i].address == 0) {
+            fake_page[i] = (struct fake_page){ .address = page.v, .mapped = true, .shown = true };
+            return &fake_page[i];
+        }
+    }
+    abort();
+}
+
+uint32_t ept01_owner(gpa1_t page) { return page_at(page)->owner; }
+
+enum status ept01_own(gpa1_t page, uint32_t from, uint32_t to, bool mapped)
+{
+    struct ept01_leaf leaf;
+    if (page.v % PAGE_BYTES != 0 || ept01_lookup(page, &leaf) != STATUS_OK)
+        return STATUS_BAD_ADDRESS;
+    if (ept01_owner(page) != from)
+        return STATUS_BUSY;
+    page_at(page)->owner = to;
+    page_at(page)->mapped = mapped;
+    return STATUS_OK;
+}
+
+enum status window_show(gpa1_t page, bool shown)
+{
+    page_at(page)->shown = shown;
+    return STATUS_OK;
+}
+
+enum status space_own(const struct space *space, gpa1_t page, bool owned)
+{
+    (void)space;
+    page_at(page)->owned = owned;
+    return STATUS_OK;
+}
+
+uint64_t pool_free_pages(void) { return 1000; }
+
+static struct partition fake_partition;
+struct partition *partition_at(uint32_t index) { return index == 0 ? &fake_partition : NULL; }
 
 uint64_t ept01_pointer(void) { return 0x1000 | 0x1e; }
 void shootdown(void) { fake_shootdowns++; }

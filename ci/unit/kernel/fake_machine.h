@@ -20,3 +20,8 @@ extern unsigned fake_shootdowns;
 extern uint64_t fake_pool_limit;         // pages that pool_alloc still gives
 extern enum ept_level fake_ept01_level;  // the largest leaf of EPT01
 extern uint32_t fake_ept01_rights, fake_ept01_type;
+
+// What became of pages that a partition took: owner (index + 1), mapped in EPT01, shown in the window, seen in the owned window.
+#define FAKE_PAGES 64
+struct fake_page { uint64_t address; uint32_t owner; bool mapped, shown, owned; };
+extern struct fake_page fake_page[FAKE_PAGES];

@@ -1,61 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Replies: what a partition can and can't bring about, for every operation, field, policy and verdict (invariant I4).
 
-#include "check.h"
-#include "fake_machine.h"
-#include "fake_vmcs.h"
-
-#include <string.h>
-
-#include "cap.h"
-#include "ept02.h"
-#include "group.h"
-#include "invoke.h"
-#include "reply.h"
-
-#define ALL_GROUPS ((1ull << GROUP_COUNT) - 1)
-
-static struct partition partition;
-static struct reply reply;
-static struct batch *batch;
-
-static void start(void)
-{
-    fake_machine_init(64);
-    fake_vmcs_init();
-    group_init(fake_caps.allowed1);
-    CHECK_EQ(batch_init(&fake_cpu), STATUS_OK);
-    batch = fake_cpu.batch;
-    partition.header.rights = ~0u;
-    partition.header.vmcs02_count = FAKE_VMCS02S;
-    partition.header.root_count = 2;
-    for (unsigned i = 0; i < VMCS_KINDS; i++)
-        partition.header.vmcs[i] = (struct vmcs_cap){ ~0ull, ~0ull };  // granted is what exists, whatever the header says
-    partition.root_first = ept02_allot(2);
-}
-
-static void add(enum op_code code, uint32_t object, uint32_t a, uint64_t b, uint64_t c)
-{
-    reply.op[reply.op_count++] = (struct op){ (uint16_t)code, (uint16_t)object, a, b, c };
-}
-
-static enum status decode(void)
-{
-    enum status status = batch_decode(batch, &fake_cpu, &partition, &reply);
-    if (status != STATUS_OK)
-        batch_abandon(batch);
-    reply.op_count = 0;
-    return status;
-}
-
-static enum status try(enum op_code code, uint32_t object, uint32_t a, uint64_t b, uint64_t c)
-{
-    add(code, object, a, b, c);
-    enum status status = decode();
-    if (status == STATUS_OK)
-        CHECK_EQ(batch_invoke(batch, &fake_cpu), STATUS_OK);
-    return status;
-}
+#include "replies.h"
 
 TEST(an_empty_reply_does_nothing)
 {

@@ -136,7 +136,12 @@ REFUSED(refuses_vmcs02s_without_the_right, "VMCS02", file.header.rights = RIGHT_
 REFUSED(refuses_roots_without_the_right, "EPT02", file.header.rights = RIGHT_VMCS02)
 REFUSED(refuses_too_many_routes, "too many routes", file.header.route_count = CAP_ROUTES + 1)
 REFUSED(refuses_an_unknown_route, "unknown kind", file.header.routes[0].kind = 9)
-REFUSED(refuses_an_unknown_origin, "no partition may claim", file.header.routes[0].origin = 2)
+REFUSED(refuses_an_unknown_origin, "no partition may claim", file.header.routes[0].origin = ORIGIN_COUNT)
+REFUSED(refuses_pals_without_the_right, "without the right", file.header.routes[0].origin = ORIGIN_PAL)
+REFUSED(refuses_taken_pages_without_the_right, "without the right",
+        (file.header.routes[0] = (struct route_cap){ .kind = ROUTE_TAKEN, .origin = ORIGIN_L1, .reason = EXIT_EPT_VIOLATION }))
+REFUSED(refuses_taken_pages_of_another_kind, "no partition may claim",
+        (file.header.routes[0] = (struct route_cap){ .kind = ROUTE_TAKEN, .origin = ORIGIN_L1, .reason = EXIT_CPUID }))
 REFUSED(refuses_an_unknown_reason, "no partition may claim", file.header.routes[1].reason = 35)
 REFUSED(refuses_a_reason_beyond_the_table, "no partition may claim", file.header.routes[1].reason = 0xffff)
 REFUSED(refuses_l1s_ept_violations, "no partition may claim", file.header.routes[1].origin = ORIGIN_L1)

@@ -8,6 +8,7 @@
 //   0x0000'4000'0000  stacks, one per CPU, each with an unmapped guard page below
 //   0x0000'5000'0000  records (R), with the right: what the kernel writes down (caps/records.h)
 //   0x0100'0000'0000  window on L1's memory: L1-physical address X at WINDOW_BASE + X; mirrors EPT01 (RAM only)
+//   0x0300'0000'0000  owned window (RW), with the right: pages that the partition has taken from L1, at OWNED_BASE + L1-physical address
 #pragma once
 
 #define IMAGE_BASE      0x00400000ull
@@ -23,5 +24,6 @@
 #define RECORDS_BASE    0x50000000ull
 #define WINDOW_BASE     0x0000010000000000ull
 #define WINDOW_BYTES    0x0000020000000000ull
+#define OWNED_BASE      0x0000030000000000ull
 #define CPU_MAX         64
 #define PARTITION_MAX   8

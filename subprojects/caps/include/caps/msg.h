@@ -15,7 +15,8 @@ enum msg_kind {
     MSG_KILL,         // the message before failed twice: let its owner pay (an L2: triple fault exit to L1)
 };
 
-enum msg_origin { ORIGIN_L1, ORIGIN_L2, ORIGIN_COUNT };
+// ORIGIN_PAL: the VMCS02 of a partition with RIGHT_PAL.
+enum msg_origin { ORIGIN_L1, ORIGIN_L2, ORIGIN_PAL, ORIGIN_COUNT };
 
 enum gpr { GPR_RAX, GPR_RCX, GPR_RDX, GPR_RBX, GPR_RSP, GPR_RBP, GPR_RSI, GPR_RDI,
            GPR_R8, GPR_R9, GPR_R10, GPR_R11, GPR_R12, GPR_R13, GPR_R14, GPR_R15, GPR_COUNT };
@@ -50,11 +51,11 @@ struct request {
     uint32_t cpu;
     uint32_t reason;          // MSG_EXIT: the exit reason field, all 32 bits (VMCS_EXIT_REASON)
     uint32_t from;            // MSG_CALL: the caller's partition index
-    uint32_t vmcs02;          // ORIGIN_L2: index of the VMCS02 that exited
+    uint32_t vmcs02;          // not ORIGIN_L1: index of the VMCS02 that exited
     uint64_t groups;          // filled in bank 0 (GROUP_GPR: gpr[])
     uint64_t groups_shadow;   // filled in bank 1
-    uint64_t tag;             // ORIGIN_L2: the tag (EPTP12) of the EPT02 tree in use, 0: EPT01
-    uint32_t root;            // ORIGIN_L2: its root index, ROOT_NONE where no root holds the tag
+    uint64_t tag;             // not ORIGIN_L1: the tag (EPTP12) of the EPT02 tree in use, 0: EPT01
+    uint32_t root;            // not ORIGIN_L1: its root index, ROOT_NONE where no root holds the tag
     uint64_t arg[MSG_ARGS];   // defined for MSG_INIT, MSG_ENTRY_FAILED, MSG_CALL, and with REQUEST_FORWARDED: what the forwarding partition said
     uint64_t gpr[GPR_COUNT];
     uint64_t field[MSG_BANKS][VMCS_FIELD_COUNT];
