@@ -63,7 +63,12 @@ enum pal_status pal_register(struct pal *pal, const struct tv_params *params)
     (void)tv_cpuid(0, &present, &flags);
     if (!present)
         return PAL_ABSENT;
-    return tv_vmcall(TV_CALL_REGISTER, (uintptr_t)&pal->sections, 0, (uintptr_t)params, (uintptr_t)pal->entry) == 0 ? PAL_OK : PAL_REFUSED;
+    // Hypercalls page nothing in: what they read is touched here.
+    struct tv_sections sections;
+    struct tv_params copied;
+    copy((volatile uint8_t *)&sections, (const uint8_t *)&pal->sections, sizeof(sections));
+    copy((volatile uint8_t *)&copied, (const uint8_t *)params, sizeof(copied));
+    return tv_vmcall(TV_CALL_REGISTER, (uintptr_t)&sections, 0, (uintptr_t)&copied, (uintptr_t)pal->entry) == 0 ? PAL_OK : PAL_REFUSED;
 }
 
 enum pal_status pal_open(struct pal *pal, const void *function, const struct tv_params *params)

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "program.h"
+
+#include <string.h>
+
+#include <caps/ept_map.h>
+#include <caps/layout.h>
+
+#include "../../../trustvisor/pal.h"
+
+#define CR3_PAGE 0x600000ull
+#define RIP_CALL 0x402000ull
+
+uint64_t *program_l1 = world_vmcs[VMCS_HANDLE_01];
+struct tv_sections *program_sections;
+struct tv_params *program_params;
+static uint32_t word_bytes;
+
+uint64_t *program_pte(uint64_t linear) { return (uint64_t *)world_at(CR3_PAGE + 0x3000) + (linear >> 12 & 511); }
+
+static void page_tables(void)
+{
+    *(uint64_t *)world_at(CR3_PAGE) = (CR3_PAGE + 0x1000) | 7;
+    *(uint64_t *)world_at(CR3_PAGE + 0x1000) = (CR3_PAGE + 0x2000) | 7;
+    *(uint64_t *)world_at(CR3_PAGE + 0x2000) = (CR3_PAGE + 0x3000) | 7;
+    for (uint64_t linear = CODE_PAGE; linear < ABSENT; linear += PAGE_BYTES)
+        *program_pte(linear) = FRAME_OF(linear) | 7;
+    *program_pte(READ_ONLY) = FRAME_OF(READ_ONLY) | 5;
+    *program_pte(KERNEL_PAGE) = FRAME_OF(KERNEL_PAGE) | 3;
+}
+
+void program_start(uint32_t word)
+{
+    word_bytes = word;
+    world_info.state = STATE_BASE;  // addresses of the state region are what they are here
+    page_tables();
+    program_l1[VMCS_GUEST_CR0] = 0x80050033;
+    program_l1[VMCS_GUEST_CR3] = CR3_PAGE | 0x803;  // with a PCID
+    program_l1[VMCS_GUEST_CR4] = 0x400a0;
+    program_l1[VMCS_GUEST_EFER] = 0xd01;
+    program_l1[VMCS_GUEST_CS_ACCESS_RIGHTS] = word == 8 ? 0xa0fb : 0xc0fb;
+    program_l1[VMCS_GUEST_SS_ACCESS_RIGHTS] = 0xc0f3;
+    program_l1[VMCS_GUEST_RFLAGS] = 0x202;
+    program_l1[VMCS_EXIT_INSTRUCTION_LENGTH] = 3;
+    world_init(0, 0);
+
+    program_sections = world_at(FRAME_OF(SECTIONS_AT));
+    program_params = world_at(FRAME_OF(PARAMS_AT));
+    static const uint32_t type[] = { TV_SECTION_CODE, TV_SECTION_DATA, TV_SECTION_STACK, TV_SECTION_PARAM };
+    program_sections->count = 4;
+    for (unsigned i = 0; i < 4; i++) {
+        program_sections->section[i] = (struct tv_section){ type[i], 1, CODE_PAGE + i * PAGE_BYTES };
+        memset(world_at(FRAME_OF(CODE_PAGE + i * PAGE_BYTES)), 0x90, PAGE_BYTES);
+    }
+}
+
+uint64_t program_call(uint64_t number, uint64_t ecx, uint64_t edx, uint64_t esi, uint64_t edi)
+{
+    world_gpr[GPR_RAX] = number;
+    world_gpr[GPR_RCX] = ecx;
+    world_gpr[GPR_RDX] = edx;
+    world_gpr[GPR_RSI] = esi;
+    world_gpr[GPR_RDI] = edi;
+    program_l1[VMCS_GUEST_RIP] = RIP_CALL;
+    CHECK_EQ(world_exit(ORIGIN_L1, EXIT_VMCALL, NULL)->verdict, VERDICT_RESUME);
+    CHECK_EQ(program_l1[VMCS_GUEST_RIP], RIP_CALL + 3);
+    CHECK_EQ(program_l1[VMCS_ENTRY_INTR_INFO], 0);
+    return world_gpr[GPR_RAX];
+}
+
+uint64_t program_register(void) { return program_call(TV_CALL_REGISTER, SECTIONS_AT, 0, PARAMS_AT, ENTRY); }
+uint64_t program_unregister(void) { return program_call(TV_CALL_UNREGISTER, ENTRY, 0, 0, 0); }
+
+const struct reply *program_touch(uint64_t linear, unsigned qualification)
+{
+    program_l1[VMCS_GUEST_PHYSICAL_ADDR] = FRAME_OF(linear);
+    program_l1[VMCS_EXIT_QUALIFICATION] = qualification;
+    return world_exit(ORIGIN_L1, EXIT_EPT_VIOLATION, NULL);
+}
+
+const struct reply *program_enter(void)
+{
+    const uint64_t to = RETURN_TO;
+    memcpy(world_at(FRAME_OF(CALL_RSP)), &to, word_bytes);
+    program_l1[VMCS_GUEST_RSP] = CALL_RSP;
+    program_l1[VMCS_GUEST_RIP] = ENTRY;
+    const struct reply *rep = program_touch(ENTRY, 4);
+    world_vmcs02 = rep->vmcs02;
+    return rep;
+}
+
+const struct reply *pal_leave(enum exit_reason reason) { return world_exit(ORIGIN_PAL, reason, NULL); }
+
+const struct reply *pal_exception(uint32_t vector, uint64_t address, uint64_t rip)
+{
+    PAL_VMCS(world_vmcs02)[VMCS_EXIT_INTR_INFO] = 0x80000300 | vector;
+    PAL_VMCS(world_vmcs02)[VMCS_EXIT_QUALIFICATION] = address;
+    PAL_VMCS(world_vmcs02)[VMCS_GUEST_RIP] = rip;
+    return pal_leave(EXIT_EXCEPTION_OR_NMI);
+}
+
+const struct reply *pal_return(uint64_t result)
+{
+    world_gpr[GPR_RAX] = result;
+    return pal_exception(14, 4, 4);
+}
+
+uint64_t pal_hypercall(uint64_t number, uint64_t ecx, uint64_t edx, uint64_t esi, uint64_t edi)
+{
+    world_gpr[GPR_RAX] = number;
+    world_gpr[GPR_RCX] = ecx;
+    world_gpr[GPR_RDX] = edx;
+    world_gpr[GPR_RSI] = esi;
+    world_gpr[GPR_RDI] = edi;
+    PAL_VMCS(world_vmcs02)[VMCS_EXIT_INSTRUCTION_LENGTH] = 3;
+    CHECK_EQ(pal_leave(EXIT_VMCALL)->verdict, VERDICT_RESUME);
+    return world_gpr[GPR_RAX];
+}
+
+// The last mapping of a PAL-physical page, among the operations.
+static const struct op *mapping(uint32_t number, uint64_t physical)
+{
+    for (uint32_t i = world_ops; i > 0; i--) {
+        const struct op *op = &world_op[(i - 1) % WORLD_OPS];
+        if (op->object == number && op->code == OP_EPT_CREATE)
+            return NULL;
+        if (op->object == number && op->code == OP_EPT_MAP && op->b == physical)
+            return op;
+    }
+    return NULL;
+}
+
+uint8_t *pal_sees(uint32_t number, uint64_t address, unsigned *rights)
+{
+    uint64_t physical = PAL_VMCS(number)[VMCS_GUEST_CR3];
+    for (unsigned shift = 39; shift >= 12; shift -= 9) {
+        const struct op *table = mapping(number, physical & PAGE_MASK);
+        CHECK(table != NULL && ept_map_rights(table->a) == EPT_READ);
+        const uint64_t entry = ((const uint64_t *)(uintptr_t)table->c)[address >> shift & 511];
+        if (!(entry & 1))
+            return NULL;
+        physical = entry & 0x000ffffffffff000ull;
+    }
+    const struct op *page = mapping(number, physical);
+    CHECK(page != NULL);
+    *rights = ept_map_rights(page->a);
+    CHECK(world_owned(page->c));
+    return (uint8_t *)world_at(page->c) + address % PAGE_BYTES;
+}

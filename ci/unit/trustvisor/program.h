@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A program in L1 with a PAL, for the tests of trustvisor: its memory, its hypercalls, its calls.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <trustvisor/abi.h>
+
+#include "../harness.h"
+
+// Linear addresses of the program: four pages for the PAL, pages for structures and data, a stack. Frames are elsewhere (FRAME_OF).
+#define CODE_PAGE   0x10000ull
+#define DATA_PAGE   0x11000ull
+#define STACK_PAGE  0x12000ull
+#define PARAM_PAGE  0x13000ull
+#define SECTIONS_AT 0x14000ull
+#define PARAMS_AT   0x14800ull
+#define BUFFER_PAGE 0x15000ull   // two pages
+#define OWN_STACK   0x17000ull
+#define READ_ONLY   0x18000ull
+#define KERNEL_PAGE 0x19000ull   // not for user mode
+#define ABSENT      0x1a000ull
+#define FRAME_OF(linear) ((linear) + 0x700000ull)
+#define ENTRY       (CODE_PAGE + 0x40)
+#define RETURN_TO   0x401234ull
+
+// Starts the partition, with a program of that word size (4, 8).
+void program_start(uint32_t word);
+// The page tables' entry of a linear address.
+uint64_t *program_pte(uint64_t linear);
+
+// The structures of a registration: a page each of code, data, stack and parameters; nothing registered yet. To be changed at will.
+extern struct tv_sections *program_sections;
+extern struct tv_params *program_params;
+
+// A hypercall; the result. RIP must have moved on.
+uint64_t program_call(uint64_t number, uint64_t ecx, uint64_t edx, uint64_t esi, uint64_t edi);
+uint64_t program_register(void);
+uint64_t program_unregister(void);
+
+// The program calls the PAL: registers are in world_gpr, the stack at OWN_STACK + 0x800. Returns the reply.
+#define CALL_RSP (OWN_STACK + 0x800)
+const struct reply *program_enter(void);
+// It touches a frame of the PAL's.
+const struct reply *program_touch(uint64_t linear, unsigned qualification);
+
+// Exits of the PAL.
+const struct reply *pal_leave(enum exit_reason reason);
+const struct reply *pal_return(uint64_t result);
+const struct reply *pal_exception(uint32_t vector, uint64_t address, uint64_t rip);
+uint64_t pal_hypercall(uint64_t number, uint64_t ecx, uint64_t edx, uint64_t esi, uint64_t edi);
+// What the running PAL sees at one of its addresses, as its own page tables and tree map it; NULL: nothing. rights: EPT_READ | ...
+uint8_t *pal_sees(uint32_t number, uint64_t address, unsigned *rights);
+
+extern uint64_t *program_l1;   // VMCS01
+#define PAL_VMCS(number) world_vmcs[VMCS_HANDLE_02 + (number)]

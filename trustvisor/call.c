@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "call.h"
+
+#include <rt/call.h>
+#include <rt/reply.h>
+#include <rt/string.h>
+
+#include "caller.h"
+#include "end.h"
+#include "marshal.h"
+#include "vector.h"
+
+#define QUALIFICATION_FETCH 4u
+#define RFLAGS_IF           (1ull << 9)
+#define PAL_RFLAGS          0x202ull   // interrupts on: they end the PAL's turn
+
+// At the call: a page that the program named isn't there, or not writable. The system may see to that and let it make the call again.
+static void fault_in_l1(const struct pal *pal, struct reply *rep, const struct caller *caller)
+{
+    memcpy(rep->gpr, pal->call.gpr, sizeof(rep->gpr));
+    rep->set |= SET_GPRS;
+    rep->gpr[GPR_CR2] = caller->fault.v;
+    reply_exception_error(rep, VMCS_HANDLE_01, VECTOR_PF, caller->fault_error);
+}
+
+// The program goes on behind the call.
+static void finish(struct reply *rep, const struct pal_call *call, uint32_t word, uint64_t result)
+{
+    static const uint8_t scrubbed[] = { GPR_RCX, GPR_RDX, GPR_R8, GPR_R9, GPR_R10, GPR_R11 };
+    memcpy(rep->gpr, call->gpr, sizeof(rep->gpr));
+    rep->set |= SET_GPRS;
+    for (unsigned i = 0; i < sizeof(scrubbed); i++)
+        if (word == 8 || scrubbed[i] < GPR_R8)
+            rep->gpr[scrubbed[i]] = 0;
+    if (word == 8)
+        rep->gpr[GPR_RSI] = rep->gpr[GPR_RDI] = 0;  // in 32-bit programs these are the callee's to keep
+    rep->gpr[GPR_RAX] = word == 8 ? result : (uint32_t)result;
+    reply_write(rep, VMCS_HANDLE_01, VMCS_GUEST_RIP, call->return_address);
+    reply_write(rep, VMCS_HANDLE_01, VMCS_GUEST_RSP, call->rsp + word);
+}
+
+// The PAL's turn on this CPU begins with these registers.
+static void enter(struct pal *pal, struct reply *rep, const uint64_t gpr[GPR_COUNT])
+{
+    const uint32_t number = pal_number(pal);
+    memcpy(rep->gpr, gpr, sizeof(rep->gpr));
+    rep->set |= SET_GPRS;
+    vector_save(pal_vectors[number][VECTORS_CPU]);
+    vector_load(pal_vectors[number][VECTORS_PAL]);
+    reply_l2(rep, number);
+}
+
+// And ends.
+static void leave(struct pal *pal, struct reply *rep)
+{
+    const uint32_t number = pal_number(pal);
+    vector_save(pal_vectors[number][VECTORS_PAL]);
+    vector_load(pal_vectors[number][VECTORS_CPU]);
+    reply_op(rep, OP_VMCS_CLEAR, VMCS_HANDLE_02 + number, 0, 0, 0);
+    reply_l1(rep);
+}
+
+static void start(struct pal *pal, const struct request *req, struct reply *rep)
+{
+    const uint64_t *field = req->field[0];
+    struct caller caller = caller_of(req);
+    struct pal_call *call = &pal->call;
+    uint64_t gpr[GPR_COUNT], rsp = 0;
+    memcpy(call->gpr, req->gpr, sizeof(call->gpr));
+    call->rsp = caller.word == 8 ? field[VMCS_GUEST_RSP] : (uint32_t)field[VMCS_GUEST_RSP];
+    call->return_address = 0;
+    call->returned = 0;
+    enum marshal marshal = MARSHAL_REFUSED;
+    if (field[VMCS_GUEST_RFLAGS] & RFLAGS_IF)  // else no interrupt could end the PAL's turn
+        marshal = marshal_in(pal, &caller, gpr, &rsp);
+    if (marshal != MARSHAL_OK) {
+        pal_change(pal, PAL_RUNNING, PAL_IDLE, 0);
+        if (marshal == MARSHAL_FAULT)
+            fault_in_l1(pal, rep, &caller);
+        else
+            finish(rep, call, pal->word, CALL_FAILED);
+        return;
+    }
+    const uint32_t handle = VMCS_HANDLE_02 + pal_number(pal);
+    reply_write(rep, handle, VMCS_GUEST_RIP, pal->entry);
+    reply_write(rep, handle, VMCS_GUEST_RSP, rsp);
+    reply_write(rep, handle, VMCS_GUEST_RFLAGS, PAL_RFLAGS);
+    vector_reset(pal_vectors[pal_number(pal)][VECTORS_PAL]);
+    enter(pal, rep, gpr);
+}
+
+// Whether it is the call that was interrupted, not another one meanwhile.
+static bool same_call(const struct pal *pal, const struct request *req)
+{
+    const uint64_t rsp = req->field[0][VMCS_GUEST_RSP];
+    for (unsigned i = 0; i < GPR_COUNT; i++)
+        if (i != GPR_CR2 && pal->call.gpr[i] != req->gpr[i])
+            return false;
+    return pal->call.rsp == (pal->word == 8 ? rsp : (uint32_t)rsp);
+}
+
+// The results go to the program; false: a page that it needs isn't there, L1 has the fault and makes the call again.
+static bool copy_out(struct pal *pal, struct caller *caller, struct reply *rep)
+{
+    const enum marshal marshal = marshal_out(pal, caller);
+    if (marshal == MARSHAL_FAULT) {
+        fault_in_l1(pal, rep, caller);
+        return false;
+    }
+    finish(rep, &pal->call, pal->word, marshal == MARSHAL_OK ? pal->gpr[GPR_RAX] : CALL_FAILED);
+    return true;
+}
+
+static void go_on(struct pal *pal, const struct request *req, struct reply *rep)
+{
+    if (!pal->call.returned) {
+        enter(pal, rep, pal->gpr);
+        return;
+    }
+    struct caller caller = caller_of(req);
+    pal_change(pal, PAL_RUNNING, copy_out(pal, &caller, rep) ? PAL_IDLE : PAL_SUSPENDED, 0);
+}
+
+static void call(struct pal *pal, const struct request *req, struct reply *rep)
+{
+    if (pal_change(pal, PAL_IDLE, PAL_RUNNING, req->cpu)) {
+        start(pal, req, rep);
+        return;
+    }
+    if (pal_state(pal) == PAL_SUSPENDED && same_call(pal, req) && pal_change(pal, PAL_SUSPENDED, PAL_RUNNING, req->cpu)) {
+        go_on(pal, req, rep);
+        return;
+    }
+    // Another thread is in it: this one tries again, with interrupts between.
+    if (!(req->field[0][VMCS_GUEST_RFLAGS] & RFLAGS_IF))
+        reply_exception_error(rep, VMCS_HANDLE_01, VECTOR_GP, 0);
+}
+
+void call_violation(const struct request *req, struct reply *rep)
+{
+    const uint64_t *field = req->field[0];
+    const gpa1_t frame = { field[VMCS_GUEST_PHYSICAL_ADDR] & PAGE_MASK };
+    const bool fetch = field[VMCS_EXIT_QUALIFICATION] & QUALIFICATION_FETCH;
+    const struct caller caller = caller_of(req);
+    uint32_t page;
+    if (fetch && caller.user) {
+        struct pal *pal = pal_find(&caller.paging, caller.word == 8 ? field[VMCS_GUEST_RIP] : (uint32_t)field[VMCS_GUEST_RIP]);
+        if (pal != NULL && pal_frame[pal_number(pal)][pal->entry_page] == frame.v) {
+            call(pal, req, rep);
+            return;
+        }
+    }
+    struct pal *pal = pal_of_frame(frame, &page);
+    if (pal == NULL)
+        return;  // it was given back meanwhile
+    if (pal_mapped(pal, page)) {
+        reply_forward(rep, 0, 0, 0, 0);  // ones, or #GP for a fetch
+        return;
+    }
+    // The system has taken the page from the program, and will give it to another.
+    if (end_pal(pal, rep))
+        rt_log(LOG_INFO, "pal %u: its program has lost a page: ended", pal_number(pal));
+}
+
+void call_suspend(struct pal *pal, const struct request *req, struct reply *rep)
+{
+    memcpy(pal->gpr, req->gpr, sizeof(pal->gpr));
+    memcpy(rep->gpr, pal->call.gpr, sizeof(rep->gpr));
+    rep->set |= SET_GPRS;
+    leave(pal, rep);
+    pal_change(pal, PAL_RUNNING, PAL_SUSPENDED, 0);
+}
+
+void call_return(struct pal *pal, const struct request *req, struct reply *rep)
+{
+    struct caller caller = { .paging = pal->paging, .user = true, .word = pal->word };
+    memcpy(pal->gpr, req->gpr, sizeof(pal->gpr));
+    pal->call.returned = 1;
+    leave(pal, rep);
+    const bool done = copy_out(pal, &caller, rep);
+    pal_change(pal, PAL_RUNNING, done ? PAL_IDLE : PAL_SUSPENDED, 0);
+}
+
+void call_broken(struct pal *pal, const struct request *req, struct reply *rep, const char *why)
+{
+    rt_log(LOG_WARN, "pal %u: %s (exit %u qualification 0x%lx): ended", pal_number(pal), why, req->reason & 0xffff,
+           (unsigned long)req->field[0][VMCS_EXIT_QUALIFICATION]);
+    vector_load(pal_vectors[pal_number(pal)][VECTORS_CPU]);
+    memcpy(rep->gpr, pal->call.gpr, sizeof(rep->gpr));
+    rep->set |= SET_GPRS;
+    if (pal_change(pal, PAL_RUNNING, PAL_ENDING, req->cpu))
+        end_pages(pal, rep);
+    reply_exception_error(rep, VMCS_HANDLE_01, VECTOR_GP, 0);
+    reply_l1(rep);
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The end of a PAL: what it could write is zeroed, then its pages go back to L1.
+#pragma once
+
+#include <stdbool.h>
+
+#include <caps/msg.h>
+
+#include "pal.h"
+
+// Ends a PAL that doesn't run. false: it does, or it is ending already. rep: of the message being handled; its list of operations is used and empty afterwards.
+bool end_pal(struct pal *pal, struct reply *rep);
+
+// The same for one in state ENDING. Then it is FREE.
+void end_pages(struct pal *pal, struct reply *rep);
+
+// Pages that were taken for a registration that fails: back as they are, in state MAKING. Then it is FREE.
+void end_making(struct pal *pal, struct reply *rep);

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The partition trustvisor: isolates pieces of programs (PALs) from everything else that runs on the machine.
+#include <rt/call.h>
+#include <rt/partition.h>
+#include <rt/reply.h>
+
+#include "call.h"
+#include "caller.h"
+#include "cpuid_insn.h"
+#include "end.h"
+#include "pal.h"
+#include "register.h"
+#include "seal_key.h"
+#include "utpm_call.h"
+#include "vector.h"
+
+#define PF_VECTOR     14u
+#define INTR_VECTOR   0xffu
+#define INTR_TYPE     0x700u
+#define INTR_NMI      0x200u
+#define CPUID_FLAG_64 1u
+
+static void finish(const struct request *req, struct reply *rep, uint64_t result)
+{
+    reply_gpr(rep, GPR_RAX, result);
+    reply_advance_rip(req, rep);
+}
+
+static void test(uint64_t value) { rt_log(LOG_INFO, "pal test %lu", (unsigned long)value); }
+
+// A hypercall of a program's.
+static void program_call(const struct request *req, struct reply *rep)
+{
+    struct caller caller = caller_of(req);
+    const uint64_t mask = caller.word == 8 ? ~0ull : 0xffffffff, ecx = req->gpr[GPR_RCX] & mask;
+    uint32_t result = TV_ERROR;
+    switch (req->gpr[GPR_RAX]) {
+    case TV_CALL_REGISTER:
+        result = register_pal(req, rep, &caller, ecx, req->gpr[GPR_RSI] & mask, req->gpr[GPR_RDI] & mask);
+        break;
+    case TV_CALL_UNREGISTER:
+        result = unregister_pal(rep, &caller, ecx);
+        break;
+    case TV_CALL_TEST:
+        test(ecx);
+        result = TV_OK;
+        break;
+    default:
+        break;  // only PALs have a micro-TPM; nothing can be lent to a PAL yet
+    }
+    rep->op_count = 0;
+    finish(req, rep, result);
+}
+
+// What a program finds us by; every other subleaf is somebody else's.
+static void program_cpuid(const struct request *req, struct reply *rep)
+{
+    if ((uint32_t)req->gpr[GPR_RCX] != 0) {
+        reply_forward(rep, 0, 0, 0, 0);
+        return;
+    }
+    const struct caller caller = caller_of(req);
+    reply_gpr(rep, GPR_RAX, TV_CPUID_ANSWER);
+    reply_gpr(rep, GPR_RBX, TV_CPUID_NO_PAL);
+    reply_gpr(rep, GPR_RCX, caller.word == 8 ? CPUID_FLAG_64 : 0);
+    reply_gpr(rep, GPR_RDX, 0);
+    reply_advance_rip(req, rep);
+}
+
+static void program_exit(const struct request *req, struct reply *rep)
+{
+    switch (req->reason & EXIT_REASON_BASIC) {
+    case EXIT_EPT_VIOLATION: call_violation(req, rep); break;
+    case EXIT_CPUID: program_cpuid(req, rep); break;
+    default: program_call(req, rep); break;
+    }
+}
+
+static void pal_cpuid(struct pal *pal, const struct request *req, struct reply *rep)
+{
+    uint32_t out[4] = { TV_CPUID_ANSWER, pal_number(pal), pal->word == 8 ? CPUID_FLAG_64 : 0, 0 };
+    const uint32_t leaf = (uint32_t)req->gpr[GPR_RAX], subleaf = (uint32_t)req->gpr[GPR_RCX];
+    if (leaf != TV_CPUID || subleaf != 0)
+        insn_cpuid(leaf, subleaf, out);
+    reply_gpr(rep, GPR_RAX, out[0]);
+    reply_gpr(rep, GPR_RBX, out[1]);
+    reply_gpr(rep, GPR_RCX, out[2]);
+    reply_gpr(rep, GPR_RDX, out[3]);
+    reply_advance_rip(req, rep);
+}
+
+static void pal_call(struct pal *pal, const struct request *req, struct reply *rep)
+{
+    const uint64_t mask = pal->word == 8 ? ~0ull : 0xffffffff;
+    const struct utpm_arguments argument = { req->gpr[GPR_RCX] & mask, req->gpr[GPR_RDX] & mask, req->gpr[GPR_RSI] & mask, req->gpr[GPR_RDI] & mask };
+    uint8_t *vectors = pal_vectors[pal_number(pal)][VECTORS_PAL];
+    uint32_t result = TV_OK;
+    if (req->gpr[GPR_RAX] == TV_CALL_TEST) {
+        test(argument.ecx);
+    } else {
+        vector_save(vectors);
+        result = utpm_call(pal, (enum tv_call)req->gpr[GPR_RAX], &argument);
+        vector_load(vectors);
+    }
+    finish(req, rep, result);
+}
+
+static void pal_event(struct pal *pal, const struct request *req, struct reply *rep)
+{
+    const uint64_t *field = req->field[0];
+    const uint32_t info = (uint32_t)field[VMCS_EXIT_INTR_INFO];
+    if ((info & INTR_TYPE) == INTR_NMI)
+        call_suspend(pal, req, rep);  // the kernel gives L1 its NMI
+    else if ((info & INTR_VECTOR) == PF_VECTOR && field[VMCS_EXIT_QUALIFICATION] == CALL_SENTINEL && field[VMCS_GUEST_RIP] == CALL_SENTINEL)
+        call_return(pal, req, rep);
+    else
+        call_broken(pal, req, rep, "an exception");
+}
+
+static void pal_exit(const struct request *req, struct reply *rep)
+{
+    struct pal *pal = &pal_table[req->vmcs02];
+    if (req->vmcs02 >= PAL_MAX || pal_state(pal) != PAL_RUNNING || pal->cpu != req->cpu)
+        rt_panic("an exit of a PAL that doesn't run here");
+    switch (req->reason & EXIT_REASON_BASIC) {
+    case EXIT_EXCEPTION_OR_NMI: pal_event(pal, req, rep); break;
+    case EXIT_EXTERNAL_INTERRUPT: case EXIT_INIT: call_suspend(pal, req, rep); break;
+    case EXIT_CPUID: pal_cpuid(pal, req, rep); break;
+    case EXIT_MONITOR_TRAP: break;  // the kernel stepped it, to find out about an NMI
+    case EXIT_VMCALL: pal_call(pal, req, rep); break;
+    default: call_broken(pal, req, rep, "not for a PAL"); break;
+    }
+}
+
+static void message_init(const struct request *req, struct reply *rep)
+{
+    static uint8_t vectors[PAL_VECTORS] __attribute__((aligned(64)));
+    if (req->arg[0] == 0) {
+        if (!vector_fits())
+            rt_panic("the vector state is larger than an area for it");
+        vector_save(vectors);
+        if (!seal_key_make())
+            rt_log(LOG_WARN, "no RDRAND and no RDSEED: nothing can be sealed");
+        vector_load(vectors);
+        rt_log(LOG_INFO, "sealing keys are for this boot only");
+    }
+    // After a fault: what was half done is undone or finished, and the message comes again.
+    for (struct pal *pal = pal_table; pal < &pal_table[PAL_MAX]; pal++) {
+        if (pal_state(pal) == PAL_MAKING && (req->arg[1] >> pal->cpu & 1))
+            end_making(pal, rep);
+        if (pal_state(pal) == PAL_ENDING)
+            end_pages(pal, rep);
+    }
+    reply_return(rep, STATUS_OK);
+}
+
+// Twice it went wrong: the program that is behind it pays.
+static void message_kill(const struct request *req, struct reply *rep)
+{
+    for (struct pal *pal = pal_table; pal < &pal_table[PAL_MAX]; pal++)
+        if (pal_state(pal) == PAL_RUNNING && pal->cpu == req->cpu && pal_change(pal, PAL_RUNNING, PAL_ENDING, req->cpu))
+            end_pages(pal, rep);
+    rep->op_count = 0;
+    reply_exception_error(rep, VMCS_HANDLE_01, VECTOR_GP, 0);
+    reply_l1(rep);
+}
+
+void partition_message(const struct request *req, struct reply *rep)
+{
+    switch (req->kind) {
+    case MSG_INIT:
+        message_init(req, rep);
+        return;
+    case MSG_EXIT:
+        if (req->origin == ORIGIN_L1)
+            program_exit(req, rep);
+        else
+            pal_exit(req, rep);
+        return;
+    case MSG_ENTRY_FAILED:
+    case MSG_KILL:
+        message_kill(req, rep);
+        return;
+    default:
+        rt_panic("a message that the kernel doesn't send to trustvisor");
+    }
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "pal.h"
+
+#include <stddef.h>
+
+#include <caps/ept_map.h>
+#include <rt/owned.h>
+#include <rt/state.h>
+#include <rt/string.h>
+
+#define ADDRESS_BITS 0x000ffffffffff000ull
+
+STATE struct pal pal_table[PAL_MAX];
+STATE uint64_t pal_frame[PAL_MAX][PAL_PAGES_MAX];
+STATE uint64_t pal_tables[PAL_MAX][PAL_TABLES][PAGE_BYTES / 8] __attribute__((aligned(4096)));
+STATE uint8_t pal_vectors[PAL_MAX][2][PAL_VECTORS] __attribute__((aligned(64)));
+
+bool pal_change(struct pal *pal, enum pal_state from, enum pal_state to, uint32_t cpu)
+{
+    // One word holds both, so that a state never goes with another CPU's number.
+    union { uint64_t word; struct { uint32_t state, cpu; } as; } old, new;
+    uint64_t *place = (uint64_t *)(void *)&pal->state;
+    old.word = __atomic_load_n(place, __ATOMIC_ACQUIRE);
+    new.as.state = to;
+    new.as.cpu = cpu;
+    return old.as.state == (uint32_t)from &&
+           __atomic_compare_exchange_n(place, &old.word, new.word, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+_Static_assert(offsetof(struct pal, cpu) == offsetof(struct pal, state) + 4 && offsetof(struct pal, state) % 8 == 0, "one word");
+
+enum pal_state pal_state(const struct pal *pal) { return (enum pal_state)__atomic_load_n(&pal->state, __ATOMIC_ACQUIRE); }
+
+uint64_t pal_space(const struct paging *paging)
+{
+    return paging->mode == PAGING_PAE ? paging->cr3 & 0xffffffe0ull : paging->cr3 & ADDRESS_BITS;
+}
+
+struct pal *pal_find(const struct paging *paging, uint64_t entry)
+{
+    const uint64_t space = pal_space(paging);
+    const uint32_t word = paging->long_code ? 8 : 4;
+    for (struct pal *pal = pal_table; pal < &pal_table[PAL_MAX]; pal++)
+        if (pal_state(pal) > PAL_MAKING && pal->entry == entry && pal->space == space && pal->word == word && pal->paging.mode == paging->mode)
+            return pal;
+    return NULL;
+}
+
+struct pal *pal_of_frame(gpa1_t frame, uint32_t *page)
+{
+    for (struct pal *pal = pal_table; pal < &pal_table[PAL_MAX]; pal++) {
+        if (pal_state(pal) == PAL_FREE)
+            continue;
+        const uint64_t *list = pal_frame[pal_number(pal)];
+        for (*page = 0; *page < pal->taken; ++*page)
+            if (list[*page] == frame.v)
+                return pal;
+    }
+    return NULL;
+}
+
+uint32_t pal_page_at(const struct pal *pal, uint64_t address, bool *writable)
+{
+    for (uint32_t i = 0; i < pal->section_count; i++) {
+        const struct pal_section *section = &pal->section[i];
+        const uint64_t page = (address - section->start) / PAGE_BYTES;
+        if (address >= section->start && page < section->pages) {
+            *writable = section_rights(section->type) & EPT_WRITE;
+            return section->first + (uint32_t)page;
+        }
+    }
+    return PAL_PAGES_MAX;
+}
+
+bool pal_mapped(const struct pal *pal, uint32_t page)
+{
+    gpa1_t frame = { 0 };
+    uint32_t error;
+    for (uint32_t i = 0; i < pal->section_count; i++) {
+        const struct pal_section *section = &pal->section[i];
+        const gva_t address = { section->start + (uint64_t)(page - section->first) * PAGE_BYTES };
+        if (page - section->first < section->pages)
+            return walk_linear(&pal->paging, address, ACCESS_READ, &frame, &error) == WALK_OK && frame.v == pal_frame[pal_number(pal)][page];
+    }
+    return false;
+}
+
+bool pal_all_mapped(const struct pal *pal)
+{
+    uint32_t page = 0;
+    while (page < pal->page_count && pal_mapped(pal, page))
+        page++;
+    return page == pal->page_count;
+}
+
+void *pal_page(const struct pal *pal, uint32_t page) { return owned_at((gpa1_t){ pal_frame[pal_number(pal)][page] }); }
+
+static bool copy(const struct pal *pal, uint64_t address, uint8_t *other, uint32_t bytes, bool write)
+{
+    while (bytes > 0) {
+        bool writable = false;
+        const uint32_t page = pal_page_at(pal, address, &writable), offset = (uint32_t)(address % PAGE_BYTES);
+        const uint32_t piece = bytes < PAGE_BYTES - offset ? bytes : (uint32_t)PAGE_BYTES - offset;
+        if (page == PAL_PAGES_MAX || (write && !writable))
+            return false;
+        uint8_t *inside = (uint8_t *)pal_page(pal, page) + offset;
+        if (write)
+            memcpy(inside, other, piece);
+        else
+            memcpy(other, inside, piece);
+        address += piece;
+        other += piece;
+        bytes -= piece;
+    }
+    return true;
+}
+
+bool pal_read(const struct pal *pal, uint64_t address, void *to, uint32_t bytes) { return copy(pal, address, to, bytes, false); }
+
+bool pal_write(const struct pal *pal, uint64_t address, const void *from, uint32_t bytes)
+{
+    return copy(pal, address, (uint8_t *)(uintptr_t)from, bytes, true);
+}
+
+unsigned section_rights(uint32_t type)
+{
+    switch (type) {
+    case TV_SECTION_CODE: case TV_SECTION_SHARED_CODE: return EPT_READ | EPT_EXECUTE;
+    case TV_SECTION_DATA: case TV_SECTION_PARAM: case TV_SECTION_STACK: return EPT_READ | EPT_WRITE;
+    default: return 0;
+    }
+}

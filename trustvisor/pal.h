@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// PALs: what is registered, and in which state. In the state region: a reload of the partition keeps them.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <caps/addr.h>
+#include <caps/msg.h>
+#include <rt/walk.h>
+#include <trustvisor/abi.h>
+
+#include "utpm.h"
+
+#define PAL_MAX       16   // each has an EPT root and a VMCS02 of the same number
+#define PAL_PAGES_MAX 512  // of all sections of one
+#define PAL_TABLES    32   // page tables of one
+#define PAL_VECTORS   0x3000  // bytes of an XSAVE area (SDM 1 13.4 "XSAVE Area")
+
+enum pal_state {
+    PAL_FREE,
+    PAL_MAKING,     // being registered
+    PAL_IDLE,
+    PAL_RUNNING,    // on pal->cpu, or its call is being answered there
+    PAL_SUSPENDED,  // its call has not returned: the caller executes the call again
+    PAL_ENDING,     // being unregistered
+};
+
+struct pal_section { uint32_t type, pages, first; uint64_t start; };  // first: its first page among all of the PAL's
+struct pal_param { uint32_t type; uint64_t bytes; };                  // bytes: of what a pointer points to
+
+// The call that runs: as the caller made it.
+struct pal_call {
+    uint64_t gpr[GPR_COUNT];
+    uint64_t rsp, return_address;
+    uint64_t pointer[TV_PARAMS_MAX];  // parameters as the caller gave them
+    uint64_t copy[TV_PARAMS_MAX];     // where the PAL has a pointer's data
+    uint64_t returned;                // 1: the PAL has returned; the data isn't copied out yet
+};
+
+struct pal {
+    uint32_t state;             // enum pal_state: changed by pal_change() alone
+    uint32_t cpu;
+    uint32_t word;              // of the program, bytes: 4 or 8
+    uint32_t page_count;
+    uint32_t taken, taking;     // pages before taken are ours; up to taking they may be
+    uint32_t table_count;
+    uint32_t section_count, param_count;
+    uint32_t entry_page;        // index
+    uint64_t space;             // the program's CR3, address bits alone (a PCID is no part of an address space's name)
+    uint64_t entry;
+    struct paging paging;       // the program's, as of its registration
+    struct pal_section section[TV_SECTIONS_MAX];
+    struct pal_param param[TV_PARAMS_MAX];
+    struct utpm utpm;
+    struct pal_call call;
+    uint64_t gpr[GPR_COUNT];    // PAL_SUSPENDED
+};
+
+extern struct pal pal_table[PAL_MAX];
+extern uint64_t pal_frame[PAL_MAX][PAL_PAGES_MAX];                 // L1-physical addresses, by page
+extern uint64_t pal_tables[PAL_MAX][PAL_TABLES][PAGE_BYTES / 8];   // page tables
+extern uint8_t pal_vectors[PAL_MAX][2][PAL_VECTORS];               // vector state: the PAL's, and of the CPU's while the PAL runs
+enum { VECTORS_PAL, VECTORS_CPU };
+
+static inline uint32_t pal_number(const struct pal *pal) { return (uint32_t)(pal - pal_table); }
+
+// From one state to another, if it is in that state. The cpu is set with it.
+bool pal_change(struct pal *pal, enum pal_state from, enum pal_state to, uint32_t cpu);
+enum pal_state pal_state(const struct pal *pal);
+
+// CR3's address bits; what else it holds is no part of an address space's identity.
+uint64_t pal_space(const struct paging *paging);
+
+// The PAL of that address space, word size and entry; NULL. It may be in any state but FREE and MAKING.
+struct pal *pal_find(const struct paging *paging, uint64_t entry);
+
+// The PAL that has the frame; *page: which of its pages. NULL.
+struct pal *pal_of_frame(gpa1_t frame, uint32_t *page);
+
+// The page of the PAL at that address, or PAL_PAGES_MAX; *writable: by the PAL.
+uint32_t pal_page_at(const struct pal *pal, uint64_t address, bool *writable);
+
+// The PAL's memory, in the owned window. All of it must be the PAL's, for a write in sections that it may write to itself.
+bool pal_read(const struct pal *pal, uint64_t address, void *to, uint32_t bytes);
+bool pal_write(const struct pal *pal, uint64_t address, const void *from, uint32_t bytes);
+// One page.
+void *pal_page(const struct pal *pal, uint32_t page);
+
+// Whether the program's own page tables still lead to that page of the PAL: else the system has taken it away, and will give it to somebody else.
+bool pal_mapped(const struct pal *pal, uint32_t page);
+bool pal_all_mapped(const struct pal *pal);
+
+// The PAL's rights to a section of that type, EPT_READ | ...; 0: no such type. Sections that the PAL may write are zeroed at the end.
+unsigned section_rights(uint32_t type);

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "register.h"
+
+#include <caps/ept_map.h>
+#include <caps/layout.h>
+#include <rt/call.h>
+#include <rt/info.h>
+#include <rt/reply.h>
+#include <rt/string.h>
+
+#include "end.h"
+#include "measure.h"
+#include "pal.h"
+#include "tables.h"
+#include "vector.h"
+#include "vmcs_pal.h"
+
+#define MEMORY_WB  6u
+#define LINEAR_END 0x800000000000ull   // of a program's half of the address space
+
+// What the structures say, copied once.
+struct wanted { struct tv_sections sections; struct tv_params params; };
+
+static bool section_valid(const struct tv_section *section, uint32_t word)
+{
+    const uint64_t end = word == 8 ? LINEAR_END : 1ull << 32;
+    return section_rights(section->type) != 0 && section->pages > 0 && section->pages <= PAL_PAGES_MAX && section->start % PAGE_BYTES == 0 &&
+           section->start >= PAGE_BYTES && section->start < end && section->pages * PAGE_BYTES <= end - section->start;
+}
+
+static bool take_sections(struct pal *pal, const struct tv_sections *sections)
+{
+    if (sections->count == 0 || sections->count > TV_SECTIONS_MAX)
+        return false;
+    for (uint32_t i = 0; i < sections->count; i++) {
+        const struct tv_section *section = &sections->section[i];
+        if (!section_valid(section, pal->word) || pal->page_count + section->pages > PAL_PAGES_MAX)
+            return false;
+        pal->section[i] = (struct pal_section){ section->type, section->pages, pal->page_count, section->start };
+        pal->page_count += section->pages;
+    }
+    pal->section_count = sections->count;
+    return true;
+}
+
+static bool take_params(struct pal *pal, const struct tv_params *params)
+{
+    if (params->count > TV_PARAMS_MAX)
+        return false;
+    for (uint32_t i = 0; i < params->count; i++) {
+        const struct tv_param *param = &params->param[i];
+        if ((param->type != TV_PARAM_INTEGER && param->type != TV_PARAM_POINTER) || param->words > PAL_PAGES_MAX * PAGE_BYTES / 8)
+            return false;
+        pal->param[i] = (struct pal_param){ param->type, param->words * pal->word };
+    }
+    pal->param_count = params->count;
+    return true;
+}
+
+// The entry lies in code, and the PAL has a stack.
+static bool complete(struct pal *pal)
+{
+    bool stack = false, writable;
+    for (uint32_t i = 0; i < pal->section_count; i++)
+        stack = stack || pal->section[i].type == TV_SECTION_STACK;
+    pal->entry_page = pal_page_at(pal, pal->entry, &writable);
+    return stack && pal->entry_page != PAL_PAGES_MAX && !writable;
+}
+
+// The frames, which the program must be able to use as the PAL will.
+static bool find_frames(struct pal *pal, struct caller *caller)
+{
+    uint64_t *frame = pal_frame[pal_number(pal)];
+    for (uint32_t i = 0; i < pal->section_count; i++) {
+        const struct pal_section *section = &pal->section[i];
+        const unsigned rights = section_rights(section->type), access = rights & EPT_WRITE ? ACCESS_WRITE : ACCESS_EXECUTE;
+        for (uint32_t page = 0; page < section->pages; page++) {
+            gpa1_t found;
+            const gva_t address = { section->start + page * PAGE_BYTES };
+            if (walk_linear(&caller->paging, address, access, &found, &caller->fault_error) != WALK_OK)
+                return false;
+            frame[section->first + page] = found.v & PAGE_MASK;
+        }
+    }
+    return true;
+}
+
+// All of them, or none: what was taken is given back by end_making.
+static enum status take_frames(struct pal *pal, struct reply *rep)
+{
+    const uint64_t *frame = pal_frame[pal_number(pal)];
+    while (pal->taken < pal->page_count) {
+        const uint32_t left = pal->page_count - pal->taken, batch = left < OP_MAX ? left : OP_MAX;
+        rep->op_count = 0;
+        for (uint32_t i = 0; i < batch; i++)
+            reply_op(rep, OP_PAGE_TAKE, 0, 0, frame[pal->taken + i], 0);
+        pal->taking = pal->taken + batch;
+        TRY(rt_invoke());
+        pal->taken = pal->taking;
+    }
+    return STATUS_OK;
+}
+
+// Its tree: pages with the rights of their section, page tables.
+static enum status map_frames(struct pal *pal, struct reply *rep)
+{
+    const uint32_t number = pal_number(pal);
+    rep->op_count = 0;
+    reply_op(rep, OP_EPT_CREATE, number, 0, VMCS_PAL_TAG(number), 0);
+    for (uint32_t i = 0; i < pal->table_count; i++) {
+        if (rep->op_count == OP_MAX)
+            TRY(rt_invoke());
+        reply_op(rep, OP_EPT_MAP, number, ept_map_pack(EPT_LEVEL_4K, EPT_READ, MEMORY_WB, 0), PAL_PHYSICAL_TABLE(i),
+                 info->state + ((uintptr_t)pal_tables[number][i] - STATE_BASE));
+    }
+    for (uint32_t i = 0; i < pal->section_count; i++) {
+        const struct pal_section *section = &pal->section[i];
+        for (uint32_t page = section->first; page < section->first + section->pages; page++) {
+            if (rep->op_count == OP_MAX)
+                TRY(rt_invoke());
+            reply_op(rep, OP_EPT_MAP, number, ept_map_pack(EPT_LEVEL_4K, section_rights(section->type), MEMORY_WB, 0), PAL_PHYSICAL_PAGE(page),
+                     pal_frame[number][page]);
+        }
+    }
+    return rt_invoke();
+}
+
+// PALs whose programs are gone: their pages have gone to others, or will.
+static void sweep(struct reply *rep)
+{
+    for (struct pal *pal = pal_table; pal < &pal_table[PAL_MAX]; pal++)
+        if ((pal_state(pal) == PAL_IDLE || pal_state(pal) == PAL_SUSPENDED) && !pal_all_mapped(pal) && end_pal(pal, rep))
+            rt_log(LOG_INFO, "pal %u: its program is gone: ended", pal_number(pal));
+}
+
+static struct pal *slot_take(uint32_t cpu)
+{
+    for (struct pal *pal = pal_table; pal < &pal_table[PAL_MAX]; pal++)
+        if (pal_change(pal, PAL_FREE, PAL_MAKING, cpu))
+            return pal;
+    return NULL;
+}
+
+static enum tv_result describe(struct pal *pal, struct caller *caller, uint64_t sections, uint64_t params, uint64_t entry)
+{
+    struct wanted wanted;
+    if (caller_read(caller, &wanted.sections, sections, sizeof(wanted.sections)) != WALK_OK ||
+        caller_read(caller, &wanted.params, params, sizeof(wanted.params)) != WALK_OK)
+        return TV_BAD_PARAM;
+    pal->word = caller->word;
+    pal->page_count = pal->table_count = pal->taken = pal->taking = 0;
+    pal->section_count = pal->param_count = 0;
+    pal->entry = entry;
+    pal->space = pal_space(&caller->paging);
+    pal->paging = caller->paging;
+    pal->paging.pdpte_known = false;
+    memset(&pal->utpm, 0, sizeof(pal->utpm));
+    const bool good = take_sections(pal, &wanted.sections) && take_params(pal, &wanted.params) && complete(pal) && tables_build(pal) &&
+                      find_frames(pal, caller);
+    return good ? TV_OK : TV_BAD_PARAM;
+}
+
+uint32_t register_pal(const struct request *req, struct reply *rep, struct caller *caller, uint64_t sections, uint64_t params, uint64_t entry)
+{
+    if (pal_find(&caller->paging, entry) != NULL) {
+        sweep(rep);  // an address space of the same name, of a program that is gone
+        if (pal_find(&caller->paging, entry) != NULL)
+            return REGISTER_BUSY;
+    }
+    struct pal *pal = slot_take(req->cpu);
+    if (pal == NULL) {
+        sweep(rep);
+        pal = slot_take(req->cpu);
+    }
+    if (pal == NULL)
+        return REGISTER_NO_ROOM;
+    uint32_t result = describe(pal, caller, sections, params, entry);
+    if (result != TV_OK) {
+        pal->table_count = 0;  // there is no tree yet
+        end_making(pal, rep);
+        return result;
+    }
+    const uint32_t tables = pal->table_count;
+    pal->table_count = 0;
+    enum status status = take_frames(pal, rep);
+    if (status == STATUS_OK) {
+        pal->table_count = tables;
+        status = map_frames(pal, rep);
+    }
+    if (status == STATUS_OK) {
+        uint8_t *vectors = pal_vectors[pal_number(pal)][VECTORS_CPU];
+        vector_save(vectors);
+        measure(pal);
+        vector_load(vectors);
+        vmcs_pal_make(pal, req, rep);
+        status = rt_invoke();
+    }
+    if (status != STATUS_OK) {
+        rt_log(LOG_INFO, "pal %u: not registered: %s", pal_number(pal), status_text(status));
+        end_making(pal, rep);
+        return status == STATUS_BUSY || status == STATUS_BAD_ADDRESS ? (uint32_t)REGISTER_BUSY : (uint32_t)REGISTER_NO_ROOM;
+    }
+    pal_change(pal, PAL_MAKING, PAL_IDLE, 0);
+    rt_log(LOG_INFO, "pal %u: registered pages=%u bits=%u", pal_number(pal), pal->page_count, pal->word * 8);
+    return TV_OK;
+}
+
+uint32_t unregister_pal(struct reply *rep, const struct caller *caller, uint64_t entry)
+{
+    struct pal *pal = pal_find(&caller->paging, entry);
+    if (pal == NULL)
+        return TV_BAD_PARAM;
+    if (!end_pal(pal, rep))
+        return REGISTER_BUSY;
+    rt_log(LOG_INFO, "pal %u: unregistered", pal_number(pal));
+    return TV_OK;
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "tables.h"
+
+#include <rt/string.h>
+
+// Accessed and dirty are set: the CPU never writes here.
+#define ENTRY_TABLE 0x27ull            // present, writable, user, accessed
+#define ENTRY_LEAF  0x67ull            // and dirty
+#define LEVELS      4
+
+static uint64_t *table_of(const struct pal *pal, uint64_t entry)
+{
+    return pal_tables[pal_number(pal)][((entry & PAGE_MASK) - PAL_PHYSICAL_TABLE(0)) / PAGE_BYTES];
+}
+
+static bool map(struct pal *pal, uint64_t address, uint32_t page)
+{
+    uint64_t *table = pal_tables[pal_number(pal)][0];
+    for (unsigned level = LEVELS - 1; level > 0; level--) {
+        uint64_t *entry = &table[address >> (PAGE_BITS + 9 * level) & 511];
+        if (*entry == 0) {
+            if (pal->table_count == PAL_TABLES)
+                return false;
+            *entry = PAL_PHYSICAL_TABLE(pal->table_count++) | ENTRY_TABLE;
+        }
+        table = table_of(pal, *entry);
+    }
+    uint64_t *leaf = &table[address >> PAGE_BITS & 511];
+    if (*leaf != 0)
+        return false;
+    *leaf = PAL_PHYSICAL_PAGE(page) | ENTRY_LEAF;
+    return true;
+}
+
+bool tables_build(struct pal *pal)
+{
+    memset(pal_tables[pal_number(pal)], 0, sizeof(pal_tables[0]));
+    pal->table_count = 1;
+    for (uint32_t i = 0; i < pal->section_count; i++) {
+        const struct pal_section *section = &pal->section[i];
+        for (uint32_t page = 0; page < section->pages; page++)
+            if (!map(pal, section->start + page * PAGE_BYTES, section->first + page))
+                return false;
+    }
+    return true;
+}
