@@ -20,8 +20,9 @@ CHECK_MODULES = ["msr", "efivarfs"]
 # What `bulkhead check` consists of.
 CHECK_FILES = ("ci/check_machine.sh", "subprojects/caps/include/caps/vmx_control.def", "subprojects/caps/include/caps/layout.h")
 DISK_MODULES = ["ata_piix", "sd_mod", "vfat", "nls_cp437", "nls_ascii", "nls_utf8"]
-TESTS = ("kvm", "hidden", "check", "port", "bhctl_test", "self", "disk_on", "reboot")
+TESTS = ("kvm", "hidden", "check", "port", "bhctl_test", "self", "disk_on", "reboot", "pal")
 PROGRAMS = ("cpu_check", "mem_probe", "memory_check", "port_call", "tsc")
+PAL_PROGRAMS = tuple(f"{name}{bits}" for name in ("main", "test", "test_args", "abuse") for bits in (32, 64))
 LINUX = Path(__file__).parent / "guests/linux"
 # idle=halt: an idle loop of MWAIT is slow in Bochs for the same reason as the firmware's (see guests/acpi/quiet.h).
 COMMAND_LINE = "console=ttyS0,115200 nokaslr mitigations=off cryptomgr.notests panic=0 idle=halt"
@@ -112,6 +113,7 @@ def make_initramfs(build: Path) -> Path:
         "modules/check_order": "\n".join(for_check).encode() + b"\n",
         "modules/disk_order": "\n".join(for_disk).encode() + b"\n",
     }
+    files |= {f"pal/{name}": build / "ci/guests/pal_demo" / name for name in PAL_PROGRAMS}
     files |= {f"bulkhead/{name}": LINUX.parents[2] / name for name in CHECK_FILES}
     files |= {f"bin/{name}": build / "ci/guests/linux" / name for name in PROGRAMS}
     files |= {f"tests/{name}": LINUX / name for name in TESTS}

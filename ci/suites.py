@@ -126,6 +126,15 @@ def _port(context: Context) -> str:
     return ""
 
 
+def _pal(cpus: int, context: Context) -> str:
+    run = _boot(context, replace(workload.PAL, iterations=7), cpus)
+    lines = run.outcome.log
+    registered, ended = (sum(word in line for line in lines) for word in (": registered pages=", ": unregistered"))
+    require(registered >= 40 and ended >= 20, f"{registered} PALs registered, {ended} unregistered: too few")
+    require(any("scrub partition=trustvisor" in line for line in lines), "the partition was not scrubbed before the power-off")
+    return f"{registered} PALs, {run.summary().exit_count('PAL'):,} exits of theirs"
+
+
 def _each(suite: str, function: object, *arguments: object) -> list[Case]:
     return [Case(f"{suite}-{cpus}", partial(function, cpus, *arguments)) for cpus in CPUS]  # type: ignore[arg-type]
 
@@ -140,6 +149,7 @@ SUITES: dict[str, list[Case]] = {
     "launch-state": launch_state.CASES,
     "crash-record": crash_record.CASES,
     "hostile": hostile.CASES,
+    "pal": [Case(f"pal-{cpus}", partial(_pal, cpus)) for cpus in (1, 2)],
     "observe": hostile.OBSERVE_CASES,
     "bhctl": bhctl.CASES,
     "trace": traced.CASES,

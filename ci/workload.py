@@ -38,9 +38,10 @@ class Workload:
 
 LINUX = Workload("linux")
 KVM = Workload("kvm", tests=("kvm",))
+PAL = Workload("pal", partitions=("trustvisor",), tests=("pal",))
 MARKER = Workload("marker", next="\\EFI\\marker\\marker.efi", next_file="ci/guests/marker/marker.efi")
 LHV = Workload("lhv", next="\\EFI\\lhv\\lhv.efi", next_file="ci/guests/lhv/lhv.efi")
-BY_NAME = {workload.name: workload for workload in (LINUX, KVM, LHV)}  # what `run` offers
+BY_NAME = {workload.name: workload for workload in (LINUX, KVM, LHV, PAL)}  # what `run` offers
 
 
 def configuration(workload: Workload, settings: tuple[str, ...] = ()) -> str:

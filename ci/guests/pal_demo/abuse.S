@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// PALs that no compiler makes: one that leaves its secret in every register, others that do what they can't. And a caller that looks at the registers.
+
+#define SECRET 0x5ec4e75e
+
+    .section pal_code, "ax", @progbits
+    .globl abuse_leak, abuse_ud2, abuse_read, abuse_loop, abuse_syscall, abuse_hlt
+    .type abuse_leak, @function
+abuse_leak:                     // returns whether a vector register held anything when it began
+#ifdef __x86_64__
+    ptest %xmm7, %xmm7
+    setnz %al
+    movzbl %al, %eax
+    mov $SECRET, %ecx
+    .irp reg, rdx, rsi, rdi, r8, r9, r10, r11
+    mov %rcx, %\reg
+    .endr
+    .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    movq %rcx, %xmm\n
+    .endr
+#else
+    ptest %xmm7, %xmm7
+    setnz %al
+    movzbl %al, %eax
+    mov $SECRET, %ecx
+    mov %ecx, %edx
+    .irp n, 0, 1, 2, 3, 4, 5, 6, 7
+    movd %ecx, %xmm\n
+    .endr
+#endif
+    ret
+abuse_ud2:
+    ud2
+abuse_hlt:
+    hlt
+abuse_read:                     // of the program's own memory
+#ifdef __x86_64__
+    mov (%rdi), %rax
+#else
+    mov 4(%esp), %eax
+    mov (%eax), %eax
+#endif
+    ret
+abuse_syscall:
+#ifdef __x86_64__
+    mov $39, %eax
+    syscall
+#else
+    mov $20, %eax
+    int $0x80
+#endif
+    ret
+abuse_loop:
+    jmp abuse_loop
+
+    .text
+    .globl call_and_look
+    .type call_and_look, @function
+call_and_look:                  // (function, found): calls it with all vector registers 0x1111...; counts registers that hold SECRET in *found
+#ifdef __x86_64__
+    push %rbx
+    push %r12
+    push %r13
+    mov %rsi, %rbx
+    mov $0x1111111111111111, %rax
+    .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    movq %rax, %xmm\n
+    .endr
+    call *%rdi
+    xor %r12d, %r12d
+    mov $SECRET, %r13d
+    .irp reg, rcx, rdx, rsi, rdi, r8, r9, r10, r11
+    cmp %\reg, %r13
+    jne 1f
+    inc %r12
+1:
+    .endr
+    mov $0x1111111111111111, %r13
+    .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    movq %xmm\n, %rcx
+    cmp %rcx, %r13
+    je 1f
+    inc %r12
+1:
+    .endr
+    mov %r12, (%rbx)
+    pop %r13
+    pop %r12
+    pop %rbx
+    ret
+#else
+    push %ebx
+    push %esi
+    mov 12(%esp), %eax
+    mov 16(%esp), %ebx
+    mov $0x11111111, %ecx
+    .irp n, 0, 1, 2, 3, 4, 5, 6, 7
+    movd %ecx, %xmm\n
+    .endr
+    sub $4, %esp
+    call *%eax
+    add $4, %esp
+    xor %esi, %esi
+    .irp reg, ecx, edx
+    cmp $SECRET, %\reg
+    jne 1f
+    inc %esi
+1:
+    .endr
+    .irp n, 0, 1, 2, 3, 4, 5, 6, 7
+    movd %xmm\n, %ecx
+    cmp $0x11111111, %ecx
+    je 1f
+    inc %esi
+1:
+    .endr
+    mov %esi, (%ebx)
+    pop %esi
+    pop %ebx
+    ret
+#endif
+    .size call_and_look, . - call_and_look
+
+    .section .note.GNU-stack, "", @progbits

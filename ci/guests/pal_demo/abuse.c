@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// abuse: everything that a program may not get away with, or must survive. A line for each attempt; status 0: all ended as they should.
+#include <trustvisor/linux_call.h>
+#include <trustvisor/pal.h>
+#include <trustvisor/vmcall.h>
+
+#include "pal_functions.h"
+#include "program.h"
+
+#define PAGE      4096u
+#define ONES      0xff
+#define SIGNAL(status) ((status) & 0x7f)
+enum { SIGILL_NUMBER = 4, SIGKILL_NUMBER = 9, SIGSEGV_NUMBER = 11 };
+
+uintptr_t abuse_leak(void), abuse_ud2(void), abuse_hlt(void), abuse_loop(void), abuse_syscall(void), abuse_read(uintptr_t);
+uintptr_t call_and_look(const void *function, uintptr_t *found);
+
+typedef uintptr_t add_t(uintptr_t, uintptr_t *);
+typedef uintptr_t plain_t(uintptr_t);
+
+static const struct tv_params add_params = { 2, 0, { { TV_PARAM_INTEGER, 0, 1 }, { TV_PARAM_POINTER, 0, 1 } } };
+static const struct tv_params one_param = { 1, 0, { { TV_PARAM_INTEGER, 0, 1 } } };
+static const struct tv_params no_params = { .count = 0 };
+static int failures;
+
+static void expect(const char *what, int good)
+{
+    print_text(good ? "abuse: ok " : "abuse: FAIL ");
+    print_text(what);
+    print_text("\n");
+    failures += !good;
+}
+
+// Structures in memory that is there: hypercalls page nothing in.
+static uintptr_t try_register(const struct tv_sections *sections, const struct tv_params *params, uintptr_t entry)
+{
+    volatile struct tv_sections s = *sections;
+    volatile struct tv_params p = *params;
+    return tv_vmcall(TV_CALL_REGISTER, (uintptr_t)&s, 0, (uintptr_t)&p, entry);
+}
+
+static int all(const volatile uint8_t *bytes, uintptr_t count, uint8_t value)
+{
+    for (uintptr_t i = 0; i < count; i++)
+        if (bytes[i] != value)
+            return 0;
+    return 1;
+}
+
+static int adds(const struct pal *pal)
+{
+    uintptr_t second = 5;
+    return ((add_t *)(uintptr_t)pal->entry)(MUST_BE_PAL | 7, &second) == 12 && second == 6;
+}
+
+static void malformed(void)
+{
+    struct pal pal;
+    struct tv_sections s;
+    struct tv_params p = add_params;
+    if (pal_copy(&pal, (const void *)pal_add) != PAL_OK)
+        return;
+    const uintptr_t entry = (uintptr_t)pal.entry;
+#define TRY_SECTIONS(what, change) s = pal.sections; change; expect(what, try_register(&s, &add_params, entry) != 0)
+    TRY_SECTIONS("no sections", s.count = 0);
+    TRY_SECTIONS("11 sections", s.count = 11);
+    TRY_SECTIONS("unknown section type", s.section[1].type = 9);
+    TRY_SECTIONS("unaligned section", s.section[1].start += 4);
+    TRY_SECTIONS("empty section", s.section[1].pages = 0);
+    TRY_SECTIONS("endless section", s.section[1].pages = 0xffffffff);
+    TRY_SECTIONS("overlapping sections", s.section[1].start = s.section[2].start);
+    TRY_SECTIONS("kernel memory as section", s.section[1].start = sizeof(void *) == 8 ? 0xffffffff81000000ull : 0xfffff000u);
+    TRY_SECTIONS("no stack", s.section[2].type = TV_SECTION_DATA);
+    p.count = 11;
+    expect("11 parameters", try_register(&pal.sections, &p, entry) != 0);
+    p = add_params;
+    p.param[0].type = 7;
+    expect("unknown parameter type", try_register(&pal.sections, &p, entry) != 0);
+    p = add_params;
+    p.param[1].words = 1ull << 60;
+    expect("endless parameter", try_register(&pal.sections, &p, entry) != 0);
+    expect("entry in data", try_register(&pal.sections, &add_params, (uintptr_t)pal.sections.section[1].start) != 0);
+    expect("wrong pointers", tv_vmcall(TV_CALL_REGISTER, 8, 0, 8, entry) != 0);
+    expect("unregistration of nothing", tv_vmcall(TV_CALL_UNREGISTER, entry, 0, 0, 0) != 0);
+    expect("micro-TPM outside of a PAL", tv_vmcall(TV_CALL_PCR_READ, 0, (uintptr_t)&p, 0, 0) != 0);
+    // A page that the program itself may not write (10: mprotect's number is the 64-bit one, 125 the other).
+    linux_call(sizeof(void *) == 8 ? 10 : 125, (long)pal.sections.section[1].start, PAGE, 1, 0, 0, 0);
+    expect("read-only page as data", try_register(&pal.sections, &add_params, entry) != 0);
+    linux_call(sizeof(void *) == 8 ? 10 : 125, (long)pal.sections.section[1].start, PAGE, 7, 0, 0, 0);
+    expect("and nothing of it lasts", pal_register(&pal, &add_params) == PAL_OK && adds(&pal) && pal_close(&pal) == PAL_OK);
+}
+
+static void isolated(void)
+{
+    struct pal pal;
+    if (pal_open(&pal, (const void *)pal_add, &add_params) != PAL_OK) {
+        expect("registration", 0);
+        return;
+    }
+    volatile uint8_t *pages = pal.pages;
+    expect("reads give ones", all(pages, pal.bytes, ONES));
+    for (uintptr_t i = 0; i < pal.bytes; i += 64)
+        pages[i] = 0;
+    expect("writes vanish", adds(&pal) && all(pages, pal.bytes, ONES));
+    struct tv_sections s = pal.sections;
+    expect("the same PAL twice", try_register(&s, &add_params, (uintptr_t)pal.entry) != 0);
+    struct pal other;
+    if (pal_copy(&other, (const void *)pal_add) == PAL_OK) {
+        s = other.sections;
+        s.section[1].start = pal.sections.section[1].start;
+        expect("another PAL's page", try_register(&s, &add_params, (uintptr_t)other.entry) != 0);
+    }
+    expect("and that one still works", adds(&pal));
+    expect("unregistration", pal_unregister(&pal) == PAL_OK);
+    const uintptr_t code = pal.sections.section[0].pages * PAGE;
+    expect("what it could write is zero then", all(pages + code, pal.bytes - code, 0));
+    expect("code is not", !all(pages, code, 0));
+}
+
+static void registers(void)
+{
+    struct pal pal;
+    uintptr_t found = 99;
+    expect("registration", pal_open(&pal, (const void *)abuse_leak, &no_params) == PAL_OK);
+    expect("a PAL sees no vector register of its program's", call_and_look(pal.entry, &found) == 0);
+    expect("a program sees no register of its PAL's", found == 0);
+    pal_close(&pal);
+}
+
+static long child(void) { return linux_call(sizeof(void *) == 8 ? 57 : 2, 0, 0, 0, 0, 0, 0); }
+
+static int wait_for(long pid)
+{
+    int status = -1;
+    linux_call(sizeof(void *) == 8 ? 61 : 114, pid, (long)&status, 0, 0, 0, 0);
+    return status;
+}
+
+static void leave(int status) { linux_call(LINUX_EXIT_GROUP, status, 0, 0, 0, 0, 0); }
+
+// What a PAL can't do costs its program a signal, and nobody else anything.
+static void crash(const char *what, const void *function, const struct tv_params *params, uintptr_t argument)
+{
+    const long pid = child();
+    if (pid == 0) {
+        struct pal pal;
+        if (pal_open(&pal, function, params) != PAL_OK)
+            leave(1);
+        ((plain_t *)(uintptr_t)pal.entry)(argument);
+        leave(0);
+    }
+    expect(what, SIGNAL(wait_for(pid)) == SIGSEGV_NUMBER);
+}
+
+static void crashes(void)
+{
+    crash("an invalid instruction", (const void *)abuse_ud2, &no_params, 0);
+    crash("a privileged instruction", (const void *)abuse_hlt, &no_params, 0);
+    crash("a system call", (const void *)abuse_syscall, &no_params, 0);
+    crash("a read of its program's memory", (const void *)abuse_read, &one_param, (uintptr_t)&failures);
+    crash("a read of the kernel's memory", (const void *)abuse_read, &one_param, sizeof(void *) == 8 ? (uintptr_t)0xffffffff81000000ull : 0xc0000000u);
+}
+
+// A child inherits the pages, not the PAL.
+static void forked(void)
+{
+    struct pal pal;
+    expect("registration", pal_open(&pal, (const void *)pal_add, &add_params) == PAL_OK);
+    const long pid = child();
+    if (pid == 0) {
+        uintptr_t second = 5;
+        leave(((add_t *)(uintptr_t)pal.entry)(MUST_BE_PAL | 7, &second) == 12 ? 0 : 1);
+    }
+    expect("a child can't call its parent's PAL", wait_for(pid) != 0);
+    pal_close(&pal);
+}
+
+// A program that ends, or is killed in its PAL, leaves its pages to others: they are whole, and its slots are used again.
+static void gone(void)
+{
+    for (unsigned i = 0; i < 40; i++) {
+        const long pid = child();
+        if (pid == 0) {
+            struct pal pal;
+            leave(pal_open(&pal, (const void *)pal_add, &add_params) == PAL_OK && adds(&pal) ? 0 : 1);
+        }
+        if (wait_for(pid) != 0) {
+            expect("a program that ends with its PAL registered", 0);
+            return;
+        }
+    }
+    expect("40 programs that end with their PAL registered", 1);
+    const long pid = child();
+    if (pid == 0) {
+        struct pal pal;
+        if (pal_open(&pal, (const void *)abuse_loop, &no_params) == PAL_OK)
+            ((plain_t *)(uintptr_t)pal.entry)(0);
+        leave(0);
+    }
+    long wait[4] = { 0, 300000000, 0, 0 };
+    linux_call(sizeof(void *) == 8 ? 35 : 162, (long)wait, 0, 0, 0, 0, 0);  // nanosleep: the timer gets through
+    linux_call(sizeof(void *) == 8 ? 62 : 37, pid, SIGKILL_NUMBER, 0, 0, 0, 0);
+    expect("a program killed in an endless PAL", SIGNAL(wait_for(pid)) == SIGKILL_NUMBER);
+    const uintptr_t bytes = 64ul << 20;
+    volatile uint8_t *memory = (volatile uint8_t *)linux_call(LINUX_MMAP, 0, (long)bytes, 3, 0x22, -1, 0);
+    int zero = 1;
+    for (uintptr_t at = 0; at < bytes; at += PAGE)
+        zero = zero && memory[at] == 0 && memory[at + PAGE - 1] == 0;
+    expect("fresh memory is zero", zero);
+    linux_call(LINUX_MUNMAP, (long)memory, (long)bytes, 0, 0, 0, 0);
+}
+
+int program(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    malformed();
+    isolated();
+    registers();
+    crashes();
+    forked();
+    gone();
+    return failures != 0;
+}
