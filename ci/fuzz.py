@@ -86,7 +86,9 @@ def run(build: Path, fuzzer: Fuzzer, seconds: int) -> str:
     seeds = [str(path) for path in (FUZZ / "corpus" / fuzzer.name,) if path.exists()]
     if fuzzer.seeds:
         seeds.append(str(_copies(program.parent / "seeds", [build / seed for seed in fuzzer.seeds])))
-    result = subprocess.run([str(program), f"-max_total_time={seconds}", f"-seed={SEED}", f"-max_len={fuzzer.longest}", "-len_control=0", "-timeout=10", "-rss_limit_mb=2048",
+    result = subprocess.run([str(program), f"-max_total_time={seconds}", f"-seed={SEED}", f"-max_len={fuzzer.longest}", "-len_control=0",
+                             "-timeout=100",  # the model of ept's trees looks at all leaves for each that goes
+                             "-rss_limit_mb=2048",
                              f"-artifact_prefix={program.parent}/", "-print_final_stats=1", str(found), *seeds],
                             text=True, errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds + 120)
     if result.returncode:
