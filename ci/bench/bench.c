@@ -33,7 +33,10 @@ EFI_STATUS efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *system)
     vmcs12_prepare(ept12_build());
     row_l2_cpuid();
     row_vmx_instructions();
+    row_l2_resolved();
     row_ept02();
+    row_invept();
+    row_vmclear();
     console_line("done", 1);
     power_off();
 }

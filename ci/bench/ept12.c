@@ -39,6 +39,13 @@ uint64_t ept12_build(void)
     return address(pml4) | 3ull << 3 | 6;
 }
 
+uint64_t ept12_copy(uint64_t eptp)
+{
+    uint64_t *pml4 = memory_pages(1);
+    pml4[0] = *(const uint64_t *)(uintptr_t)(eptp & PAGE_MASK);
+    return address(pml4) | (eptp & ~PAGE_MASK);
+}
+
 void ept12_map(unsigned region, unsigned page, uint64_t physical)
 {
     if (window_regions[region] == 0)

@@ -11,5 +11,7 @@
 
 // Builds the tables and the page tables that lead L2 to the window; returns the EPTP (write-back, 4 levels).
 uint64_t ept12_build(void);
+// Another EPTP for the same tables, but for the top one.
+uint64_t ept12_copy(uint64_t eptp);
 // Maps one 4 KiB page of the window to an L1-physical page.
 void ept12_map(unsigned region, unsigned page, uint64_t physical);

@@ -8,4 +8,7 @@ void row_null_message(void);     // nothing where no partition answers
 // L1 in VMX operation, L2 has exited with CPUID.
 void row_vmx_instructions(void);
 void row_l2_cpuid(void);
+void row_l2_resolved(void);
 void row_ept02(void);
+void row_invept(void);
+void row_vmclear(void);          // the VMCS is clear afterwards: no entry any more

@@ -55,8 +55,17 @@ void row_vmx_instructions(void)
     MEASURE("vmread_rip", ok &= vmread(VMCS_GUEST_RIP, &value));
     MEASURE("vmptrld_current", ok &= vmptrld(vmcs12_region()));
     const uint64_t eptp = vmcs12_read(VMCS_EPTP);
-    MEASURE("invept_single", ok &= invept(INVALIDATE_SINGLE, eptp));
+    MEASURE("invept_unchanged", ok &= invept(INVALIDATE_SINGLE, eptp));
     MEASURE("invvpid_single", ok &= invvpid(INVALIDATE_SINGLE, 1));
     if (!ok)
         console_error("a VMX instruction failed", 0);
+}
+
+void row_vmclear(void)
+{
+    const uint64_t rip = vmcs12_read(VMCS_GUEST_RIP), cr3 = vmcs12_read(VMCS_GUEST_CR3);
+    bool ok = true;
+    MEASURE("vmclear_vmptrld", ok &= vmclear(vmcs12_region()); ok &= vmptrld(vmcs12_region()));
+    if (!ok || vmcs12_read(VMCS_GUEST_RIP) != rip || vmcs12_read(VMCS_GUEST_CR3) != cr3)
+        console_error("VMCLEAR and VMPTRLD lose the VMCS", vmcs12_region());
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Rows of L2.
 
+#include <caps/vmcs_feature.h>
+
 #include "console.h"
 #include "cpu_insn.h"
 #include "ept12.h"
@@ -8,6 +10,7 @@
 #include "median.h"
 #include "memory.h"
 #include "row.h"
+#include "stats.h"
 #include "vmcs12.h"
 #include "vmx_insn.h"
 
@@ -16,8 +19,14 @@
 #define SPARSE_FIRST 0
 #define DENSE_REGION 200
 #define ABSENT_FIRST 300
+#define CACHED_FIRST 450
+#define CACHED_PAGES 1000
 
-static uint64_t ticks[DENSE_PAGES];
+#define MSR_FEATURE_CONTROL 0x3a
+#define MSR_VMX_PROC 0x482
+
+static uint64_t ticks[CACHED_PAGES];
+static volatile unsigned wanted_page;
 
 // What L2 runs. It ends by VMCALL, and again should it be resumed.
 
@@ -33,6 +42,18 @@ static void code_measure_cpuid(void)
         const uint64_t start = tsc();
         (void)cpuid(0);
         ticks[run] = tsc() - start;
+    }
+    for (;;)
+        (void)vmcall(0, 0);
+}
+
+// L0 intercepts this one whatever L1 says, and answers it.
+static void code_measure_rdmsr(void)
+{
+    const uint64_t value = msr_read(MSR_FEATURE_CONTROL);
+    for (unsigned run = 0; run < RUNS; run++) {
+        const uint64_t start = tsc(), again = msr_read(MSR_FEATURE_CONTROL);
+        ticks[run] = again == value ? tsc() - start : ~0ull;
     }
     for (;;)
         (void)vmcall(0, 0);
@@ -73,6 +94,22 @@ static void code_touch_absent(void)
         (void)vmcall(0, 0);
 }
 
+static uint64_t read_cached(unsigned page)
+{
+    return *(volatile uint64_t *)(uintptr_t)(WINDOW_LINEAR + CACHED_FIRST * LARGE_BYTES + page * PAGE_BYTES);
+}
+
+// Touches all, then, as often as it is resumed, one: VMCALL with what is in it.
+static void code_touch_cached(void)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < CACHED_PAGES; i++)
+        sum += read_cached(i);
+    (void)vmcall(sum, 0);
+    for (;;)
+        (void)vmcall(read_cached(wanted_page), 0);
+}
+
 static void expect(enum exit_reason reason, enum exit_reason expected)
 {
     if (reason != expected)
@@ -95,11 +132,17 @@ void row_l2_cpuid(void)
     expect(l2_run(), EXIT_CPUID);
     const uint64_t rip = vmcs12_read(VMCS_GUEST_RIP);
     vmcs12_write(VMCS_HOST_RIP, (uint64_t)(uintptr_t)vm_exit_to_round_trip);
+    const struct stats_sum before = stats_read();
     l2_round_trips(ticks, RUNS);
+    const struct stats_sum after = stats_read();
     expect((enum exit_reason)vmcs12_read(VMCS_EXIT_REASON), EXIT_CPUID);
     if (vmcs12_read(VMCS_GUEST_RIP) != rip)
         console_error("L2's RIP moved to", vmcs12_read(VMCS_GUEST_RIP));
     console_line("l2_cpuid_roundtrip", median(ticks, RUNS));
+    if (after.exits > before.exits) {
+        console_line("exits_per_roundtrip", (after.exits - before.exits) / RUNS);
+        console_line("vmaccess_per_roundtrip", (after.accesses - before.accesses) / RUNS);
+    }
 
     l2_start(code_measure_cpuid);
     enum exit_reason reason;
@@ -112,6 +155,21 @@ void row_l2_cpuid(void)
     if (exits != RUNS)
         console_error("exits of L2's CPUID", exits);
     console_line("l2_cpuid_skip", median(ticks, RUNS));
+}
+
+// L1 asks for no exit by RDMSR, on the whole.
+void row_l2_resolved(void)
+{
+    const uint64_t controls = vmcs12_read(VMCS_PROC_CONTROLS);
+    if (!(msr_read(MSR_VMX_PROC) >> 32 & PROC_USE_MSR_BITMAPS))
+        return;
+    vmcs12_write(VMCS_MSR_BITMAP, (uint64_t)(uintptr_t)memory_pages(1));
+    vmcs12_write(VMCS_PROC_CONTROLS, controls | PROC_USE_MSR_BITMAPS);
+    l2_start(code_measure_rdmsr);
+    expect(l2_run(), EXIT_VMCALL);
+    check_ticks(RUNS);
+    console_line("l2_resolved_exit", median(ticks, RUNS));
+    vmcs12_write(VMCS_PROC_CONTROLS, controls);
 }
 
 void row_ept02(void)
@@ -138,7 +196,7 @@ void row_ept02(void)
     uint64_t sum = 0;
     for (unsigned i = 0; i < DENSE_PAGES; i++)
         sum += ticks[i];
-    console_line("ept02_miss_4k_dense", sum / DENSE_PAGES);
+    console_line("ept02_faultaround_per_page", sum / DENSE_PAGES);
 
     // Pages that EPT12 doesn't have: L1 maps each when L2 touches it. The tables are there already.
     for (unsigned i = 0; i < RUNS; i++)
@@ -153,5 +211,40 @@ void row_ept02(void)
     }
     expect(reason, EXIT_VMCALL);
     check_ticks(RUNS);
-    console_line("l2_ept_violation", median(ticks, RUNS));
+    console_line("l2_ept_violation_by_l1", median(ticks, RUNS));
+}
+
+// L2 goes on behind its VMCALL, to the next; what that one says.
+static uint64_t next_vmcall(void)
+{
+    l2_skip();
+    expect(l2_run(), EXIT_VMCALL);
+    return vm_gpr[0];
+}
+
+// So many pages are cached, and L1 gives L2 another page in the place of one: its INVEPT then. L2 must see the new page.
+void row_invept(void)
+{
+    uint64_t *page = memory_pages(2);
+    const uint64_t physical = (uint64_t)(uintptr_t)page, eptp = ept12_copy(vmcs12_read(VMCS_EPTP));
+    page[512] = 1;
+    vmcs12_write(VMCS_EPTP, eptp);  // with nothing else cached
+    for (unsigned i = 0; i < CACHED_PAGES; i++)
+        ept12_map(CACHED_FIRST + i / 512, i % 512, physical);
+    l2_start(code_touch_cached);
+    expect(l2_run(), EXIT_VMCALL);
+    if (vm_gpr[0] != 0)
+        console_error("L2 reads wrong memory, sum", vm_gpr[0]);
+    for (unsigned run = 0; run < RUNS; run++) {
+        wanted_page = run * 7;
+        if (next_vmcall() != 0)
+            console_error("L2 reads wrong memory in page", wanted_page);
+        ept12_map(CACHED_FIRST + wanted_page / 512, wanted_page % 512, physical + PAGE_BYTES);
+        const uint64_t start = tsc();
+        const bool ok = invept(INVALIDATE_SINGLE, eptp);
+        ticks[run] = tsc() - start;
+        if (!ok || next_vmcall() != 1)
+            console_error("INVEPT leaves the old page to L2, page", wanted_page);
+    }
+    console_line("invept_1_of_1000", median(ticks, RUNS));
 }
