@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Boot information: what the loader hands to the kernel. All of it lies in hidden memory.
+// Boot information: what the loader hands to the kernel. All of it lies in hidden memory. Both belong together: the manifest sees to it.
 #pragma once
 
 #include <stdbool.h>
@@ -13,18 +13,15 @@
 
 #include "vmx_caps.h"
 
-#define BOOT_MAGIC      0x31544f4f42484b42ull  // "BKHBOOT1"
-#define BOOT_ABI        1u
 #define BOOT_PARTITIONS PARTITION_MAX
 #define BOOT_RANGES     256
-#define BOOT_ERROR_TEXT 120
 
 // Where the loader's first page tables put things; the kernel keeps the two bases in its own.
 //   KERNEL_BASE   the kernel's ELF segments, at their link addresses, with their rights
 //   HIDDEN_BASE   hidden memory, read-write, not executable: host-physical X at HIDDEN_BASE + X
 // and one page of the loader's switching code, mapped at its physical address. The kernel's own tables, kernel_tables, have the same without that page, and
 //   LAPIC_VA      the local APIC, uncached
-// there hidden memory leaves out the kernel's text and rodata, has small pages alone, and is the upper half of every address space.
+// there hidden memory leaves out the kernel's text and rodata and the guard pages of stacks (cpu.h), and is the upper half of every address space.
 #define LAPIC_VA 0xffffffffbffff000ull
 #define KERNEL_BASE 0xffffffff80000000ull
 #ifndef HIDDEN_BASE  // host tests have it elsewhere
@@ -34,16 +31,16 @@
 // A segment register as VMX wants it: access rights as in SDM 3C 25.4.1 "Guest Register State".
 struct launch_segment { uint64_t base; uint32_t limit; uint32_t access_rights; uint16_t selector; uint16_t reserved[3]; };
 
-// One CPU as the firmware left it. Filled by the loader on that CPU just before it enters the kernel; MSRs, CR0, CR2, CR4, DR7 and
-// vector state aren't here: the kernel reads them itself before it changes them.
+// One CPU as the firmware left it: what VMX or the kernel changes. Filled by the loader on that CPU just before it enters the kernel.
+enum { LAUNCH_ES, LAUNCH_CS, LAUNCH_SS, LAUNCH_DS, LAUNCH_FS, LAUNCH_GS, LAUNCH_LDTR, LAUNCH_TR, LAUNCH_SEGMENTS };
 struct launch_state {
-    uint64_t rip, rsp, rflags;        // where the loader goes on, as L1, with RAX = enum status
+    uint64_t rip, rsp, rflags;        // where the loader goes on, as L1, with RAX = 0
     uint64_t rbx, rbp, r12, r13, r14, r15;   // callee-saved: all that the loader needs back
-    uint64_t cr3;
-    struct launch_segment es, cs, ss, ds, fs, gs, ldtr, tr;
+    uint64_t cr0, cr3, cr4, dr7, efer, pat, debugctl;
+    uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
+    struct launch_segment segment[LAUNCH_SEGMENTS];
     uint64_t gdtr_base, idtr_base;
     uint16_t gdtr_limit, idtr_limit;
-    uint32_t apic_id;
 };
 
 enum boot_range_kind { RANGE_RAM, RANGE_RESERVED, RANGE_MMIO, RANGE_ACPI };
@@ -80,13 +77,13 @@ struct boot_inject { uint32_t partition, kind, message, instruction, count; };  
 enum { CONSOLE_E9 = 1, CONSOLE_COM1 = 2 };
 
 struct boot_info {
-    uint64_t magic;          // BOOT_MAGIC
-    uint32_t abi;            // BOOT_ABI
-    uint32_t bytes;          // sizeof(struct boot_info)
     uint64_t hidden_base, hidden_bytes;   // host-physical, 2 MiB aligned both
     uint64_t free_base, free_bytes;       // the part of it that the loader did not use: the kernel's pool
     uint64_t kernel_base, kernel_bytes;   // where in hidden memory the kernel's segments lie
     uint64_t kernel_tables;               // top of the kernel's page tables
+    uint64_t loader_tables;               // top of those by which the loader enters the kernel
+    uint64_t loader_return;               // a loader_return_t, mapped there
+    uint64_t cpu_blocks;                  // CPU 0's (cpu.h); the others' follow
     struct vmx_caps vmx;                  // the same on all CPUs, with all that L0 needs
     struct info info;                     // what partitions are told of it
     uint32_t cpu_count;
@@ -106,13 +103,13 @@ struct boot_info {
     struct boot_inject inject;
     struct boot_range range[BOOT_RANGES];
     struct launch_state launch[CPU_MAX];
-    uint32_t launched[CPU_MAX];           // set to 1 by the kernel when the CPU's first VM entry is about to happen
-    char error[CPU_MAX][BOOT_ERROR_TEXT]; // the kernel's one clear line where it returns instead of launching
+    const char *error;                    // the kernel's one clear line where it returns instead of launching: in its rodata
 };
 
-// The kernel's ELF entry point. Called on each CPU by the loader's switching code, interrupts off, on the loader's page
-// tables, with any stack (the kernel brings its own): CPU 0 first, the others when it has returned as L1.
+// The kernel's ELF entry point. Called on each CPU by the loader's switching code, interrupts off, on the loader's page tables and on the stack
+// of the CPU's block: CPU 0 first, the others when it has returned as L1.
 //   info: the boot information at HIDDEN_BASE + its address; cpu: index into launch[].
-// Returns only where the CPU can't be launched, with everything as it was: RAX = enum status, error[cpu] = why. A launched CPU goes on at
-// launch[cpu].rip as L1 with RAX = STATUS_OK.
-typedef uint64_t kernel_entry_t(struct boot_info *info, uint32_t cpu);
+// A launched CPU goes on at launch[cpu].rip as L1 with RAX = 0. One that can't be launched goes on at info->loader_return, not in VMX operation, on
+// the loader's page tables, everything else as the kernel left it.
+typedef void kernel_entry_t(struct boot_info *info, uint32_t cpu);
+typedef void loader_return_t(const struct launch_state *state);

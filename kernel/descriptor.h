@@ -4,13 +4,9 @@
 
 #include <stdint.h>
 
-struct cpu;
-
 enum selector { SELECTOR_KERNEL_CS = 0x08, SELECTOR_KERNEL_SS = 0x10, SELECTOR_USER32_CS = 0x18, SELECTOR_USER32_SS = 0x20,
                 SELECTOR_USER_CS = 0x28, SELECTOR_USER_SS = 0x30, SELECTOR_TSS = 0x38 };
 #define GDT_ENTRIES 9
-#define SEGMENT_KERNEL_CODE 0x00af9b000000ffffull  // flat, accessed (SDM 3A 3.4.5 "Segment Descriptors")
-#define SEGMENT_KERNEL_DATA 0x00cf93000000ffffull
 
 // SDM 3A 8.7 "Task Management in 64-Bit Mode".
 struct __attribute__((packed)) tss {
@@ -29,6 +25,3 @@ struct __attribute__((packed)) table_register { uint16_t limit; uint64_t base; }
 // Which of tss.ist[] (counted from 1) an interrupt gate names. #DB has one because a partition can single-step into sysenter_entry, whose stack
 // pointer isn't a stack yet.
 enum { IST_NMI = 1, IST_FAULT = 2 };
-
-// Fills cpu->gdt and cpu->tss.
-void descriptor_init(struct cpu *cpu);

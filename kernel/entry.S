@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Ways into the kernel: from the loader, from VM exits, from exceptions; and the way into the guest.
+// Ways into the kernel: from VM exits, from exceptions; and the way into the guest.
 
 #define CPU_STACK_TOP 0x20000   // cpu.h
 #define CPU_NMI_ARRIVED 240
@@ -11,45 +11,6 @@
     .endm
 
     .text
-    // uint64_t kernel_entry(struct boot_info *info, uint32_t cpu): on each CPU; see boot_info.h. One CPU at a time uses the boot stack.
-    FUNCTION kernel_entry
-    .irp reg, rbx, rbp, r12, r13, r14, r15
-    push %\reg
-    .endr
-    mov %rdi, %r12
-    mov %esi, %r13d
-    mov %rsp, %r14
-1:  lock btsl $0, boot_lock(%rip)
-    jnc 2f
-    pause
-    jmp 1b
-2:  lea boot_stack_top(%rip), %rsp
-    xor %ebp, %ebp
-    call boot_prepare           // struct cpu *, or NULL
-    mov boot_status(%rip), %r15d
-    test %rax, %rax
-    jz 3f
-    lea CPU_STACK_TOP(%rax), %rsp
-    movl $0, boot_lock(%rip)
-    mov %rax, %rdi
-    mov %r12, %rsi
-    mov %r14, %rdx
-    call boot_launch            // does not return
-3:  movl $0, boot_lock(%rip)
-    mov %r15d, %edi
-    mov %r14, %rsi
-    .size kernel_entry, . - kernel_entry
-
-    // void boot_return(uint64_t status, uint64_t loader_rsp): from kernel_entry, whose frame is there. Does not return.
-    FUNCTION boot_return
-    mov %edi, %eax
-    mov %rsi, %rsp
-    .irp reg, r15, r14, r13, r12, rbp, rbx
-    pop %\reg
-    .endr
-    ret
-    .size boot_return, . - boot_return
-
     // By enum gpr; RSP's slot is CR2's.
     .macro EACH_GPR op
     .set slot, 0
@@ -152,12 +113,5 @@ trap_stub:
     add $144, %rsp
     iretq
     .size trap_common, . - trap_common
-
-    .bss
-    .balign 16
-    .space 8192
-boot_stack_top:
-boot_lock:
-    .space 4
 
     .section .note.GNU-stack, "", @progbits

@@ -8,7 +8,6 @@
 #include "cpu.h"
 #include "descriptor.h"
 #include "msr.h"
-#include "vmcs01.h"
 
 // No SCE: SYSCALL is #UD for partitions. PAT as after a reset: the kernel uses WB (0) and UC (3).
 #define HOST_EFER (EFER_LME | EFER_LMA | EFER_NXE)
@@ -20,11 +19,5 @@ uint64_t host_cr4(void);
 // HOST_RIP (entry.S).
 extern const char vm_exit[];
 
-// What host_leave() needs besides the launch state.
-struct host_saved { struct launch_registers registers; uint64_t cr3; };
-
 // From the loader's state to the kernel's: page tables, GDT, IDT, TSS, control registers, SYSENTER. On the CPU's own stack.
-void host_enter(struct cpu *cpu, struct host_saved *saved);
-
-// Back again: all but TR, which can't be given its null selector back. Not in VMX operation.
-void host_leave(const struct launch_state *launch, const struct host_saved *saved);
+void host_enter(struct cpu *cpu, const struct launch_state *launch);

@@ -19,14 +19,6 @@ void paging_init(const struct boot_info *info)
     root = (hpa_t){ info->kernel_tables };
 }
 
-void paging_guard(hpa_t page)
-{
-    uint64_t va = HIDDEN_BASE + page.v, *table = hidden_va(root);
-    for (unsigned shift = 39; shift > PAGE_BITS; shift -= 9)
-        table = hidden_va((hpa_t){ table[(va >> shift) & 511] & PTE_ADDRESS });
-    table[(va >> PAGE_BITS) & 511] = 0;
-}
-
 hpa_t paging_root(void) { return root; }
 
 void paging_share(uint64_t pml4[512])

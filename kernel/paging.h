@@ -19,11 +19,8 @@
 #define PTE_NX       (1ull << 63)
 #define PTE_ADDRESS  0x000ffffffffff000ull
 
-// Takes over the tables: text R-X, rodata R, data RW, hidden memory RW NX without text and rodata, the LAPIC uncached. CPU 0, once.
+// Takes over the tables: text R-X, rodata R, data RW, hidden memory RW NX without text, rodata and stack guards, the LAPIC uncached. CPU 0, once.
 void paging_init(const struct boot_info *info);
-
-// Takes a page of hidden memory out of the hidden map: a stack guard. Only before the tables are in use.
-void paging_guard(hpa_t page);
 
 // Top-level table of the kernel alone. Its PCID is 0; it is every VMCS' host CR3.
 hpa_t paging_root(void);

@@ -51,7 +51,6 @@ static enum status load(const struct boot_info *info, const struct boot_partitio
     page->partition = count;
     page->canary = tsc_read() * 0x9e3779b97f4a7c15ull & ~0xffull;
     page->state = header->rights & RIGHT_PAL ? partition->space.state.v : 0;
-    page->feature_control = vmx_caps->feature_control;
     partition->cr3 = partition->space.root.v | (paging_pcid ? CR3_NO_FLUSH | (count + 1) : 0);
     if (info->inject.kind != INJECT_NONE && info->inject.partition == count) {
         partition->inject = &info->inject;

@@ -29,7 +29,7 @@ void power_l1_lost(struct cpu *cpu, const char *why, uint64_t number)
     log_line(LOG_ERROR, "%s", text);
     event_dump(cpu, 8);
     if (cpu->records.events.next <= 1)
-        boot_entry_failed(cpu);
+        boot_fail(cpu, "the CPU refuses the first VM entry: the log says why");
     const struct crash_scene scene = { .kind = CRASH_ENTRY, .vector = CRASH_NO_VECTOR, .rip = (uintptr_t)__builtin_return_address(0) };
     crash_write(&scene, text);
     power_triple_fault(cpu);

@@ -74,7 +74,7 @@ static void write_controls(void)
     vmcs_write(VMCS_CR4_GUEST_HOST_MASK, vmx_caps->cr4_fixed0);
 }
 
-// ES, CS, SS, DS, FS, GS, LDTR, TR: their fields follow one another in vmcs_field.def.
+// LAUNCH_ES and following: their fields follow one another in vmcs_field.def.
 static void write_segment(unsigned i, const struct launch_segment *segment)
 {
     vmcs_write((enum vmcs_field)(VMCS_GUEST_ES_SELECTOR + i), segment->selector);
@@ -101,33 +101,31 @@ static void write_quiet(void)
     vmcs_write(VMCS_ENTRY_INTR_INFO, 0);
 }
 
-void vmcs01_init(struct cpu *cpu, const struct launch_state *launch, const struct launch_registers *registers)
+void vmcs01_init(struct cpu *cpu, const struct launch_state *launch)
 {
     vmcs_init_host_state(cpu);
     write_controls();
     watchdog_arm();
     write_quiet();
-    const struct launch_segment *segment[] = { &launch->es, &launch->cs, &launch->ss, &launch->ds, &launch->fs, &launch->gs, &launch->ldtr,
-                                             &launch->tr };
-    for (unsigned i = 0; i < sizeof(segment) / sizeof(segment[0]); i++)
-        write_segment(i, segment[i]);
+    for (unsigned i = 0; i < LAUNCH_SEGMENTS; i++)
+        write_segment(i, &launch->segment[i]);
     vmcs_write(VMCS_GUEST_GDTR_BASE, launch->gdtr_base);
     vmcs_write(VMCS_GUEST_GDTR_LIMIT, launch->gdtr_limit);
     vmcs_write(VMCS_GUEST_IDTR_BASE, launch->idtr_base);
     vmcs_write(VMCS_GUEST_IDTR_LIMIT, launch->idtr_limit);
-    write_cr0_cr4(registers->cr0, registers->cr4);
+    write_cr0_cr4(launch->cr0, launch->cr4);
     vmcs_write(VMCS_GUEST_CR3, launch->cr3);
-    vmcs_write(VMCS_GUEST_DR7, registers->dr7);
-    vmcs_write(VMCS_GUEST_DEBUGCTL, registers->debugctl);
-    vmcs_write(VMCS_GUEST_EFER, registers->efer);
-    vmcs_write(VMCS_GUEST_PAT, registers->pat);
-    vmcs_write(VMCS_GUEST_SYSENTER_CS, registers->sysenter_cs);
-    vmcs_write(VMCS_GUEST_SYSENTER_ESP, registers->sysenter_esp);
-    vmcs_write(VMCS_GUEST_SYSENTER_EIP, registers->sysenter_eip);
+    vmcs_write(VMCS_GUEST_DR7, launch->dr7);
+    vmcs_write(VMCS_GUEST_DEBUGCTL, launch->debugctl);
+    vmcs_write(VMCS_GUEST_EFER, launch->efer);
+    vmcs_write(VMCS_GUEST_PAT, launch->pat);
+    vmcs_write(VMCS_GUEST_SYSENTER_CS, launch->sysenter_cs);
+    vmcs_write(VMCS_GUEST_SYSENTER_ESP, launch->sysenter_esp);
+    vmcs_write(VMCS_GUEST_SYSENTER_EIP, launch->sysenter_eip);
     vmcs_write(VMCS_GUEST_RIP, launch->rip);
     vmcs_write(VMCS_GUEST_RSP, launch->rsp);
     vmcs_write(VMCS_GUEST_RFLAGS, launch->rflags | RFLAGS_FIXED);
-    cpu->gpr[GPR_RAX] = STATUS_OK;
+    cpu->gpr[GPR_RAX] = 0;
     cpu->gpr[GPR_RBX] = launch->rbx;
     cpu->gpr[GPR_RBP] = launch->rbp;
     cpu->gpr[GPR_R12] = launch->r12;
@@ -146,11 +144,11 @@ static const struct { uint8_t field; uint32_t value; } after_init[] = {
 void vmcs01_reset_guest(struct cpu *cpu)
 {
     write_quiet();
-    for (unsigned i = 0; i < 6; i++)
+    for (unsigned i = 0; i < LAUNCH_LDTR; i++)
         write_segment(i, &(struct launch_segment){ .limit = 0xffff, .access_rights = RIGHTS_DATA });
-    write_segment(1, &(struct launch_segment){ .base = 0xffff0000, .limit = 0xffff, .access_rights = RIGHTS_CODE, .selector = 0xf000 });
-    write_segment(6, &(struct launch_segment){ .limit = 0xffff, .access_rights = RIGHTS_LDT });
-    write_segment(7, &(struct launch_segment){ .limit = 0xffff, .access_rights = RIGHTS_TSS_BUSY });
+    write_segment(LAUNCH_CS, &(struct launch_segment){ .base = 0xffff0000, .limit = 0xffff, .access_rights = RIGHTS_CODE, .selector = 0xf000 });
+    write_segment(LAUNCH_LDTR, &(struct launch_segment){ .limit = 0xffff, .access_rights = RIGHTS_LDT });
+    write_segment(LAUNCH_TR, &(struct launch_segment){ .limit = 0xffff, .access_rights = RIGHTS_TSS_BUSY });
     for (unsigned i = 0; i < sizeof(after_init) / sizeof(after_init[0]); i++)
         vmcs_write((enum vmcs_field)after_init[i].field, after_init[i].value);
     write_cr0_cr4(CR0_ET | (cr0_read() & (CR0_CD | CR0_NW)), 0);  // INIT leaves CD and NW, and so do VM exits

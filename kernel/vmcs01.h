@@ -13,12 +13,6 @@
 
 #define VMCS01_VPID 1u
 
-// What L1's CPU held when the loader called: what launch_state doesn't say.
-struct launch_registers {
-    uint64_t cr0, cr4, dr7, efer, pat, debugctl;
-    uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
-};
-
 // Makes the bitmaps: which MSRs L0 watches. CPU 0, once.
 NODISCARD enum status vmcs01_bitmaps_init(void);
 
@@ -29,7 +23,7 @@ void vmcs01_watch_ports(const struct boot_info *info);
 const uint64_t *vmcs01_bitmap(enum bitmap_kind kind);
 
 // Fills the current VMCS, fresh, with L1 as it was: it goes on at launch->rip.
-void vmcs01_init(struct cpu *cpu, const struct launch_state *launch, const struct launch_registers *registers);
+void vmcs01_init(struct cpu *cpu, const struct launch_state *launch);
 
 // Resets L1's state in VMCS01 as INIT does (SDM 3A 10.1.1 "Processor State After Reset"), and cpu->gpr. VMCS01 is current.
 void vmcs01_reset_guest(struct cpu *cpu);

@@ -8,8 +8,6 @@
 #include <caps/info.h>
 #include <caps/vmcs_feature.h>
 
-struct boot_info;
-
 struct vmx_caps {
     uint64_t msr[VMX_MSR_COUNT];         // IA32_VMX_BASIC and following, as the CPU reports them; 0 where it has none
     uint32_t allowed0[WORD_COUNT];       // control bits that must be 1 (the TRUE MSRs' where there are any)
@@ -33,12 +31,6 @@ extern const struct vmx_caps *vmx_caps;
 // IA32_VMX_MISC, IA32_VMX_EPT_VPID_CAP as indexes into msr[].
 enum { VMX_CAP_BASIC = 0, VMX_CAP_MISC = 5, VMX_CAP_CR0_FIXED0 = 6, VMX_CAP_CR4_FIXED0 = 8, VMX_CAP_CR4_FIXED1 = 9,
        VMX_CAP_EPT_VPID = 12 };
-
-// Fills vmx_caps. CPU 0, once.
-void vmx_caps_init(const struct boot_info *info);
-
-// Locks VMX on where the firmware left that open. Returns IA32_FEATURE_CONTROL.
-uint64_t vmx_enable(void);
 
 // The control word with the bits that this CPU demands and without those that it lacks.
 static inline uint32_t control_adjust(enum control_word word, uint32_t wanted)

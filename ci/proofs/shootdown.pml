@@ -148,7 +148,7 @@ proctype cpu(byte c; bool sipi; byte shots) provided (!in_nmi[c])
     byte now, old, i, wanted, version;
     bool wait_for_sipi;
 
-    launched[c] = true;      // boot_launch()
+    launched[c] = true;      // kernel_entry()
 enter:                       // enter_guest()
 #ifndef NO_SERVE_AT_ENTRY
     serve(c, now, old);

@@ -7,8 +7,8 @@
 #include "../boot_info.h"
 #include "vtx.h"
 
-// From the facts of a CPU that nothing is missing on (vtx_missing). feature_control is the kernel's to fill in.
+// From the facts of a CPU that nothing is missing on (vtx_missing). VMX will be locked on (launch.c).
 void controls_make(struct vmx_caps *caps, const struct vtx_facts *facts);
 
-// What partitions are told of that. partition and feature_control are the kernel's to fill in.
+// What partitions are told of that. partition is for each to fill in.
 void controls_tell(struct info *info, const struct vmx_caps *caps, uint32_t cpu_count);

@@ -4,21 +4,27 @@
 
 #include <stddef.h>
 
-#include <caps/status.h>
-
+#include "../cpu.h"
+#include "cr.h"
 #include "descriptor.h"
 #include "msr.h"
 #include "pagetable.h"
 #include "segment.h"
 #include "text.h"
+#include "vtx.h"
 
 _Static_assert(offsetof(struct launch_state, rip) == 0 && offsetof(struct launch_state, rsp) == 8 && offsetof(struct launch_state, rflags) == 16 &&
                offsetof(struct launch_state, rbx) == 24 && offsetof(struct launch_state, rbp) == 32 && offsetof(struct launch_state, r12) == 40 &&
                offsetof(struct launch_state, r13) == 48 && offsetof(struct launch_state, r14) == 56 && offsetof(struct launch_state, r15) == 64 &&
-               offsetof(struct launch_state, cr3) == 72, "switch.S knows the layout");
+               offsetof(struct launch_state, cr0) == 72 && offsetof(struct launch_state, cr3) == 80 && offsetof(struct launch_state, cr4) == 88 &&
+               offsetof(struct launch_state, segment) == 152 && offsetof(struct launch_segment, selector) == 16 &&
+               sizeof(struct launch_segment) == 24 && LAUNCH_ES == 0 && LAUNCH_GS == 5 && offsetof(struct launch_state, gdtr_base) == 344 &&
+               offsetof(struct launch_state, idtr_base) == 352 && offsetof(struct launch_state, gdtr_limit) == 360 &&
+               offsetof(struct launch_state, idtr_limit) == 362, "switch.S knows the layout");
 
-uint64_t launch_switch(struct launch_state *state, uint64_t tables, uint64_t entry, uint64_t info, uint32_t cpu, uint64_t stack)
+uint32_t launch_switch(struct launch_state *state, uint64_t tables, uint64_t entry, uint64_t info, uint32_t cpu, uint64_t stack)
     __attribute__((visibility("hidden")));
+extern const char launch_failed[] __attribute__((visibility("hidden")));
 extern const char launch_switch_end[] __attribute__((visibility("hidden")));
 
 static bool map_kernel(struct pagetable *tables, const struct elf_kernel *kernel, uint64_t base)
@@ -32,10 +38,26 @@ static bool map_kernel(struct pagetable *tables, const struct elf_kernel *kernel
     return true;
 }
 
-// The kernel's own tables: its segments, hidden memory without what is constant in the kernel, so that nothing is both writable and executable at any
-// address, and the local APIC.
-static bool make_kernel_tables(struct pagetable *tables, const struct memory *memory, const struct elf_kernel *kernel, uint64_t base)
+// Maps hidden memory from there to the end, but for the guard pages in the CPU blocks, which come last.
+static bool map_hidden(struct pagetable *tables, const struct boot_info *info, uint64_t from, uint64_t end)
 {
+    static const uint32_t guards[] = { CPU_IST_GUARD, CPU_STACK_GUARD };
+    for (uint64_t block = info->cpu_blocks; block < end; block += CPU_BLOCK_BYTES) {
+        for (unsigned i = 0; i < sizeof(guards) / sizeof(guards[0]); i++) {
+            uint64_t guard = block + guards[i];
+            if (!pagetable_map(tables, HIDDEN_BASE + from, from, guard - from, PAGE_WRITE))
+                return false;
+            from = guard + PAGE_BYTES;
+        }
+    }
+    return pagetable_map(tables, HIDDEN_BASE + from, from, end - from, PAGE_WRITE);
+}
+
+// The kernel's own tables: its segments, hidden memory without what is constant in the kernel, so that nothing is both writable and executable at any
+// address, and without stack guards, and the local APIC.
+static bool make_kernel_tables(struct pagetable *tables, const struct memory *memory, const struct elf_kernel *kernel, const struct boot_info *info)
+{
+    uint64_t base = info->kernel_base;
     uint64_t constant = 0;
     for (unsigned i = 0; i < kernel->segment_count; i++)
         if (!kernel->segment[i].write)
@@ -43,7 +65,7 @@ static bool make_kernel_tables(struct pagetable *tables, const struct memory *me
     uint64_t end = memory->base + memory->bytes;
     return pagetable_start(tables) && map_kernel(tables, kernel, base) &&
            pagetable_map(tables, HIDDEN_BASE + memory->base, memory->base, base - memory->base, PAGE_WRITE) &&
-           pagetable_map(tables, HIDDEN_BASE + base + constant, base + constant, end - base - constant, PAGE_WRITE) &&
+           map_hidden(tables, info, base + constant, end) &&
            pagetable_map(tables, LAPIC_VA, msr_read(MSR_APIC_BASE) & APIC_BASE_ADDRESS, PAGE_BYTES, PAGE_WRITE | PAGE_UNCACHED);
 }
 
@@ -51,15 +73,10 @@ bool launch_prepare(struct launch *launch, struct memory *memory, const struct e
 {
     struct boot_info *info = launch->info;
     launch->entry = kernel->entry;
-    launch->stack = memory_take(memory, PAGE_BYTES);
-    if (!launch->stack)
-        return false;
-    launch->stack += PAGE_BYTES + HIDDEN_BASE;
-
     // The rest of the block is there for tables; what they don't use becomes the kernel's.
     struct pagetable tables = {
         .next_page = memory->base + memory->used,
-        .end = memory->base + memory->bytes,
+        .end = memory->base + memory->bytes - memory->top,
         .no_execute = no_execute,
     };
     uint64_t code = (uint64_t)(uintptr_t)&launch_switch & PAGE_MASK;
@@ -68,16 +85,17 @@ bool launch_prepare(struct launch *launch, struct memory *memory, const struct e
         !pagetable_map(&tables, HIDDEN_BASE + memory->base, memory->base, memory->bytes, PAGE_WRITE) ||
         !map_kernel(&tables, kernel, info->kernel_base))
         return false;
-    launch->tables = tables.root;
+    info->loader_tables = tables.root;
+    info->loader_return = (uint64_t)(uintptr_t)launch_failed;
     struct pagetable own = { .next_page = tables.next_page, .end = tables.end, .no_execute = true, .kernel = true };
-    if (!make_kernel_tables(&own, memory, kernel, info->kernel_base))
+    if (!make_kernel_tables(&own, memory, kernel, info))
         return false;
     info->kernel_tables = own.root;
     memory->used = own.next_page - memory->base;
     info->hidden_base = memory->base;
     info->hidden_bytes = memory->bytes;
     info->free_base = memory->base + memory->used;
-    info->free_bytes = memory->bytes - memory->used;
+    info->free_bytes = memory->bytes - memory->used - memory->top;
     return true;
 }
 
@@ -87,19 +105,47 @@ static void capture_segments(struct launch_state *state)
     struct segment_table gdt = {(const uint8_t *)(uintptr_t)table.base, table.limit};
     state->gdtr_base = table.base;
     state->gdtr_limit = table.limit;
-    segment_read(&state->es, gdt, es_read());
-    segment_read(&state->cs, gdt, cs_read());
-    segment_read(&state->ss, gdt, ss_read());
-    segment_read(&state->ds, gdt, ds_read());
-    segment_read(&state->fs, gdt, fs_read());
-    segment_read(&state->gs, gdt, gs_read());
-    segment_read_ldtr(&state->ldtr, gdt, ldtr_read());
-    segment_read_tr(&state->tr, gdt, tr_read());
-    state->fs.base = msr_read(MSR_FS_BASE);
-    state->gs.base = msr_read(MSR_GS_BASE);
+    segment_read(&state->segment[LAUNCH_ES], gdt, es_read());
+    segment_read(&state->segment[LAUNCH_CS], gdt, cs_read());
+    segment_read(&state->segment[LAUNCH_SS], gdt, ss_read());
+    segment_read(&state->segment[LAUNCH_DS], gdt, ds_read());
+    segment_read(&state->segment[LAUNCH_FS], gdt, fs_read());
+    segment_read(&state->segment[LAUNCH_GS], gdt, gs_read());
+    segment_read_ldtr(&state->segment[LAUNCH_LDTR], gdt, ldtr_read());
+    segment_read_tr(&state->segment[LAUNCH_TR], gdt, tr_read());
+    state->segment[LAUNCH_FS].base = msr_read(MSR_FS_BASE);
+    state->segment[LAUNCH_GS].base = msr_read(MSR_GS_BASE);
     table = idt_read();
     state->idtr_base = table.base;
     state->idtr_limit = table.limit;
+}
+
+static void capture_registers(struct launch_state *state)
+{
+    state->cr0 = cr0_read();
+    state->cr3 = cr3_read();
+    state->cr4 = cr4_read();
+    state->dr7 = dr7_read();
+    state->efer = msr_read(MSR_EFER);
+    state->pat = msr_read(MSR_PAT);
+    state->debugctl = msr_read(MSR_DEBUGCTL);
+    state->sysenter_cs = msr_read(MSR_SYSENTER_CS);
+    state->sysenter_esp = msr_read(MSR_SYSENTER_ESP);
+    state->sysenter_eip = msr_read(MSR_SYSENTER_EIP);
+}
+
+// What launch_failed hasn't brought back: all but TR, which can't be given its null selector back.
+static void restore_registers(const struct launch_state *state)
+{
+    dr7_write(state->dr7);
+    msr_write(MSR_EFER, state->efer);
+    msr_write(MSR_PAT, state->pat);
+    msr_write(MSR_DEBUGCTL, state->debugctl);
+    msr_write(MSR_SYSENTER_CS, state->sysenter_cs);
+    msr_write(MSR_SYSENTER_ESP, state->sysenter_esp);
+    msr_write(MSR_SYSENTER_EIP, state->sysenter_eip);
+    msr_write(MSR_FS_BASE, state->segment[LAUNCH_FS].base);
+    msr_write(MSR_GS_BASE, state->segment[LAUNCH_GS].base);
 }
 
 // Runs on the CPU in question.
@@ -108,21 +154,26 @@ static void EFIAPI turn(void *argument)
     struct launch *launch = argument;
     struct boot_info *info = launch->info;
     struct launch_state *state = &info->launch[launch->cpu];
+    uint64_t stack = HIDDEN_BASE + info->cpu_blocks + launch->cpu * (uint64_t)CPU_BLOCK_BYTES + CPU_STACK_TOP;
+    uint64_t feature_control = msr_read(MSR_FEATURE_CONTROL);
+    if (!(feature_control & FEATURE_LOCK))
+        msr_write(MSR_FEATURE_CONTROL, feature_control | FEATURE_LOCK | FEATURE_VMX);
     capture_segments(state);
-    launch->status = launch_switch(state, launch->tables, launch->entry, HIDDEN_BASE + (uint64_t)(uintptr_t)info, launch->cpu, launch->stack);
+    capture_registers(state);
+    launch->launched = launch_switch(state, info->loader_tables, launch->entry, HIDDEN_BASE + (uint64_t)(uintptr_t)info, launch->cpu, stack) == 0;
     // As L1 this CPU can't see the boot information any more; one that failed can.
-    if (launch->status != STATUS_OK)
-        text_format(launch->error, sizeof(launch->error), "%.*s", (int)sizeof(launch->error) - 1, info->error[launch->cpu]);
+    if (launch->launched)
+        return;
+    restore_registers(state);
+    const char *why = (const char *)(uintptr_t)(info->kernel_base + ((uintptr_t)info->error - KERNEL_BASE));
+    text_format(launch->error, sizeof(launch->error), "%s", why);
 }
 
 bool launch_cpu(struct launch *launch, uint32_t cpu)
 {
     launch->cpu = cpu;
-    launch->status = STATUS_COUNT;
-    launch->error[0] = 0;
+    launch->launched = false;
     if (!cpus_run(launch->cpus, cpu, turn, launch))
         text_format(launch->error, sizeof(launch->error), "the firmware could not run it");
-    else if (launch->status != STATUS_OK && !launch->error[0])
-        text_format(launch->error, sizeof(launch->error), "%s", status_text((enum status)launch->status));
-    return launch->status == STATUS_OK;
+    return launch->launched;
 }

@@ -10,18 +10,18 @@
 #include "elf_kernel.h"
 #include "memory.h"
 
+#define LAUNCH_WHY 120
+
 struct launch {
     struct boot_info *info;      // as the firmware's page tables show it. Not there any more for a CPU that has been launched
     uint64_t entry;              // the kernel's
-    uint64_t tables;             // CR3
-    uint64_t stack;              // top of a page in hidden memory, for the call
     const struct cpus *cpus;
     uint32_t cpu;                // the one whose turn it is
-    uint64_t status;             // how its turn ended: enum status
-    char error[BOOT_ERROR_TEXT]; // and why it failed
+    bool launched;               // its turn ended as L1
+    char error[LAUNCH_WHY];      // else: why it failed
 };
 
-// Makes the first page tables for the kernel, which lies at info->kernel_base; what is left of the hidden memory becomes the kernel's pool.
+// Makes the page tables by which the kernel is entered, and its own. It lies at info->kernel_base; what is left of the hidden memory becomes the kernel's pool.
 // no_execute: EFER.NXE is on, on all CPUs. False: not enough hidden memory.
 bool launch_prepare(struct launch *launch, struct memory *memory, const struct elf_kernel *kernel, bool no_execute);
 

@@ -3,6 +3,7 @@
 #include "conf.h"
 #include "console.h"
 #include "controls.h"
+#include "cpu_block.h"
 #include "cpus.h"
 #include "cr.h"
 #include "file.h"
@@ -90,7 +91,13 @@ static bool furnish(struct launch *launch, struct memory *memory, const struct c
     const uint64_t crash_base = memory_take(memory, MEMORY_CRASH_BYTES);
     struct boot_info *info = (struct boot_info *)(UINTN)memory_take(memory, sizeof(struct boot_info));
     launch->info = info;
-    if (!info || !load_place(load, memory, info) || !launch_prepare(launch, memory, &load->kernel, no_execute)) {
+    if (info) {
+        info->cpu_count = launch->cpus->count;
+        controls_make(&info->vmx, facts);
+        controls_tell(&info->info, &info->vmx, info->cpu_count);
+    }
+    if (!info || !load_place(load, memory, info) || !cpu_blocks_make(info, memory, launch->cpus->apic_id) ||
+        !launch_prepare(launch, memory, &load->kernel, no_execute)) {
         console_line("memory = %lluM is too little for the kernel and the partitions of [workload %s]",
                      (unsigned long long)(conf->memory >> 20), workload->name);
         return false;
@@ -99,19 +106,11 @@ static bool furnish(struct launch *launch, struct memory *memory, const struct c
     info->crash_generation = previous.generation + 1;
     firmware.boot->CopyMem((void *)(UINTN)crash_base, &previous, sizeof(previous));
     info->panic_resets = conf->panic_resets;
-    info->magic = BOOT_MAGIC;
-    info->abi = BOOT_ABI;
-    info->bytes = sizeof(*info);
     info->console = conf->console;
     info->log_level = conf->log_level;
     info->watchdog_ticks = conf->watchdog;
     info->inject = workload->inject;
-    controls_make(&info->vmx, facts);
-    controls_tell(&info->info, &info->vmx, launch->cpus->count);
     text_format(info->workload, sizeof(info->workload), "%s", workload->name);
-    info->cpu_count = launch->cpus->count;
-    for (uint32_t i = 0; i < launch->cpus->count; i++)
-        info->launch[i].apic_id = launch->cpus->apic_id[i];
     return machine_describe(info);
 }
 

@@ -13,6 +13,7 @@
 struct memory {
     uint64_t base, bytes;  // physical; multiples of 2 MiB
     uint64_t used;         // from base on
+    uint64_t top;          // and so much at the end
 };
 
 // Where the block goes if it can: always to the same place, so that the next boot finds what a crash left there. Behind what firmware unpacks itself to,
@@ -36,12 +37,23 @@ void memory_release(struct memory *memory);
 // that many left.
 static inline uint64_t memory_take(struct memory *memory, uint64_t bytes)
 {
-    uint64_t left = memory->bytes - memory->used;
+    uint64_t left = memory->bytes - memory->used - memory->top;
     if (!bytes || bytes > left)
         return 0;
     uint64_t address = memory->base + memory->used;
     bytes = (bytes + PAGE_BYTES - 1) & PAGE_MASK;
     memory->used += bytes;
+    memory_fill((void *)(uintptr_t)address, 0, bytes);
+    return address;
+}
+
+// The same from the block's end: what is to be aligned to its size.
+static inline uint64_t memory_take_top(struct memory *memory, uint64_t bytes)
+{
+    if (!bytes || bytes % PAGE_BYTES || bytes > memory->bytes - memory->used - memory->top)
+        return 0;
+    memory->top += bytes;
+    uint64_t address = memory->base + memory->bytes - memory->top;
     memory_fill((void *)(uintptr_t)address, 0, bytes);
     return address;
 }

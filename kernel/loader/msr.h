@@ -7,6 +7,11 @@
 #define MSR_APIC_BASE       0x1bu
 #define APIC_BASE_ADDRESS   0x000ffffffffff000ull
 #define MSR_FEATURE_CONTROL 0x3au
+#define MSR_SYSENTER_CS     0x174u
+#define MSR_SYSENTER_ESP    0x175u
+#define MSR_SYSENTER_EIP    0x176u
+#define MSR_DEBUGCTL        0x1d9u
+#define MSR_PAT             0x277u
 #define MSR_EFER            0xc0000080u
 #define MSR_FS_BASE         0xc0000100u
 #define MSR_GS_BASE         0xc0000101u

@@ -71,7 +71,7 @@ bool pagetable_map(struct pagetable *tables, uint64_t address, uint64_t physical
     if (last < address || !is_canonical(address) || !is_canonical(last) || (address ^ last) >> 63)
         return false;
     while (bytes) {
-        bool fits = !tables->kernel && (address ^ physical) % LARGE_BYTES == 0;
+        bool fits = (address ^ physical) % LARGE_BYTES == 0;
         bool large = fits && address % LARGE_BYTES == 0 && bytes >= LARGE_BYTES;
         uint64_t size = large ? LARGE_BYTES : PAGE_BYTES, count = bytes / size;
         if (!large && fits && count > (LARGE_BYTES - address % LARGE_BYTES) / PAGE_BYTES)

@@ -14,7 +14,7 @@ struct pagetable {
     uint64_t next_page;   // physical
     uint64_t end;         // physical: none from here on
     bool no_execute;      // EFER.NXE is on: without it bit 63 is reserved, and everything stays executable
-    bool kernel;          // the kernel's own: global, accessed and dirty are set, and all pages are small, for the kernel to take single ones out
+    bool kernel;          // the kernel's own: global, accessed and dirty are set
 };
 
 // Starts with an empty root. False: no memory.

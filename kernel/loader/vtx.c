@@ -7,10 +7,6 @@
 #define CR4_LA57  (1ull << 12)
 #define CR4_VMXE  (1ull << 13)
 
-// IA32_FEATURE_CONTROL (SDM 4 table 2-2). Unlocked is fine: the kernel sets it.
-#define FEATURE_CONTROL_LOCK    1u
-#define FEATURE_CONTROL_OUTSIDE 4u   // VMX outside SMX
-
 enum control_word { PIN, PROC, EXIT, ENTRY, PROC2 };
 static const uint32_t word_msr[] = {[PIN] = 0x481, [PROC] = 0x482, [EXIT] = 0x483, [ENTRY] = 0x484, [PROC2] = 0x48b};
 
@@ -104,7 +100,7 @@ bool vtx_missing(const struct vtx_facts *facts, const struct vtx_facts *first, c
     why[0] = 0;
     if (!facts->vmx)
         return text_format(why, VTX_WHY, "this CPU has no VT-x") > 0;
-    if (facts->feature_control & FEATURE_CONTROL_LOCK && !(facts->feature_control & FEATURE_CONTROL_OUTSIDE))
+    if (facts->feature_control & FEATURE_LOCK && !(facts->feature_control & FEATURE_VMX))
         return text_format(why, VTX_WHY, "VT-x is locked off by the firmware") > 0;
     if (facts->cr4 & CR4_VMXE)
         return text_format(why, VTX_WHY, "VT-x is in use already: CR4.VMXE is set") > 0;

@@ -10,6 +10,10 @@
 
 #define VTX_WHY 100
 
+// IA32_FEATURE_CONTROL (SDM 4 table 2-2). Unlocked is fine: launch.c sets both.
+#define FEATURE_LOCK (1u << 0)
+#define FEATURE_VMX  (1u << 2)   // VMX outside SMX
+
 // What decides, read on the CPU in question. All 0 where there is no VT-x to ask.
 struct vtx_facts {
     bool vmx;                     // CPUID says so

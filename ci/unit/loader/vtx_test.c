@@ -47,7 +47,7 @@ TEST(cpu_with_everything_is_fine)
 {
     build();
     says(NULL);
-    facts.feature_control = 0;  // unlocked: the kernel sets it
+    facts.feature_control = 0;  // unlocked: the loader sets it
     says(NULL);
 }
 
@@ -130,6 +130,10 @@ TEST(controls_are_what_l0_needs_and_the_cpu_has)
     controls_tell(&info, &caps, 3);
     CHECK(info.abi == CAP_ABI && info.cpu_count == 3 && info.physical_bits == 40 && info.linear_bits == 48 && info.shadowing);
     CHECK(info.forced1[WORD_PIN] == (1u << 3 | 1u << 5) && info.forced0[WORD_PIN] == 1u << 7 && info.vmx_msr[13] == facts.msr[13]);
+    CHECK(info.feature_control == 5 && caps.feature_control == 5);
+    facts.feature_control = 0x100000;  // the loader locks VMX on
+    controls_make(&caps, &facts);
+    CHECK_EQ(caps.feature_control, 0x100005);
     facts.msr[0] &= ~(1ull << 55);
     controls_make(&caps, &facts);
     CHECK_EQ(caps.allowed0[WORD_PIN], 0x16);
