@@ -20,15 +20,18 @@ ERROR = re.compile(r"bench error (.*)")
 ROWS = ("l1_cpuid", "null_message", "l2_cpuid_roundtrip", "l2_cpuid_skip", "exits_per_roundtrip", "vmaccess_per_roundtrip", "l2_resolved_exit",
         "vmread_trapped", "vmwrite_trapped", "vmptrld_current", "invept_unchanged", "invept_1_of_1000", "invvpid_single", "ept02_miss_4k",
         "ept02_faultaround_per_page", "l2_ept_violation_by_l1", "vmclear_vmptrld")
+PAL_ROWS = ("pal_call_l1", "pal_unregister", "pal_register_4p", "pal_hash_4p", "pal_interrupt_latency")
 # One CPU: only then the time-stamp counter goes up by one with each instruction.
 MACHINE = Machine(cpus=1, model="corei7_skylake_x", ips=10_000_000)
 # The same without VMCS shadowing: what of it is a row of its own.
 UNSHADOWED_MACHINE = Machine(cpus=1, model="corei7_ivy_bridge_3770k", ips=10_000_000)
 UNSHADOWED = {"l2_cpuid_skip": "l2_cpuid_roundtrip_unshadowed"}
-NAMES = (*ROWS, *UNSHADOWED.values(), *boot_costs.NAMES)
+NAMES = (*ROWS, *UNSHADOWED.values(), *PAL_ROWS, *boot_costs.NAMES)
 TIMEOUT = 120.0
 BENCH = Workload("bench", partitions=("nestvmx", "ept", "hello", "report"), next="\\EFI\\bench\\bench.efi",
                  next_file="ci/bench/bench.efi")
+BENCH_PAL = Workload("bench-pal", partitions=("trustvisor",), next="\\EFI\\bench\\bench_pal.efi",
+                     next_file="ci/bench/bench_pal.efi")
 
 
 def rows(run: Boot) -> dict[str, int]:
@@ -52,6 +55,11 @@ def measure_unshadowed(places: Places) -> dict[str, int]:
     return {name: found[row] for row, name in UNSHADOWED.items() if row in found}
 
 
+def measure_pals(places: Places, bulkhead: bool) -> dict[str, int]:
+    directory = places.build / "bench" / ("bulkhead-pal" if bulkhead else "bare-pal")
+    return rows(boot(places, BENCH_PAL, MACHINE, directory, TIMEOUT, bulkhead))
+
+
 def measure_boots(places: Places) -> dict[str, int]:
     try:
         return boot_costs.measure(places)
@@ -65,15 +73,22 @@ def main() -> int:
     parser.add_argument("--product", type=Path, help="take Bulkhead itself from another build folder")
     parser.add_argument("--json", action="store_true", help="one object, row name to number")
     parser.add_argument("--bare", action="store_true", help="only the bare machine: the limit")
+    parser.add_argument("--pal", action="store_true", help="only the rows of PALs")
     options = parser.parse_args()
     build = options.build.resolve()
     places = Places(build, (options.product or build).resolve())
+    if options.pal:
+        found = measure_pals(places, not options.bare)
+        print(json.dumps(found, indent=2) if options.json else "\n".join(f"{name:32} {value:10,}" for name, value in found.items()))
+        return 0 if options.bare or all(name in found for name in PAL_ROWS) else 1
     if options.json or options.bare:
-        found = measure(places, not options.bare) | ({} if options.bare else measure_unshadowed(places) | measure_boots(places))
+        found = measure(places, not options.bare) | measure_pals(places, not options.bare)
+        found |= {} if options.bare else measure_unshadowed(places) | measure_boots(places)
         print(json.dumps(found, indent=2) if options.json else
               "\n".join(f"{name:32} {value:10,}" for name, value in found.items()))
         return 0 if options.bare or all(name in found for name in NAMES) else 1
-    limit, found = measure(places, False), measure(places, True) | measure_unshadowed(places) | measure_boots(places)
+    limit = measure(places, False) | measure_pals(places, False)
+    found = measure(places, True) | measure_unshadowed(places) | measure_pals(places, True) | measure_boots(places)
     print(f"{'instructions':32} {'Bulkhead':>10} {'bare':>10}")
     for name, value in found.items():
         bare = f"{limit[name]:,}" if name in limit else "-"

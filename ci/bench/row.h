@@ -12,3 +12,5 @@ void row_l2_resolved(void);
 void row_ept02(void);
 void row_invept(void);
 void row_vmclear(void);          // the VMCS is clear afterwards: no entry any more
+// A program in user mode. Without trustvisor only what needs none.
+void row_pal(void);

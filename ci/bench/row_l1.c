@@ -4,25 +4,11 @@
 #include <caps/cpuid.h>
 #include <caps/hypercall.h>
 
-#include "console.h"
-#include "cpu_insn.h"
-#include "median.h"
+#include "measure.h"
 #include "row.h"
 #include "trap.h"
 #include "vmcs12.h"
 #include "vmx_insn.h"
-
-// RUNS times the statement, in between two RDTSCs.
-#define MEASURE(name, statement)                  \
-    do {                                          \
-        uint64_t ticks[RUNS];                     \
-        for (unsigned run = 0; run < RUNS; run++) { \
-            const uint64_t start = tsc();         \
-            statement;                            \
-            ticks[run] = tsc() - start;           \
-        }                                         \
-        console_line(name, median(ticks, RUNS));  \
-    } while (0)
 
 void row_l1_cpuid(void)
 {
