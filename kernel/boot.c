@@ -107,7 +107,7 @@ void kernel_entry(struct boot_info *info, uint32_t index)
     vmcs_format(cpu, cpu->vmcs01, false);
     if (cpu->shadow.v)
         vmcs_format(cpu, cpu->shadow, true);
-    vmcs_make_current(cpu, cpu->vmcs01);
+    vmcs_select(cpu, cpu->vmcs01);
     vmcs01_init(cpu, &info->launch[index]);
     if (index == 0)
         start_partitions(cpu);

@@ -139,7 +139,7 @@ static inline __attribute__((always_inline, noreturn)) void enter(struct cpu *cp
 {
     bool *launched = &cpu->vmcs01_launched;
     if (__builtin_expect(cpu->level == ORIGIN_L1, 1)) {
-        vmcs_make_current(cpu, cpu->vmcs01);
+        vmcs_select(cpu, cpu->vmcs01);
     } else {
         vmcs02_prepare(cpu->vmcs02, cpu);
         launched = &cpu->vmcs02->launched;

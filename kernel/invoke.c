@@ -13,7 +13,7 @@
 
 static void invoke_writes(struct cpu *cpu, const struct batch *batch, const struct action *action)
 {
-    shadow_select(cpu, action->region);
+    vmcs_select(cpu, action->region);
     const struct field_write *write = &batch->write[action->first], *end = write + action->count;
     cpu->vmwrites += action->count;
     for (; write < end; write++)
@@ -67,7 +67,7 @@ enum status batch_invoke(struct batch *batch, struct cpu *cpu)
         case OP_EPT_DROP: ept02_drop(action->root, &batch->work); break;
         case OP_PAGE_TAKE: case OP_PAGE_GIVE: move_page(batch, (gpa1_t){ action->b }, action->code == OP_PAGE_TAKE); break;
         case OP_WRITE_GROUPS:
-            shadow_select(cpu, action->region);
+            vmcs_select(cpu, action->region);
             group_write(cpu, action->groups, action->bank);
             break;
         default: invoke_writes(cpu, batch, action); break;
@@ -85,7 +85,7 @@ void set_invoke(struct cpu *cpu, const struct reply *reply, uint32_t set)
     cpu->cr2_stale |= (set & SET_GPR(GPR_CR2)) != 0;
     if (!(set & ~SET_GPRS))
         return;
-    shadow_select(cpu, cpu->vmcs01);
+    vmcs_select(cpu, cpu->vmcs01);
     if (set & SET_ADVANCE)
         advance_rip(cpu);
     if (set & SET_FLAGS)

@@ -16,7 +16,7 @@
 #include "partition.h"
 #include "reply.h"
 #include "route.h"
-#include "shadow.h"
+#include "vmcs.h"
 #include "upcall.h"
 #include "vmcs02.h"
 
@@ -53,14 +53,14 @@ static inline void build(struct cpu *cpu, const struct partition *partition, str
     if (message->groups & GROUP_GPR)
         memory_copy(request->gpr, cpu->gpr, sizeof(request->gpr));
     if (message->groups & ~GROUP_GPR) {
-        shadow_select(cpu, message->origin != ORIGIN_L1 ? cpu->vmcs02->region : cpu->vmcs01);
+        vmcs_select(cpu, message->origin != ORIGIN_L1 ? cpu->vmcs02->region : cpu->vmcs01);
         group_read(cpu, message->groups & ~GROUP_GPR, request->field[0]);
         if (cpu->nmi_exit && message->kind == MSG_EXIT)
             show_nmi(request->field[0]);
     }
     if (message->groups_shadow != 0 && cpu->shadowing) {
         request->groups_shadow = message->groups_shadow;
-        shadow_select(cpu, cpu->shadow);
+        vmcs_select(cpu, cpu->shadow);
         group_read(cpu, message->groups_shadow, request->field[1]);
     }
 }
@@ -203,7 +203,7 @@ void ipc_entry_failed(struct cpu *cpu, uint32_t instruction_error)
     const struct message message = { .kind = MSG_ENTRY_FAILED, .origin = (uint8_t)cpu->level, .arg = arg };
     struct answer answer;
     // Whichever of VMLAUNCH and VMRESUME it was: the next one is a VMLAUNCH of a clear VMCS.
-    shadow_select(cpu, cpu->vmcs01);
+    vmcs_select(cpu, cpu->vmcs01);
     vmcs_clear(cpu, vmcs02->region);
     vmcs02->launched = false;
     if (ipc_send(cpu, partition, &message, &answer) != STATUS_OK)

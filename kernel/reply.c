@@ -161,7 +161,7 @@ static enum status decode_copy_groups(struct batch *batch, const struct op *op)
     TRY(resolve_written(batch, op->object, op->b, &to));
     TRY(resolve(batch, op->a, &from));
     uint64_t *bank = batch->copy[batch->copy_count++];
-    shadow_select(batch->cpu, from.region);
+    vmcs_select(batch->cpu, from.region);
     group_read(batch->cpu, op->b, bank);
     return add_groups(batch, &to, op->b, bank);
 }

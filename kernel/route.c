@@ -16,7 +16,7 @@
 #include "lapic.h"
 #include "log.h"
 #include "partition.h"
-#include "shadow.h"
+#include "vmcs.h"
 #include "vmcs02.h"
 
 struct route {
@@ -60,7 +60,7 @@ bool route_observed(enum msg_origin origin) { return observers[origin] != NULL; 
 // ROUTE_TAKEN: whether the violation is about a page of the partition's.
 static bool page_matches(struct cpu *cpu, const struct partition *partition)
 {
-    shadow_select(cpu, cpu->vmcs01);
+    vmcs_select(cpu, cpu->vmcs01);
     return ept01_owner((gpa1_t){ vmcs_read(VMCS_GUEST_PHYSICAL_ADDR) & PAGE_MASK }) == partition->index + 1;
 }
 
@@ -68,7 +68,7 @@ static bool page_matches(struct cpu *cpu, const struct partition *partition)
 static bool key_matches(struct cpu *cpu, const struct route_cap *cap)
 {
     if (cap->reason == EXIT_IO) {
-        shadow_select(cpu, cpu->vmcs01);
+        vmcs_select(cpu, cpu->vmcs01);
         return io_hypercall();
     }
     uint64_t key = cpu->gpr[cap->reason == EXIT_RDMSR || cap->reason == EXIT_WRMSR ? GPR_RCX : GPR_RAX];
@@ -82,7 +82,7 @@ void route_abandon_l2(struct cpu *cpu, const char *why)
     static uint32_t logged;
     if (logged++ < 16)
         log_line(LOG_ERROR, "L2 or PAL abandoned reason=%u: %s", cpu->reason & EXIT_REASON_BASIC, why);
-    shadow_select(cpu, cpu->vmcs01);
+    vmcs_select(cpu, cpu->vmcs01);
     bool pal = cpu->level == ORIGIN_PAL;
     cpu->level = ORIGIN_L1;
     cpu->vmcs02 = NULL;
@@ -112,7 +112,7 @@ static void resume_l2(struct cpu *cpu, const struct answer *answer)
     unsigned reason = cpu->reason & EXIT_REASON_BASIC;
     if (cpu->level == ORIGIN_L1 || answer->wrote_event || cpu->nmi_exit || reason >= EXIT_REASON_COUNT || !fault_like[reason])
         return;
-    shadow_select(cpu, cpu->vmcs02->region);
+    vmcs_select(cpu, cpu->vmcs02->region);
     event_reinject(cpu);
 }
 
@@ -122,7 +122,7 @@ static void owner_pays(struct cpu *cpu)
     if (cpu->level != ORIGIN_L1) {
         route_abandon_l2(cpu, "its partition failed");
     } else {
-        shadow_select(cpu, cpu->vmcs01);
+        vmcs_select(cpu, cpu->vmcs01);
         inject_ud(cpu);
     }
 }
@@ -152,7 +152,7 @@ static void give_back_interrupt(struct cpu *cpu)
 {
     if (cpu->level == ORIGIN_L1 || (cpu->reason & EXIT_REASON_BASIC) != EXIT_EXTERNAL_INTERRUPT)
         return;
-    shadow_select(cpu, cpu->vmcs02->region);
+    vmcs_select(cpu, cpu->vmcs02->region);
     uint64_t information = vmcs_read(VMCS_EXIT_INTR_INFO);
     if (information & EVENT_VALID)
         lapic_requeue((uint8_t)information);
@@ -216,18 +216,15 @@ void route_exit(struct cpu *cpu)
         show_observers(cpu, observers[cpu->level]);
     if (reason < EXIT_REASON_COUNT) {
         const struct route *route = table[cpu->level][reason];
-        if (route != NULL && !kernel_first(cpu, reason) && route_message(cpu, route)) {
-            shadow_leave(cpu);
+        if (route != NULL && !kernel_first(cpu, reason) && route_message(cpu, route))
             return;
-        }
         handler = kernel_handler[cpu->level][reason];
     }
-    shadow_select(cpu, cpu->level != ORIGIN_L1 ? cpu->vmcs02->region : cpu->vmcs01);
+    vmcs_select(cpu, cpu->level != ORIGIN_L1 ? cpu->vmcs02->region : cpu->vmcs01);
     if (handler != NULL)
         handler(cpu);
     else if (cpu->level != ORIGIN_L1)
         route_abandon_l2(cpu, "nobody handles this exit");
     else
         inject_ud(cpu);
-    shadow_leave(cpu);
 }

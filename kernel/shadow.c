@@ -44,7 +44,7 @@ void shadow_set(struct cpu *cpu, bool on)
     if (cpu->shadowing == on)
         return;
     cpu->shadowing = on;
-    shadow_select(cpu, cpu->vmcs01);
+    vmcs_select(cpu, cpu->vmcs01);
     uint64_t controls = vmcs_read(VMCS_PROC_CONTROLS2);
     vmcs_write(VMCS_PROC_CONTROLS2, on ? controls | PROC2_VMCS_SHADOWING : controls & ~(uint64_t)PROC2_VMCS_SHADOWING);
     vmcs_write(VMCS_VMCS_LINK_POINTER, on ? cpu->shadow.v : ~0ull);

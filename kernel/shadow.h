@@ -17,20 +17,3 @@ bool shadow_supported(const struct cpu *cpu);
 
 // Switches it on or off in VMCS01.
 void shadow_set(struct cpu *cpu, bool on);
-
-// Makes a VMCS current. Who leaves the shadow VMCS clears it: what L1 reads is the region in memory.
-static inline void shadow_select(struct cpu *cpu, hpa_t vmcs)
-{
-    if (cpu->vmcs_current.v == vmcs.v)
-        return;
-    if (cpu->shadow.v != 0 && cpu->vmcs_current.v == cpu->shadow.v)
-        vmcs_clear(cpu, cpu->shadow);
-    vmcs_make_current(cpu, vmcs);
-}
-
-// Before a VM entry: the shadow VMCS isn't the current one.
-static inline void shadow_leave(struct cpu *cpu)
-{
-    if (cpu->shadow.v != 0 && cpu->vmcs_current.v == cpu->shadow.v)
-        vmcs_clear(cpu, cpu->shadow);
-}

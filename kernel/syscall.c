@@ -12,7 +12,7 @@
 #include "log.h"
 #include "msr_l1.h"
 #include "reply.h"
-#include "shadow.h"
+#include "vmcs.h"
 #include "upcall.h"
 
 // One system call's work. The status goes to the partition, or is its fault where *fault is set.
@@ -57,7 +57,7 @@ static enum status syscall_fetch(struct cpu *cpu, struct partition *partition, c
     if (bank >= MSG_BANKS || handle > 0xffff || !cap_check(&partition->header, CAP_READ, (uint32_t)handle, groups))
         return refuse(fault, STATUS_DENIED);
     TRY(handle_resolve(cpu, partition, (uint32_t)handle, &target));
-    shadow_select(cpu, target.region);
+    vmcs_select(cpu, target.region);
     group_read(cpu, groups, slot->channel->request[ring_slot(slot->sequence)].request.field[bank]);
     return STATUS_OK;
 }

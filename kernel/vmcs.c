@@ -14,6 +14,8 @@
 
 void vmcs_load(struct cpu *cpu, hpa_t vmcs)
 {
+    if (cpu->shadow.v != 0 && cpu->vmcs_current.v == cpu->shadow.v)
+        vmcs_clear(cpu, cpu->shadow);
     if (!insn_vmptrld(vmcs.v))
         panic("VMPTRLD of 0x%lx fails", vmcs.v);
     cpu->vmcs_current = vmcs;

@@ -28,11 +28,11 @@ static inline void vmcs_set(struct cpu *cpu, enum vmcs_field field, uint64_t val
 static inline uint64_t vmcs_read(enum vmcs_field field) { return vmcs_get(cpu_self(), field); }
 static inline void vmcs_write(enum vmcs_field field, uint64_t value) { vmcs_set(cpu_self(), field, value); }
 
-// VMPTRLD.
+// VMPTRLD. The shadow VMCS, where that was current, is cleared: what L1 reads is the region in memory.
 void vmcs_load(struct cpu *cpu, hpa_t vmcs);
 
 // Makes a VMCS current where it isn't.
-static inline void vmcs_make_current(struct cpu *cpu, hpa_t vmcs)
+static inline void vmcs_select(struct cpu *cpu, hpa_t vmcs)
 {
     if (cpu->vmcs_current.v != vmcs.v)
         vmcs_load(cpu, vmcs);

@@ -76,7 +76,7 @@ static void write_control(enum vmcs_field field, enum control_word word)
 void vmcs02_reset(struct vmcs02 *vmcs02, struct cpu *cpu)
 {
     vmcs_format(cpu, vmcs02->region, false);
-    vmcs_make_current(cpu, vmcs02->region);
+    vmcs_select(cpu, vmcs02->region);
     // A fresh region's fields are anything: what the owner doesn't write must not switch something on.
     for (unsigned i = 0; i < VMCS_FIELD_COUNT; i++)
         if (encoding_class(vmcs_field_info[i].encoding) == CLASS_CONTROL && vmcs_field_info[i].policy == POLICY_FREE &&
@@ -132,7 +132,7 @@ uint32_t vmcs02_root(const struct vmcs02 *vmcs02)
 
 void vmcs02_prepare(struct vmcs02 *vmcs02, struct cpu *cpu)
 {
-    vmcs_make_current(cpu, vmcs02->region);
+    vmcs_select(cpu, vmcs02->region);
     uint32_t generation = __atomic_load_n(&ept02_generation, __ATOMIC_ACQUIRE);
     if (!vmcs02->bound || vmcs02->generation != generation) {
         vmcs02->top = ept02_bind(vmcs02->tag, vmcs02->top, &vmcs02->root);

@@ -2,7 +2,7 @@
 // Proof: of WRITE_FIELD, WRITE_GROUPS and COPY_GROUPS decode_op() accepts only what the header grants, for VMCSs that are the partition's or the CPU's own. What it puts into
 // the batch is a value that policy_admit() has let through, or a group whose fields take any value; nothing lands behind the ends of the batch's lists (I4, I6).
 // A group's values: proof reply_values.
-// CBMC: unwind=5 replace=group_read:contract_group_read,shadow_select:contract_select,add_checked:contract_checked
+// CBMC: unwind=5 replace=group_read:contract_group_read,vmcs_select:contract_select,add_checked:contract_checked
 #include "any_batch.h"
 
 const struct group_field *group_first[GROUP_COUNT + 1];
