@@ -51,8 +51,12 @@ struct cpu {
     enum msg_origin level;         // who runs, or ran until the exit being handled
     uint32_t reason;               // exit reason field of that exit
     uint64_t rip;                  // GUEST_RIP at that exit
-    uint64_t vmreads, vmwrites;    // made by the kernel since that exit
+    union {
+        uint64_t accesses;         // made by the kernel since that exit
+        struct { uint32_t vmreads, vmwrites; };
+    };
     uint64_t exit_tsc;             // at that exit
+    struct exit_stat *stat;        // where that exit is counted
     hpa_t vmcs_current;            // what VMPTRLD loaded last
     hpa_t vmcs01, shadow, vmxon;   // VMCS regions; shadow is 0 without VMCS shadowing
     struct vmcs02 *vmcs02;         // level L2: the VMCS02 it runs on

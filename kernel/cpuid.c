@@ -42,50 +42,60 @@ void cpuid_init(void)
     keep.extended1_edx = ~(proc2 & PROC2_ENABLE_RDTSCP ? 0 : EXTENDED1_EDX_RDTSCP);
 }
 
-static struct cpuid answer(struct cpu *cpu, uint32_t leaf, uint32_t subleaf)
+// Leaves below 32 in which L0 changes something.
+#define LEAVES_CHANGED (1u << 1 | 1u << 7 | 1u << 0xd | 1u << 0x14)
+
+static void set(uint64_t gpr[GPR_COUNT], uint64_t rax, uint64_t rbx, uint64_t rcx, uint64_t rdx)
 {
-    struct cpuid r = cpuid_read(leaf, subleaf);
+    gpr[GPR_RAX] = rax, gpr[GPR_RBX] = rbx, gpr[GPR_RCX] = rcx, gpr[GPR_RDX] = rdx;
+}
+
+// From the CPU's answer to L0's.
+static __attribute__((noinline)) void change(struct cpu *cpu, uint32_t leaf, uint32_t subleaf)
+{
+    uint64_t *gpr = cpu->gpr;
     switch (leaf) {
     case 1:
-        r.ecx = (r.ecx & keep.leaf1_ecx) | LEAF1_ECX_HYPERVISOR | (vmcs_get(cpu, VMCS_GUEST_CR4) & CR4_OSXSAVE ? LEAF1_ECX_OSXSAVE : 0);
-        r.edx &= ~LEAF1_EDX_DS;
+        gpr[GPR_RCX] &= keep.leaf1_ecx;
+        gpr[GPR_RCX] |= LEAF1_ECX_HYPERVISOR | (vmcs_get(cpu, VMCS_GUEST_CR4) & CR4_OSXSAVE ? LEAF1_ECX_OSXSAVE : 0);
+        gpr[GPR_RDX] &= ~LEAF1_EDX_DS;
         break;
     case 7:
         if (subleaf == 0) {
-            r.ebx &= keep.leaf7_ebx;
-            r.ecx = (r.ecx & keep.leaf7_ecx) | (vmcs_get(cpu, VMCS_GUEST_CR4) & CR4_PKE ? LEAF7_ECX_OSPKE : 0);
-            r.edx &= keep.leaf7_edx;
+            gpr[GPR_RBX] &= keep.leaf7_ebx;
+            gpr[GPR_RCX] &= keep.leaf7_ecx;
+            gpr[GPR_RCX] |= vmcs_get(cpu, VMCS_GUEST_CR4) & CR4_PKE ? LEAF7_ECX_OSPKE : 0;
+            gpr[GPR_RDX] &= keep.leaf7_edx;
         }
         break;
     case 0xd:
         if (subleaf == 1)
-            r.eax &= keep.leafd_eax;
+            gpr[GPR_RAX] &= keep.leafd_eax;
         break;
     case 0x14:
-        r = (struct cpuid){ 0, 0, 0, 0 };
+        set(gpr, 0, 0, 0, 0);
         break;
     case 0x80000001:
-        r.edx &= keep.extended1_edx;
+        gpr[GPR_RDX] &= keep.extended1_edx;
         break;
     case CPUID_BULKHEAD:
-        r = (struct cpuid){ CPUID_BULKHEAD_INFO, CPUID_BULKHEAD_EBX, CPUID_BULKHEAD_ECX, CPUID_BULKHEAD_EDX };
+        set(gpr, CPUID_BULKHEAD_INFO, CPUID_BULKHEAD_EBX, CPUID_BULKHEAD_ECX, CPUID_BULKHEAD_EDX);
         break;
     case CPUID_BULKHEAD_INFO:
-        r = (struct cpuid){ CAP_ABI, partition_count(), cpu_count, 0 };
+        set(gpr, CAP_ABI, partition_count(), cpu_count, 0);
         break;
     default:
         if (leaf >> 16 == CPUID_BULKHEAD >> 16)
-            r = (struct cpuid){ 0, 0, 0, 0 };
+            set(gpr, 0, 0, 0, 0);
     }
-    return r;
 }
 
 void cpuid_exit(struct cpu *cpu)
 {
-    struct cpuid r = answer(cpu, (uint32_t)cpu->gpr[GPR_RAX], (uint32_t)cpu->gpr[GPR_RCX]);
-    cpu->gpr[GPR_RAX] = r.eax;
-    cpu->gpr[GPR_RBX] = r.ebx;
-    cpu->gpr[GPR_RCX] = r.ecx;
-    cpu->gpr[GPR_RDX] = r.edx;
+    uint32_t leaf = (uint32_t)cpu->gpr[GPR_RAX], subleaf = (uint32_t)cpu->gpr[GPR_RCX];
+    struct cpuid r = cpuid_read(leaf, subleaf);
+    set(cpu->gpr, r.rax, r.rbx, r.rcx, r.rdx);
+    if (leaf >= 32 || LEAVES_CHANGED >> leaf & 1)
+        change(cpu, leaf, subleaf);
     advance_rip(cpu);
 }

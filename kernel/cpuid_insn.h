@@ -4,11 +4,11 @@
 
 #include <stdint.h>
 
-struct cpuid { uint32_t eax, ebx, ecx, edx; };
+struct cpuid { uint64_t rax, rbx, rcx, rdx; };  // the upper halves are 0 (SDM 2A "CPUID-CPU Identification")
 
 static inline struct cpuid cpuid_read(uint32_t leaf, uint32_t subleaf)
 {
     struct cpuid r;
-    __asm__ volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(leaf), "c"(subleaf));
+    __asm__ volatile("cpuid" : "=a"(r.rax), "=b"(r.rbx), "=c"(r.rcx), "=d"(r.rdx) : "a"(leaf), "c"(subleaf));
     return r;
 }

@@ -15,7 +15,6 @@
 #define CR_ACCESS(q)   ((unsigned)(q) >> 4 & 3)
 #define CR_REGISTER(q) ((unsigned)(q) >> 8 & 15)
 enum { ACCESS_MOV_TO, ACCESS_MOV_FROM, ACCESS_CLTS, ACCESS_LMSW };
-#define RIGHTS_LONG    (1u << 13)
 
 static uint64_t operand(struct cpu *cpu, unsigned reg)
 {

@@ -2,7 +2,7 @@
 // Ways into the kernel: from VM exits, from exceptions; and the way into the guest.
 
 #define CPU_STACK_TOP 0x20000   // cpu.h
-#define CPU_NMI_ARRIVED 240
+#define CPU_ATTENTION 240        // its first byte: an NMI has arrived
 
     .macro FUNCTION name
     .globl \name
@@ -37,6 +37,13 @@
     .endm
 
     // HOST_RIP. HOST_RSP is the top of this CPU's stack: struct cpu begins CPU_STACK_TOP below.
+    .macro CPU_OF_STACK         // RDI, with an empty stack
+    lea -1(%rsp), %rdi
+    and $-CPU_STACK_TOP, %rdi
+    lea CPU_STACK_TOP(%rdi), %rsp
+    xor %ebp, %ebp
+    .endm
+
     FUNCTION vm_exit
     EACH_GPR STORE_CPU
     lea -CPU_STACK_TOP(%rsp), %rdi
@@ -45,32 +52,35 @@
     ud2
     .size vm_exit, . - vm_exit
 
-    // void guest_enter(struct cpu *, bool resume): VMLAUNCH or VMRESUME of the current VMCS with cpu->gpr. An NMI in the window that is
-    // the guest's makes trap.c restart at guest_reenter.
-    .globl guest_enter_window, guest_enter_window_end, guest_reenter
-    FUNCTION guest_enter
-    lea CPU_STACK_TOP(%rdi), %rsp
-guest_enter_window:
-    cmpb $0, CPU_NMI_ARRIVED(%rdi)
+    // VMLAUNCH or VMRESUME of the current VMCS with cpu->gpr, cpu in RDI. An NMI in the window that is the guest's makes trap.c restart at
+    // guest_reenter. width: q: of all that needs attention there is nothing; b: no NMI has arrived that was not attended to.
+    .macro ENTER_GUEST width, instruction
+    cmp\width $0, CPU_ATTENTION(%rdi)
     jne guest_reenter
-    test %sil, %sil
     EACH_GPR LOAD_CPU
     mov 7 * 8(%rdi), %rdi
-    jz 1f
-    vmresume
-    jmp guest_enter_window_end
-1:  vmlaunch
-guest_enter_window_end:         // VMfail
-    lea -CPU_STACK_TOP(%rsp), %rdi
-    xor %ebp, %ebp
+    \instruction
+    .endm
+
+    .globl guest_enter_window, guest_enter_window_end, guest_reenter
+guest_enter_window:
+    FUNCTION guest_launch
+    ENTER_GUEST b, vmlaunch
+    jmp 1f
+    FUNCTION guest_resume
+    ENTER_GUEST b, vmresume
+    jmp 1f
+    FUNCTION guest_resume_quiet
+    ENTER_GUEST q, vmresume
+guest_enter_window_end:
+1:  CPU_OF_STACK                // VMfail
     call enter_failed           // does not return
     ud2
 guest_reenter:
-    lea -CPU_STACK_TOP(%rsp), %rdi
-    xor %ebp, %ebp
+    CPU_OF_STACK
     call enter_guest            // does not return
     ud2
-    .size guest_enter, . - guest_enter
+    .size guest_resume_quiet, . - guest_resume_quiet
 
     // void nmi_unblock(void): an NMI exit blocks NMIs in root until an IRET (SDM 3C 28.5.5 "Updating Non-Register State").
     FUNCTION nmi_unblock

@@ -19,19 +19,22 @@
 #define EXIT_INTR_NMI (EVENT_VALID | EVENT_TYPE_NMI << 8 | VECTOR_NMI)
 
 // entry.S
-__attribute__((noreturn)) void guest_enter(struct cpu *cpu, bool resume);
+__attribute__((noreturn)) void guest_launch(struct cpu *cpu);
+__attribute__((noreturn)) void guest_resume(struct cpu *cpu);
+__attribute__((noreturn)) void guest_resume_quiet(struct cpu *cpu);
 __attribute__((noreturn)) void enter_failed(struct cpu *cpu);
 void nmi_unblock(void);
 
 // Where each exit goes: L1's that no partition claims straight to their handler.
-static kernel_handler_t *first_handler[ORIGIN_COUNT][EXIT_REASON_COUNT];
+static kernel_handler_t *first_handler[ORIGIN_COUNT * EXIT_REASON_COUNT];
+static inline unsigned exit_index(unsigned level, unsigned reason) { return level * EXIT_REASON_COUNT + reason; }
 
 void exit_init(void)
 {
     for (unsigned reason = 0; reason < EXIT_REASON_COUNT; reason++) {
         bool own = !route_has(ORIGIN_L1, (enum exit_reason)reason) && !route_observed(ORIGIN_L1) && kernel_handler[ORIGIN_L1][reason] != NULL;
-        first_handler[ORIGIN_L1][reason] = own ? kernel_handler[ORIGIN_L1][reason] : route_exit;
-        first_handler[ORIGIN_L2][reason] = first_handler[ORIGIN_PAL][reason] = route_exit;
+        first_handler[exit_index(ORIGIN_L1, reason)] = own ? kernel_handler[ORIGIN_L1][reason] : route_exit;
+        first_handler[exit_index(ORIGIN_L2, reason)] = first_handler[exit_index(ORIGIN_PAL, reason)] = route_exit;
     }
 }
 
@@ -82,8 +85,8 @@ static bool exit_step(struct cpu *cpu)
     return true;
 }
 
-// Something is out of the ordinary. true: nothing more to do for this exit.
-static __attribute__((noinline)) bool exit_attend(struct cpu *cpu)
+// An exit where something is out of the ordinary.
+static __attribute__((noinline)) void exit_attend(struct cpu *cpu)
 {
     if (cpu->deaf) {
         __atomic_store_n(&cpu->deaf, false, __ATOMIC_SEQ_CST);
@@ -91,9 +94,8 @@ static __attribute__((noinline)) bool exit_attend(struct cpu *cpu)
     }
     if (cpu->started && cpu->reason != EXIT_INIT)
         cpu->started = false;
-    if (cpu->stepping && exit_step(cpu))
-        return true;
-    return cpu->reason == EXIT_EXCEPTION_OR_NMI && exit_nmi(cpu);
+    if (!(cpu->stepping && exit_step(cpu)) && !(cpu->reason == EXIT_EXCEPTION_OR_NMI && exit_nmi(cpu)))
+        first_handler[exit_index(cpu->level, cpu->reason & EXIT_REASON_BASIC)](cpu);
 }
 
 // By the rules for virtual NMIs (SDM 3C 25.3 "Changes to Instruction Behavior", 27.3.1.5 "Checks on Guest Non-Register State").
@@ -134,56 +136,72 @@ static __attribute__((noinline)) void enter_attend(struct cpu *cpu)
     cpu->cr2_stale = false;
 }
 
-// stat: what the exit that ends here is counted in, or NULL.
-static inline __attribute__((always_inline, noreturn)) void enter(struct cpu *cpu, struct exit_stat *stat)
+// The exit ends here.
+static inline __attribute__((always_inline)) void count(const struct cpu *cpu)
+{
+    struct exit_stat *stat = cpu->stat;
+    stat->count++;
+    stat->vmreads += cpu->vmreads;
+    stat->vmwrites += cpu->vmwrites;
+    stat->instr += tsc_since(cpu->exit_tsc);
+}
+
+static __attribute__((noinline, noreturn)) void enter(struct cpu *cpu, bool exited)
 {
     bool *launched = &cpu->vmcs01_launched;
-    if (__builtin_expect(cpu->level == ORIGIN_L1, 1)) {
+    if (cpu->level == ORIGIN_L1) {
         vmcs_select(cpu, cpu->vmcs01);
     } else {
         vmcs02_prepare(cpu->vmcs02, cpu);
         launched = &cpu->vmcs02->launched;
     }
-    if (__builtin_expect(cpu->attention != 0, 0))
+    if (cpu->attention != 0)
         enter_attend(cpu);
-    bool resume = *launched;
+    if (exited)
+        count(cpu);
+    if (*launched)
+        guest_resume(cpu);
     *launched = true;
-    if (stat != NULL) {
-        stat->count++;
-        stat->vmreads += cpu->vmreads;
-        stat->vmwrites += cpu->vmwrites;
-        stat->instr += tsc_read() - cpu->exit_tsc;
-    }
-    guest_enter(cpu, resume);
+    guest_launch(cpu);
 }
 
+// Without a call before or after the handler's, nothing has to be kept for it: no register is saved.
 void exit_enter(struct cpu *cpu)
 {
     uint64_t tsc = tsc_read(), rip = insn_vmread(vmcs_field_info[VMCS_GUEST_RIP].encoding);
     uint32_t reason = (uint32_t)insn_vmread(vmcs_field_info[VMCS_EXIT_REASON].encoding), basic = reason & EXIT_REASON_BASIC, level = cpu->level;
-    cpu->vmreads = 2;
-    cpu->vmwrites = 0;
-    cpu->exit_tsc = tsc;
-    cpu->rip = rip;
-    cpu->reason = reason;
-    if (basic >= EXIT_REASON_COUNT)
-        panic("exit reason 0x%x at rip=0x%lx", reason, rip);
     struct event_ring *events = &cpu->records.events;
     uint32_t number = events->next;
     struct event *event = &events->slot[number % EVENT_SLOTS];
+    insn_vmread_to(vmcs_field_info[VMCS_EXIT_QUALIFICATION].encoding, &event->qualification);
+    cpu->accesses = 3;  // VMREADs
+    cpu->exit_tsc = tsc;
+    cpu->rip = rip;
+    cpu->reason = reason;
     event->tsc = tsc;
     event->rip = rip;
-    event->qualification = 0;
     event->reason = reason;
-    event->what = EVENT_EXIT | level << 8;
+    event->kind = EVENT_EXIT;
+    event->level = (uint8_t)level;
+    event->partition = event->status = 0;
     events->next = number + 1;
-    struct exit_stat *stat = &cpu->records.stats.exit[level][basic];
-    if (__builtin_expect(cpu->attention == 0 && basic != EXIT_EXCEPTION_OR_NMI, 1) || !exit_attend(cpu))
-        first_handler[level][basic](cpu);
-    enter(cpu, stat);
+    if (basic >= EXIT_REASON_COUNT)
+        panic("exit reason 0x%x at rip=0x%lx", reason, rip);
+    unsigned index = exit_index(level, basic);
+    cpu->stat = (struct exit_stat *)cpu->records.stats.exit + index;
+    if (__builtin_expect(cpu->attention == 0 && basic != EXIT_EXCEPTION_OR_NMI, 1))
+        first_handler[index](cpu);
+    else
+        exit_attend(cpu);
+    cpu = cpu_self();
+    if (cpu->level == ORIGIN_L1 && cpu->vmcs_current.v == cpu->vmcs01.v) {
+        count(cpu);
+        guest_resume_quiet(cpu);
+    }
+    enter(cpu, true);
 }
 
-void enter_guest(struct cpu *cpu) { enter(cpu, NULL); }
+void enter_guest(struct cpu *cpu) { enter(cpu, false); }
 
 void enter_failed(struct cpu *cpu)
 {

@@ -38,7 +38,7 @@ static inline void group_read(struct cpu *cpu, uint64_t groups, uint64_t bank[VM
 {
     while (groups != 0) {
         struct group_run run = group_next(&groups);
-        cpu->vmreads += (uint64_t)(run.end - run.first);
+        cpu->vmreads += (uint32_t)(run.end - run.first);
 #pragma GCC unroll 4
         for (; run.first < run.end; run.first++)
             insn_vmread_to(run.first->encoding, &bank[run.first->field]);
@@ -50,7 +50,7 @@ static inline void group_write(struct cpu *cpu, uint64_t groups, const uint64_t 
 {
     while (groups != 0) {
         struct group_run run = group_next(&groups);
-        cpu->vmwrites += (uint64_t)(run.end - run.first);
+        cpu->vmwrites += (uint32_t)(run.end - run.first);
 #pragma GCC unroll 4
         for (; run.first < run.end; run.first++)
             insn_vmwrite(run.first->encoding, bank[run.first->field]);

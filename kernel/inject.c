@@ -9,9 +9,6 @@
 
 #define RFLAGS_RF             (1u << 16)
 #define EVENT_FIELDS          (EVENT_VALID | EVENT_ERROR_CODE | EVENT_TYPE | 0xffu)
-#define PENDING_DEBUG_BS      (1u << 14)
-#define DEBUGCTL_BTF          (1u << 1)
-#define RIGHTS_LONG           (1u << 13)
 #define QUALIFICATION_IRET    (1u << 12)  // NMI unblocking due to IRET
 
 // A fault in place of the instruction that exited.
@@ -36,20 +33,6 @@ void inject_gp(struct cpu *cpu, uint32_t error_code)
 {
     (void)cpu;
     inject_fault(VECTOR_GP, error_code, true);
-}
-
-void advance_rip(struct cpu *cpu)
-{
-    const uint64_t before = cpu->rip;
-    uint64_t rip = before + vmcs_get(cpu, VMCS_EXIT_INSTRUCTION_LENGTH);
-    if (__builtin_expect((rip ^ before) >> 32 != 0, 0) && !(vmcs_get(cpu, VMCS_GUEST_CS_ACCESS_RIGHTS) & RIGHTS_LONG))
-        rip = (uint32_t)rip;
-    vmcs_set(cpu, VMCS_GUEST_RIP, rip);
-    uint64_t blocking = vmcs_get(cpu, VMCS_GUEST_INTERRUPTIBILITY);
-    if (__builtin_expect(blocking & (BLOCKING_STI | BLOCKING_MOV_SS), 0))
-        vmcs_set(cpu, VMCS_GUEST_INTERRUPTIBILITY, blocking & ~(uint64_t)(BLOCKING_STI | BLOCKING_MOV_SS));
-    if (__builtin_expect(vmcs_get(cpu, VMCS_GUEST_RFLAGS) & RFLAGS_TF, 0) && !(vmcs_get(cpu, VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF))
-        vmcs_set(cpu, VMCS_GUEST_PENDING_DEBUG, vmcs_get(cpu, VMCS_GUEST_PENDING_DEBUG) | PENDING_DEBUG_BS);
 }
 
 void event_reinject(struct cpu *cpu)

@@ -4,7 +4,8 @@
 
 #include <stdint.h>
 
-#include "cpu.h"
+#include "cr.h"
+#include "vmcs.h"
 
 // VM-entry interruption-information (SDM 3C 25.8.3 "VM-Entry Controls for Event Injection").
 #define EVENT_VALID      (1u << 31)
@@ -20,8 +21,25 @@ enum { BLOCKING_STI = 1, BLOCKING_MOV_SS = 2, BLOCKING_SMI = 4, BLOCKING_NMI = 8
 void inject_ud(struct cpu *cpu);
 void inject_gp(struct cpu *cpu, uint32_t error_code);
 
+#define PENDING_DEBUG_BS (1u << 14)
+#define DEBUGCTL_BTF     (1u << 1)
+#define RIGHTS_LONG      (1u << 13)
+
 // Behind the instruction that exited: RIP, blocking by STI and MOV SS ends, a single-step trap becomes pending. Uses cpu->rip.
-void advance_rip(struct cpu *cpu);
+static inline void advance_rip(struct cpu *cpu)
+{
+    const uint64_t before = cpu->rip;
+    uint64_t rip = before + insn_vmread(vmcs_field_info[VMCS_EXIT_INSTRUCTION_LENGTH].encoding);
+    if (__builtin_expect((rip ^ before) >> 32 != 0, 0) && !(vmcs_get(cpu, VMCS_GUEST_CS_ACCESS_RIGHTS) & RIGHTS_LONG))
+        rip = (uint32_t)rip;
+    vmcs_set(cpu, VMCS_GUEST_RIP, rip);
+    uint64_t blocking = insn_vmread(vmcs_field_info[VMCS_GUEST_INTERRUPTIBILITY].encoding);
+    if (__builtin_expect(blocking & (BLOCKING_STI | BLOCKING_MOV_SS), 0))
+        vmcs_set(cpu, VMCS_GUEST_INTERRUPTIBILITY, blocking & ~(uint64_t)(BLOCKING_STI | BLOCKING_MOV_SS));
+    cpu->vmreads += 2;
+    if (__builtin_expect(vmcs_get(cpu, VMCS_GUEST_RFLAGS) & RFLAGS_TF, 0) && !(vmcs_get(cpu, VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF))
+        vmcs_set(cpu, VMCS_GUEST_PENDING_DEBUG, vmcs_get(cpu, VMCS_GUEST_PENDING_DEBUG) | PENDING_DEBUG_BS);
+}
 
 // The exit interrupted the delivery of an event, and the guest goes on where it was: deliver it again (SDM 3C 28.2.4 "Information for VM Exits
 // During Event Delivery"). Nothing happens where there was none.

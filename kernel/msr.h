@@ -65,3 +65,10 @@ static inline uint64_t tsc_read(void)
     __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
     return low | high << 32;
 }
+
+static inline uint64_t tsc_since(uint64_t before)
+{
+    uint64_t ticks;
+    __asm__ volatile("rdtsc\n shl $32, %%rdx\n or %%rdx, %%rax\n sub %1, %%rax" : "=&a"(ticks) : "rm"(before) : "rdx", "cc");
+    return ticks;
+}

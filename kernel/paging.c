@@ -14,8 +14,8 @@ static hpa_t root;
 
 void paging_init(const struct boot_info *info)
 {
-    paging_pcid = cpuid_read(1, 0).ecx >> 17 & 1 && vmx_caps->cr4_supported & CR4_PCIDE;
-    paging_invpcid = cpuid_read(7, 0).ebx >> 10 & 1;
+    paging_pcid = cpuid_read(1, 0).rcx >> 17 & 1 && vmx_caps->cr4_supported & CR4_PCIDE;
+    paging_invpcid = cpuid_read(7, 0).rbx >> 10 & 1;
     root = (hpa_t){ info->kernel_tables };
 }
 
