@@ -6,11 +6,14 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, replace
+from functools import partial
 
 from boot import Boot, boot, problems
 from case import Case, Context, Failure, require
+from crash_record import last_run
 from emulator import Machine
-from workload import KVM, LINUX, Workload
+from stages import Stages
+from workload import KVM, LINUX, Workload, configuration
 
 TIMEOUT = 240.0
 LINE = re.compile(r"L0 \d+ \w+ .*")
@@ -174,7 +177,36 @@ def _absent(bulkhead: bool, text: str, context: Context) -> str:
     return ""
 
 
+CRASH_MESSAGE = 1500  # to report: of the first boot's log, many more than bhctl crash sends
+
+
+def _crash(kind: str, headline: str, context: Context) -> str:
+    """A crash, a warm reset, and in the next boot's Linux the record of it: as the loader has told it."""
+    workload = replace(LINUX, name="crash", tests=("crash_test",), words="reboot=kbd", inject=f"report {CRASH_MESSAGE} {kind}")
+    conf = {"EFI/bulkhead/bulkhead.conf": configuration(workload, ("panic = reset",)).encode()}
+    run = boot(context.places, workload, Machine(cpus=2), context.directory(), TIMEOUT, stages=Stages(keep_going=True), files=conf)
+    require(run.outcome.clean(), f"the machine did not power off by itself: {run.outcome.ending} {run.outcome.detail}")
+    require(len(run.stages.find("launched")) == 2, "Bulkhead was not launched twice")
+    said, crash = last_run(run.outcome.console), answers(run.outcome.console).get("bhctl crash")
+    require(said and crash and crash.status == 0, f"the loader tells {said[:1]}, bhctl {crash}")
+    assert crash
+    lines = crash.lines
+    require(re.fullmatch(headline + r" on CPU \d, crash number 1, faults in that run: \d+", lines[0]), f"bhctl crash says '{lines[0]}'")
+    require(said[0].endswith(lines[1]), f"the loader tells '{said[0]}', bhctl '{lines[1]}'")
+    version = re.search(r"version (\S+),", said[1])
+    require(version and f"Bulkhead    {version[1]}, workload crash" in lines, f"no line with version and workload: {lines}")
+    called = [line.split("0x")[1] for line in lines if line.startswith("  called from ")]
+    require(said[2].split(":")[1].split() == called, f"the loader's backtrace is '{said[2]}', bhctl's {called}")
+    events = lines[lines.index("events:") + 1:lines.index("log:")]
+    require(len(events) > 8 and all(EVENT.fullmatch(line) or " fault " in line for line in events), f"events: {events}")
+    log, told = lines[lines.index("log:") + 1:], said[3:]
+    require(len(told) > 3 and log[-len(told):] == told, f"the loader tells of the log {told}, bhctl {log}")
+    return lines[0]
+
+
 CASES = [Case("bhctl-kvm", _kvm), Case("bhctl-fault", _fault),
          Case("bhctl-not-loaded", lambda context: _absent(True, "the partition report is not loaded: it must be among the workload's partitions in "
                                                           "bulkhead.conf", context)),
-         Case("bhctl-bare", lambda context: _absent(False, "this machine does not run on Bulkhead", context))]
+         Case("bhctl-bare", lambda context: _absent(False, "this machine does not run on Bulkhead", context)),
+         Case("bhctl-crash-fault", partial(_crash, "ud", r"fault of a partition \(report\)")),
+         Case("bhctl-crash-panic", partial(_crash, "panic", r"panic of the kernel \(report\)"))]

@@ -34,7 +34,8 @@ def _boots(run: Boot) -> list[list[str]]:
     return boots
 
 
-def _said(lines: list[str]) -> list[str]:
+def last_run(lines: list[str]) -> list[str]:
+    """What the loader tells of the boot before."""
     return [line.removeprefix(SAID) for line in lines if line.startswith(SAID)]
 
 
@@ -47,9 +48,9 @@ def _run(context: Context, inject: str, *settings: str) -> list[list[str]]:
     boots = _boots(run)
     require(run.outcome.ending == "stopped", f"the run ended otherwise: {run.outcome.ending} {run.outcome.detail}")
     require(len(boots) == 3, f"{len(boots)} boots, not 3")
-    require(not _said(boots[0]), f"a record before there was a crash: {_said(boots[0])}")
+    require(not last_run(boots[0]), f"a record before there was a crash: {last_run(boots[0])}")
     require(len(run.stages.find("launched")) >= 2, "Bulkhead did not launch after the reset")
-    return [_said(lines) for lines in boots]
+    return [last_run(lines) for lines in boots]
 
 
 def _check(said: list[str], number: int, headline: str, backtrace: str) -> str:

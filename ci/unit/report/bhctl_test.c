@@ -314,7 +314,7 @@ TEST(crash)
     crash_make();
     RUN(command_crash(out, &machine, why));
     CHECK(wrong == NULL);
-    CHECK(strncmp(written, "fault of a partition nestvmx on CPU 1, crash number 4, faults in that run: 2\nvector=14\n", 84) == 0);
+    CHECK(strncmp(written, "fault of a partition (nestvmx) on CPU 1, crash number 4, faults in that run: 2\nvector=14\n", 86) == 0);
     CHECK(strstr(written, "2001-09-09 01:46:40") && strstr(written, "after       100 ticks\n") && strstr(written, "vector 14, error 0x4\n"));
     CHECK(strstr(written, "called from 0x405678\n") && strstr(written, "99 cpu1 L1 exit CPUID ") && strstr(written, "log:\nL0 1 error fault\n"));
 }

@@ -55,8 +55,8 @@ const char *command_crash(FILE *out, const struct records_machine *machine, char
     region_text(record.workload, sizeof(record.workload));
     region_text(record.partition, sizeof(record.partition));
     region_text(record.text, sizeof(record.text));
-    fprintf(out, "%s%s%s on CPU %u, crash number %u, faults in that run: %u\n", kind_name(record.kind), record.partition[0] ? " " : "", record.partition,
-            record.cpu, record.generation, record.faults);
+    fprintf(out, "%s%s%s%s on CPU %u, crash number %u, faults in that run: %u\n", kind_name(record.kind), record.partition[0] ? " (" : "", record.partition,
+            record.partition[0] ? ")" : "", record.cpu, record.generation, record.faults);
     fprintf(out, "%s\n", record.text);
     fprintf(out, "Bulkhead    %s, workload %s\n", record.version, record.workload);
     print_time(out, record.boot_time);
