@@ -45,7 +45,7 @@ def configuration(machine: Machine, esp: Path, directory: Path, share: Path, fir
 plugin_ctrl: unmapped=1, biosdev=1, speaker=0, parallel=0, serial=1, gameport=0, iodebug=1
 config_interface: textconfig
 display_library: rfb, options="timeout=0"
-cpu: model={machine.model}, count={machine.cpus}, ips={machine.ips}, reset_on_triple_fault=0, ignore_bad_msrs=1{without}
+cpu: model={machine.model}, count={machine.cpus}, ips={machine.ips}, quantum={machine.quantum}, reset_on_triple_fault=0, ignore_bad_msrs=1{without}
 memory: guest={machine.memory_mb}, host={min(machine.memory_mb, HOST_MB)}, block_size={BLOCK >> 10}
 romimage: file={firmware}
 vgaromimage: file={share}/VGABIOS-lgpl-latest

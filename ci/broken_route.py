@@ -17,17 +17,18 @@ TARGETS = tuple(f"kernel/loader/{name}" for name in ("bulkhead.efi", "kernel.elf
 TIMEOUT = 240.0
 
 
-def _do(*command: str) -> None:
+def do(*command: str) -> str:
     result = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if result.returncode:
         raise Failure(f"{' '.join(command)}:\n{result.stdout}")
+    return result.stdout
 
 
 def build_without_route(places: Places) -> Path:
     folder = places.build / "variant/drop-route"
     if not (folder / "build.ninja").exists():
-        _do("meson", "setup", "-Dc_args=-DTEST_DROP_ROUTE", str(folder), str(ROOT))
-    _do("ninja", "--quiet", "-C", str(folder), *TARGETS)
+        do("meson", "setup", "-Dc_args=-DTEST_DROP_ROUTE", str(folder), str(ROOT))
+    do("ninja", "--quiet", "-C", str(folder), *TARGETS)
     return folder
 
 

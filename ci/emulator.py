@@ -31,6 +31,7 @@ class Machine:
     memory_mb: int = 512
     emulator: str = "bochs"
     without: str = ""  # features that the model has
+    quantum: int = 16  # instructions of one CPU in a row
     watched: bool = False  # somebody reads its memory (ram.py), and lets it go on at its end
 
 

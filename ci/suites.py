@@ -18,6 +18,7 @@ import launch_state
 import lhv
 import loader_errors
 import proof_mutations
+import races
 import refused
 import traced
 import workload
@@ -156,7 +157,7 @@ SUITES: dict[str, list[Case]] = {
     "containment": containment.CASES,
     "launch-state": launch_state.CASES,
     "crash-record": crash_record.CASES,
-    "hostile": hostile.CASES,
+    "hostile": hostile.CASES + races.CASES,
     "pal": [Case(f"pal-{cpus}", partial(_pal, cpus)) for cpus in (1, 2)],
     "observe": hostile.OBSERVE_CASES,
     "bhctl": bhctl.CASES,
@@ -171,3 +172,4 @@ SUITES: dict[str, list[Case]] = {
     "fuzz": fuzz.CASES,
     "proofs-mutations": proof_mutations.CASES,
 }
+    "races-mutations": races.MUTATION_CASES,

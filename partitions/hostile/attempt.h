@@ -7,6 +7,8 @@
 #include <caps/msg.h>
 #include <caps/status.h>
 
+#include "attempt_text.h"
+
 // What the guest must see. 0 and above: the attempt comes to an end, with this value.
 enum expect {
     EXPECT_FAULTS = -1,     // the partition faulted and was restarted

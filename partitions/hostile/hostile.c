@@ -9,6 +9,7 @@
 #include <rt/state.h>
 
 #include "hostile.h"
+#include "race.h"
 
 STATE struct plan plan;
 
@@ -28,6 +29,12 @@ static const struct {
 #undef ATTEMPT
 #undef BATCH
 #undef ANSWER
+};
+
+static const struct { const char *name, *text; } races[RACE_COUNT] = {
+#define RACE(name, end, member, first, second, text, ...) { #name, text },
+#include "race.def"
+#undef RACE
 };
 
 static const struct { const char *name, *text; } instructions[INSTRUCTION_COUNT] = {
@@ -50,9 +57,11 @@ static void note(const struct request *req, struct reply *rep)
 {
     const uint64_t number = req->gpr[GPR_RBX], parameter = req->gpr[GPR_RCX];
     if (number < ATTEMPT_COUNT) {
-        const bool instruction = number == TRY_instruction && parameter < INSTRUCTION_COUNT;
-        rt_log(LOG_INFO, "try %s %s %lu %s expect=%ld text=%s", req->gpr[GPR_RSI] == RICH ? "hostile" : "pauper", attempts[number].name, parameter,
-               instruction ? instructions[parameter].name : "-", (long)req->gpr[GPR_RDX], instruction ? instructions[parameter].text : attempts[number].text);
+        const bool instruction = number == TRY_instruction && parameter < INSTRUCTION_COUNT, race = number == TRY_race && parameter < RACE_COUNT;
+        const char *name = instruction ? instructions[parameter].name : race ? races[parameter].name : "-";
+        const char *text = instruction ? instructions[parameter].text : race ? races[parameter].text : attempts[number].text;
+        rt_log(LOG_INFO, "try %s %s %lu %s expect=%ld text=%s", req->gpr[GPR_RSI] == RICH ? "hostile" : "pauper", attempts[number].name, parameter, name,
+               (long)req->gpr[GPR_RDX], text);
     } else {
         rt_log(LOG_INFO, "try end");
     }

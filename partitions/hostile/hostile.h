@@ -34,5 +34,6 @@ struct plan {
     uint64_t fault_in_init;
     uint64_t committed;      // written as state should be, by state_set()
     uint64_t secret;
+    uint64_t vmcs01;         // race.c: a hash of what no race may change there
 };
 extern struct plan plan;

@@ -3,6 +3,7 @@
 
 #include "console.h"
 #include "cpu_insn.h"
+#include "hypercall_insn.h"
 #include "probe.h"
 #include "trap.h"
 
@@ -14,10 +15,7 @@ uint64_t probe_page[512] __attribute__((aligned(4096)));
 
 static struct registers calling;
 
-static void call(void)
-{
-    __asm__ volatile("vmcall" : "+a"(calling.rax), "+b"(calling.rbx), "+c"(calling.rcx), "+d"(calling.rdx), "+S"(calling.rsi) : : "memory");
-}
+static void call(void) { hypercall_insn(&calling); }
 
 bool hypercall(struct registers *registers)
 {
@@ -84,6 +82,7 @@ EFI_STATUS efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *system)
     else
         report("is", "image", me->ImageSize, (uint64_t)(uintptr_t)me->ImageBase);
     report("is", "stack", 0, rsp_read());
+    const bool two = options[0] == 't' && races_prepare(system);
     interrupts_off();
     trap_install();
     switch (options[0]) {
@@ -92,6 +91,7 @@ EFI_STATUS efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *system)
     case 's': good = try_silence(); break;
     case 'r': try_reset(); break;
     case 'c': good = try_crashes(number(options)); break;
+    case 't': good = two && try_races(hidden); break;
     case 'b': good = try_boots(number(options)); break;
     }
     serial_text(good ? "probe done\r\n" : "probe failed\r\n");

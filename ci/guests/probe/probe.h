@@ -21,6 +21,8 @@ bool try_attempts(uint64_t hidden);   // "hostile"
 bool try_silence(void);               // "silence"
 bool try_counters(void);              // "observe"
 bool try_crashes(uint64_t messages);  // "crashes"
+bool races_prepare(EFI_SYSTEM_TABLE *system);  // starts the other CPU, while the firmware can
+bool try_races(uint64_t hidden);      // "twice": on two CPUs
 bool try_boots(uint64_t messages);    // "boots": a reset after so many messages
 void try_reset(void);                 // "reset": doesn't return
 
