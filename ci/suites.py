@@ -29,6 +29,10 @@ from workload import Workload
 
 CPUS = (1, 2, 4)
 TIMEOUT = 240.0
+# Bochs' CPUs of several generations: without PCID and INVPCID, x2APIC, VMCS shadowing, EPT pages of 1 GiB, APIC-register virtualisation...
+# Without EPT or unrestricted guest the loader refuses: suite loader-errors.
+MODELS = {"arrandale": "corei5_arrandale_m520", "ivy": "corei7_ivy_bridge_3770k", "haswell": "corei7_haswell_4770",
+          "skylake": "corei7_skylake_x", "cannon": "corei3_cnl"}
 
 
 def _boot(context: Context, chosen: Workload, cpus: int, bulkhead: bool = True, part: str = "") -> Boot:
@@ -48,6 +52,22 @@ def _linux(cpus: int, context: Context) -> str:
     """Linux checks CPUs, memory and disk, takes NMIs, and does without one of its CPUs for a while."""
     costs = _boot(context, replace(workload.LINUX, tests=("self",)), cpus).summary()
     return f"{costs.exit_count('L1'):,} exits from L1"
+
+
+def _x2apic(cpus: int, context: Context) -> str:
+    """The same with all CPUs' local APICs in x2APIC mode, which Linux takes by itself on KVM: INIT, SIPI and NMI by the MSR."""
+    partitions = (*workload.LINUX.partitions, "masquerade")
+    run = _boot(context, replace(workload.LINUX, name="x2apic", tests=("self",), partitions=partitions), cpus)
+    require(any("Switched APIC routing to physical x2apic" in line for line in run.outcome.console), "Linux did not switch to x2APIC")
+    return f"{run.summary().exit_count('L1'):,} exits from L1"
+
+
+def _model(model: str, context: Context) -> str:
+    """Linux and a KVM guest on another CPU model."""
+    run = boot(context.places, replace(workload.KVM, vcpus=2), Machine(cpus=2, model=model), context.directory(), TIMEOUT)
+    if found := problems(run):
+        raise Failure("\n".join(found))
+    return f"{run.summary().exit_count('L2'):,} exits from L2"
 
 
 def _reboot(how: str, context: Context) -> str:
@@ -153,6 +173,8 @@ SUITES: dict[str, list[Case]] = {
     "linux": [*_each("linux", _linux), Case("linux-port", _port),
               *(Case(f"linux-reboot-{name}", partial(_reboot, name)) for name in ("acpi", "kbd", "triple"))],
     "kvm": _each("kvm", _kvm, True),
+    "x2apic": [Case(f"x2apic-{cpus}", partial(_x2apic, cpus)) for cpus in (2, 4)],
+    "models": [Case(f"models-{name}", partial(_model, model)) for name, model in MODELS.items()],
     "hidden": [Case("hidden", _hidden)],
     "containment": containment.CASES,
     "launch-state": launch_state.CASES,
@@ -171,5 +193,5 @@ SUITES: dict[str, list[Case]] = {
     "install": installed.CASES,
     "fuzz": fuzz.CASES,
     "proofs-mutations": proof_mutations.CASES,
-}
     "races-mutations": races.MUTATION_CASES,
+}
