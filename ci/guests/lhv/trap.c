@@ -45,6 +45,7 @@ void trap_l1(struct trap_frame *frame)
     } else if (c->catch_rip != 0) {
         note(&c->caught, frame);
         frame->rip = c->catch_rip;
+        frame->rflags &= ~(uint64_t)FLAG_TF;  // one step is what was wanted
         c->catch_rip = 0;
     } else {
         test_lost(frame->vector, frame->rip);
