@@ -20,6 +20,7 @@ import loader_errors
 import proof_mutations
 import races
 import refused
+import startup
 import traced
 import workload
 from boot import Boot, boot, problems
@@ -180,6 +181,7 @@ SUITES: dict[str, list[Case]] = {
     "launch-state": launch_state.CASES,
     "crash-record": crash_record.CASES,
     "hostile": hostile.CASES + races.CASES,
+    "startup": startup.CASES,
     "pal": [Case(f"pal-{cpus}", partial(_pal, cpus)) for cpus in (1, 2)],
     "observe": hostile.OBSERVE_CASES,
     "bhctl": bhctl.CASES,

@@ -83,6 +83,7 @@ EFI_STATUS efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *system)
         report("is", "image", me->ImageSize, (uint64_t)(uintptr_t)me->ImageBase);
     report("is", "stack", 0, rsp_read());
     const bool two = options[0] == 't' && races_prepare(system);
+    const bool up = options[0] == 'u' && startup_prepare(system);
     interrupts_off();
     trap_install();
     switch (options[0]) {
@@ -92,6 +93,7 @@ EFI_STATUS efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *system)
     case 'r': try_reset(); break;
     case 'c': good = try_crashes(number(options)); break;
     case 't': good = two && try_races(hidden); break;
+    case 'u': good = up && try_startup(); break;
     case 'b': good = try_boots(number(options)); break;
     }
     serial_text(good ? "probe done\r\n" : "probe failed\r\n");

@@ -23,6 +23,8 @@ bool try_counters(void);              // "observe"
 bool try_crashes(uint64_t messages);  // "crashes"
 bool races_prepare(EFI_SYSTEM_TABLE *system);  // starts the other CPU, while the firmware can
 bool try_races(uint64_t hidden);      // "twice": on two CPUs
+bool startup_prepare(EFI_SYSTEM_TABLE *system);
+bool try_startup(void);               // "up": on four CPUs; also without Bulkhead
 bool try_boots(uint64_t messages);    // "boots": a reset after so many messages
 void try_reset(void);                 // "reset": doesn't return
 

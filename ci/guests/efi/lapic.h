@@ -6,7 +6,9 @@
 #include <stdint.h>
 
 #include "cpu_insn.h"
-#include "x86.h"
+
+#define LAPIC_BASE_MSR 0x1b
+#define LAPIC_BASE_X2  0x400u
 
 #define LAPIC_ID       0x20
 #define LAPIC_TPR      0x80
@@ -24,20 +26,21 @@
 #define ICR_INIT       0x4500u
 #define ICR_STARTUP    0x4600u
 #define ICR_SELF       0x40000u
+#define ICR_ALL_OTHERS 0xc0000u
 
-static inline bool lapic_x2(void) { return msr_read(MSR_APIC_BASE) & 0x400; }
+static inline bool lapic_x2(void) { return msr_read(LAPIC_BASE_MSR) & LAPIC_BASE_X2; }
 static inline uint32_t lapic_read(uint32_t reg)
 {
     if (lapic_x2())
         return (uint32_t)msr_read(0x800 + (reg >> 4));
-    return *(volatile uint32_t *)(uintptr_t)((msr_read(MSR_APIC_BASE) & 0xfffff000) + reg);
+    return *(volatile uint32_t *)(uintptr_t)((msr_read(LAPIC_BASE_MSR) & 0xfffff000) + reg);
 }
 static inline void lapic_write(uint32_t reg, uint32_t value)
 {
     if (lapic_x2())
         msr_write(0x800 + (reg >> 4), value);
     else
-        *(volatile uint32_t *)(uintptr_t)((msr_read(MSR_APIC_BASE) & 0xfffff000) + reg) = value;
+        *(volatile uint32_t *)(uintptr_t)((msr_read(LAPIC_BASE_MSR) & 0xfffff000) + reg) = value;
 }
 static inline void lapic_eoi(void) { lapic_write(LAPIC_EOI, 0); }
 static inline void lapic_send(uint32_t apic_id, uint32_t command)

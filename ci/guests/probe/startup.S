@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What a CPU runs from a SIPI on: a page below 1 MiB, in real mode. It counts its start, then counts on for ever.
+
+    .section .rodata
+    .balign 16
+    .code16
+    .globl startup_page, startup_page_end, startup_nmi
+startup_page:                   // also offset 0 of the code segment
+    cli
+    mov %cs, %ax
+    mov %ax, %ds
+    mov %ax, %ss
+    mov $0x1000, %sp
+    mov $1, %eax
+    cpuid                       // bits 31:24 of EBX: the local APIC's ID
+    shr $24, %ebx
+    shl $4, %bx
+    lock incl startup_counts - startup_page(%bx)
+1:  incl startup_counts - startup_page + 4(%bx)
+    jmp 1b
+
+startup_nmi:
+    lock incl startup_counts - startup_page + 8(%bx)
+    iret
+
+    .balign 16
+startup_counts:                 // of CPU n: starts, turns, NMIs, nothing
+    .fill 8 * 4, 4, 0
+startup_page_end:
+
+    .section .note.GNU-stack, "", @progbits
