@@ -8,6 +8,7 @@
 #include "inject.h"
 #include "msr_l1.h"
 #include "shadow.h"
+#include "vmcs01.h"
 #include "vmcs02.h"
 #include "window.h"
 
@@ -65,6 +66,7 @@ enum status batch_invoke(struct batch *batch, struct cpu *cpu)
         case OP_EPT_MAP: action = invoke_maps(batch, action, end); break;
         case OP_EPT_UNMAP: ept02_unmap(action->root, (enum ept_level)action->a, (gpa2_t){ action->b }, &batch->work); break;
         case OP_EPT_DROP: ept02_drop(action->root, &batch->work); break;
+        case OP_L1_FLUSH: vmcs01_flush(); break;
         case OP_PAGE_TAKE: case OP_PAGE_GIVE: move_page(batch, (gpa1_t){ action->b }, action->code == OP_PAGE_TAKE); break;
         case OP_WRITE_GROUPS:
             vmcs_select(cpu, action->region);

@@ -279,6 +279,15 @@ static enum status decode_msr_write(struct batch *batch, const struct op *op)
     return STATUS_OK;
 }
 
+// Who may give L1 another address space may end the old one's translations.
+static enum status decode_l1_flush(struct batch *batch, const struct op *op)
+{
+    if (!granted(batch, CAP_WRITE, VMCS_HANDLE_01, GROUP_CR))
+        return STATUS_DENIED;
+    add_action(batch, op);
+    return STATUS_OK;
+}
+
 // Each checks one kind of operation, and adds what is to be done for it.
 typedef enum status decode_t(struct batch *batch, const struct op *op);
 static decode_t *const decoders[OP_COUNT] = {
@@ -287,6 +296,7 @@ static decode_t *const decoders[OP_COUNT] = {
     [OP_BITMAP] = decode_bitmap, [OP_SHADOW] = decode_shadow, [OP_L1_VMX] = decode_l1_vmx, [OP_EPT_CREATE] = decode_ept_create,
     [OP_EPT_BIND] = decode_ept_bind, [OP_EPT_MAP] = decode_ept_map, [OP_EPT_UNMAP] = decode_ept_unmap, [OP_EPT_DROP] = decode_root,
     [OP_MSR_WRITE] = decode_msr_write, [OP_PAGE_TAKE] = decode_page, [OP_PAGE_GIVE] = decode_page,
+    [OP_L1_FLUSH] = decode_l1_flush,
 };
 
 static enum status decode_op(struct batch *batch, const struct op *op)

@@ -158,5 +158,7 @@ void vmcs01_reset_guest(struct cpu *cpu)
     memory_fill(cpu->gpr, 0, sizeof(cpu->gpr));
     cpu->cr2_stale = true;
     cpu->gpr[GPR_RDX] = cpuid_read(1, 0).rax;
-    insn_invvpid(INVVPID_SINGLE, VMCS01_VPID, 0);
+    vmcs01_flush();
 }
+
+void vmcs01_flush(void) { insn_invvpid(INVVPID_SINGLE, VMCS01_VPID, 0); }

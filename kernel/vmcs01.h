@@ -27,3 +27,6 @@ void vmcs01_init(struct cpu *cpu, const struct launch_state *launch);
 
 // Resets L1's state in VMCS01 as INIT does (SDM 3A 10.1.1 "Processor State After Reset"), and cpu->gpr. VMCS01 is current.
 void vmcs01_reset_guest(struct cpu *cpu);
+
+// Ends L1's translations on this CPU (its VPID).
+void vmcs01_flush(void);

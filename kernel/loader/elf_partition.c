@@ -100,7 +100,7 @@ static bool reason_claimable(const struct route_cap *route)
         return route->kind == ROUTE_RANGE && route->first == HYPERCALL_PORT && route->last == HYPERCALL_PORT;
     case EXIT_GETSEC: case EXIT_VMCLEAR: case EXIT_VMLAUNCH: case EXIT_VMPTRLD: case EXIT_VMPTRST: case EXIT_VMREAD:
     case EXIT_VMRESUME: case EXIT_VMWRITE: case EXIT_VMXOFF: case EXIT_VMXON: case EXIT_INVEPT: case EXIT_INVVPID:
-    case EXIT_VMFUNC:
+    case EXIT_VMFUNC: case EXIT_TASK_SWITCH:
         return true;
     default:
         return false;

@@ -11,7 +11,7 @@
 struct cpu fake_cpu __attribute__((aligned(CPU_BLOCK_BYTES)));
 struct vmcs02 fake_vmcs02[FAKE_VMCS02S];
 uint64_t fake_field[FAKE_VMCSS][VMCS_FIELD_COUNT];
-unsigned fake_vmcs02_calls;
+unsigned fake_vmcs02_calls, fake_l1_flushes;
 uint32_t fake_msr, fake_msr_refused = 0xdead;
 
 void fake_vmcs_init(void)
@@ -75,6 +75,7 @@ enum status vmcs02_reserve(struct vmcs02 *vmcs02, struct cpu *cpu) { return vmcs
 void vmcs02_reset(struct vmcs02 *vmcs02, struct cpu *cpu) { (void)vmcs02, (void)cpu, fake_vmcs02_calls++; }
 void vmcs02_clear(struct vmcs02 *vmcs02, struct cpu *cpu) { (void)cpu, vmcs02->active_cpu = VMCS02_NO_CPU, fake_vmcs02_calls++; }
 void vmcs02_flush(struct vmcs02 *vmcs02) { (void)vmcs02, fake_vmcs02_calls++; }
+void vmcs01_flush(void) { fake_l1_flushes++; }
 void vmcs02_tag(struct vmcs02 *vmcs02, uint64_t tag) { vmcs02->tag = tag, fake_vmcs02_calls++; }
 void vmcs02_bitmap(struct vmcs02 *vmcs02, enum bitmap_kind kind, uint32_t qword, uint64_t value)
 {

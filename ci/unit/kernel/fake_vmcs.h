@@ -20,6 +20,7 @@ extern struct cpu fake_cpu;
 extern struct vmcs02 fake_vmcs02[FAKE_VMCS02S];
 extern uint64_t fake_field[FAKE_VMCSS][VMCS_FIELD_COUNT];  // 0: VMCS01, 1: shadow, 2...: VMCS02s
 extern unsigned fake_vmcs02_calls;                        // reset, clear, flush, bitmap, tag
+extern unsigned fake_l1_flushes;
 extern uint32_t fake_msr, fake_msr_refused;
 
 void fake_vmcs_init(void);
