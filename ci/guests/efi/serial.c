@@ -8,15 +8,21 @@
 #define COM1            0x3f8
 #define COM1_STATUS     (COM1 + 5)
 #define STATUS_CAN_SEND 0x20
+#define STATUS_ALL_SENT 0x40
 #define SEND_TRIES      1000000
 #define RESET_PORT      0xcf9
 #define RESET_CPU       6       // all of the machine, warm
 #define SHUTDOWN_PORT   0x8900  // the emulator's: the text "Shutdown" ends it
 
+static void wait_for(uint8_t status)
+{
+    for (unsigned tries = 0; !(in8(COM1_STATUS) & status) && tries < SEND_TRIES; tries++)
+        ;
+}
+
 static void put(char c)
 {
-    for (unsigned tries = 0; !(in8(COM1_STATUS) & STATUS_CAN_SEND) && tries < SEND_TRIES; tries++)
-        ;
+    wait_for(STATUS_CAN_SEND);
     out8(COM1, (uint8_t)c);
 }
 
@@ -40,6 +46,7 @@ void serial_number(uint64_t value, unsigned base)
 
 void power_off(void)
 {
+    wait_for(STATUS_ALL_SENT);  // else the last letters are lost
     for (const char *c = "Shutdown"; *c != '\0'; c++)
         out8(SHUTDOWN_PORT, (uint8_t)*c);
     for (;;)
@@ -48,6 +55,7 @@ void power_off(void)
 
 void reset_machine(void)
 {
+    wait_for(STATUS_ALL_SENT);
     out8(RESET_PORT, RESET_CPU);
     for (;;)
         halt();
