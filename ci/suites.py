@@ -21,6 +21,7 @@ import proof_mutations
 import races
 import refused
 import startup
+import task_switch
 import traced
 import workload
 from boot import Boot, boot, problems
@@ -185,6 +186,7 @@ SUITES: dict[str, list[Case]] = {
     "pal": [Case(f"pal-{cpus}", partial(_pal, cpus)) for cpus in (1, 2)],
     "observe": hostile.OBSERVE_CASES,
     "bhctl": bhctl.CASES,
+    "tasks": task_switch.CASES,
     "trace": traced.CASES,
     "broken-route": broken_route.CASES,
     "lhv": lhv.CASES,

@@ -41,6 +41,7 @@ KVM = Workload("kvm", tests=("kvm",))
 PAL = Workload("pal", partitions=("trustvisor",), tests=("pal",))
 MARKER = Workload("marker", next="\\EFI\\marker\\marker.efi", next_file="ci/guests/marker/marker.efi")
 LHV = Workload("lhv", next="\\EFI\\lhv\\lhv.efi", next_file="ci/guests/lhv/lhv.efi")
+TASKS = Workload("tasks", partitions=("tasks",), next="\\EFI\\tasks\\tasks.efi", next_file="ci/guests/tasks/tasks.efi")
 BY_NAME = {workload.name: workload for workload in (LINUX, KVM, LHV, PAL)}  # what `run` offers
 
 

@@ -89,6 +89,7 @@ static inline uint32_t request_handle(const struct request *req)
 #define EVENT_TYPE_SOFT_INTR (4u << 8)
 #define EVENT_TYPE_PRIV_SOFT (5u << 8)
 #define EVENT_TYPE_SOFT_EXC  (6u << 8)
+#define EVENT_TYPE_MASK      (7u << 8)
 #define EVENT_HAS_ERROR      (1u << 11)
 #define EVENT_VALID          (1u << 31)
 enum vector { VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_BP = 3, VECTOR_OF = 4, VECTOR_UD = 6, VECTOR_DF = 8, VECTOR_TS = 10, VECTOR_NP = 11,
