@@ -85,6 +85,18 @@ def _writable_code(places: Places) -> dict[str, Path | bytes]:
     return _known(places, "ept.elf", flags[0], struct.pack("<I", 7))
 
 
+def _faulting_partition(places: Places) -> dict[str, Path | bytes]:
+    """Its first instruction is undefined: the kernel finds out when it has the CPU for itself, and has to give it back."""
+    data = places.partition("ept").read_bytes()
+    entry = struct.unpack_from("<Q", data, data.index(b"KHCAP01\0") + 32)[0]
+    table, count = struct.unpack_from("<Q", data, 32)[0], struct.unpack_from("<H", data, 56)[0]
+    for at in range(table, table + 56 * count, 56):
+        offset, address, _, size = struct.unpack_from("<4Q", data, at + 8)
+        if address <= entry < address + size:
+            return _known(places, "ept.elf", offset + entry - address, b"\x0f\x0b")
+    raise AssertionError("ept.elf: the entry lies in no segment")
+
+
 def _odd_workload(places: Places) -> dict[str, Path | bytes]:
     return {"EFI/acpi/next.txt": next_text("\\EFI\\bulkhead\\bulkhead.efi", "workload=absent")}
 
@@ -111,7 +123,8 @@ REFUSALS = (
     Refusal("partition-damaged", r"\EFI\bulkhead\ept.elf: is damaged", files=_damaged_partition),
     Refusal("partition-other-abi", r"\EFI\bulkhead\ept.elf: made for another ABI", files=_other_abi),
     Refusal("partition-writable-code", r"\EFI\bulkhead\ept.elf: a segment is writable and executable", files=_writable_code),
-    Refusal("memory-too-small", "the kernel does not start: hidden memory is too small for the partitions", files=_conf("memory = 2M")),
+    Refusal("partition-faulting", "the kernel does not start: a partition doesn't start: the log says which and why", files=_faulting_partition),
+    Refusal("memory-too-small", "memory = 2M is too little for the kernel and the partitions of [workload marker]", files=_conf("memory = 2M")),
     Refusal("memory-too-little", "too little memory: no 1024 MiB in one piece", files=_conf("memory = 1G")),
     Refusal("required", r"\EFI\bulkhead\kernel.elf: not found", boots_on=False, halts=True,
             files=lambda places: _without("EFI/bulkhead/kernel.elf")(places) | _conf("require = yes")(places)),

@@ -27,6 +27,7 @@
 
 struct cpu *cpu_table[CPU_MAX];
 uint32_t cpu_count;
+struct records_own *records;
 static struct vmx_caps caps;
 const struct vmx_caps *vmx_caps = &caps;
 
@@ -39,7 +40,6 @@ static enum status make_cpu(uint32_t index)
 {
     struct cpu *cpu = hidden_va((hpa_t){ boot->cpu_blocks + index * (uint64_t)CPU_BLOCK_BYTES });
     TRY(batch_init(cpu));
-    records.machine.cpu_base[index] = hidden_hpa(&cpu->records).v;
     cpu_table[index] = cpu;
     return STATUS_OK;
 }
@@ -47,12 +47,12 @@ static enum status make_cpu(uint32_t index)
 static enum status make_shared(struct boot_info *info)
 {
     boot = info;
-    records_init(info);
+    records = hidden_va((hpa_t){ info->records });
     log_init(info);
     crash_init(info);
     panic_init(info);
     memory_copy(&caps, &info->vmx, sizeof(caps));
-    TRY(pool_init(info));
+    pool_init(info);
     paging_init(info);
     for (; cpu_count < info->cpu_count; cpu_count++)
         TRY(make_cpu(cpu_count));

@@ -11,6 +11,7 @@
 #include <caps/layout.h>
 #include <caps/records.h>
 
+#include "space.h"
 #include "vmx_caps.h"
 
 #define BOOT_PARTITIONS PARTITION_MAX
@@ -60,9 +61,10 @@ struct boot_segment {
 };
 
 // A partition as the loader has read and checked it (loader/elf_partition.c): its file stays in hidden memory, reloads start from it.
-#define BOOT_SEGMENTS 6
+#define BOOT_SEGMENTS SPACE_SEGMENTS
 struct boot_partition {
     uint64_t base;                       // of the file
+    struct space space;                  // built, its segments filled
     uint32_t segment_count;
     uint32_t callee[CAP_CALLS];          // where the header names a call: that partition's index
     struct boot_segment segment[BOOT_SEGMENTS];
@@ -84,6 +86,8 @@ struct boot_info {
     uint64_t loader_tables;               // top of those by which the loader enters the kernel
     uint64_t loader_return;               // a loader_return_t, mapped there
     uint64_t cpu_blocks;                  // CPU 0's (cpu.h); the others' follow
+    uint64_t window_tables;               // top of page tables with the window (caps/layout.h) alone, all of it writable; partitions share what is below
+    uint64_t records;                     // struct records_own: filled in, the log empty
     struct vmx_caps vmx;                  // the same on all CPUs, with all that L0 needs
     struct info info;                     // what partitions are told of it
     uint32_t cpu_count;
@@ -94,11 +98,9 @@ struct boot_info {
     uint64_t watchdog_ticks; // of the time-stamp counter, that a message may take; 0: any number
     uint16_t pm1a_control, pm1b_control;  // ports of FADT's PM1x_CNT_BLK, 0 where there is none
     uint64_t rsdp;           // ACPI's root, 0 where there is none
-    uint64_t boot_time;      // the firmware's clock: seconds since 1970, 0 where there is none
     uint64_t crash_base;     // in hidden memory: the previous boot's struct crash_record (magic 0: none), and behind it a struct crash_area of this one's
     uint32_t crash_generation;            // of the next record
     uint32_t panic_resets;   // 1: a panic ends in a reset, else all CPUs halt
-    char workload[RECORDS_NAME];
     struct boot_partition partition[BOOT_PARTITIONS];
     struct boot_inject inject;
     struct boot_range range[BOOT_RANGES];

@@ -90,9 +90,9 @@ static void take_history(struct crash_record *record, const struct cpu *cpu)
     const struct event_ring *events = &cpu->records.events;
     for (uint32_t n = events->next > CRASH_EVENTS ? events->next - CRASH_EVENTS : 0; n != events->next; n++)
         record->event[record->event_count++] = events->slot[n % EVENT_SLOTS];
-    uint64_t head = records.machine.log_head;
+    uint64_t head = records->machine.log_head;
     for (uint64_t n = head > CRASH_LINES ? head - CRASH_LINES : 0; n != head; n++)
-        memory_copy(record->line[record->line_count++], records.log[n % RECORDS_LINES].text, RECORDS_TEXT);
+        memory_copy(record->line[record->line_count++], records->log[n % RECORDS_LINES].text, RECORDS_TEXT);
 }
 
 void crash_write(const struct crash_scene *scene, const char *text)
@@ -112,11 +112,11 @@ void crash_write(const struct crash_scene *scene, const char *text)
     record->kind = scene->kind;
     record->cpu = cpu->index;
     record->faults = faults;
-    record->boot_time = records.machine.boot_time;
-    record->boot_tsc = records.machine.boot_tsc;
+    record->boot_time = records->machine.boot_time;
+    record->boot_tsc = records->machine.boot_tsc;
     record->tsc = tsc_read();
-    memory_copy(record->version, records.machine.version, sizeof(record->version));
-    memory_copy(record->workload, records.machine.workload, sizeof(record->workload));
+    memory_copy(record->version, records->machine.version, sizeof(record->version));
+    memory_copy(record->workload, records->machine.workload, sizeof(record->workload));
     log_format(record->text, sizeof(record->text), "%s", text);
     record->rip = scene->rip;
     record->rflags = scene->rflags;

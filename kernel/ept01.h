@@ -38,9 +38,6 @@ uint64_t ept01_pointer(void);
 // beyond MAXPHYADDR. STATUS_NO_TABLES, STATUS_NO_MEMORY: no room to map it. Takes a lock: not in NMI context.
 NODISCARD enum status ept01_lookup(gpa1_t address, struct ept01_leaf *out);
 
-// RAM without hidden memory, in pieces with whole pages, ascending; some are empty (bytes = 0). False behind the last one.
-bool ept01_ram_range(unsigned i, gpa1_t *base, uint64_t *bytes);
-
 // The MTRRs have changed: memory types follow on all CPUs.
 void ept01_retype(void);
 

@@ -16,19 +16,17 @@ static struct {
     uint32_t level;
 } ring;
 
-static struct records_line *slot_of(uint64_t line) { return &records.log[line % RECORDS_LINES]; }
+static struct records_line *slot_of(uint64_t line) { return &records->log[line % RECORDS_LINES]; }
 
 void log_init(const struct boot_info *info)
 {
-    for (uint64_t i = 0; i < RECORDS_LINES; i++)
-        slot_of(i)->turn = i;
     ring.level = info->log_level;
     console_init(info->console);
 }
 
 static void print_all(void)
 {
-    uint64_t lost = __atomic_load_n(&records.machine.log_lost, __ATOMIC_RELAXED);
+    uint64_t lost = __atomic_load_n(&records->machine.log_lost, __ATOMIC_RELAXED);
     if (lost != ring.lost)
         console_write("L0 0 warn log lines lost\n");
     ring.lost = lost;
@@ -59,15 +57,15 @@ void log_take_console(void) { __atomic_store_n(&ring.printing, 0, __ATOMIC_SEQ_C
 
 static struct records_line *reserve(uint64_t *turn)
 {
-    uint64_t head = __atomic_load_n(&records.machine.log_head, __ATOMIC_RELAXED);
+    uint64_t head = __atomic_load_n(&records->machine.log_head, __ATOMIC_RELAXED);
     for (;;) {
         struct records_line *slot = slot_of(head);
         uint64_t have = __atomic_load_n(&slot->turn, __ATOMIC_ACQUIRE);
         if (have < head)
             return NULL;  // full
         if (have != head) {
-            head = __atomic_load_n(&records.machine.log_head, __ATOMIC_RELAXED);
-        } else if (__atomic_compare_exchange_n(&records.machine.log_head, &head, head + 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+            head = __atomic_load_n(&records->machine.log_head, __ATOMIC_RELAXED);
+        } else if (__atomic_compare_exchange_n(&records->machine.log_head, &head, head + 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
             *turn = head;
             return slot;
         }
@@ -82,7 +80,7 @@ void log_line(enum log_level level, const char *format, ...)
     uint64_t turn;
     struct records_line *slot = reserve(&turn);
     if (!slot) {
-        __atomic_add_fetch(&records.machine.log_lost, 1, __ATOMIC_RELAXED);
+        __atomic_add_fetch(&records->machine.log_lost, 1, __ATOMIC_RELAXED);
         return;
     }
     slot->tsc = tsc_read();

@@ -4,7 +4,6 @@
 
 #include "cpuid_insn.h"
 #include "cr.h"
-#include "memory.h"
 #include "pool.h"
 #include "tlb_insn.h"
 #include "vmx_caps.h"
@@ -20,11 +19,6 @@ void paging_init(const struct boot_info *info)
 }
 
 hpa_t paging_root(void) { return root; }
-
-void paging_share(uint64_t pml4[512])
-{
-    memory_copy(&pml4[256], (uint64_t *)hidden_va(root) + 256, 256 * sizeof(pml4[0]));
-}
 
 void paging_flush_all(void)
 {

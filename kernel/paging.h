@@ -15,18 +15,17 @@
 #define PTE_USER     (1ull << 2)
 #define PTE_ACCESSED (1ull << 5)
 #define PTE_DIRTY    (1ull << 6)
-#define PTE_LARGE    (1ull << 7)
 #define PTE_NX       (1ull << 63)
-#define PTE_ADDRESS  0x000ffffffffff000ull
+
+// A partition's page and table. Accessed and dirty are set at once: the CPU need not write the tables.
+#define PTE_USER_PAGE  (PTE_PRESENT | PTE_USER | PTE_ACCESSED | PTE_DIRTY)
+#define PTE_USER_TABLE (PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED)
 
 // Takes over the tables: text R-X, rodata R, data RW, hidden memory RW NX without text, rodata and stack guards, the LAPIC uncached. CPU 0, once.
 void paging_init(const struct boot_info *info);
 
 // Top-level table of the kernel alone. Its PCID is 0; it is every VMCS' host CR3.
 hpa_t paging_root(void);
-
-// Writes the upper half (entries 256 to 511) of a partition's top-level table: the kernel's, supervisor and global.
-void paging_share(uint64_t pml4[512]);
 
 // Whether the CPUs use PCIDs, INVPCID (boot decides once): without, loading CR3 flushes.
 extern bool paging_pcid, paging_invpcid;

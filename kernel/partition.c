@@ -100,7 +100,7 @@ void partition_restart(struct partition *partition, struct cpu *cpu)
     }
     partition->restarter = cpu->index;
     wait_until_empty(partition);
-    space_load(&partition->space, partition->image, false);
+    space_load(partition->image);
     partition->record->restarts++;
     log_line(LOG_WARN, "restart partition=%s count=%u", partition->name, partition->record->restarts);
     if (send_init(partition, cpu, take_incomplete(partition)) != STATUS_OK)

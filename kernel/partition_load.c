@@ -5,8 +5,6 @@
 #include "decoy.h"
 #include "ept02.h"
 #include "group.h"
-#include "memory.h"
-#include "msr.h"
 #include "paging.h"
 #include "partition.h"
 #include "pool.h"
@@ -24,17 +22,14 @@ static uint32_t count;
 uint32_t partition_count(void) { return count; }
 struct partition *partition_at(uint32_t index) { return &partitions[index]; }
 
-static enum status load(const struct boot_info *info, const struct boot_partition *image)
+static void load(const struct boot_info *info, const struct boot_partition *image)
 {
     struct partition *partition = &partitions[count];
-    struct channel *channels[CPU_MAX];
     const struct partition_header *header = &image->header;
     partition->header = *header;
     partition->name = partition->header.name;
-    partition->record = &records.machine.partition[count];
-    memory_copy(partition->record->name, header->name, CAP_NAME);
+    partition->record = &records->machine.partition[count];
     partition->index = count;
-    partition->record->state = PARTITION_STOPPING;  // until MSG_INIT is answered
     partition->restarter = CPU_MAX;
     partition->entry = header->entry;
     partition->image = image;
@@ -42,15 +37,9 @@ static enum status load(const struct boot_info *info, const struct boot_partitio
     partition->root_first = ept02_allot(header->root_count, header->rights & RIGHT_PAL ? count + 1 : 0);
     for (unsigned i = 0; i < CAP_CALLS; i++)
         partition->callee[i] = &partitions[image->callee[i]];
-    TRY(space_create(&partition->space, image, info->cpu_count, channels));
+    partition->space = image->space;
     for (uint32_t i = 0; i < info->cpu_count; i++)
-        partition->cpu[i].channel = channels[i];
-    space_load(&partition->space, image, true);
-    struct info *page = hidden_va(partition->space.info);
-    memory_copy(page, &info->info, sizeof(*page));
-    page->partition = count;
-    page->canary = tsc_read() * 0x9e3779b97f4a7c15ull & ~0xffull;
-    page->state = header->rights & RIGHT_PAL ? partition->space.state.v : 0;
+        partition->cpu[i].channel = (struct channel *)hidden_va(image->space.channels) + i;
     partition->cr3 = partition->space.root.v | (paging_pcid ? CR3_NO_FLUSH | (count + 1) : 0);
     if (info->inject.kind != INJECT_NONE && info->inject.partition == count) {
         partition->inject = &info->inject;
@@ -58,8 +47,7 @@ static enum status load(const struct boot_info *info, const struct boot_partitio
         partition->inject_at = info->inject.message;
     }
     route_add(partition);
-    records.machine.partition_count = ++count;
-    return STATUS_OK;
+    count++;
 }
 
 enum status partitions_load(const struct boot_info *info)
@@ -67,9 +55,9 @@ enum status partitions_load(const struct boot_info *info)
     group_init(vmx_caps->allowed1);
     TRY(decoy_init());
     TRY(shadow_init());
-    TRY(window_init());
+    window_init(info);
     for (uint32_t i = 0; i < info->partition_count; i++)
-        TRY(load(info, &info->partition[i]));
+        load(info, &info->partition[i]);
     // EPT02 trees may take two thirds of what is left: the rest is for VMCS02s and other CPUs.
     return ept02_init((hpa_t){ info->free_base }, info->free_bytes / PAGE_BYTES, pool_free_pages() * 2 / 3);
 }

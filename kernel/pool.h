@@ -11,13 +11,10 @@
 #include "boot_info.h"
 
 // Takes over boot_info's free range. Once, on CPU 0, before anything else here.
-NODISCARD enum status pool_init(const struct boot_info *info);
+void pool_init(const struct boot_info *info);
 
-// Contiguous zeroed pages, aligned to the power of two that is at least their number. STATUS_NO_MEMORY. Any CPU, not in NMI context.
+// Contiguous zeroed pages, for good. STATUS_NO_MEMORY. Any CPU, any context.
 NODISCARD enum status pool_alloc(uint64_t pages, hpa_t *out);
-
-// Gives pages back that pool_alloc returned (all of a block or a part of it).
-void pool_free(hpa_t base, uint64_t pages);
 
 uint64_t pool_free_pages(void);
 

@@ -4,9 +4,5 @@
 
 #include <caps/records.h>
 
-#include "boot_info.h"
-
-extern struct records_own records;
-
-// Fills in what is known from the start. Before the first log line.
-void records_init(const struct boot_info *info);
+// On pages of its own, which partitions with RIGHT_RECORDS may read. The loader has filled in what is known from the start (loader/records.c).
+extern struct records_own *records;

@@ -1,31 +1,26 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Address space of a partition: page tables, the pages behind them, and where the kernel sees these.
+// Address space of a partition: page tables, the pages behind them, and where the kernel sees these. Built by the loader (loader/space.c).
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include <caps/addr.h>
-#include <caps/cap.h>
-#include <caps/ring.h>
 #include <caps/status.h>
 
-#include "boot_info.h"
+#define SPACE_SEGMENTS 6
 
 struct space {
-    hpa_t root;                   // top-level table
-    hpa_t segment[BOOT_SEGMENTS];  // first page of each of the image's segments; they are contiguous
-    hpa_t state;                  // first page of the state region
-    hpa_t info;
+    hpa_t root;                     // top-level table
+    hpa_t segment[SPACE_SEGMENTS];  // first page of each of the image's segments; they are contiguous
+    hpa_t state;                    // first page of the state region
+    hpa_t channels;                 // a struct channel for each CPU, one behind the other
 };
 
-// Builds the tables (caps/layout.h): segments with their rights, state region, info page, a channel and a stack for each CPU, the window if
-// the header has the right. The segments' contents aren't there yet.
-//   channels: receives the kernel's view of each CPU's channel
-NODISCARD enum status space_create(struct space *space, const struct boot_partition *image, uint32_t cpu_count, struct channel **channels);
+struct boot_partition;
 
-// Fills the segments from the image's file, and zeros behind. The state region is filled only the first time.
-void space_load(const struct space *space, const struct boot_partition *image, bool first);
+// Fills the segments from the image's file, and zeros behind, as the loader has done it first. The state region stays as it is.
+void space_load(const struct boot_partition *image);
 
 // The owned window: shows a page that the partition has taken, or, as long as there is none, a page of ones. The first call for a page may
 // fail, and is to be alone; those after it can't. The caller shoots down.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Proof: ept01_decoy() and ept01_retype() write no leaf but this: in hidden memory and in pages that were taken the read-only page of ones or the scratch page, elsewhere the leaf
 // that was there with another memory type (I1).
-// CBMC: unwind=6 replace=descend:contract_descend,retype_table:contract_retype
+// CBMC: unwind=6 replace=retype_table:contract_retype
 #include "any_caps.h"
 #include "any_ept01.h"
 #include "no_machine.h"
@@ -19,9 +19,9 @@ static void memory_fill(void *to, uint8_t value, size_t bytes) { (void)to, (void
 static uint64_t entry, below;
 static bool split;
 
-enum status contract_descend(uint64_t address, unsigned level, uint64_t **out)
+enum status tree_slot(struct tree *tree, uint64_t address, unsigned level, uint64_t **out)
 {
-    (void)address, (void)level;
+    (void)tree, (void)address, (void)level;
     *out = split ? &below : &entry;
     return any_bool() ? STATUS_OK : STATUS_NO_MEMORY;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Proof: a guest's address is checked by ept01_lookup(): what it finds is the address itself, below MAXPHYADDR, in no hidden page, by a leaf that has
-// no hidden memory in all of it (I1, I6). What EPT01's entries are is assumed of walk() here, and shown of what writes them: proofs
-// ept01_fill, ept01_split, ept01_decoy.
-// CBMC: unwind=6 replace=walk:contract_walk,fill:contract_fill,drop_demand:contract_drop
+// no hidden memory in all of it (I1, I6). What EPT01's entries are is assumed of tree_find() here, and shown of what writes them: proofs
+// ept01_fill, tree_split, ept01_decoy.
+// CBMC: unwind=6 replace=fill:contract_fill
 #include "any_caps.h"
 #include "any_ept01.h"
 #include "no_machine.h"
@@ -13,17 +13,17 @@ uint64_t hidden_bytes;
 #include "../../kernel/ept01.c"
 
 // Every leaf but the decoys in hidden memory, of which ept01_lookup() must not tell.
-enum status contract_walk(uint64_t address, uint64_t *entry, unsigned *level)
+uint64_t tree_find(const struct tree *tree, uint64_t address, unsigned *level)
 {
-    *level = any_below(3);
-    *entry = any_u64();
-    if (any_bool())
-        return STATUS_BAD_ADDRESS;
-    uint64_t bytes = leaf_bytes(*level), base = address & ~(bytes - 1);
-    ASSUME(*entry & EPT_RIGHTS);
+    (void)tree;
+    *level = any_below(4);
+    uint64_t entry = any_u64(), bytes = leaf_bytes(*level), base = address & ~(bytes - 1);
+    if (!(entry & EPT_RIGHTS))
+        return entry;
+    ASSUME(*level < EPT_LEVEL_COUNT);
     if (!has_hidden(address & PAGE_MASK, PAGE_BYTES))
-        ASSUME((*entry & EPT_ADDRESS & ~(bytes - 1)) == base && !has_hidden(base, bytes));
-    return STATUS_OK;
+        ASSUME((entry & EPT_ADDRESS & ~(bytes - 1)) == base && !has_hidden(base, bytes));
+    return entry;
 }
 
 enum status contract_fill(uint64_t address, uint64_t *bytes)
@@ -31,8 +31,6 @@ enum status contract_fill(uint64_t address, uint64_t *bytes)
     (void)address, (void)bytes;
     return any_bool() ? STATUS_OK : STATUS_NO_MEMORY;
 }
-
-void contract_drop(void) {}
 
 bool hidden_overlaps(hpa_t base, uint64_t bytes) { return has_hidden(base.v, bytes); }
 

@@ -6,7 +6,8 @@
 
 #include "../../kernel/log.c"
 
-struct records_own records;
+static struct records_own own;
+struct records_own *records = &own;
 uint32_t cpu_index(void) { return any_below(CPU_MAX); }
 void console_init(uint32_t devices) { (void)devices; }
 void console_write(const char *text) { (void)text; }
@@ -29,18 +30,18 @@ unsigned contract_vformat(char *text, unsigned bytes, const char *format, va_lis
 static void prove(uint64_t head)
 {
     uint64_t turn = any_u64(), lost = any_u64();
-    the_slot = &records.log[head % RECORDS_LINES];
+    the_slot = &records->log[head % RECORDS_LINES];
     the_slot->turn = turn;
-    records.machine.log_head = head;
-    records.machine.log_lost = lost;
+    records->machine.log_head = head;
+    records->machine.log_lost = lost;
     ring.level = LOG_DEBUG;
     // What turns can be: free for this line, or still that of the round before, or printed by now.
     ASSUME(turn == head || (turn < head && head - turn <= RECORDS_LINES));
     log_line(LOG_INFO, "any");
     if (turn == head) {
-        PROVE(records.machine.log_head == head + 1 && the_slot->turn == head + 1 && flushed, "the next line's slot is taken, and the line printed");
+        PROVE(records->machine.log_head == head + 1 && the_slot->turn == head + 1 && flushed, "the next line's slot is taken, and the line printed");
     } else {
-        PROVE(records.machine.log_head == head && the_slot->turn == turn && records.machine.log_lost == lost + 1, "a full ring keeps its lines, and counts what it loses");
+        PROVE(records->machine.log_head == head && the_slot->turn == turn && records->machine.log_lost == lost + 1, "a full ring keeps its lines, and counts what it loses");
     }
 }
 

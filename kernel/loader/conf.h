@@ -10,7 +10,7 @@
 
 #define CONF_BYTES      (64u << 10)
 #define CONF_WORKLOADS  16
-#define CONF_NAME       sizeof(((struct boot_info *)0)->workload)
+#define CONF_NAME       RECORDS_NAME
 #define CONF_PATH       256
 #define CONF_OPTIONS    1024
 #define CONF_ERROR_TEXT 200

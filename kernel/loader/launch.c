@@ -92,10 +92,6 @@ bool launch_prepare(struct launch *launch, struct memory *memory, const struct e
         return false;
     info->kernel_tables = own.root;
     memory->used = own.next_page - memory->base;
-    info->hidden_base = memory->base;
-    info->hidden_bytes = memory->bytes;
-    info->free_base = memory->base + memory->used;
-    info->free_bytes = memory->bytes - memory->used - memory->top;
     return true;
 }
 

@@ -21,7 +21,7 @@ struct launch {
     char error[LAUNCH_WHY];      // else: why it failed
 };
 
-// Makes the page tables by which the kernel is entered, and its own. It lies at info->kernel_base; what is left of the hidden memory becomes the kernel's pool.
+// Makes the page tables by which the kernel is entered, and its own. It lies at info->kernel_base.
 // no_execute: EFER.NXE is on, on all CPUs. False: not enough hidden memory.
 bool launch_prepare(struct launch *launch, struct memory *memory, const struct elf_kernel *kernel, bool no_execute);
 

@@ -67,9 +67,9 @@ static uint64_t firmware_time(void)
     return clock_seconds(now.Year, now.Month, now.Day, now.Hour, now.Minute, now.Second);
 }
 
-bool machine_describe(struct boot_info *info)
+bool machine_describe(struct boot_info *info, uint64_t *boot_time)
 {
-    info->boot_time = firmware_time();
+    *boot_time = firmware_time();
     if (!describe_memory(info))
         return false;
     info->rsdp = find_rsdp();

@@ -6,5 +6,6 @@
 
 #include "../boot_info.h"
 
-// Fills range[], range_count, rsdp and the PM1 control ports from UEFI's tables as they are now. False after a line on the console.
-bool machine_describe(struct boot_info *info);
+// Fills range[], range_count, rsdp and the PM1 control ports from UEFI's tables as they are now. boot_time: the firmware's clock, seconds since 1970, 0
+// where there is none. False after a line on the console.
+bool machine_describe(struct boot_info *info, uint64_t *boot_time);

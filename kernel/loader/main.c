@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // bulkhead.efi: loads Bulkhead below the running firmware, then starts the next image. docs/boot.md tells the story.
+#include <caps/layout.h>
+
 #include "conf.h"
 #include "console.h"
 #include "controls.h"
@@ -13,7 +15,9 @@
 #include "machine.h"
 #include "memory.h"
 #include "next.h"
+#include "records.h"
 #include "remains.h"
+#include "space.h"
 #include "text.h"
 #include "vtx.h"
 
@@ -84,34 +88,63 @@ static bool check_cpus(const struct cpus *cpus, struct vtx_facts *first, bool *n
     return true;
 }
 
-// Fills hidden memory: boot information, kernel, partitions, page tables.
-static bool furnish(struct launch *launch, struct memory *memory, const struct conf *conf, const struct conf_workload *workload,
-                    const struct load *load, const struct vtx_facts *facts, bool no_execute)
+// What the configuration and the machine say.
+static bool fill_info(struct boot_info *info, const struct launch *launch, const struct conf *conf, const struct conf_workload *workload,
+                      const struct vtx_facts *facts, uint64_t *boot_time)
 {
-    const uint64_t crash_base = memory_take(memory, MEMORY_CRASH_BYTES);
-    struct boot_info *info = (struct boot_info *)(UINTN)memory_take(memory, sizeof(struct boot_info));
-    launch->info = info;
-    if (info) {
-        info->cpu_count = launch->cpus->count;
-        controls_make(&info->vmx, facts);
-        controls_tell(&info->info, &info->vmx, info->cpu_count);
-    }
-    if (!info || !load_place(load, memory, info) || !cpu_blocks_make(info, memory, launch->cpus->apic_id) ||
-        !launch_prepare(launch, memory, &load->kernel, no_execute)) {
-        console_line("memory = %lluM is too little for the kernel and the partitions of [workload %s]",
-                     (unsigned long long)(conf->memory >> 20), workload->name);
-        return false;
-    }
-    info->crash_base = crash_base;
     info->crash_generation = previous.generation + 1;
-    firmware.boot->CopyMem((void *)(UINTN)crash_base, &previous, sizeof(previous));
+    firmware.boot->CopyMem((void *)(UINTN)info->crash_base, &previous, sizeof(previous));
     info->panic_resets = conf->panic_resets;
     info->console = conf->console;
     info->log_level = conf->log_level;
     info->watchdog_ticks = conf->watchdog;
     info->inject = workload->inject;
-    text_format(info->workload, sizeof(info->workload), "%s", workload->name);
-    return machine_describe(info);
+    info->cpu_count = launch->cpus->count;
+    controls_make(&info->vmx, facts);
+    controls_tell(&info->info, &info->vmx, info->cpu_count);
+    if (!machine_describe(info, boot_time))
+        return false;
+    const struct boot_range *last = &info->range[info->range_count - 1];
+    if (last->kind == RANGE_RAM && last->base + last->bytes > WINDOW_BYTES)
+        console_line("memory from 0x%llx on is beyond what partitions see", (unsigned long long)WINDOW_BYTES);
+    return true;
+}
+
+// Kernel, partitions, and what both begin with.
+static bool build(struct launch *launch, struct memory *memory, const struct conf_workload *workload, const struct load *load, bool no_execute,
+                  uint64_t boot_time)
+{
+    struct boot_info *info = launch->info;
+    bool done = load_place(load, memory, info) && cpu_blocks_make(info, memory, launch->cpus->apic_id) &&
+                records_make(info, memory, workload->name, boot_time) && launch_prepare(launch, memory, &load->kernel, no_execute) &&
+                window_make(info, memory);
+    for (uint32_t i = 0; done && i < info->partition_count; i++)
+        done = space_make(info, memory, i);
+    info->hidden_base = memory->base;
+    info->hidden_bytes = memory->bytes;
+    info->free_base = memory->base + memory->used;
+    info->free_bytes = memory->bytes - memory->used - memory->top;
+    return done;
+}
+
+// Fills hidden memory.
+static bool furnish(struct launch *launch, struct memory *memory, const struct conf *conf, const struct conf_workload *workload,
+                    const struct load *load, const struct vtx_facts *facts, bool no_execute)
+{
+    uint64_t boot_time;
+    const uint64_t crash_base = memory_take(memory, MEMORY_CRASH_BYTES);
+    struct boot_info *info = (struct boot_info *)(UINTN)memory_take(memory, sizeof(struct boot_info));
+    if (info) {
+        launch->info = info;
+        info->crash_base = crash_base;
+        if (!fill_info(info, launch, conf, workload, facts, &boot_time))
+            return false;
+        if (build(launch, memory, workload, load, no_execute, boot_time))
+            return true;
+    }
+    console_line("memory = %lluM is too little for the kernel and the partitions of [workload %s]", (unsigned long long)(conf->memory >> 20),
+                 workload->name);
+    return false;
 }
 
 // Launches all CPUs. Returns how many are L1 now; 0: not even the first.

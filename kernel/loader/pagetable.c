@@ -4,10 +4,14 @@
 
 #include <caps/addr.h>
 
+#include "../memory.h"
+
 #define ENTRY_PRESENT 1ull
 #define ENTRY_WRITE   2ull
 #define ENTRY_UNCACHED 0x18ull  // PCD, PWT
 #define ENTRY_KERNEL  0x160ull  // global, dirty, accessed
+#define ENTRY_USER    0x064ull  // dirty, accessed, for ring 3
+#define ENTRY_USERS   0x024ull  // a table of those
 #define ENTRY_LARGE   0x80ull
 #define ENTRY_NX      (1ull << 63)
 #define ENTRY_ADDRESS 0x000ffffffffff000ull
@@ -29,9 +33,7 @@ static bool table_take(struct pagetable *tables, uint64_t *table)
         return false;
     *table = tables->next_page;
     tables->next_page += PAGE_BYTES;
-    uint64_t *entries = (uint64_t *)(void *)(tables->memory + *table);
-    for (unsigned i = 0; i < ENTRIES; i++)
-        entries[i] = 0;
+    memory_fill(tables->memory + *table, 0, PAGE_BYTES);
     return true;
 }
 
@@ -46,7 +48,7 @@ static uint64_t map_pages(struct pagetable *tables, uint64_t address, uint64_t p
         if (!(*entry & ENTRY_PRESENT)) {
             if (!table_take(tables, &table))
                 return 0;
-            *entry = table | ENTRY_PRESENT | ENTRY_WRITE;  // the leaf alone limits the rights
+            *entry = table | ENTRY_PRESENT | ENTRY_WRITE | (tables->user ? ENTRY_USERS : 0);  // the leaf alone limits the rights
         } else if (*entry & ENTRY_LARGE) {
             return 0;
         } else {
@@ -54,7 +56,7 @@ static uint64_t map_pages(struct pagetable *tables, uint64_t address, uint64_t p
         }
     }
     const uint64_t bits = ENTRY_PRESENT | (rights & PAGE_WRITE ? ENTRY_WRITE : 0) | (leaf > 1 ? ENTRY_LARGE : 0) |
-                          (rights & PAGE_UNCACHED ? ENTRY_UNCACHED : 0) | (tables->kernel ? ENTRY_KERNEL : 0) |
+                          (rights & PAGE_UNCACHED ? ENTRY_UNCACHED : 0) | (tables->kernel ? ENTRY_KERNEL : 0) | (tables->user ? ENTRY_USER : 0) |
                           (tables->no_execute && !(rights & PAGE_EXECUTE) ? ENTRY_NX : 0);
     uint64_t *entry = entry_at(tables, table, address, leaf);
     const uint64_t room = ENTRIES - (address >> level_shift(leaf)) % ENTRIES;
@@ -71,7 +73,7 @@ bool pagetable_map(struct pagetable *tables, uint64_t address, uint64_t physical
     if (last < address || !is_canonical(address) || !is_canonical(last) || (address ^ last) >> 63)
         return false;
     while (bytes) {
-        bool fits = (address ^ physical) % LARGE_BYTES == 0;
+        bool fits = !tables->small && (address ^ physical) % LARGE_BYTES == 0;
         bool large = fits && address % LARGE_BYTES == 0 && bytes >= LARGE_BYTES;
         uint64_t size = large ? LARGE_BYTES : PAGE_BYTES, count = bytes / size;
         if (!large && fits && count > (LARGE_BYTES - address % LARGE_BYTES) / PAGE_BYTES)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Proof: map_page(), on a partition's tree of any shape, gives the address the page with the rights that it is told, and changes no other translation;
-// new tables are pages of the pool (I5). space_peek() reads no table but the tree's, and returns nothing but a quadword of a page that the
-// tree maps below the window.
+// Proof: tree_slot(), on a partition's tree of any shape, leads to the entry that maps the address, and changes no translation on its way; new tables are pages
+// of the pool: what is written there, as space_own() and window_show() do, changes no other (I5). space_peek() reads no table but the tree's, and returns nothing but a
+// quadword of a page that the tree maps below the window.
 // CBMC: unwind=6
 #include "proof.h"
 
@@ -12,7 +12,7 @@
 #define DATA    (1ull << 40)  // where the pages are that are mapped
 #include "../../kernel/boot_info.h"
 static uint64_t table[PAGES][ENTRIES];
-#define FEW_ENTRIES(address) (((address) & ~(WINDOW_BASE | 1ull << 30 | 1ull << 21 | 1ull << 12 | 0xfff)) == 0)
+#define FEW_ENTRIES(address) (((address) & ~(1ull << 40 | 1ull << 30 | 1ull << 21 | 1ull << 12 | 0xfff)) == 0)
 #define hidden_va hidden_va_of_the_kernel
 #include "../../kernel/pool.h"
 #undef hidden_va
@@ -31,6 +31,7 @@ static inline void *hidden_va(hpa_t hpa)
     return table[hpa.v / PAGE_BYTES];
 }
 
+#include "../../kernel/tree.c"
 #include "../../kernel/space.c"
 
 static unsigned taken;
@@ -42,8 +43,8 @@ enum status pool_alloc(uint64_t pages, hpa_t *out)
     return any_bool() ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
-void paging_share(uint64_t pml4[512]) { (void)pml4; }
-void window_share(uint64_t *root, bool writable) { (void)root, (void)writable; }
+hpa_t decoy_page(void) { return (hpa_t){ DATA }; }
+bool hidden_overlaps(hpa_t base, uint64_t bytes) { (void)base, (void)bytes; return any_bool(); }
 
 // The hardware's walk (SDM 3A 4.5.4 "Linear-Address Translation with 4-Level Paging and 5-Level Paging"), without large pages. 0: nothing is mapped.
 static uint64_t translate(uint64_t address)
@@ -55,8 +56,8 @@ static uint64_t translate(uint64_t address)
             return 0;
         rights = (rights & entry) | ((rights | entry) & PTE_NX);
         if (l == 0)
-            return (entry & PTE_ADDRESS) | rights;
-        page = (entry & PTE_ADDRESS) >> PAGE_BITS;
+            return (entry & TREE_ADDRESS) | rights;
+        page = (entry & TREE_ADDRESS) >> PAGE_BITS;
         if (page >= PAGES)
             return ~0ull;  // outside of the few addresses that are looked at
     }
@@ -68,21 +69,21 @@ static void any_path(uint64_t va)
     for (unsigned l = 3; l > 0; l--) {
         uint64_t *entry = &table[3 - l][va >> (12 + 9 * l) & 511];
         if (any_bool())
-            *entry = (uint64_t)(4 - l) << PAGE_BITS | TABLE;
+            *entry = (uint64_t)(4 - l) << PAGE_BITS | PTE_USER_TABLE;
         else
-            ASSUME(!(*entry & PTE_PRESENT));
+            ASSUME(!tree_there(*entry));
     }
 }
 
 int main(void)
 {
-    uint64_t va = any_u64() & PAGE_MASK, other = any_u64(), page = any_u64() & PTE_ADDRESS, bits = any_u64() & (PTE_WRITE | PTE_NX);
+    uint64_t va = any_u64() & PAGE_MASK, other = any_u64(), page = any_u64() & TREE_ADDRESS, bits = any_u64() & (PTE_WRITE | PTE_NX);
     struct space space = { .root = { 0 } };
     ASSUME(FEW_ENTRIES(va) && FEW_ENTRIES(other) && page >= DATA);
     for (unsigned t = 0; t < FRESH; t++) {
         for (unsigned i = 0; i < ENTRIES; i++) {
             uint64_t entry = any_u64();
-            ASSUME((entry & PTE_ADDRESS) >= DATA && !(entry & PTE_LARGE));
+            ASSUME((entry & TREE_ADDRESS) >= DATA && !(entry & TREE_LARGE) && (entry & PTE_PRESENT || !tree_there(entry)));
             table[t][i] = entry;
         }
     }
@@ -94,16 +95,19 @@ int main(void)
         const uint64_t *found = space_peek(&space, other);
         if (found != NULL) {
             PROVE(other < WINDOW_BASE && other % 8 == 0, "a quadword below the window");
-            PROVE(before != 0 && at_leaf && (before & PTE_ADDRESS) == leaf_page, "of the page that is mapped there");
+            PROVE(before != 0 && at_leaf && (before & TREE_ADDRESS) == leaf_page, "of the page that is mapped there");
             PROVE((uint64_t)(uintptr_t)found == leaf_page + other % PAGE_BYTES, "at its place");
         }
         return 0;
     }
-    bool good = map_page(&space, va, (hpa_t){ page }, bits) == STATUS_OK;
-    PROVE(translate(other) == before, "no other address changes its translation");
-    if (good)
+    struct tree tree = { .root = { 0 }, .table_bits = PTE_USER_TABLE };
+    uint64_t *slot;
+    bool good = tree_slot(&tree, va, 0, &slot) == STATUS_OK;
+    PROVE(translate(va) == old, "a table more changes nothing");
+    if (good) {
+        *slot = page | PTE_USER_PAGE | bits;
         PROVE(translate(va) == (page | PTE_USER | bits), "the page, with the rights asked for");
-    else
-        PROVE(translate(va) == old, "where there is no table, nothing changes");
+    }
+    PROVE(translate(other) == before, "no other address changes its translation");
     return 0;
 }

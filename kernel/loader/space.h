@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The partitions' address spaces (caps/layout.h), and the window on L1's memory that they share.
+#pragma once
+
+#include <stdbool.h>
+
+#include "../boot_info.h"
+#include "memory.h"
+
+// Makes the window's tables over all of info's RAM below WINDOW_BYTES; hidden memory is none. False: not enough hidden memory.
+bool window_make(struct boot_info *info, struct memory *memory);
+
+// Builds a partition's space: segments with their rights and contents, state region, info page, a channel and a stack for each CPU, and with the right
+// records and window. Behind window_make(), records_make() and launch_prepare(). False: not enough hidden memory.
+bool space_make(struct boot_info *info, struct memory *memory, uint32_t partition);
