@@ -84,6 +84,6 @@ void insn_invvpid(struct message *m)
         return;
     }
     // The whole VPID where less was asked for: more than needed is always allowed (SDM 3C 29.4.3.2 "Operations that May Invalidate").
-    vmcs02_flush(m, type == INVVPID_ALL ? -1 : (int32_t)(descriptor[0] & 0xffff));
+    vmcs02_flush(type == INVVPID_ALL ? -1 : (int32_t)(descriptor[0] & 0xffff));
     vm_succeed(m);
 }

@@ -2,9 +2,6 @@
 // What the partition knows about the VMCS02 of each VMCS12.
 
 #include <rt/cpu.h>
-#include <rt/panic.h>
-#include <rt/call.h>
-#include <rt/reply.h>
 
 #include "vmcs02.h"
 
@@ -49,20 +46,16 @@ void vmcs02_runs_here(const struct vmcs12 *v)
     ran_on[self % CPU_MAX] |= 1ull << vmcs12_place(v);
 }
 
-void vmcs02_flush(struct message *m, int32_t vpid)
+void vmcs02_flush(int32_t vpid)
 {
     const uint32_t self = rt_cpu() + 1;
     for (uint64_t left = ran_on[(self - 1) % CPU_MAX]; left != 0; left &= left - 1) {
         const unsigned place = (unsigned)__builtin_ctzll(left);
-        const struct vmcs12 *v = vmcs12_at(place);
         if (!vmcs02_table[place].valid || vmcs02_table[place].cpu != self) {
             ran_on[(self - 1) % CPU_MAX] &= ~(1ull << place);
             continue;
         }
-        if (vpid >= 0 && vmcs12_get(v, VMCS_VPID) != (uint64_t)vpid)
-            continue;
-        if (m->rep->op_count >= OP_MAX - 8 && rt_invoke() != STATUS_OK)
-            rt_panic("a VMCS02 can't be flushed");
-        reply_op(m->rep, OP_VMCS_FLUSH, vmcs12_handle(v), 0, 0, 0);
+        if (vpid < 0 || vmcs12_get(vmcs12_at(place), VMCS_VPID) == (uint64_t)vpid)
+            vmcs02_table[place].cpu = 0;
     }
 }

@@ -22,7 +22,7 @@ struct vmcs02 {
     bool l1_long;          // L1 was in IA-32e mode when the checks passed
     bool tagged;           // tag is what the kernel was told
     bool constant_bitmaps; // none of the three is a page of L1's
-    uint32_t cpu;          // where its VPID may have translations, + 1
+    uint32_t cpu;          // where its VPID may have translations of use, + 1; the entry on any other CPU flushes
     uint64_t dirty;        // groups to be written at the next entry
     uint64_t unchecked;    // groups that L1 changed since the VM-entry checks passed
     uint64_t saves;        // groups that an exit leaves behind (lazy); 0: not computed
@@ -51,5 +51,6 @@ void vmcs02_changed(const struct vmcs12 *v, uint64_t groups);
 // It is about to run on this CPU, and will have translations there.
 void vmcs02_runs_here(const struct vmcs12 *v);
 
-// OP_VMCS_FLUSH for the VMCS02s that may have translations on this CPU: those of one VPID12, or (vpid < 0) all.
-void vmcs02_flush(struct message *m, int32_t vpid);
+// The next entry of the VMCS02s that may have translations on this CPU flushes them: those of one VPID12, or (vpid < 0) all. Not at once: the
+// operation would take VMCS02s of VMCS12s that are current nowhere, and another CPU could not use them any more.
+void vmcs02_flush(int32_t vpid);

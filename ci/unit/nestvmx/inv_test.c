@@ -52,23 +52,26 @@ TEST(invept_without_ept_is_done)
     CHECK_EQ(l1_invalidate(EXIT_INVEPT, 2, 0, 0), SUCCEEDED);  // the call fails: `ept` is parked
 }
 
-TEST(invvpid_flushes_the_vmcs02_of_the_vpid)
+TEST(invvpid_flushes_the_vmcs02_of_the_vpid_at_the_next_entry)
 {
+    static const struct { uint64_t type, vpid, address; bool flushes; } row[] = {
+        { 1, 7, 0, true }, { 1, 8, 0, false }, { 2, 0, 0, true }, { 3, 7, 0, true }, { 3, 6, 0, false }, { 0, 7, 0x12345678, true },
+        { 0, 9, 0x12345678, false },
+    };
     l1_start_with_vmcs();
     l1_fill_vmcs();
     l1_launch();
     CHECK_EQ(l2_exit(EXIT_CPUID), ENTERED_L1);
-    uint32_t flushes = world_count(OP_VMCS_FLUSH);
-    CHECK_EQ(l1_invalidate(EXIT_INVVPID, 1, 7, 0), SUCCEEDED);
-    CHECK_EQ(world_count(OP_VMCS_FLUSH), ++flushes);
-    CHECK_EQ(l1_invalidate(EXIT_INVVPID, 1, 8, 0), SUCCEEDED);
-    CHECK_EQ(world_count(OP_VMCS_FLUSH), flushes);
-    CHECK_EQ(l1_invalidate(EXIT_INVVPID, 2, 0, 0), SUCCEEDED);
-    CHECK_EQ(world_count(OP_VMCS_FLUSH), ++flushes);
-    CHECK_EQ(l1_invalidate(EXIT_INVVPID, 3, 7, 0), SUCCEEDED);
-    CHECK_EQ(world_count(OP_VMCS_FLUSH), ++flushes);
-    CHECK_EQ(l1_invalidate(EXIT_INVVPID, 0, 7, 0x12345678), SUCCEEDED);
-    CHECK_EQ(world_count(OP_VMCS_FLUSH), ++flushes);
+    for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+        const uint32_t flushes = world_count(OP_VMCS_FLUSH);
+        CHECK_EQ(l1_invalidate(EXIT_INVVPID, row[i].type, row[i].vpid, row[i].address), SUCCEEDED);
+        CHECK_EQ(world_count(OP_VMCS_FLUSH), flushes);
+        for (unsigned entry = 0; entry < 2; entry++) {
+            CHECK_EQ(l1_execute(EXIT_VMRESUME), ENTERED_L2);
+            CHECK_EQ(l2_exit(EXIT_CPUID), ENTERED_L1);
+        }
+        CHECK_EQ(world_count(OP_VMCS_FLUSH) - flushes, row[i].flushes);
+    }
 }
 
 TEST(invvpid_refuses)
@@ -83,6 +86,7 @@ TEST(invvpid_refuses)
     }
 }
 
+// None of them is touched that isn't current: another CPU may take it at any time.
 TEST(many_vmcs02s_are_flushed)
 {
     l1_start_with_vmcs();
@@ -95,7 +99,13 @@ TEST(many_vmcs02s_are_flushed)
     }
     const uint32_t flushes = world_count(OP_VMCS_FLUSH);
     CHECK_EQ(l1_invalidate(EXIT_INVVPID, 2, 0, 0), SUCCEEDED);
-    CHECK_EQ(world_count(OP_VMCS_FLUSH) - flushes, 30);
+    CHECK_EQ(world_count(OP_VMCS_FLUSH), flushes);
+    for (unsigned i = 0; i < 30; i++) {
+        CHECK_EQ(l1_with_address(EXIT_VMPTRLD, VMCS_PAGE + i * 0x1000), SUCCEEDED);
+        CHECK_EQ(l1_execute(EXIT_VMRESUME), ENTERED_L2);
+        CHECK_EQ(l2_exit(EXIT_CPUID), ENTERED_L1);
+        CHECK_EQ(world_count(OP_VMCS_FLUSH), flushes + i + 1);
+    }
 }
 
 TEST(a_cpu_without_ept_or_vpid)
