@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import emulator
 import esp
 import l0log
 import linux_image
+import nested_image
 import qemu
 import summary
 import vmm_expected
@@ -19,6 +21,7 @@ from workload import Workload, configuration
 
 LOADER = "kernel/loader/bulkhead.efi"
 KERNEL = "kernel/loader/kernel.elf"
+L2_PREFIX = "L2: "  # of what the Linux says that QEMU runs in L1 (guests/linux/qemu_kvm)
 NO_VTX = "this CPU has no VT-x"
 
 
@@ -73,6 +76,8 @@ def esp_files(places: Places, workload: Workload, bulkhead: bool, own_acpi: bool
     files: dict[str, Path | bytes] = {"EFI/BOOT/BOOTX64.EFI": first}
     if workload.needs_linux():
         files |= linux_image.esp_files(places.build)
+        if workload.nested:
+            files["EFI/linux/nested.img"] = nested_image.make(places.build)
     else:
         files[workload.next.strip("\\").replace("\\", "/")] = places.build / workload.next_file
     if bulkhead:
@@ -125,7 +130,7 @@ def bulkhead_problems(run: Boot) -> list[str]:
     costs = run.summary()
     if not costs.exit_count("L1"):
         found.append("no exit from L1 was counted")
-    if "kvm" in run.workload.tests:
+    if {"kvm", "qemu_kvm"} & set(run.workload.tests):
         if not costs.exit_count("L2"):
             found.append("no exit from L2 was counted")
         found += [f"no message went through partition {name}" for name in run.workload.partitions
@@ -155,6 +160,20 @@ def linux_problems(run: Boot) -> list[str]:
             found.append(f"{name} in Linux " + ("did not end" if status is None else f"ended with status {status}"))
     if "kvm" in run.workload.tests:
         found += vmm_expected.problems(run.outcome.console, run.workload.vcpus, run.workload.iterations)
+    if "qemu_kvm" in run.workload.tests:
+        found += [f"L2: {problem}" for problem in l2_linux_problems(run)]
+    return found
+
+
+def l2_linux_problems(run: Boot) -> list[str]:
+    """Of the Linux that QEMU runs in L1, and of KVM's guest in that."""
+    console = [line.removeprefix(L2_PREFIX) for line in run.outcome.console if line.startswith(L2_PREFIX)]
+    if not any(re.match(rf"bh: stage linux .*cpus={run.workload.vcpus} ", line) for line in console):
+        return [f"Linux did not reach its /init with {run.workload.vcpus} CPUs"]
+    found = vmm_expected.problems(console, run.workload.vcpus, run.workload.iterations)
+    for line in ("bh: test kvm end status=0", "bh: 6 times 7 is 42", "bh: stage power-off"):
+        if line not in console:
+            found.append(f"it did not say '{line}'")
     return found
 
 

@@ -20,7 +20,7 @@ CHECK_MODULES = ["msr", "efivarfs"]
 # What `bulkhead check` consists of.
 CHECK_FILES = ("ci/check_machine.sh", "subprojects/caps/include/caps/vmx_control.def", "subprojects/caps/include/caps/layout.h")
 DISK_MODULES = ["ata_piix", "sd_mod", "vfat", "nls_cp437", "nls_ascii", "nls_utf8"]
-TESTS = ("kvm", "hidden", "check", "port", "bhctl_test", "crash_test", "self", "disk_on", "reboot", "pal")
+TESTS = ("kvm", "hidden", "check", "port", "bhctl_test", "crash_test", "self", "disk_on", "reboot", "pal", "kvm_matrix", "qemu_kvm")
 PROGRAMS = ("cpu_check", "mem_probe", "memory_check", "port_call", "tsc")
 PAL_PROGRAMS = tuple(f"{name}{bits}" for name in ("main", "test", "test_args", "abuse") for bits in (32, 64))
 LINUX = Path(__file__).parent / "guests/linux"
@@ -100,16 +100,33 @@ def busybox() -> Path:
     return found
 
 
-def make_initramfs(build: Path) -> Path:
+def _shell() -> tuple[dict[str, Path | bytes], dict[str, str]]:
+    """Files and links of busybox, with /init."""
     shell = busybox()
     applets = subprocess.run([str(shell), "--list"], check=True, text=True, capture_output=True).stdout.split()
-    loaded, for_check, for_disk = modules(build, WANTED_MODULES), modules(build, CHECK_MODULES), modules(build, DISK_MODULES)
-    files: dict[str, Path | bytes] = {
-        "init": LINUX / "init",
-        "bin/busybox": shell,
+    return {"init": LINUX / "init", "bin/busybox": shell}, {f"bin/{name}": "busybox" for name in applets if name != "busybox"}
+
+
+def _kvm_files(build: Path) -> dict[str, Path | bytes]:
+    """KVM, and the test VMM."""
+    loaded = modules(build, WANTED_MODULES)
+    files: dict[str, Path | bytes] = {"bin/vmm": build / "ci/guests/vmm/vmm", "bin/tsc": build / "ci/guests/linux/tsc",
+                                      "tests/kvm": LINUX / "kvm", "modules/order": "\n".join(loaded).encode() + b"\n"}
+    return files | {f"modules/{name}": data for name, data in loaded.items()}
+
+
+def make_inner_initramfs(build: Path) -> Path:
+    """Of the Linux that QEMU boots as L2."""
+    files, links = _shell()
+    return initramfs.make(build / "linux/inner.img", files | _kvm_files(build), links)
+
+
+def make_initramfs(build: Path) -> Path:
+    files, links = _shell()
+    files |= _kvm_files(build)
+    for_check, for_disk = modules(build, CHECK_MODULES), modules(build, DISK_MODULES)
+    files |= {
         "bin/bhctl": build / "partitions/report/bhctl/bhctl",
-        "bin/vmm": build / "ci/guests/vmm/vmm",
-        "modules/order": "\n".join(loaded).encode() + b"\n",
         "modules/check_order": "\n".join(for_check).encode() + b"\n",
         "modules/disk_order": "\n".join(for_disk).encode() + b"\n",
     }
@@ -117,14 +134,13 @@ def make_initramfs(build: Path) -> Path:
     files |= {f"bulkhead/{name}": LINUX.parents[2] / name for name in CHECK_FILES}
     files |= {f"bin/{name}": build / "ci/guests/linux" / name for name in PROGRAMS}
     files |= {f"tests/{name}": LINUX / name for name in TESTS}
-    files |= {f"modules/{name}": data for name, data in (loaded | for_check | for_disk).items()}
-    links = {f"bin/{name}": "busybox" for name in applets if name != "busybox"}
+    files |= {f"modules/{name}": data for name, data in (for_check | for_disk).items()}
     return initramfs.make(build / "linux/initrd.img", files, links)
 
 
-def command_line(run: list[str], shell: bool = False, **settings: object) -> str:
+def command_line(run: list[str], shell: bool = False, nested: bool = False, **settings: object) -> str:
     """The kernel command line, as load options of the EFI stub, that makes /init run these tests."""
-    words = [COMMAND_LINE, "initrd=\\EFI\\linux\\initrd.img", f"bh.run={','.join(run)}"]
+    words = [COMMAND_LINE, "initrd=\\EFI\\linux\\initrd.img", *["initrd=\\EFI\\linux\\nested.img"] * nested, f"bh.run={','.join(run)}"]
     words += [f"bh.{name}={value}" for name, value in settings.items()]
     if shell:
         words.append("bh.shell=yes")

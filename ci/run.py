@@ -22,8 +22,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--build", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--workload", choices=sorted(workload.BY_NAME),
                         help="linux: to Linux as L1 (all that qemu can do); kvm (default elsewhere): and a KVM guest in it as L2; "
-                        "lhv: the test hypervisor")
-    parser.add_argument("--cpus", type=int, default=2, choices=range(1, 9), metavar="N", help="1 to 8, default 2")
+                        "nested: Linux in QEMU on KVM as L2, and a KVM guest in that; lhv: the test hypervisor")
+    parser.add_argument("--cpus", type=int, choices=range(1, 9), metavar="N", help="1 to 8, default 2; for nested 1")
     parser.add_argument("--timeout", type=float, metavar="S", help="seconds; default 300, none when interactive")
     parser.add_argument("--interactive", action="store_true", help="leave the shell of L1 on this terminal")
     parser.add_argument("--emulator", choices=sorted(emulator.NAMES), help="kvm: QEMU on KVM, with this CPU's VT-x, the default where "
@@ -38,7 +38,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--tag", default="", help="keeps the output apart from other runs'")
     parser.add_argument("--keep-going", action="store_true", help="run to the time limit after a panic")
     parser.add_argument("-v", "--verbose", action="store_true", help="every line of COM1 and of Bulkhead's log")
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.cpus = options.cpus or (1 if options.workload == "nested" else 2)  # docs/emulators.md: no Linux in QEMU with more
+    return options
 
 
 def choose_emulator(wanted: str | None) -> str:
@@ -49,7 +51,7 @@ def choose_emulator(wanted: str | None) -> str:
 
 
 def choose_workload(options: argparse.Namespace, name: str) -> workload.Workload:
-    if name == "qemu" and options.workload == "kvm":
+    if name == "qemu" and options.workload in ("kvm", "nested"):
         raise SystemExit("bulkhead: QEMU without acceleration has no VT-x, so no KVM guest either: use --workload linux")
     chosen = workload.BY_NAME[options.workload or ("linux" if name == "qemu" else "kvm")]
     return workload.for_cpus(chosen, options.cpus, options.interactive)

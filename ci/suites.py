@@ -14,9 +14,11 @@ import fuzz
 import crash_record
 import hostile
 import installed
+import kvm_matrix
 import launch_state
 import lhv
 import loader_errors
+import nested
 import proof_mutations
 import races
 import refused
@@ -177,6 +179,8 @@ SUITES: dict[str, list[Case]] = {
     "kvm": _each("kvm", _kvm, True),
     "x2apic": [Case(f"x2apic-{cpus}", partial(_x2apic, cpus)) for cpus in (2, 4)],
     "models": [Case(f"models-{name}", partial(_model, model)) for name, model in MODELS.items()],
+    "kvm-matrix": kvm_matrix.CASES,
+    "nested": nested.CASES,
     "hidden": [Case("hidden", _hidden)],
     "containment": containment.CASES,
     "launch-state": launch_state.CASES,

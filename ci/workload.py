@@ -19,6 +19,7 @@ class Workload:
     next_file: str = ""              # where that image is under the build folder, if it isn't Linux
     tests: tuple[str, ...] = ()      # what Linux' /init runs
     shell: bool = False
+    nested: bool = False             # with the second initramfs (nested_image.py)
     vcpus: int = 1
     iterations: int = 1
     settings: tuple[tuple[str, object], ...] = ()
@@ -30,7 +31,7 @@ class Workload:
         if not self.needs_linux():
             return self.plain_options
         settings: Mapping[str, object] = {"vcpus": self.vcpus, "iterations": self.iterations} | dict(self.settings)
-        return " ".join([linux_image.command_line(list(self.tests), self.shell, **settings), self.words]).strip()
+        return " ".join([linux_image.command_line(list(self.tests), self.shell, self.nested, **settings), self.words]).strip()
 
     def needs_linux(self) -> bool:
         return self.next == LINUX_IMAGE
@@ -38,11 +39,12 @@ class Workload:
 
 LINUX = Workload("linux")
 KVM = Workload("kvm", tests=("kvm",))
+NESTED = Workload("nested", tests=("qemu_kvm",), nested=True, settings=(("l2", "kvm"),))
 PAL = Workload("pal", partitions=("trustvisor",), tests=("pal",))
 MARKER = Workload("marker", next="\\EFI\\marker\\marker.efi", next_file="ci/guests/marker/marker.efi")
 LHV = Workload("lhv", next="\\EFI\\lhv\\lhv.efi", next_file="ci/guests/lhv/lhv.efi")
 TASKS = Workload("tasks", partitions=("tasks",), next="\\EFI\\tasks\\tasks.efi", next_file="ci/guests/tasks/tasks.efi")
-BY_NAME = {workload.name: workload for workload in (LINUX, KVM, LHV, PAL)}  # what `run` offers
+BY_NAME = {workload.name: workload for workload in (LINUX, KVM, NESTED, LHV, PAL)}  # what `run` offers
 
 
 def configuration(workload: Workload, settings: tuple[str, ...] = ()) -> str:
@@ -57,5 +59,5 @@ def configuration(workload: Workload, settings: tuple[str, ...] = ()) -> str:
 
 
 def for_cpus(workload: Workload, cpus: int, shell: bool = False) -> Workload:
-    """One virtual CPU for each CPU."""
-    return replace(workload, vcpus=min(cpus, 8), shell=shell)
+    """One virtual CPU for each CPU; of QEMU's Linux one in all: see docs/emulators.md."""
+    return replace(workload, vcpus=1 if workload.nested else min(cpus, 8), shell=shell)

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""QEMU with KVM in L1 boots Linux as L2, to a shell; and KVM in that runs the test VMM's guest, L3."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import workload
+from boot import boot, problems
+from case import Case, Context, Failure
+from emulator import Machine
+
+TIMEOUT = 300.0
+
+
+# On one CPU: with more the emulator itself brings up no Linux as L2 (docs/emulators.md).
+def _nested(model: str, large_pages: str, context: Context) -> str:
+    settings = (*workload.NESTED.settings, ("large_pages", large_pages))
+    run = boot(context.places, replace(workload.NESTED, settings=settings), Machine(model=model), context.directory(), TIMEOUT)
+    if found := problems(run):
+        raise Failure("\n".join(found))
+    return f"{run.summary().exit_count('L2'):,} exits from L2"
+
+
+# With VMCS shadowing and without.
+CASES = [Case("nested-1", partial(_nested, "broadwell_ult", "never")),
+         Case("nested-ivy-1", partial(_nested, "corei7_ivy_bridge_3770k", "always"))]

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Makes the second initramfs of the Linux test guest: QEMU, and the Linux that it boots as L2."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import initramfs
+import linux_image
+
+# A build of QEMU with KVM alone: it wants eight libraries, and starts sooner than the whole of it.
+QEMU = Path("/usr/bin/qemu-system-x86_64-microvm")
+FIRMWARE = Path("/usr/share/qemu/qboot.rom")
+
+
+def libraries(program: Path) -> list[Path]:
+    """What the dynamic linker would load, and the linker itself."""
+    listed = subprocess.run(["ldd", str(program)], check=True, text=True, capture_output=True).stdout
+    return [Path(word) for line in listed.splitlines() for word in line.split() if word.startswith("/")]
+
+
+def make(build: Path) -> Path:
+    files: dict[str, Path | bytes] = {f"bin/{QEMU.name}": QEMU, "qemu/bios-microvm.bin": FIRMWARE,
+             "qemu/vmlinuz": build / "linux/vmlinuz", "qemu/initrd.img": linux_image.make_inner_initramfs(build)}
+    files |= {str(path).lstrip("/"): path for path in libraries(QEMU)}
+    return initramfs.make(build / "linux/nested.img", files, {})

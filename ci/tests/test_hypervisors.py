@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Tests of what judges the suites kvm-matrix and nested: each missing or wrong line is a failure."""
+
+import unittest
+from pathlib import Path
+
+import vmm_expected
+import workload
+from boot import Boot, l2_linux_problems
+from emulator import Machine, Outcome
+from kvm_matrix import Row, matrix_problems
+from stages import Stages
+
+ROW = Row("no-vpid", {"vpid": 0}, vms=2)
+
+
+def report(vcpus: int = 1) -> list[str]:
+    lines = [f"vmm: vcpu={vcpu} " + " ".join(f"{name}={value:#x}" for name, value in vmm_expected.expected(vcpu, vcpus, 1).items())
+             for vcpu in range(vcpus)]
+    return [*lines, f"vmm: PASS vcpus={vcpus} iterations=1 exits=24"]
+
+
+def boot_of(console: list[str], chosen: workload.Workload) -> Boot:
+    return Boot(chosen, Machine(), True, Outcome("power-off", 1.0, "", console, []), Stages(), Path("."))
+
+
+class Matrix(unittest.TestCase):
+    LINES = ["bh: row no-vpid begin ept=Y vpid=N", "bh: row no-vpid vm 0", *report(), "bh: row no-vpid vm 1", *report(),
+             "bh: row no-vpid end status=0"]
+
+    def problems(self, lines: list[str]) -> list[str]:
+        return matrix_problems(boot_of(lines, workload.LINUX), (ROW,))
+
+    def test_all_well(self) -> None:
+        self.assertEqual(self.problems(self.LINES), [])
+
+    def test_each_missing_line_fails(self) -> None:
+        for i in range(len(self.LINES) - 1):
+            self.assertTrue(self.problems(self.LINES[:i] + self.LINES[i + 1:]), self.LINES[i])
+
+    def test_another_parameter_fails(self) -> None:
+        self.assertTrue(self.problems([self.LINES[0].replace("vpid=N", "vpid=Y"), *self.LINES[1:]]))
+
+
+class Nested(unittest.TestCase):
+    LINES = ["bh: stage linux release=6.1 cpus=1 memory_kb=1", "bh: test kvm begin", *report(), "bh: test kvm end status=0",
+             "bh: 6 times 7 is 42", "bh: stage power-off"]
+
+    def problems(self, lines: list[str]) -> list[str]:
+        return l2_linux_problems(boot_of([f"L2: {line}" for line in lines], workload.NESTED))
+
+    def test_all_well(self) -> None:
+        self.assertEqual(self.problems(self.LINES), [])
+
+    def test_each_missing_line_fails(self) -> None:
+        for line in self.LINES:
+            if "begin" not in line:
+                self.assertTrue(self.problems([other for other in self.LINES if other != line]), line)
+
+    def test_what_l1_says_does_not_count(self) -> None:
+        self.assertTrue(l2_linux_problems(boot_of(self.LINES, workload.NESTED)))
+
+
+if __name__ == "__main__":
+    unittest.main()
