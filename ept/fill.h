@@ -5,7 +5,7 @@
 #include <caps/msg.h>
 #include <caps/status.h>
 
-#include "walk12.h"
+#include <rt/walk12.h>
 
 // Maps the page that walk found at address, and its neighbours in the same EPT12 table, in the tree of the request's tag; makes and
 // binds the tree if need be, and room if the kernel has none. Called with tree_lock held; what was mapped is mapped when it returns.

@@ -10,7 +10,7 @@
 
 #include "record.h"
 #include "tree.h"
-#include "walk12.h"
+#include <rt/walk12.h>
 
 static void apply(struct reply *rep)
 {

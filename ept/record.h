@@ -7,7 +7,7 @@
 
 #include <caps/addr.h>
 
-#include "walk12.h"
+#include <rt/walk12.h>
 
 // Tables at once. One is 4 KiB and stands for 2 MiB of 4 KiB pages: 512 MiB of L2 memory in small pages, any amount in
 // large ones. A tree that finds none left is dropped as a whole at the next INVEPT.

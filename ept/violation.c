@@ -9,9 +9,9 @@
 #include <rt/reply.h>
 
 #include "fill.h"
-#include "mark12.h"
+#include <rt/mark12.h>
 #include "tree.h"
-#include "walk12.h"
+#include <rt/walk12.h>
 
 // Exit qualification: bits 2:0 the access, 5:3 the rights of the translation, 6 the right to execute in user mode, which
 // exists only with mode-based execute control (L1 isn't offered it).

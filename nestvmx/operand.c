@@ -143,6 +143,7 @@ static bool walked(struct message *m, enum walk walk, gva_t fault, uint32_t erro
         inject_segment(m, bits(m, 15, 3));
         return false;
     case WALK_UNSUPPORTED:
+    case WALK_EPT12:  // never of L1's own tables
         break;
     }
     rt_log(LOG_ERROR, "L1 uses 5-level paging: its VMX instruction gets #UD");

@@ -19,7 +19,7 @@ static enum walk translate(const struct paging *paging, gva_t linear, uint32_t b
         piece[i].bytes = bytes < to_border ? bytes : to_border;
         const enum walk walk = walk_linear(paging, (gva_t){ address }, access, &piece[i].address, pf_error);
         if (walk != WALK_OK) {
-            fault->v = paging->long_code ? address : address & 0xffffffff;
+            fault->v = walk == WALK_EPT12 ? piece[i].address.v : paging->long_code ? address : address & 0xffffffff;
             return walk;
         }
         address += piece[i].bytes;

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The page walk. One walker for all modes: they differ in the size of an entry, the levels, and the bits that are reserved.
+// The page walk. One walker for all modes: they differ in the size of an entry, the levels, and the bits that are reserved. An L2's walk goes through
+// EPT12 with each address (SDM 3C 29.3.2 "EPT Translation Mechanism").
 
+#include <caps/ept_map.h>
 #include <rt/guest.h>
 #include <rt/info.h>
+#include <rt/mark12.h>
 #include <rt/walk.h>
+#include <rt/walk12.h>
 
 #define ENTRY_PRESENT  (1ull << 0)
 #define ENTRY_WRITE    (1ull << 1)
@@ -24,35 +28,68 @@
 #define LEVELS_MAX 4
 #define TRIES_MAX  16  // another CPU changes the same entries: it can't do so for ever without meaning to
 
-struct level { gpa1_t place; uint64_t entry; };
+struct level { uint64_t place, entry; };  // place: as the table above names it
 struct trace { struct level level[LEVELS_MAX]; unsigned levels; unsigned shift; };
 
-static bool entry_read(const struct paging *paging, gpa1_t place, uint64_t *entry)
+// What EPT12 makes of an L2-physical address. *error: WALK_EPT12.
+static __attribute__((noinline)) enum walk through_ept12(const struct paging *paging, uint64_t address, unsigned rights, gpa1_t *out, uint32_t *error)
+{
+    const struct ept12_cpu cpu = ept12_cpu(info);
+    const gpa2_t from = { address };
+    struct walk12 walk = walk12(&cpu, paging->eptp12, from, 0);
+    bool allowed = walk.kind == ENTRY12_LEAF && !(rights & ~walk.rights);
+    if (allowed) {
+        if (!mark12(&cpu, paging->eptp12, from, rights & EPT_WRITE, &walk))
+            return WALK_UNMAPPED;
+        allowed = walk.kind == ENTRY12_LEAF && !(rights & ~walk.rights);
+    }
+    out->v = allowed ? leaf12_page(walk.entry, walk.level).v + (address & (level12_bytes(walk.level) - 1)) : address;
+    if (!allowed)
+        *error = rights | walk.rights << 3 | (walk.kind == ENTRY12_MISCONFIG ? WALK_EPT12_MISCONFIG : 0);
+    return allowed ? WALK_OK : WALK_EPT12;
+}
+
+static inline enum walk to_l1(const struct paging *paging, uint64_t address, unsigned rights, gpa1_t *out, uint32_t *error)
+{
+    if (__builtin_expect(paging->eptp12 != 0, 0))
+        return through_ept12(paging, address, rights, out, error);
+    out->v = address;
+    return WALK_OK;
+}
+
+// A table's entry. With flags in EPT12 a page walk's read is a write to it (SDM 3C 29.3.5 "Accessed and Dirty Flags for EPT").
+static enum walk entry_read(const struct paging *paging, uint64_t place, uint64_t *entry, gpa1_t *out, uint32_t *error)
 {
     uint32_t narrow = 0;
+    const enum walk walk = to_l1(paging, place, EPT_READ | (paging->eptp12 & EPTP12_FLAGS ? EPT_WRITE : 0), out, error);
+    if (walk != WALK_OK)
+        return walk;
     if (paging->mode != PAGING_32)
-        return guest_read64(place, entry);
-    if (!guest_read32(place, &narrow))
-        return false;
+        return guest_read64(*out, entry) ? WALK_OK : WALK_UNMAPPED;
+    if (!guest_read32(*out, &narrow))
+        return WALK_UNMAPPED;
     *entry = narrow;
-    return true;
+    return WALK_OK;
 }
 
 // Ors bits into the entry if it is still what was read.
-static bool entry_mark(const struct paging *paging, const struct level *level, uint64_t bits, bool *same)
+static enum walk entry_mark(const struct paging *paging, const struct level *level, uint64_t bits, bool *same, gpa1_t *out, uint32_t *error)
 {
+    const enum walk walk = to_l1(paging, level->place, EPT_READ | EPT_WRITE, out, error);
+    if (walk != WALK_OK)
+        return walk;
     if (paging->mode == PAGING_32) {
         uint32_t found = 0;
-        if (!guest_exchange32(level->place, (uint32_t)level->entry, (uint32_t)(level->entry | bits), &found))
-            return false;
+        if (!guest_exchange32(*out, (uint32_t)level->entry, (uint32_t)(level->entry | bits), &found))
+            return WALK_UNMAPPED;
         *same = found == level->entry;
-        return true;
+        return WALK_OK;
     }
     uint64_t found = 0;
-    if (!guest_exchange64(level->place, level->entry, level->entry | bits, &found))
-        return false;
+    if (!guest_exchange64(*out, level->entry, level->entry | bits, &found))
+        return WALK_UNMAPPED;
     *same = found == level->entry;
-    return true;
+    return WALK_OK;
 }
 
 // Bits that must be 0 in a present entry of that level: shift is how many bits of the address it leaves.
@@ -98,7 +135,7 @@ static bool allowed(const struct paging *paging, unsigned access, bool user_page
 }
 
 // Reads the entries down to the leaf.
-static enum walk descend(const struct paging *paging, uint64_t linear, unsigned access, struct trace *trace, uint32_t *pf_error)
+static enum walk descend(const struct paging *paging, uint64_t linear, unsigned access, struct trace *trace, gpa1_t *out, uint32_t *pf_error)
 {
     const bool is_32 = paging->mode == PAGING_32;
     const unsigned index_bits = is_32 ? 10 : 9, entry_bytes = is_32 ? 4 : 8;
@@ -118,8 +155,9 @@ static enum walk descend(const struct paging *paging, uint64_t linear, unsigned 
         // PDPTEs carry no rights and no accessed flag; they aren't part of the trace (SDM 3A 4.4.1 "PDPTE Registers").
         const unsigned index = (unsigned)(linear >> 30) & 3;
         uint64_t pdpte = paging->pdpte[index];
-        if (!paging->pdpte_known && !guest_read64((gpa1_t){ (paging->cr3 & 0xffffffe0) + index * 8 }, &pdpte))
-            return WALK_UNMAPPED;
+        const enum walk walk = paging->pdpte_known ? WALK_OK : entry_read(paging, (paging->cr3 & 0xffffffe0) + index * 8, &pdpte, out, pf_error);
+        if (walk != WALK_OK)
+            return walk;
         if (!(pdpte & ENTRY_PRESENT))
             return WALK_FAULT;
         table = pdpte & ENTRY_ADDRESS;
@@ -129,9 +167,10 @@ static enum walk descend(const struct paging *paging, uint64_t linear, unsigned 
     trace->levels = 0;
     for (;; shift -= index_bits) {
         struct level *level = &trace->level[trace->levels++];
-        level->place.v = table + ((linear >> shift) & ((1u << index_bits) - 1)) * entry_bytes;
-        if (!entry_read(paging, level->place, &level->entry))
-            return WALK_UNMAPPED;
+        level->place = table + ((linear >> shift) & ((1u << index_bits) - 1)) * entry_bytes;
+        const enum walk walk = entry_read(paging, level->place, &level->entry, out, pf_error);
+        if (walk != WALK_OK)
+            return walk;
         const uint64_t entry = level->entry;
         if (!(entry & ENTRY_PRESENT))
             return WALK_FAULT;
@@ -155,7 +194,7 @@ static enum walk descend(const struct paging *paging, uint64_t linear, unsigned 
 }
 
 // Sets the flags that are missing. *again: an entry is no longer what was read.
-static enum walk mark(const struct paging *paging, const struct trace *trace, bool write, bool *again)
+static enum walk mark(const struct paging *paging, const struct trace *trace, bool write, bool *again, gpa1_t *out, uint32_t *error)
 {
     *again = false;
     for (unsigned i = 0; i < trace->levels; i++) {
@@ -163,8 +202,9 @@ static enum walk mark(const struct paging *paging, const struct trace *trace, bo
         const bool leaf = i == trace->levels - 1;
         const uint64_t want = ENTRY_ACCESSED | (leaf && write ? ENTRY_DIRTY : 0);
         bool same = true;
-        if ((level->entry & want) != want && !entry_mark(paging, level, want, &same))
-            return WALK_UNMAPPED;
+        const enum walk walk = (level->entry & want) == want ? WALK_OK : entry_mark(paging, level, want, &same, out, error);
+        if (walk != WALK_OK)
+            return walk;
         if (!same) {
             *again = true;
             return WALK_OK;
@@ -203,7 +243,7 @@ enum walk walk_linear(const struct paging *paging, gva_t linear, unsigned access
     struct trace trace;
 
     *pf_error = 0;
-    if (paging->mode == PAGING_4_LEVEL && paging->long_code && !paging->user && !(access & ACCESS_EXECUTE) &&
+    if (paging->mode == PAGING_4_LEVEL && paging->long_code && !paging->user && paging->eptp12 == 0 && !(access & ACCESS_EXECUTE) &&
         (uint64_t)((int64_t)(address << 16) >> 16) == address && walk_quick(paging, address, access, out))
         return WALK_OK;
     if (paging->mode == PAGING_5_LEVEL)
@@ -212,21 +252,18 @@ enum walk walk_linear(const struct paging *paging, gva_t linear, unsigned access
         address &= 0xffffffff;
     else if ((uint64_t)((int64_t)(address << 16) >> 16) != address)
         return WALK_NON_CANONICAL;
-    if (paging->mode == PAGING_NONE) {
-        out->v = address;
-        return WALK_OK;
-    }
+    const unsigned rights = EPT_READ | (access & ACCESS_WRITE ? EPT_WRITE : 0) | (access & ACCESS_EXECUTE ? EPT_EXECUTE : 0);
+    if (paging->mode == PAGING_NONE)
+        return to_l1(paging, address, rights, out, pf_error);
     for (unsigned tries = 0; tries < TRIES_MAX; tries++) {
         bool again = false;
-        enum walk walk = descend(paging, address, access, &trace, pf_error);
+        enum walk walk = descend(paging, address, access, &trace, out, pf_error);
         if (walk == WALK_OK)
-            walk = mark(paging, &trace, access & ACCESS_WRITE, &again);
+            walk = mark(paging, &trace, access & ACCESS_WRITE, &again, out, pf_error);
         if (walk != WALK_OK)
             return walk;
-        if (!again) {
-            out->v = leaf_address(paging, &trace, address);
-            return WALK_OK;
-        }
+        if (!again)
+            return to_l1(paging, leaf_address(paging, &trace, address), rights, out, pf_error);
     }
     return WALK_UNMAPPED;
 }

@@ -2,7 +2,7 @@
 // Accessed and dirty flags in EPT12, as the CPU would set them (SDM 3C 29.3.5 "Accessed and Dirty Flags for EPT").
 #include <caps/ept_call.h>
 
-#include "../../../ept/walk12.h"
+#include <rt/walk12.h>
 #include "trees.h"
 
 #define WB   (6u << 3)

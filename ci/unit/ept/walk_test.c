@@ -3,7 +3,7 @@
 #include <caps/exit_reason.h>
 #include <caps/layout.h>
 
-#include "../../../ept/walk12.h"
+#include <rt/walk12.h>
 #include "trees.h"
 
 #define CAPABILITY world_info.vmx_msr[0x48c - VMX_MSR_FIRST]

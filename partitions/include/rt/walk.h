@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// A walk of L1's page tables in software (SDM 3A chapter 4 "Paging").
+// A walk of L1's page tables in software (SDM 3A chapter 4 "Paging"), or of an L2's.
 #pragma once
 
 #include <stdbool.h>
@@ -23,6 +23,7 @@ struct paging {
     bool no_execute;      // EFER.NXE
     bool smep, smap;      // CR4
     bool alignment_check; // RFLAGS.AC: explicit supervisor accesses to user pages although SMAP
+    uint64_t eptp12;      // not 0: an L2's tables; what their entries name is L2-physical, by this EPT12
 };
 
 enum access { ACCESS_READ = 0, ACCESS_WRITE = 1, ACCESS_EXECUTE = 2, ACCESS_SYSTEM = 4 };
@@ -34,12 +35,16 @@ enum walk {
     WALK_NON_CANONICAL, // #GP, or #SS through the stack segment
     WALK_UNMAPPED,      // a table lies where EPT01 maps nothing: on a CPU, an EPT violation
     WALK_UNSUPPORTED,   // 5-level paging
+    WALK_EPT12,         // EPT12 doesn't allow it: *out is the address, L2-physical; *pf_error says how, see below
 };
+// *pf_error with WALK_EPT12: bits 5:0 as in an EPT violation's qualification (the access; the rights of the translation), and
+#define WALK_EPT12_MISCONFIG (1u << 31)
 
 // From the groups CR, EFER, PRIVILEGE and RIP (RFLAGS), and PDPTE if there, in bank 0 of a request.
 struct paging paging_from_request(const struct request *req);
 
 // Translates one linear address, and sets accessed and dirty flags as the CPU does. Rights are checked with supervisor and user
-// pages, CR0.WP, NXE, SMEP, SMAP; reserved bits too; protection keys aren't.
+// pages, CR0.WP, NXE, SMEP, SMAP; reserved bits too; protection keys aren't. With EPT12 its rights are checked, its flags set as well; whatever is
+// executed must be readable.
 //   access: enum access, ORed;  *out: valid with WALK_OK;  *pf_error: valid with WALK_FAULT
 enum walk walk_linear(const struct paging *paging, gva_t linear, unsigned access, gpa1_t *out, uint32_t *pf_error);

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "walk12.h"
+#include <rt/walk12.h>
 
 // Sets the flags that the CPU would set when it translates the address for an access that *walk (which ended in a leaf) allows, and walks again where
 // L1 has changed an entry meanwhile: *walk is then what that walk found. Does nothing where eptp12 doesn't ask for flags.

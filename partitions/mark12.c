@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Accessed and dirty flags of EPT12 (SDM 3C 29.3.5 "Accessed and Dirty Flags for EPT").
-#include "mark12.h"
+#include <rt/mark12.h>
 
 #include <caps/ept_map.h>
 #include <rt/guest.h>

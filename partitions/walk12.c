@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // EPT12 as L1 wrote it: what an entry means, and the walk to an L2-physical address.
-#include "walk12.h"
+#include <rt/walk12.h>
 
 #include <caps/ept_map.h>
 
