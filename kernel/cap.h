@@ -17,14 +17,16 @@ enum cap_kind {
     CAP_CALL,    // object: index into the calls
 };
 
+// In whose row of the header it is granted.
 static inline enum vmcs_kind handle_kind(uint32_t handle)
 {
-    return handle == VMCS_HANDLE_01 ? VMCS_KIND_01 : handle == VMCS_HANDLE_SHADOW ? VMCS_KIND_SHADOW : VMCS_KIND_02;
+    return handle == VMCS_HANDLE_01 || handle == VMCS_HANDLE_L2 ? VMCS_KIND_01 : handle == VMCS_HANDLE_SHADOW ? VMCS_KIND_SHADOW : VMCS_KIND_02;
 }
 
 static inline bool cap_owns_vmcs(const struct partition_header *header, uint32_t handle)
 {
-    return handle < VMCS_HANDLE_02 || ((header->rights & RIGHT_VMCS02) && handle - VMCS_HANDLE_02 < header->vmcs02_count);
+    return handle < VMCS_HANDLE_02 || ((header->rights & RIGHT_VMCS02) && handle - VMCS_HANDLE_02 < header->vmcs02_count) ||
+           (handle == VMCS_HANDLE_L2 && (header->rights & RIGHT_PAL));
 }
 
 // Groups of a VMCS, among those that exist; GROUP_GPR isn't one.
@@ -38,7 +40,7 @@ static inline bool cap_check(const struct partition_header *header, enum cap_kin
     case CAP_RIGHT: return (header->rights & object) == object;
     case CAP_READ: return cap_owns_vmcs(header, object) && cap_covers(header->vmcs[handle_kind(object)].read, groups);
     case CAP_WRITE: return cap_owns_vmcs(header, object) && cap_covers(header->vmcs[handle_kind(object)].write, groups);
-    case CAP_VMCS02: return object >= VMCS_HANDLE_02 && cap_owns_vmcs(header, object);
+    case CAP_VMCS02: return object >= VMCS_HANDLE_02 && object != VMCS_HANDLE_L2 && cap_owns_vmcs(header, object);
     case CAP_ROOT: return (header->rights & RIGHT_EPT02) && object < header->root_count;
     case CAP_CALL: return object < CAP_CALLS && header->calls[object][0] != 0;
     }

@@ -59,7 +59,8 @@ struct cpu {
     struct exit_stat *stat;        // where that exit is counted
     hpa_t vmcs_current;            // what VMPTRLD loaded last
     hpa_t vmcs01, shadow, vmxon;   // VMCS regions; shadow is 0 without VMCS shadowing
-    struct vmcs02 *vmcs02;         // level L2: the VMCS02 it runs on
+    struct vmcs02 *vmcs02;         // level L2 or PAL: the VMCS02 it runs on
+    struct vmcs02 *below;          // level PAL: the VMCS02 of the L2 that it runs for; NULL: for L1, and on other levels
     struct partition *partition;   // running on this CPU now, or NULL
     struct batch *batch;           // its replies, decoded
     bool vmcs01_launched;          // VMLAUNCH or VMRESUME?

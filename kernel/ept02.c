@@ -33,6 +33,7 @@ struct root {
     bool used;
     uint64_t tag;
     uint32_t pals_of;             // see ept02_allot
+    bool decoys;                  // there may be decoys of pages that have an owner
     uint32_t top;
     uint32_t first, last, count;  // list of its tables, without the top table
 };
@@ -294,16 +295,6 @@ bool ept02_map_valid(uint32_t a, gpa2_t from, gpa1_t to)
            (from.v ^ to.v) % level_bytes(level) == 0;
 }
 
-unsigned ept02_type(unsigned a, unsigned b)
-{
-    enum { UNCACHED = 0, WRITE_BACK = 6 };
-    if (a == b || b == WRITE_BACK)
-        return a;
-    if (a == WRITE_BACK)
-        return b;
-    return UNCACHED;  // of two different restrictions none can be dropped
-}
-
 void ept02_map_begin(struct ept02_cursor *cursor, uint32_t root)
 {
     cursor->root = root;
@@ -343,8 +334,11 @@ static uint64_t make_leaf(struct ept02_cursor *cursor, uint32_t a, gpa2_t from, 
         return pal_leaf(partition_at(roots[cursor->root].pals_of - 1), a, to);
     // EPT01 is asked under the root's lock: who takes a page out of it goes through the trees afterwards, and finds this mapping.
     if (to.v - cursor->leaf_first >= cursor->leaf_bytes) {
-        if (ept01_lookup(to, &cursor->leaf) != STATUS_OK)
-            return decoy_leaf(a, from, to);
+        if (ept01_lookup(to, &cursor->leaf) != STATUS_OK) {
+            uint64_t owner = (uint64_t)ept01_owner(to) << EPT_OWNER_SHIFT, leaf = decoy_leaf(a, from, to);
+            roots[cursor->root].decoys |= owner != 0;
+            return owner ? (leaf & ~(uint64_t)EPT_WRITE) | owner : leaf;  // a write, as a fetch, is for its owner to know
+        }
         cursor->leaf_bytes = level_bytes(cursor->leaf.level);
         cursor->leaf_first = to.v & ~(cursor->leaf_bytes - 1);
         cursor->leaf.hpa.v &= ~(cursor->leaf_bytes - 1);
@@ -427,27 +421,79 @@ void ept02_map(struct ept02_cursor *cursor, uint32_t a, gpa2_t from, gpa1_t to, 
         work->shootdown = true;
 }
 
+// The entry of that level that translates an address, or of a higher one where the tree ends before; NULL: no tree. Under the root's lock.
+static uint64_t *find_entry(const struct root *root, gpa2_t from, unsigned level, unsigned *found)
+{
+    if (!root->used || from.v >> 48 != 0)
+        return NULL;
+    uint64_t *table = hidden_va(tops[root->top].page), *entry;
+    for (*found = LEVEL_TOP;; --*found, table = table_at(*entry)) {
+        entry = &table[(from.v >> level_shift(*found)) & 511];
+        if (*found == level || !is_table(*entry, *found))
+            return entry;
+    }
+}
+
 void ept02_unmap(uint32_t index, enum ept_level level, gpa2_t from, struct ept02_work *work)
 {
     struct root *root = &roots[index];
+    unsigned found;
     spinlock_acquire(&root->lock);
-    uint64_t *table = root->used && from.v >> 48 == 0 ? hidden_va(tops[root->top].page) : NULL;
-    for (unsigned l = LEVEL_TOP; table != NULL; l--) {
-        uint64_t *entry = &table[(from.v >> level_shift(l)) & 511];
-        uint64_t old = *entry;
-        if (l > (unsigned)level && is_table(old, l)) {
-            table = table_at(old);
-            continue;
-        }
-        table = NULL;
-        if (!(old & EPT_RIGHTS))
-            break;
+    uint64_t *entry = find_entry(root, from, level, &found), old = entry ? *entry : 0;
+    if (old & EPT_RIGHTS) {
         entry_write(entry, 0);
         work->shootdown = true;
-        if (is_table(old, l))
-            subtree_remove(root, old, l, work);
+        if (is_table(old, found))
+            subtree_remove(root, old, found, work);
     }
     spinlock_release(&root->lock);
+}
+
+uint32_t ept02_owner(uint32_t index, gpa2_t address)
+{
+    unsigned found;
+    if (index >= roots_allotted)
+        return 0;
+    spinlock_acquire(&roots[index].lock);
+    const uint64_t *entry = find_entry(&roots[index], address, EPT_LEVEL_4K, &found);
+    uint32_t owner = entry ? (uint32_t)((*entry & EPT_OWNER) >> EPT_OWNER_SHIFT) : 0;
+    spinlock_release(&roots[index].lock);
+    return owner;
+}
+
+// Out of a table and those below go leaves that map one of these pages, and decoys of pages that have an owner.
+static void expel(uint64_t *table, unsigned level, unsigned from, unsigned to, const gpa1_t *page, unsigned count)
+{
+    for (unsigned i = from; i < to; i++) {
+        uint64_t entry = table[i];
+        if (i % 8 == 0 && i + 8 <= to && !(entry | table[i + 1] | table[i + 2] | table[i + 3] | table[i + 4] | table[i + 5] | table[i + 6] | table[i + 7])) {
+            i += 7;  // most tables are sparse
+            continue;
+        }
+        if (!(entry & EPT_RIGHTS))
+            continue;
+        if (is_table(entry, level)) {
+            expel(table_at(entry), level - 1, 0, 512, page, count);
+            continue;
+        }
+        bool gone = entry & EPT_OWNER;
+        for (unsigned k = 0; k < count; k++)
+            gone |= page[k].v - (entry & EPT_ADDRESS) < level_bytes(level);
+        if (gone)
+            entry_write(&table[i], 0);
+    }
+}
+
+void ept02_expel(const gpa1_t *page, unsigned count)
+{
+    for (struct root *root = roots; root < &roots[roots_allotted]; root++) {
+        spinlock_acquire(&root->lock);
+        const struct top *top = &tops[root->top];
+        if (root->used && !root->pals_of && (count > 0 || root->decoys))
+            expel(hidden_va(top->page), LEVEL_TOP, top->low, top->high, page, count);
+        root->decoys = false;
+        spinlock_release(&root->lock);
+    }
 }
 
 uint32_t ept02_pages_used(void) { return pages_taken - pages_idle; }

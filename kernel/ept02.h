@@ -66,12 +66,26 @@ void ept02_create(uint32_t root, uint64_t tag, struct ept02_work *work);
 void ept02_map(struct ept02_cursor *cursor, uint32_t a, gpa2_t from, gpa1_t to, struct ept02_work *work);
 void ept02_unmap(uint32_t root, enum ept_level level, gpa2_t from, struct ept02_work *work);
 void ept02_drop(uint32_t root, struct ept02_work *work);
+//   expel: out of every tree but those of PALs go the mappings of these pages, which have been taken, and the decoys of all pages that have been, as some
+//   may have been given back. The caller shoots down.
+void ept02_expel(const gpa1_t *page, unsigned count);
+
+// Whose page it is that the tree shows a decoy for (EPT_OWNER), 0: nobody's.
+uint32_t ept02_owner(uint32_t root, gpa2_t address);
 
 // Ends the work: shoots down where it is needed, frees what was unlinked, gives back what is left of the reservation.
 void ept02_finish(struct ept02_work *work);
 
 // The memory type that two types one behind the other make (SDM 3A 12.5.2.2 "Selecting Memory Types for Pentium III and More Recent").
-unsigned ept02_type(unsigned a, unsigned b);
+static inline unsigned ept02_type(unsigned a, unsigned b)
+{
+    enum { UNCACHED = 0, WRITE_BACK = 6 };
+    if (a == b || b == WRITE_BACK)
+        return a;
+    if (a == WRITE_BACK)
+        return b;
+    return UNCACHED;  // of two different restrictions none can be dropped
+}
 
 // Tables in use.
 uint32_t ept02_pages_used(void);

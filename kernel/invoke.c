@@ -7,6 +7,7 @@
 #include "group.h"
 #include "inject.h"
 #include "msr_l1.h"
+#include "pin.h"
 #include "shadow.h"
 #include "vmcs01.h"
 #include "vmcs02.h"
@@ -42,6 +43,9 @@ static void move_page(struct batch *batch, gpa1_t page, bool take)
     ept01_own(page, owner, take ? owner : 0, !take);
     window_show(page, !take);
     space_own(&batch->partition->space, page, take);
+    if (take)
+        batch->taken[batch->taken_count++] = page;
+    batch->moved = true;
     batch->work.shootdown = true;
 }
 
@@ -58,7 +62,6 @@ enum status batch_invoke(struct batch *batch, struct cpu *cpu)
         case OP_BITMAP: vmcs02_bitmap(action->vmcs02, (enum bitmap_kind)(action->a >> 16), action->a & 0xffff, action->b); break;
         case OP_SHADOW: shadow_set(cpu, action->a == 1); break;
         case OP_L1_VMX: cpu->l1_vmx = action->a == 1; break;
-        case OP_L1_NMI: cpu->nmi_pending |= action->a == 1; break;
         case OP_MSR_WRITE:
             if (!msr_write_l1(cpu, action->a, action->b))
                 status = STATUS_UNSUPPORTED;
@@ -76,6 +79,10 @@ enum status batch_invoke(struct batch *batch, struct cpu *cpu)
         default: invoke_writes(cpu, batch, action); break;
         }
     }
+    if (batch->moved)
+        ept02_expel(batch->taken, batch->taken_count);
+    if (batch->pinned != NULL)
+        pin_settle(batch->pinned->index, true);
     if (batch->touches_ept02)
         ept02_finish(&batch->work);
     return status;

@@ -11,6 +11,7 @@
 #include "memory.h"
 #include "msr_l1.h"
 #include "policy.h"
+#include "pin.h"
 #include "pool.h"
 #include "shadow.h"
 #include "spinlock.h"
@@ -65,7 +66,8 @@ static struct action *write_action(struct batch *batch, const struct vmcs_target
 static enum status resolve(const struct batch *batch, uint32_t handle, struct vmcs_target *target)
 {
     TRY(handle_resolve(batch->cpu, batch->partition, handle, target));
-    return target->vmcs02 != NULL && (batch->cleared >> target->vmcs02->index & 1) ? STATUS_BAD_STATE : STATUS_OK;
+    bool own = target->vmcs02 != NULL && handle != VMCS_HANDLE_L2;
+    return own && (batch->cleared >> target->vmcs02->owner_index & 1) ? STATUS_BAD_STATE : STATUS_OK;
 }
 
 // The same for one whose groups are written.
@@ -82,6 +84,18 @@ static bool granted(const struct batch *batch, enum cap_kind kind, uint32_t obje
     return cap_check(&batch->partition->header, kind, object, groups);
 }
 
+// What the policy makes of a value. A page that a VMCS02 names isn't taken from L1: its name is known before EPT01 is asked for it.
+static enum status admit(struct batch *batch, const struct vmcs_target *target, enum vmcs_field field, uint64_t *value)
+{
+    if (vmcs_field_info[field].policy == POLICY_ADDRESS && target->kind == VMCS_KIND_02) {
+        if (batch->pinned != NULL && batch->pinned != target->vmcs02)
+            return STATUS_BAD_ARG;
+        batch->pinned = target->vmcs02;
+        pin_set(target->vmcs02->index, field, *value);
+    }
+    return policy_admit(target->kind, field, value);
+}
+
 static enum status decode_write_field(struct batch *batch, const struct op *op)
 {
     if (op->a >= VMCS_FIELD_COUNT)
@@ -95,7 +109,7 @@ static enum status decode_write_field(struct batch *batch, const struct op *op)
         return STATUS_BAD_FIELD;
     TRY(resolve_written(batch, op->object, group, &target));
     if (!(group & group_plain[target.kind]))
-        TRY(policy_admit(target.kind, field, &value));
+        TRY(admit(batch, &target, field, &value));
     if (batch->write_count == FIELD_WRITES_MAX)
         return STATUS_BAD_ARG;
     struct action *action = write_action(batch, &target);
@@ -105,11 +119,11 @@ static enum status decode_write_field(struct batch *batch, const struct op *op)
 }
 
 // Adds one group's fields with their values from a bank, checked one by one. What the policy keeps to L0 is left out.
-static enum status add_checked(struct batch *batch, struct action *action, enum vmcs_kind kind, unsigned group, const uint64_t *bank)
+static enum status add_checked(struct batch *batch, struct action *action, const struct vmcs_target *target, unsigned group, const uint64_t *bank)
 {
     for (const struct group_field *field = group_first[group]; field < group_first[group + 1]; field++) {
         uint64_t value = ONCE(bank[field->field]);
-        enum status status = policy_admit(kind, (enum vmcs_field)field->field, &value);
+        enum status status = admit(batch, target, (enum vmcs_field)field->field, &value);
         if (status == STATUS_DENIED)
             continue;
         TRY(status);
@@ -128,7 +142,7 @@ static enum status add_groups(struct batch *batch, const struct vmcs_target *tar
     if (groups != 0) {
         struct action *action = write_action(batch, target);
         for (; groups != 0; groups &= groups - 1)
-            TRY(add_checked(batch, action, target->kind, (unsigned)__builtin_ctzll(groups), bank));
+            TRY(add_checked(batch, action, target, (unsigned)__builtin_ctzll(groups), bank));
     }
     if (plain != 0) {  // any value will do: the invocation takes them where they are
         struct action *action = &batch->action[batch->action_count++];
@@ -171,7 +185,7 @@ static enum status decode_vmcs02(struct batch *batch, const struct op *op)
 {
     struct vmcs02 *vmcs02 = vmcs02_at(batch->partition->vmcs02_first + op->object - VMCS_HANDLE_02);
     TRY(op->code == OP_VMCS_RESET ? vmcs02_reserve(vmcs02, batch->cpu) : vmcs02_take(vmcs02, batch->cpu));
-    if (batch->cleared >> vmcs02->index & 1)
+    if (batch->cleared >> vmcs02->owner_index & 1)
         return STATUS_BAD_STATE;
     add_action(batch, op)->vmcs02 = vmcs02;
     return STATUS_OK;
@@ -180,7 +194,7 @@ static enum status decode_vmcs02(struct batch *batch, const struct op *op)
 static enum status decode_vmcs_clear(struct batch *batch, const struct op *op)
 {
     TRY(decode_vmcs02(batch, op));
-    batch->cleared |= 1ull << batch->action[batch->action_count - 1].vmcs02->index;
+    batch->cleared |= 1ull << batch->action[batch->action_count - 1].vmcs02->owner_index;
     return STATUS_OK;
 }
 
@@ -261,8 +275,9 @@ static enum status decode_page(struct batch *batch, const struct op *op)
         add_action(batch, op);
         return page.v % PAGE_BYTES == 0 && ept01_owner(page) == owner ? STATUS_OK : STATUS_BAD_ADDRESS;
     }
-    TRY(page.v >= WINDOW_BYTES ? STATUS_BAD_ADDRESS : pool_free_pages() < TAKE_RESERVE ? STATUS_NO_TABLES : ept01_own(page, 0, owner, true));
+    TRY(page.v == 0 || page.v >= WINDOW_BYTES ? STATUS_BAD_ADDRESS : pool_free_pages() < TAKE_RESERVE ? STATUS_NO_TABLES : ept01_own(page, 0, owner, true));
     add_action(batch, op);
+    TRY(pin_has(page) ? STATUS_BUSY : STATUS_OK);
     spinlock_acquire(&lock);  // tables are made here, and only here
     enum status status = window_show(page, true);
     if (status == STATUS_OK)
@@ -293,7 +308,7 @@ typedef enum status decode_t(struct batch *batch, const struct op *op);
 static decode_t *const decoders[OP_COUNT] = {
     [OP_WRITE_FIELD] = decode_write_field, [OP_WRITE_GROUPS] = decode_write_groups, [OP_COPY_GROUPS] = decode_copy_groups,
     [OP_VMCS_RESET] = decode_vmcs02, [OP_VMCS_CLEAR] = decode_vmcs_clear, [OP_VMCS_EPT] = decode_vmcs_ept, [OP_VMCS_FLUSH] = decode_vmcs02,
-    [OP_BITMAP] = decode_bitmap, [OP_SHADOW] = decode_shadow, [OP_L1_VMX] = decode_l1_vmx, [OP_L1_NMI] = decode_l1_vmx, [OP_EPT_CREATE] = decode_ept_create,
+    [OP_BITMAP] = decode_bitmap, [OP_SHADOW] = decode_shadow, [OP_L1_VMX] = decode_l1_vmx, [OP_EPT_CREATE] = decode_ept_create,
     [OP_EPT_BIND] = decode_ept_bind, [OP_EPT_MAP] = decode_ept_map, [OP_EPT_UNMAP] = decode_ept_unmap, [OP_EPT_DROP] = decode_root,
     [OP_MSR_WRITE] = decode_msr_write, [OP_PAGE_TAKE] = decode_page, [OP_PAGE_GIVE] = decode_page,
     [OP_L1_FLUSH] = decode_l1_flush,
@@ -316,6 +331,9 @@ enum status batch_decode(struct batch *batch, struct cpu *cpu, struct partition 
     batch->action_count = batch->write_count = batch->copy_count = 0;
     batch->wrote_event = batch->touches_ept02 = false;
     batch->cleared = 0;
+    batch->pinned = NULL;
+    batch->taken_count = 0;
+    batch->moved = false;
     batch->pages = 0;
     batch->map_region = ~0ull;
     uint16_t count = ONCE(reply->op_count);
@@ -338,6 +356,8 @@ void batch_abandon(struct batch *batch)
     for (uint32_t i = 0; i < batch->action_count; i++)
         if (batch->action[i].code == OP_PAGE_TAKE)
             ept01_own((gpa1_t){ batch->action[i].b }, batch->partition->index + 1, 0, true);
+    if (batch->pinned != NULL)
+        pin_settle(batch->pinned->index, false);
     if (batch->work.reserved > 0)
         ept02_finish(&batch->work);
 }

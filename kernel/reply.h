@@ -32,7 +32,7 @@ struct action {
     uint32_t first, count;
 };
 
-_Static_assert(VMCS02_MAX <= 64, "struct batch's cleared has a bit for each VMCS02");
+_Static_assert(VMCS02_OWN_MAX <= 64, "struct batch's cleared has a bit for each VMCS02 of a partition");
 
 // A decoded reply. One a CPU: between decoding and the end of the invocation nothing else of this CPU decodes.
 struct batch {
@@ -41,7 +41,11 @@ struct batch {
     const struct reply *reply; // as the partition writes it
     uint32_t action_count, write_count, copy_count;
     uint32_t failed_op;        // where decoding ended
-    uint64_t cleared;          // VMCS02s (bit: index among all) that VMCS_CLEAR has given up
+    uint64_t cleared;          // VMCS02s (bit: index among the partition's) that VMCS_CLEAR has given up
+    struct vmcs02 *pinned;     // has fields written that name pages (pin.h)
+    bool moved;                // pages were taken or given
+    uint32_t taken_count;
+    gpa1_t taken[OP_MAX];
     bool wrote_event;          // writes group EVENT of the VMCS02 that exited
     bool touches_ept02;        // work is in use
     uint32_t pages;            // tables that the operations may need

@@ -9,6 +9,7 @@
 
 #include "boot_info.h"
 #include "ept01.h"
+#include "ept02.h"
 #include "exit.h"
 #include "inject.h"
 #include "io.h"
@@ -60,8 +61,10 @@ bool route_observed(enum msg_origin origin) { return observers[origin] != NULL; 
 // ROUTE_TAKEN: whether the violation is about a page of the partition's.
 static bool page_matches(struct cpu *cpu, const struct partition *partition)
 {
-    vmcs_select(cpu, cpu->vmcs01);
-    return ept01_owner((gpa1_t){ vmcs_read(VMCS_GUEST_PHYSICAL_ADDR) & PAGE_MASK }) == partition->index + 1;
+    vmcs_select(cpu, cpu->level == ORIGIN_L1 ? cpu->vmcs01 : cpu->vmcs02->region);
+    uint64_t page = vmcs_read(VMCS_GUEST_PHYSICAL_ADDR) & PAGE_MASK;
+    bool by_ept01 = cpu->level == ORIGIN_L1 || cpu->vmcs02->tag == 0;
+    return (by_ept01 ? ept01_owner((gpa1_t){ page }) : ept02_owner(vmcs02_root(cpu->vmcs02), (gpa2_t){ page })) == partition->index + 1;
 }
 
 // ROUTE_RANGE: the register that the exit's instruction is about; of I/O only one port may be claimed.
@@ -77,15 +80,22 @@ static bool key_matches(struct cpu *cpu, const struct route_cap *cap)
     return key >= cap->first && key <= cap->last;
 }
 
+// Below a PAL is who called it.
+static void leave_l2(struct cpu *cpu)
+{
+    cpu->vmcs02 = cpu->level == ORIGIN_PAL ? cpu->below : NULL;
+    cpu->level = cpu->vmcs02 != NULL ? ORIGIN_L2 : ORIGIN_L1;
+    cpu->below = NULL;
+}
+
 void route_abandon_l2(struct cpu *cpu, const char *why)
 {
     static uint32_t logged;
     if (logged++ < 16)
         log_line(LOG_ERROR, "L2 or PAL abandoned reason=%u: %s", cpu->reason & EXIT_REASON_BASIC, why);
-    vmcs_select(cpu, cpu->vmcs01);
     bool pal = cpu->level == ORIGIN_PAL;
-    cpu->level = ORIGIN_L1;
-    cpu->vmcs02 = NULL;
+    leave_l2(cpu);
+    vmcs_select(cpu, cpu->level == ORIGIN_L1 ? cpu->vmcs01 : cpu->vmcs02->region);
     if (pal) {
         inject_gp(cpu, 0);
         return;
@@ -95,22 +105,25 @@ void route_abandon_l2(struct cpu *cpu, const char *why)
     advance_rip(cpu);
 }
 
-static void enter_l2(struct cpu *cpu, struct vmcs02 *vmcs02)
+static bool enter_l2(struct cpu *cpu, struct vmcs02 *vmcs02)
 {
     if (!vmcs02->reset || vmcs02_take(vmcs02, cpu) != STATUS_OK) {
         route_abandon_l2(cpu, "its VMCS02 is not to be entered here");
-        return;
+        return false;
     }
+    if (vmcs02->pal && cpu->level == ORIGIN_L2)
+        cpu->below = cpu->vmcs02;
     cpu->vmcs02 = vmcs02;
     cpu->level = vmcs02->pal ? ORIGIN_PAL : ORIGIN_L2;
+    return true;
 }
 
 // The L2 goes on where it was: what the exit interrupted has to be completed.
 static void resume_l2(struct cpu *cpu, const struct answer *answer)
 {
-    enter_l2(cpu, cpu->vmcs02);
+    bool entered = enter_l2(cpu, cpu->vmcs02);
     unsigned reason = cpu->reason & EXIT_REASON_BASIC;
-    if (cpu->level == ORIGIN_L1 || answer->wrote_event || cpu->nmi_exit || reason >= EXIT_REASON_COUNT || !fault_like[reason])
+    if (!entered || answer->wrote_event || cpu->nmi_exit || reason >= EXIT_REASON_COUNT || !fault_like[reason])
         return;
     vmcs_select(cpu, cpu->vmcs02->region);
     event_reinject(cpu);
@@ -135,11 +148,10 @@ void route_answer(struct cpu *cpu, struct partition *partition, const struct ans
             resume_l2(cpu, answer);
         break;
     case VERDICT_L1:
-        cpu->level = ORIGIN_L1;
-        cpu->vmcs02 = NULL;
+        leave_l2(cpu);
         break;
     case VERDICT_L2:
-        enter_l2(cpu, vmcs02_at(partition->vmcs02_first + answer->vmcs02));
+        (void)enter_l2(cpu, vmcs02_at(partition->vmcs02_first + answer->vmcs02));
         break;
     default:
         owner_pays(cpu);
@@ -158,14 +170,14 @@ static void give_back_interrupt(struct cpu *cpu)
         lapic_requeue((uint8_t)information);
 }
 
-// Hands the exit to the partitions. false: nobody wants it.
-static bool route_message(struct cpu *cpu, const struct route *route)
+// Hands the exit to the partitions. false: nobody wants it. taken: only where it is about a page that was taken.
+static bool route_message(struct cpu *cpu, const struct route *route, bool taken)
 {
     struct message forwarded;
     struct answer answer;
     const uint64_t *arg = NULL;
     for (; route != NULL; route = route->next) {
-        if ((route->cap->kind == ROUTE_RANGE && !key_matches(cpu, route->cap)) ||
+        if ((taken && route->cap->kind != ROUTE_TAKEN) || (route->cap->kind == ROUTE_RANGE && !key_matches(cpu, route->cap)) ||
             (route->cap->kind == ROUTE_TAKEN && !page_matches(cpu, route->partition)))
             continue;
         const struct message *message = &route->message;
@@ -200,7 +212,7 @@ static void show_observers(struct cpu *cpu, const struct route *route)
             continue;
 }
 
-// A VMCS02 that runs on EPT01 has the kernel's violations.
+// A VMCS02 that runs on EPT01 has the kernel's violations, but for taken pages.
 static bool kernel_first(const struct cpu *cpu, unsigned reason)
 {
     return (reason == EXIT_EPT_VIOLATION || reason == EXIT_EPT_MISCONFIG) && cpu->level == ORIGIN_L2 && cpu->vmcs02->tag == 0;
@@ -216,7 +228,7 @@ void route_exit(struct cpu *cpu)
         show_observers(cpu, observers[cpu->level]);
     if (reason < EXIT_REASON_COUNT) {
         const struct route *route = table[cpu->level][reason];
-        if (route != NULL && !kernel_first(cpu, reason) && route_message(cpu, route))
+        if (route != NULL && route_message(cpu, route, kernel_first(cpu, reason)))
             return;
         handler = kernel_handler[cpu->level][reason];
     }

@@ -7,6 +7,7 @@
 
 #include "ept02.h"
 #include "memory.h"
+#include "pin.h"
 #include "pool.h"
 #include "vmcs.h"
 #include "vmcs01.h"
@@ -79,8 +80,8 @@ void vmcs02_reset(struct vmcs02 *vmcs02, struct cpu *cpu)
     vmcs_select(cpu, vmcs02->region);
     // A fresh region's fields are anything: what the owner doesn't write must not switch something on.
     for (unsigned i = 0; i < VMCS_FIELD_COUNT; i++)
-        if (encoding_class(vmcs_field_info[i].encoding) == CLASS_CONTROL && vmcs_field_info[i].policy == POLICY_FREE &&
-            vmcs_field_exists((enum vmcs_field)i))
+        if (encoding_class(vmcs_field_info[i].encoding) == CLASS_CONTROL && vmcs_field_exists((enum vmcs_field)i) &&
+            (vmcs_field_info[i].policy == POLICY_FREE || vmcs_field_info[i].policy == POLICY_ADDRESS))
             vmcs_write((enum vmcs_field)i, 0);
     vmcs_init_host_state(cpu);
     write_control(VMCS_PIN_CONTROLS, WORD_PIN);
@@ -96,6 +97,7 @@ void vmcs02_reset(struct vmcs02 *vmcs02, struct cpu *cpu)
     vmcs_write(VMCS_IO_BITMAP_A, vmcs02->bitmap[BITMAP_IO_A].v);
     vmcs_write(VMCS_IO_BITMAP_B, vmcs02->bitmap[BITMAP_IO_B].v);
     vmcs02->eptp = 0;
+    pin_drop(vmcs02->index);
     vmcs02->launched = false;
     vmcs02->reset = true;
     vmcs02_tag(vmcs02, VMCS02_TAG_NONE);

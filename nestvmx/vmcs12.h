@@ -20,7 +20,7 @@
 
 #include "message.h"
 
-#define VMCS12_COUNT VMCS02_MAX
+#define VMCS12_COUNT VMCS02_OWN_MAX
 
 // In the state region.
 struct vmcs12 {

@@ -38,7 +38,7 @@ static void check_partition(const struct boot_partition *image, uint64_t bytes)
             CHECK(segment->va + segment->pages * PAGE_BYTES <= image->segment[k].va ||
                   image->segment[k].va + image->segment[k].pages * PAGE_BYTES <= segment->va);
     }
-    CHECK(image->header.vmcs02_count <= VMCS02_MAX && image->header.root_count <= ROOT_MAX && image->header.route_count <= CAP_ROUTES);
+    CHECK(image->header.vmcs02_count <= VMCS02_OWN_MAX && image->header.root_count <= ROOT_MAX && image->header.route_count <= CAP_ROUTES);
     CHECK(image->header.state_bytes <= STATE_MAX_BYTES && strnlen(image->header.name, CAP_NAME) < CAP_NAME);
 }
 

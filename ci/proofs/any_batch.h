@@ -16,6 +16,7 @@ static struct partition the_partition;
 static struct cpu the_cpu;
 static struct vmcs02 the_vmcs02;
 static struct batch the_batch;
+static bool pinned;                    // a page that a VMCS02 names
 static bool took;                      // the VMCS02 is held by this CPU
 
 // Proof vmcs02: an object of those that vmcs02_allot() gave to the partition.
@@ -33,17 +34,26 @@ enum status vmcs02_take(struct vmcs02 *vmcs02, struct cpu *cpu)
 
 enum status vmcs02_reserve(struct vmcs02 *vmcs02, struct cpu *cpu) { return vmcs02_take(vmcs02, cpu); }
 
+void pin_set(uint32_t vmcs02, enum vmcs_field field, uint64_t address)
+{
+    PROVE(vmcs02 == the_vmcs02.index && vmcs_field_info[field].policy == POLICY_ADDRESS, "a name of a page");
+    (void)address;
+}
+void pin_settle(uint32_t vmcs02, bool written) { (void)vmcs02, (void)written; }
+bool pin_has(gpa1_t page) { (void)page; return pinned; }
+
 // Any partition that the loader's checks let through, any CPU, and a batch with so many actions, of which the last is any.
 static void any_batch(unsigned actions)
 {
     struct partition_header header;
     struct action last;
-    ASSUME(header.vmcs02_count <= VMCS02_MAX && header.root_count <= ROOT_MAX);
+    ASSUME(header.vmcs02_count <= VMCS02_OWN_MAX && header.root_count <= ROOT_MAX);
     the_partition.header = header;
     the_partition.vmcs02_first = 5;
     the_partition.root_first = any_below(ROOT_MAX);
     ASSUME(the_partition.vmcs02_first + header.vmcs02_count <= VMCS02_MAX && the_partition.root_first + header.root_count <= ROOT_MAX);
     the_vmcs02.index = VMCS02_MAX - 1;  // which one it is doesn't matter
+    the_vmcs02.owner_index = VMCS02_OWN_MAX - 1;
     the_vmcs02.region.v = any_u64();
     the_cpu.vmcs01.v = any_u64();
     the_cpu.shadow.v = any_u64();
@@ -53,6 +63,8 @@ static void any_batch(unsigned actions)
     the_batch.partition = &the_partition;
     the_batch.action_count = actions;
     the_batch.cleared = any_u64();
+    the_batch.pinned = NULL;
+    pinned = any_bool();
     the_batch.pages = any_below(OP_MAX * EPT02_MAP_PAGES);
     the_batch.map_region = any_u64();
     if (actions > 0)

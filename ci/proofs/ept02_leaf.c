@@ -78,6 +78,7 @@ int main(void)
         prove_pal(of_pal, a, to, level);
         return 0;
     }
+    page_owner = any_below(32);
     if (any_bool()) {
         cursor.leaf_bytes = 0;
     } else {
@@ -98,11 +99,11 @@ int main(void)
 
     uint64_t bytes = leaf_bytes(level), frame = leaf & EPT_ADDRESS, rights = leaf & EPT_RIGHTS;
     PROVE(level < EPT_LEVEL_COUNT && (leaf >> 7 & 1) == (level > 0), "bit 7 says that a large entry is a leaf");
-    PROVE((leaf & ~(EPT_ADDRESS | 0xffull)) == 0, "no other bits: neither ignored nor reserved ones");
+    PROVE((leaf & ~(EPT_ADDRESS | 0xffull)) == (mapped ? 0 : (uint64_t)page_owner << EPT_OWNER_SHIFT), "no other bits, but whose page it is that isn't shown");
     PROVE((rights & 3) != 2 && (rights != 4 || vmx_caps->ept_execute_only) && rights != 0, "rights that are no misconfiguration");
     if (!mapped) {
         PROVE(level == 0 && frame == the_decoy.v, "what EPT01 lacks is the decoy");
-        PROVE(!(rights & EPT_EXECUTE), "from which nothing can be executed");
+        PROVE(!(rights & EPT_EXECUTE) && (!(rights & EPT_WRITE) || page_owner == 0), "no fetch from it, and no write to a taken page, is missed");
         return 0;
     }
     PROVE((rights & ~(uint64_t)ept_map_rights(a)) == 0, "no right that wasn't asked for");

@@ -36,7 +36,8 @@ static void prove(unsigned writes)
     const uint64_t *bank = (const uint64_t *)0x10000000;  // only ever read by ONCE(), which gives any value each time
     uint32_t count = action.count;
     the_batch.write_count = writes;
-    enum status status = add_checked(&the_batch, &action, the_kind, 1, bank);
+    const struct vmcs_target target = { the_kind, { 0 }, the_kind == VMCS_KIND_02 ? &the_vmcs02 : NULL };
+    enum status status = add_checked(&the_batch, &action, &target, 1, bank);
     PROVE(the_batch.write_count <= FIELD_WRITES_MAX, "in the batch");
     if (status != STATUS_OK)
         return;

@@ -14,8 +14,8 @@ static void prove(enum op_code code, unsigned actions)
     const struct action *action = one_action(actions, &op);
     PROVE(the_partition.header.rights & RIGHT_VMCS02, "by right");
     PROVE(took && action->vmcs02 == &the_vmcs02, "the VMCS02, held by this CPU");
-    PROVE(!(cleared >> the_vmcs02.index & 1), "that the batch has not given up");
-    PROVE(the_batch.cleared == (code == OP_VMCS_CLEAR ? cleared | 1ull << the_vmcs02.index : cleared), "and gives up only by VMCS_CLEAR");
+    PROVE(!(cleared >> the_vmcs02.owner_index & 1), "that the batch has not given up");
+    PROVE(the_batch.cleared == (code == OP_VMCS_CLEAR ? cleared | 1ull << the_vmcs02.owner_index : cleared), "and gives up only by VMCS_CLEAR");
     if (code == OP_BITMAP)
         PROVE(op.a >> 16 < BITMAP_KINDS && (op.a & 0xffff) < 512, "a quadword of a bitmap that there is");
     if (code == OP_VMCS_EPT)

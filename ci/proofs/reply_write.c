@@ -25,9 +25,9 @@ enum status policy_admit(enum vmcs_kind kind, enum vmcs_field field, uint64_t *v
     return STATUS_OK;
 }
 
-enum status contract_checked(struct batch *batch, struct action *action, enum vmcs_kind kind, unsigned group, const uint64_t *bank)
+enum status contract_checked(struct batch *batch, struct action *action, const struct vmcs_target *target, unsigned group, const uint64_t *bank)
 {
-    PROVE(kind == the_kind && bank == the_bank && group < GROUP_COUNT, "by the policy for that VMCS, from that bank");
+    PROVE(target->kind == the_kind && bank == the_bank && group < GROUP_COUNT, "by the policy for that VMCS, from that bank");
     PROVE(action == &batch->action[batch->action_count - 1] && action->code == OP_WRITE_FIELD, "into the last action");
     checked |= 1ull << group;
     uint32_t added = any_below(2);
@@ -48,7 +48,7 @@ void contract_select(struct cpu *cpu, hpa_t vmcs) { (void)cpu, (void)vmcs; }
 
 static bool may(uint32_t handle, bool write, uint64_t groups)
 {
-    const struct vmcs_cap *cap = &the_partition.header.vmcs[handle == 0 ? 0 : handle == 1 ? 1 : 2];
+    const struct vmcs_cap *cap = &the_partition.header.vmcs[handle == 0 || handle == VMCS_HANDLE_L2 ? 0 : handle == 1 ? 1 : 2];
     return (groups & ~(write ? cap->write : cap->read)) == 0;
 }
 
@@ -65,7 +65,8 @@ static void prove(enum op_code code, uint16_t object, uint64_t groups, uint64_t 
     op.object = object;
     if (code != OP_WRITE_FIELD)
         op.b = groups;
-    enum vmcs_kind kind = the_kind = handle_kind(object);
+    const bool l2 = object == VMCS_HANDLE_L2;
+    enum vmcs_kind kind = the_kind = l2 ? VMCS_KIND_02 : handle_kind(object);
     const hpa_t region = kind == VMCS_KIND_01 ? the_cpu.vmcs01 : kind == VMCS_KIND_SHADOW ? the_cpu.shadow : the_vmcs02.region;
     if (code == OP_WRITE_FIELD)
         group_plain[kind] = any_u64();
@@ -90,7 +91,8 @@ static void prove(enum op_code code, uint16_t object, uint64_t groups, uint64_t 
         groups = 1ull << vmcs_field_info[op.a].group;
     }
     PROVE(may(object, true, groups), "groups that it may write");
-    PROVE(kind != VMCS_KIND_02 || took, "into a VMCS02 of its own that this CPU holds");
+    PROVE(kind != VMCS_KIND_02 || l2 || took, "into a VMCS02 of its own that this CPU holds");
+    PROVE(!l2 || ((the_partition.header.rights & RIGHT_PAL) && the_cpu.level == ORIGIN_L2), "or into that of the L2 that exited, by right");
     PROVE(region.v != 0 || kind == VMCS_KIND_02, "into a VMCS that there is");
     PROVE(the_batch.write_count <= FIELD_WRITES_MAX && the_batch.copy_count <= BATCH_COPIES && the_batch.action_count <= 2 * OP_MAX, "in the batch's lists");
     if (code == OP_COPY_GROUPS)
@@ -125,7 +127,8 @@ static void prove(enum op_code code, uint16_t object, uint64_t groups, uint64_t 
 int main(void)
 {
     const unsigned many = 2 * OP_MAX - 2, last = FIELD_WRITES_MAX - 1;
-    switch (any_below(8)) {
+    switch (any_below(9)) {
+    case 8: prove(OP_WRITE_FIELD, VMCS_HANDLE_L2, 0, 0, 0, 0, 0, false); break;
     case 0: prove(OP_WRITE_FIELD, 0, 0, 0, 0, 0, 0, false); break;
     case 1: prove(OP_WRITE_FIELD, 7, 0, 0, many, last, 0, true); break;
     case 7: prove(OP_WRITE_FIELD, 0, 0, 0, 1, last + 1, 0, true); break;

@@ -11,7 +11,7 @@ uint32_t ept02_generation;
 static struct cpu cpu;
 static hpa_t current;
 static enum vmcs_field watched;
-static bool watched_written, host_state, filled[BITMAP_KINDS], flushed;
+static bool watched_written, host_state, filled[BITMAP_KINDS], flushed, dropped;
 static uint64_t watched_value;
 
 uint32_t ept02_bind(uint64_t tag, uint32_t old_top, uint32_t *root) { (void)tag, (void)old_top; *root = any_u32(); return any_u32(); }
@@ -23,6 +23,7 @@ void vmcs_load(struct cpu *self, hpa_t vmcs) { self->vmcs_current = current = vm
 void vmcs_clear(struct cpu *self, hpa_t vmcs) { (void)self, (void)vmcs; }
 void vmcs_format(struct cpu *self, hpa_t vmcs, bool shadow) { (void)vmcs, (void)shadow; self->vmcs_current.v = 0; }
 void vmcs_init_host_state(struct cpu *self) { (void)self; host_state = true; }
+void pin_drop(uint32_t index) { (void)index; dropped = true; }
 void contract_flush(struct vmcs02 *vmcs02) { (void)vmcs02; flushed = true; }
 
 void contract_fill(void *to, uint8_t value, size_t bytes)
@@ -74,6 +75,9 @@ static void prove_reset(void)
     }
     if (encoding_class(info->encoding) == CLASS_CONTROL && info->policy == POLICY_FREE && vmcs_field_exists(watched))
         PROVE(watched_written && watched_value == 0, "what the owner may switch on is off");
+    PROVE(dropped, "its pins go");
+    if (info->policy == POLICY_ADDRESS && vmcs_field_exists(watched))
+        PROVE(watched_written && watched_value == 0, "with the names of pages");
 }
 
 static void prove_claim(void)

@@ -137,13 +137,17 @@ static uint64_t route_key(enum exit_reason reason)
            reason == EXIT_CPUID ? (uint32_t)world_gpr[GPR_RAX] : (uint32_t)world_gpr[GPR_RCX];
 }
 
+uint64_t world_l2_offset;
+
 static const struct route_cap *route_find(enum msg_origin origin, enum exit_reason reason)
 {
     for (unsigned i = 0; i < header.route_count; i++) {
         const struct route_cap *route = &header.routes[i];
         if (route->kind == ROUTE_NONE || route->kind == ROUTE_OBSERVE || route->origin != origin || route->reason != reason)
             continue;
-        if (route->kind == ROUTE_TAKEN && !world_owned(world_vmcs[VMCS_HANDLE_01][VMCS_GUEST_PHYSICAL_ADDR] & PAGE_MASK))
+        const uint64_t page = origin == ORIGIN_L1 ? world_vmcs[VMCS_HANDLE_01][VMCS_GUEST_PHYSICAL_ADDR]
+                                                  : world_vmcs[VMCS_HANDLE_02 + WORLD_L2][VMCS_GUEST_PHYSICAL_ADDR] + world_l2_offset;
+        if (route->kind == ROUTE_TAKEN && !world_owned(page & PAGE_MASK))
             continue;
         if (route->kind == ROUTE_EXIT || route->kind == ROUTE_TAKEN || (route_key(reason) >= route->first && route_key(reason) <= route->last))
             return route;

@@ -29,6 +29,7 @@
 
 #define WORLD_BYTES  (64ull << 20)            // L1's memory: L1-physical 0 up to this
 #define WORLD_VMCSS  (VMCS_HANDLE_02 + VMCS02_MAX)
+#define WORLD_L2     (VMCS02_MAX - 1u)        // VMCS_HANDLE_L2's: world_vmcs02, for exits of an L2 of another partition's
 #define WORLD_POISON 0xa5a5a5a5a5a5a5a5ull
 #define WORLD_OPS    4096
 
@@ -43,6 +44,7 @@ extern uint64_t world_bitmap[VMCS02_MAX][BITMAP_KINDS][512];      // OP_BITMAP's
 extern struct info world_info __asm__("rt_info_page");            // a CPU like Skylake-X: VMCS shadowing, EPT, VPID, all that L1 is offered
 extern uint32_t world_vmcs02, world_root;                         // ORIGIN_L2: what ran; 0, ROOT_NONE
 extern uint64_t world_tag;                                        // 0
+extern uint64_t world_l2_offset;                                  // 0: what EPT02 adds to an L2-physical address, for ROUTE_TAKEN
 
 // What was applied, in order; from SYS_INVOKE and replies alike.
 extern struct op world_op[WORLD_OPS];

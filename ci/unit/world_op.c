@@ -30,7 +30,7 @@ static const char *const op_name[OP_COUNT] = {
 
 enum vmcs_kind world_vmcs_kind(uint32_t handle)
 {
-    return handle == VMCS_HANDLE_01 ? VMCS_KIND_01 : handle == VMCS_HANDLE_SHADOW ? VMCS_KIND_SHADOW : VMCS_KIND_02;
+    return handle == VMCS_HANDLE_01 || handle == VMCS_HANDLE_L2 ? VMCS_KIND_01 : handle == VMCS_HANDLE_SHADOW ? VMCS_KIND_SHADOW : VMCS_KIND_02;
 }
 
 static void refuse(const struct op *op, const char *why)
@@ -43,7 +43,7 @@ static void refuse(const struct op *op, const char *why)
 
 static void check_handle(const struct op *op, uint32_t handle)
 {
-    if (handle >= VMCS_HANDLE_02 + header.vmcs02_count)
+    if (handle == VMCS_HANDLE_L2 ? !(header.rights & RIGHT_PAL) : handle >= VMCS_HANDLE_02 + header.vmcs02_count)
         refuse(op, "no such VMCS");
     if (handle == VMCS_HANDLE_SHADOW && !world_info.shadowing)
         refuse(op, "VMCS shadowing is off");
@@ -86,7 +86,7 @@ static void decode_write(uint32_t handle, unsigned field, uint64_t value)
 {
     if (decoded_count == WRITES_MAX)
         world_fault("more writes in a batch than the kernel takes");
-    decoded[decoded_count].handle = handle;
+    decoded[decoded_count].handle = handle == VMCS_HANDLE_L2 ? VMCS_HANDLE_02 + WORLD_L2 : handle;
     decoded[decoded_count].field = field;
     decoded[decoded_count++].value = value;
 }
@@ -158,7 +158,7 @@ static enum status check(const struct reply *rep, const struct op *op)
         if (op->code == OP_BITMAP && ((op->a >> 16) >= BITMAP_KINDS || (op->a & 0xffff) >= 512))
             refuse(op, "no such part of a bitmap");
         break;
-    case OP_SHADOW: case OP_L1_VMX: case OP_L1_NMI:
+    case OP_SHADOW: case OP_L1_VMX:
         if (op->a > 1)
             refuse(op, "0 or 1");
         break;

@@ -34,7 +34,7 @@ static const char *resolve_calls(struct boot_partition *partition, uint32_t coun
 
 const char *authority_settle(struct boot_partition *partition, uint32_t count, uint32_t *which)
 {
-    uint32_t vmcs02s = 0, roots = 0, takers = 0, others = 0;
+    uint32_t vmcs02s = 0, roots = 0, takers = 0;
     for (*which = 0; *which < count; ++*which) {
         const struct partition_header *header = &partition[*which].header;
         vmcs02s += header->vmcs02_count;
@@ -42,9 +42,8 @@ const char *authority_settle(struct boot_partition *partition, uint32_t count, u
         if (find(partition, *which, header->name) < *which)
             return "another partition has the same name";
         takers += (header->rights & RIGHT_PAL) != 0;
-        others += !(header->rights & RIGHT_PAL) && (header->rights & (RIGHT_VMCS02 | RIGHT_EPT02));
-        if (takers > 1 || (takers > 0 && others > 0))
-            return "a partition that takes pages shares the machine with none of its kind, nor with one that has VMCS02s or EPT02 roots";
+        if (takers > 1)
+            return "there is another partition that takes pages";
         if (vmcs02s > VMCS02_MAX || roots > ROOT_MAX)
             return "too many VMCS02s or EPT02 roots";
         const char *wrong = resolve_calls(partition, count, *which);

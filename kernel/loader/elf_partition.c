@@ -90,7 +90,7 @@ static bool reason_claimable(const struct route_cap *route)
     if (exit_reason_name(route->reason) == NULL)
         return false;
     if (route->kind == ROUTE_TAKEN)
-        return route->origin == ORIGIN_L1 && route->reason == EXIT_EPT_VIOLATION;
+        return route->origin != ORIGIN_PAL && route->reason == EXIT_EPT_VIOLATION;
     if (route->origin != ORIGIN_L1)
         return route->reason != EXIT_IO_SMI && route->reason != EXIT_OTHER_SMI;
     switch (route->reason) {
@@ -159,7 +159,7 @@ static const char *read_header(struct boot_partition *image, const void *file)
         if (image->segment[i].state && !elf_inside(image->segment[i].va, image->segment[i].pages * PAGE_BYTES, STATE_BASE,
                                                (header->state_bytes + PAGE_BYTES - 1) & PAGE_MASK))
             return "the state region is smaller than what is in it";
-    if (header->vmcs02_count > VMCS02_MAX || (header->vmcs02_count > 0 && !(header->rights & RIGHT_VMCS02)))
+    if (header->vmcs02_count > VMCS02_OWN_MAX || (header->vmcs02_count > 0 && !(header->rights & RIGHT_VMCS02)))
         return "more VMCS02s than it may have";
     if (header->root_count > ROOT_MAX || (header->root_count > 0 && !(header->rights & RIGHT_EPT02)))
         return "more EPT02 roots than it may have";

@@ -24,6 +24,7 @@ uint64_t fake_pool_limit = FAKE_HIDDEN_PAGES;
 enum ept_level fake_ept01_level = EPT_LEVEL_1G;
 uint32_t fake_ept01_rights = EPT_RIGHTS, fake_ept01_type = 6;
 static uint64_t pool_next;
+struct fake_page fake_page[FAKE_PAGES];  // pages that have an owner, or had one
 
 void fake_machine_init(uint64_t ept02_budget_pages)
 {
@@ -64,6 +65,13 @@ enum status ept01_lookup(gpa1_t address, struct ept01_leaf *out)
     if (address.v >= FAKE_RAM_BYTES ||
         (address.v >= FAKE_HIDDEN_FIRST && address.v < FAKE_HIDDEN_FIRST + FAKE_HIDDEN_PAGES * PAGE_BYTES))
         return STATUS_BAD_ADDRESS;
+    for (unsigned i = 0; i < FAKE_PAGES; i++)
+        if (fake_page[i].address != 0 && fake_page[i].address == (address.v & PAGE_MASK)) {
+            if (fake_page[i].owner != 0)
+                return STATUS_BAD_ADDRESS;
+            *out = (struct ept01_leaf){ { address.v }, fake_ept01_rights, fake_ept01_type, EPT_LEVEL_4K };  // split for it, once
+            return STATUS_OK;
+        }
     // The large page around hidden memory is split.
     bool near = address.v >> 30 == FAKE_HIDDEN_FIRST >> 30;
     enum ept_level level = near && fake_ept01_level == EPT_LEVEL_1G ? EPT_LEVEL_2M : fake_ept01_level;
@@ -71,8 +79,6 @@ enum status ept01_lookup(gpa1_t address, struct ept01_leaf *out)
     return STATUS_OK;
 }
 
-// Pages that have an owner, or had one.
-struct fake_page fake_page[FAKE_PAGES];
 
 static struct fake_page *page_at(gpa1_t page)
 {
@@ -92,7 +98,8 @@ uint32_t ept01_owner(gpa1_t page) { return page_at(page)->owner; }
 enum status ept01_own(gpa1_t page, uint32_t from, uint32_t to, bool mapped)
 {
     struct ept01_leaf leaf;
-    if (page.v % PAGE_BYTES != 0 || ept01_lookup(page, &leaf) != STATUS_OK)
+    const bool known = page.v % PAGE_BYTES == 0 && page.v < FAKE_RAM_BYTES && page_at(page)->owner != 0;
+    if (!known && (page.v % PAGE_BYTES != 0 || ept01_lookup(page, &leaf) != STATUS_OK))
         return STATUS_BAD_ADDRESS;
     if (ept01_owner(page) != from)
         return STATUS_BUSY;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Pages that a partition takes from L1, and trees of them.
 #include "partition.h"
+#include "pin.h"
 #include "pool.h"
 #include "replies.h"
 
@@ -69,18 +70,20 @@ TEST(without_the_right_nothing_is_taken)
     CHECK_EQ(try(OP_PAGE_GIVE, 0, 0, 0x5000, 0), STATUS_DENIED);
 }
 
-// The leaf at that address of the tree that EPT_CREATE made last.
-static uint64_t leaf_at(uint64_t from)
+// The leaf at that address of the tree with that tag.
+static uint64_t leaf_of(uint64_t tag, uint64_t from)
 {
     uint32_t root;
-    const uint64_t *table = hidden_va((hpa_t){ ept02_pointer(ept02_bind(0x77000, EPT02_TOP_EPT01, &root)) & EPT_ADDRESS });
+    const uint64_t *table = hidden_va((hpa_t){ ept02_pointer(ept02_bind(tag, EPT02_TOP_EPT01, &root)) & EPT_ADDRESS });
     for (unsigned shift = 39; shift > 12; shift -= 9) {
-        if (!(table[from >> shift & 511] & EPT_RIGHTS))
-            return 0;
-        table = hidden_va((hpa_t){ table[from >> shift & 511] & EPT_ADDRESS });
+        const uint64_t entry = table[from >> shift & 511];
+        if (!(entry & EPT_RIGHTS) || (entry & EPT_LARGE))
+            return entry;
+        table = hidden_va((hpa_t){ entry & EPT_ADDRESS });
     }
     return table[from >> 12 & 511];
 }
+static uint64_t leaf_at(uint64_t from) { return leaf_of(0x77000, from); }
 
 TEST(trees_of_pals_map_taken_pages_and_their_state_region_alone)
 {
@@ -98,4 +101,115 @@ TEST(trees_of_pals_map_taken_pages_and_their_state_region_alone)
     }
     CHECK_EQ(try(OP_EPT_MAP, 0, all, 0x3000, STATE_AT + 0x2000), STATUS_OK);
     CHECK_EQ(leaf_at(0x3000), (STATE_AT + 0x2000) | EPT_READ | 6 << EPT_TYPE_SHIFT);
+}
+
+// A tree of somebody else's, as of an L2.
+#define L2_TAG 0x5500000000001eull
+static uint32_t l2_tree(void)
+{
+    struct ept02_work work = EPT02_WORK;
+    const uint32_t root = ept02_allot(1, 0);
+    CHECK(ept02_reserve(&work, EPT02_CREATE_PAGES));
+    ept02_create(root, L2_TAG, &work);
+    ept02_finish(&work);
+    return root;
+}
+
+static void l2_map(uint32_t root, unsigned level, uint64_t from, uint64_t to)
+{
+    struct ept02_work work = EPT02_WORK;
+    struct ept02_cursor cursor;
+    CHECK(ept02_reserve(&work, EPT02_MAP_PAGES));
+    ept02_map_begin(&cursor, root);
+    ept02_map(&cursor, ept_map_pack(level, EPT_RIGHTS, 6, 0), (gpa2_t){ from }, (gpa1_t){ to }, &work);
+    ept02_map_end(&cursor);
+    ept02_finish(&work);
+}
+
+TEST(a_page_that_is_taken_leaves_the_trees_of_l2s)
+{
+    start_pal();
+    const uint32_t root = l2_tree();
+    l2_map(root, EPT_LEVEL_4K, 0x1000, 0x5000);
+    l2_map(root, EPT_LEVEL_4K, 0x8000000000, 0x5000);     // twice, far away
+    l2_map(root, EPT_LEVEL_4K, 0x2000, 0x6000);
+    l2_map(root, EPT_LEVEL_2M, 0x40200000, 0x0);          // a large leaf that has it in its midst
+    l2_map(root, EPT_LEVEL_2M, 0x40400000, 0x200000);
+    CHECK_EQ(try(OP_PAGE_TAKE, 0, 0, 0x5000, 0), STATUS_OK);
+    CHECK_EQ(leaf_of(L2_TAG, 0x1000) | leaf_of(L2_TAG, 0x8000000000) | leaf_of(L2_TAG, 0x40200000), 0);
+    CHECK(leaf_of(L2_TAG, 0x2000) != 0 && leaf_of(L2_TAG, 0x40400000) != 0);
+}
+
+TEST(an_l2_that_looks_again_sees_a_decoy_and_whose_it_is)
+{
+    start_pal();
+    const uint32_t root = l2_tree();
+    CHECK_EQ(try(OP_PAGE_TAKE, 0, 0, 0x5000, 0), STATUS_OK);
+    l2_map(root, EPT_LEVEL_4K, 0x1000, 0x5000);
+    const uint64_t leaf = leaf_of(L2_TAG, 0x1000);
+    CHECK((leaf & EPT_ADDRESS) != 0x5000);
+    CHECK_EQ(leaf & EPT_RIGHTS, EPT_READ);
+    CHECK_EQ(ept02_owner(root, (gpa2_t){ 0x1000 }), 1);
+    CHECK_EQ(ept02_owner(root, (gpa2_t){ 0x2000 }), 0);
+    CHECK_EQ(ept02_owner(root, (gpa2_t){ ~0ull }), 0);
+    CHECK_EQ(ept02_owner(ROOT_NONE, (gpa2_t){ 0x1000 }), 0);
+    CHECK_EQ(try(OP_PAGE_GIVE, 0, 0, 0x5000, 0), STATUS_OK);
+    CHECK_EQ(leaf_of(L2_TAG, 0x1000), 0);                 // no decoy in the way of a page that is back
+    l2_map(root, EPT_LEVEL_4K, 0x1000, 0x5000);
+    CHECK_EQ(leaf_of(L2_TAG, 0x1000) & (EPT_ADDRESS | EPT_RIGHTS), 0x5000 | EPT_RIGHTS);
+}
+
+static enum status name_page(uint32_t vmcs02, enum vmcs_field field, uint64_t page)
+{
+    return try(OP_WRITE_FIELD, VMCS_HANDLE_02 + vmcs02, (uint32_t)field, page, 0);
+}
+
+TEST(a_page_that_a_vmcs02_names_is_not_taken)
+{
+    start_pal();
+    CHECK_EQ(name_page(1, VMCS_VIRTUAL_APIC_ADDR, 0x5000), STATUS_OK);
+    CHECK_EQ(name_page(1, VMCS_APIC_ACCESS_ADDR, 0x6000), STATUS_OK);
+    CHECK_EQ(try(OP_PAGE_TAKE, 0, 0, 0x5000, 0), STATUS_BUSY);
+    CHECK_EQ(try(OP_PAGE_TAKE, 0, 0, 0x6000, 0), STATUS_BUSY);
+    CHECK_EQ(page(0x5000)->owner | page(0x6000)->owner, 0);
+    CHECK_EQ(name_page(1, VMCS_VIRTUAL_APIC_ADDR, FAKE_RAM_BYTES), STATUS_BAD_ADDRESS);  // what the field names is as it was
+    CHECK_EQ(try(OP_PAGE_TAKE, 0, 0, 0x5000, 0), STATUS_BUSY);
+    CHECK_EQ(name_page(1, VMCS_VIRTUAL_APIC_ADDR, 0x7000), STATUS_OK);
+    CHECK_EQ(try(OP_PAGE_TAKE, 0, 0, 0x5000, 0), STATUS_OK);
+    CHECK_EQ(try(OP_PAGE_TAKE, 0, 0, 0x7000, 0), STATUS_BUSY);
+    CHECK_EQ(name_page(1, VMCS_APIC_ACCESS_ADDR, 0x5000), STATUS_BAD_ADDRESS);           // and the other way round
+    pin_drop(1);
+    CHECK_EQ(try(OP_PAGE_TAKE, 0, 0, 0x7000, 0), STATUS_OK);
+    CHECK_EQ(try(OP_PAGE_TAKE, 0, 0, 0, 0), STATUS_BAD_ADDRESS);                         // page 0 stands for none
+}
+
+TEST(names_of_pages_are_in_one_vmcs02_of_a_batch)
+{
+    start_pal();
+    add(OP_WRITE_FIELD, VMCS_HANDLE_02, VMCS_VIRTUAL_APIC_ADDR, 0x5000, 0);
+    add(OP_WRITE_FIELD, VMCS_HANDLE_02 + 1, VMCS_VIRTUAL_APIC_ADDR, 0x6000, 0);
+    CHECK_EQ(decode(), STATUS_BAD_ARG);
+}
+
+TEST(the_l2_that_exited_is_named_by_right_and_by_its_groups)
+{
+    start_pal();
+    fake_cpu.vmcs02 = &fake_vmcs02[3];
+    partition.header.vmcs[VMCS_KIND_01].write = GROUP_RIP;
+    CHECK_EQ(try(OP_WRITE_FIELD, VMCS_HANDLE_L2, VMCS_GUEST_RIP, 0x1234, 0), STATUS_OK);
+    CHECK_EQ(fake_field[2 + 3][VMCS_GUEST_RIP], 0x1234);
+    CHECK_EQ(try(OP_WRITE_FIELD, VMCS_HANDLE_L2, VMCS_GUEST_CR3, 0, 0), STATUS_DENIED);
+    CHECK_EQ(try(OP_VMCS_CLEAR, VMCS_HANDLE_L2, 0, 0, 0), STATUS_DENIED);
+    CHECK_EQ(try(OP_VMCS_EPT, VMCS_HANDLE_L2, 0, 0, 0), STATUS_DENIED);
+    fake_cpu.level = ORIGIN_PAL;
+    CHECK_EQ(try(OP_WRITE_FIELD, VMCS_HANDLE_L2, VMCS_GUEST_RIP, 0, 0), STATUS_BAD_STATE);  // one that runs for L1
+    fake_cpu.below = &fake_vmcs02[2];
+    CHECK_EQ(try(OP_WRITE_FIELD, VMCS_HANDLE_L2, VMCS_GUEST_RIP, 0x5678, 0), STATUS_OK);
+    CHECK_EQ(fake_field[2 + 2][VMCS_GUEST_RIP], 0x5678);
+    fake_cpu.below = NULL;
+    fake_cpu.level = ORIGIN_L1;
+    CHECK_EQ(try(OP_WRITE_FIELD, VMCS_HANDLE_L2, VMCS_GUEST_RIP, 0, 0), STATUS_BAD_STATE);
+    fake_cpu.level = ORIGIN_L2;
+    partition.header.rights = ~(uint32_t)RIGHT_PAL;
+    CHECK_EQ(try(OP_WRITE_FIELD, VMCS_HANDLE_L2, VMCS_GUEST_RIP, 0, 0), STATUS_DENIED);
 }

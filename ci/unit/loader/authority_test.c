@@ -46,6 +46,7 @@ TEST(what_partitions_may_not_do_together_is_refused)
     BAD(strcpy(partition[0].header.calls[1], "d"), 0, "isn't loaded, or itself");
     BAD(strcpy(partition[0].header.calls[1], "a"), 0, "isn't loaded, or itself");
     BAD(strcpy(partition[0].header.calls[3], "b"), 0, "calls another one");
+    BAD(partition[0].header.rights = partition[2].header.rights = RIGHT_PAL, 2, "takes pages");
     BAD(partition[1].header.vmcs02_count = 1, 2, "too many");
     BAD(partition[2].header.root_count = 1, 2, "too many");
 #undef BAD

@@ -27,7 +27,7 @@ enum route_kind {
     ROUTE_EXIT,   // every exit with that origin and reason
     ROUTE_RANGE,  // only where the key lies in first..last: RAX for VMCALL, EAX for CPUID, ECX for RDMSR and WRMSR;
                   // IO of L1: the port of IN EAX, which is HYPERCALL_PORT
-    ROUTE_TAKEN,   // EXIT_EPT_VIOLATION of L1: only where it touches a page that the partition has taken
+    ROUTE_TAKEN,   // EXIT_EPT_VIOLATION of L1 or L2: only where it touches a page that the partition has taken
     ROUTE_OBSERVE, // every exit with that origin (reason is 0), before it is handled; the reply changes nothing, SYS_INVOKE is denied
     ROUTE_KINDS
 };
@@ -66,5 +66,6 @@ struct partition_header {
     char calls[CAP_CALLS][CAP_NAME];  // names of the partitions that it may call
     struct route_cap routes[CAP_ROUTES];
 };
-#define VMCS02_MAX 64
+#define VMCS02_MAX 80
+#define VMCS02_OWN_MAX 64u  // of one partition
 #define ROOT_MAX   32
