@@ -11,9 +11,9 @@ const struct partition_header header PARTITION_SECTION = {
     .rights = RIGHT_EPT02 | RIGHT_WINDOW_READ | RIGHT_WINDOW_WRITE | RIGHT_LOG,
     .root_count = TREES,
     .vmcs[VMCS_KIND_02] = { .read = GROUP_EXIT | GROUP_ADDRESS },
-    // Priority 0, before nestvmx: what EPT02 lacks is nobody else's business until EPT12 lacks it too.
+    // Before nestvmx: what EPT02 lacks is nobody else's business until EPT12 lacks it too. Priority 0 are pages that were taken.
     .routes = {
-        ROUTE(L2, EPT_VIOLATION, GROUP_EXIT | GROUP_ADDRESS),
-        ROUTE(L2, EPT_MISCONFIG, GROUP_EXIT | GROUP_ADDRESS),
+        ROUTE_AFTER(L2, EPT_VIOLATION, GROUP_EXIT | GROUP_ADDRESS, 0, 1),
+        ROUTE_AFTER(L2, EPT_MISCONFIG, GROUP_EXIT | GROUP_ADDRESS, 0, 1),
     },
 };

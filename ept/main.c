@@ -39,6 +39,11 @@ void partition_message(const struct request *req, struct reply *rep)
         message_init(req, rep);
         return;
     case MSG_EXIT:
+        if ((req->flags & REQUEST_FORWARDED) && req->arg[0] != 0) {
+            reply_forward(rep, req->arg[0], req->arg[1], req->arg[2], req->arg[3]);  // who was before has an exit for L1
+            rep->arg[4] = req->arg[4];
+            return;
+        }
         violation(req, rep);
         return;
     case MSG_CALL:

@@ -31,12 +31,11 @@
 #ifdef TEST_DROP_ROUTE
 #define ROUTE_CPUID { .kind = ROUTE_NONE }
 #else
-#define ROUTE_CPUID ROUTE(L2, CPUID, PLAIN)
+#define ROUTE_CPUID ROUTE_AFTER(L2, CPUID, PLAIN, 0, 1)
 #endif
 
-// Priority 1: behind `ept`.
-#define ROUTE_BEHIND_EPT(name) \
-    { .kind = ROUTE_EXIT, .origin = ORIGIN_L2, .reason = EXIT_##name, .priority = 1, .groups = VECTOR | GROUP_ADDRESS }
+// Priority 2: behind `ept`. Priority 1: behind who claims numbers of CPUID and VMCALL.
+#define ROUTE_BEHIND_EPT(name) ROUTE_AFTER(L2, name, VECTOR | GROUP_ADDRESS, 0, 2)
 
 const struct partition_header header PARTITION_SECTION = {
     PARTITION("nestvmx"),
@@ -81,7 +80,7 @@ const struct partition_header header PARTITION_SECTION = {
         ROUTE(L2, INVLPG, PLAIN),
         ROUTE(L2, RDPMC, PLAIN),
         ROUTE(L2, RDTSC, PLAIN),
-        ROUTE(L2, VMCALL, PLAIN),
+        ROUTE_AFTER(L2, VMCALL, PLAIN, 0, 1),
         ROUTE(L2, VMCLEAR, DETAIL),
         ROUTE(L2, VMLAUNCH, PLAIN),
         ROUTE(L2, VMPTRLD, DETAIL),

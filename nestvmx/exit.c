@@ -75,10 +75,7 @@ static void put_exit(const struct message *m, struct vmcs12 *v, const struct exi
     put(v, VMCS_GUEST_RIP, exit_field(m, VMCS_GUEST_RIP), changed);
     put(v, VMCS_GUEST_RSP, exit_field(m, VMCS_GUEST_RSP), changed);
     put(v, VMCS_GUEST_RFLAGS, exit_field(m, VMCS_GUEST_RFLAGS), changed);
-    uint64_t blocking = exit_field(m, VMCS_GUEST_INTERRUPTIBILITY);
-    if (__builtin_expect(event_blocks_really(v), 0))
-        blocking = (blocking & ~(uint64_t)BLOCKING_BY_NMI) | (vmcs12_get(v, VMCS_GUEST_INTERRUPTIBILITY) & BLOCKING_BY_NMI);
-    put(v, VMCS_GUEST_INTERRUPTIBILITY, blocking, changed);
+    put(v, VMCS_GUEST_INTERRUPTIBILITY, exit_field(m, VMCS_GUEST_INTERRUPTIBILITY), changed);
     put(v, VMCS_GUEST_ACTIVITY_STATE, exit_field(m, VMCS_GUEST_ACTIVITY_STATE), changed);
 }
 
@@ -91,6 +88,10 @@ static void put_details(const struct message *m, struct vmcs12 *v, uint64_t *cha
         put(v, VMCS_IDT_VECTORING_INFO, 0, changed);
     FOR_GROUPS(m->have & DETAIL_GROUPS, field)
         put(v, (enum vmcs_field)*field, m->req->field[0][*field], changed);
+    if ((m->req->flags & REQUEST_FORWARDED) && m->req->arg[4] != 0) {  // the addresses are not those of the CPU's exit
+        put(v, VMCS_GUEST_LINEAR_ADDR, m->req->arg[2], changed);
+        put(v, VMCS_GUEST_PHYSICAL_ADDR, m->req->arg[3], changed);
+    }
 }
 
 // NMIs after the exit: blocked by the NMI that caused it, or still as L2 left it (with virtual NMIs that was another matter).
@@ -105,7 +106,7 @@ static bool nmi_blocked(const struct message *m, const struct vmcs12 *v, const s
 static void enter_l1(struct message *m, struct vmcs12 *v, bool blocked, bool ran)
 {
     l1_state_load(m, v, blocked, ran);
-    event_pending_to_l1(m);
+    event_pending_to_l1(m, blocked);
     if (!msr_list_exit_load(m, v))
         l1_state_abort(m, v, ABORT_MSR_LOAD);
     reply_l1(m->rep);
@@ -179,7 +180,6 @@ void exit_entry_failure(struct message *m, struct vmcs12 *v, struct exit_cause c
     if (m->req->origin == ORIGIN_L2) {
         // A VMLAUNCH that failed has launched nothing (SDM 3C 27.8 "VM-Entry Failures During or After Loading Guest State"): neither VMCS12 nor VMCS02.
         reply_op(m->rep, OP_VMCS_CLEAR, vmcs12_handle(v), 0, 0, 0);
-        vmcs02_of(v)->dirty |= GROUP_EVENT;  // which may still hold an event of L0's
         // Blocking by NMI stays as it was before the entry.
         if (rt_fetch(VMCS_HANDLE_01, GROUP_ACTIVITY, 0) != STATUS_OK)
             rt_panic("VMCS01 can't be read");

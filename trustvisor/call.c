@@ -5,7 +5,6 @@
 #include <rt/reply.h>
 #include <rt/string.h>
 
-#include "caller.h"
 #include "end.h"
 #include "marshal.h"
 #include "vector.h"
@@ -14,29 +13,35 @@
 #define RFLAGS_IF           (1ull << 9)
 #define PAL_RFLAGS          0x202ull   // interrupts on: they end the PAL's turn
 
-// At the call: a page that the program named isn't there, or not writable. The system may see to that and let it make the call again.
-static void fault_in_l1(const struct pal *pal, struct reply *rep, const struct caller *caller)
+// The program stands at the call, with the registers of the call.
+static void at_call(const struct pal *pal, struct reply *rep)
 {
     memcpy(rep->gpr, pal->call.gpr, sizeof(rep->gpr));
     rep->set |= SET_GPRS;
+}
+
+// At the call: a page that the program named isn't there, or not writable. The system may see to that and let it make the call again.
+static void fault_at_call(const struct pal *pal, struct reply *rep, const struct caller *caller)
+{
+    at_call(pal, rep);
     rep->gpr[GPR_CR2] = caller->fault.v;
-    reply_exception_error(rep, VMCS_HANDLE_01, VECTOR_PF, caller->fault_error);
+    reply_exception_error(rep, pal->handle, VECTOR_PF, caller->fault_error);
 }
 
 // The program goes on behind the call.
-static void finish(struct reply *rep, const struct pal_call *call, uint32_t word, uint64_t result)
+static void finish(const struct pal *pal, struct reply *rep, uint64_t result)
 {
     static const uint8_t scrubbed[] = { GPR_RCX, GPR_RDX, GPR_R8, GPR_R9, GPR_R10, GPR_R11 };
-    memcpy(rep->gpr, call->gpr, sizeof(rep->gpr));
-    rep->set |= SET_GPRS;
+    const uint32_t word = pal->word;
+    at_call(pal, rep);
     for (unsigned i = 0; i < sizeof(scrubbed); i++)
         if (word == 8 || scrubbed[i] < GPR_R8)
             rep->gpr[scrubbed[i]] = 0;
     if (word == 8)
         rep->gpr[GPR_RSI] = rep->gpr[GPR_RDI] = 0;  // in 32-bit programs these are the callee's to keep
     rep->gpr[GPR_RAX] = word == 8 ? result : (uint32_t)result;
-    reply_write(rep, VMCS_HANDLE_01, VMCS_GUEST_RIP, call->return_address);
-    reply_write(rep, VMCS_HANDLE_01, VMCS_GUEST_RSP, call->rsp + word);
+    reply_write(rep, pal->handle, VMCS_GUEST_RIP, pal->call.return_address);
+    reply_write(rep, pal->handle, VMCS_GUEST_RSP, pal->call.rsp + word);
 }
 
 // The PAL's turn on this CPU begins with these registers.
@@ -57,7 +62,7 @@ static void leave(struct pal *pal, struct reply *rep)
     vector_save(pal_vectors[number][VECTORS_PAL]);
     vector_load(pal_vectors[number][VECTORS_CPU]);
     reply_op(rep, OP_VMCS_CLEAR, VMCS_HANDLE_02 + number, 0, 0, 0);
-    reply_l1(rep);
+    reply_l1(rep);  // or to the L2 that called
 }
 
 static void start(struct pal *pal, const struct request *req, struct reply *rep)
@@ -76,9 +81,9 @@ static void start(struct pal *pal, const struct request *req, struct reply *rep)
     if (marshal != MARSHAL_OK) {
         pal_change(pal, PAL_RUNNING, PAL_IDLE, 0);
         if (marshal == MARSHAL_FAULT)
-            fault_in_l1(pal, rep, &caller);
-        else
-            finish(rep, call, pal->word, CALL_FAILED);
+            fault_at_call(pal, rep, &caller);
+        else if (marshal != MARSHAL_EPT12 || !caller_by_ept12(&caller, rep))
+            finish(pal, rep, CALL_FAILED);
         return;
     }
     const uint32_t handle = VMCS_HANDLE_02 + pal_number(pal);
@@ -99,16 +104,20 @@ static bool same_call(const struct pal *pal, const struct request *req)
     return pal->call.rsp == (pal->word == 8 ? rsp : (uint32_t)rsp);
 }
 
-// The results go to the program; false: a page that it needs isn't there, L1 has the fault and makes the call again.
-static bool copy_out(struct pal *pal, struct caller *caller, struct reply *rep)
+// The results go to the program; false: a page that it needs isn't there, who sees to that has the fault, and the call is made again. again: it is, so that
+// an L2's hypervisor can be told; a PAL's own exit is not one that it could get.
+static bool copy_out(struct pal *pal, struct caller *caller, struct reply *rep, bool again)
 {
     const enum marshal marshal = marshal_out(pal, caller);
-    if (marshal == MARSHAL_FAULT) {
-        fault_in_l1(pal, rep, caller);
-        return false;
-    }
-    finish(rep, &pal->call, pal->word, marshal == MARSHAL_OK ? pal->gpr[GPR_RAX] : CALL_FAILED);
-    return true;
+    if (marshal == MARSHAL_FAULT)
+        fault_at_call(pal, rep, caller);
+    else if (marshal == MARSHAL_EPT12 && again)
+        (void)caller_by_ept12(caller, rep);
+    else if (marshal == MARSHAL_EPT12)
+        at_call(pal, rep);
+    else
+        finish(pal, rep, marshal == MARSHAL_OK ? pal->gpr[GPR_RAX] : CALL_FAILED);
+    return marshal != MARSHAL_FAULT && marshal != MARSHAL_EPT12;
 }
 
 static void go_on(struct pal *pal, const struct request *req, struct reply *rep)
@@ -118,7 +127,7 @@ static void go_on(struct pal *pal, const struct request *req, struct reply *rep)
         return;
     }
     struct caller caller = caller_of(req);
-    pal_change(pal, PAL_RUNNING, copy_out(pal, &caller, rep) ? PAL_IDLE : PAL_SUSPENDED, 0);
+    pal_change(pal, PAL_RUNNING, copy_out(pal, &caller, rep, true) ? PAL_IDLE : PAL_SUSPENDED, 0);
 }
 
 static void call(struct pal *pal, const struct request *req, struct reply *rep)
@@ -133,18 +142,32 @@ static void call(struct pal *pal, const struct request *req, struct reply *rep)
     }
     // Another thread is in it: this one tries again, with interrupts between.
     if (!(req->field[0][VMCS_GUEST_RFLAGS] & RFLAGS_IF))
-        reply_exception_error(rep, VMCS_HANDLE_01, VECTOR_GP, 0);
+        reply_exception_error(rep, pal->handle, VECTOR_GP, 0);
+}
+
+// An access that is no call. On EPT01 the kernel shows ones and lets writes vanish. An L2's EPT12 has its own trees, where a decoy takes no writes:
+// there one that writes ends the PAL.
+static void stray(struct pal *pal, const struct caller *caller, bool fetch, struct reply *rep)
+{
+    if (caller->paging.eptp12 == 0)
+        reply_forward(rep, 0, 0, 0, 0);
+    else if (fetch)
+        reply_exception_error(rep, caller->handle, VECTOR_GP, 0);
+    else if (end_pal(pal, rep))
+        rt_log(LOG_WARN, "pal %u: an L2 wrote to its memory: ended", pal_number(pal));
 }
 
 void call_violation(const struct request *req, struct reply *rep)
 {
     const uint64_t *field = req->field[0];
-    const gpa1_t frame = { field[VMCS_GUEST_PHYSICAL_ADDR] & PAGE_MASK };
     const bool fetch = field[VMCS_EXIT_QUALIFICATION] & QUALIFICATION_FETCH;
     const struct caller caller = caller_of(req);
+    gpa1_t frame;
     uint32_t page;
+    if (!caller_frame(&caller, req, &frame))
+        return;
     if (fetch && caller.user) {
-        struct pal *pal = pal_find(&caller.paging, caller.word == 8 ? field[VMCS_GUEST_RIP] : (uint32_t)field[VMCS_GUEST_RIP]);
+        struct pal *pal = pal_find(&caller, caller.word == 8 ? field[VMCS_GUEST_RIP] : (uint32_t)field[VMCS_GUEST_RIP]);
         if (pal != NULL && pal_frame[pal_number(pal)][pal->entry_page] == frame.v) {
             call(pal, req, rep);
             return;
@@ -154,7 +177,7 @@ void call_violation(const struct request *req, struct reply *rep)
     if (pal == NULL)
         return;  // it was given back meanwhile
     if (pal_mapped(pal, page)) {
-        reply_forward(rep, 0, 0, 0, 0);  // ones, or #GP for a fetch
+        stray(pal, &caller, fetch, rep);
         return;
     }
     // The system has taken the page from the program, and will give it to another.
@@ -165,19 +188,18 @@ void call_violation(const struct request *req, struct reply *rep)
 void call_suspend(struct pal *pal, const struct request *req, struct reply *rep)
 {
     memcpy(pal->gpr, req->gpr, sizeof(pal->gpr));
-    memcpy(rep->gpr, pal->call.gpr, sizeof(rep->gpr));
-    rep->set |= SET_GPRS;
+    at_call(pal, rep);
     leave(pal, rep);
     pal_change(pal, PAL_RUNNING, PAL_SUSPENDED, 0);
 }
 
 void call_return(struct pal *pal, const struct request *req, struct reply *rep)
 {
-    struct caller caller = { .paging = pal->paging, .user = true, .word = pal->word };
+    struct caller caller = { .paging = pal->paging, .user = true, .word = pal->word, .handle = pal->handle };
     memcpy(pal->gpr, req->gpr, sizeof(pal->gpr));
     pal->call.returned = 1;
     leave(pal, rep);
-    const bool done = copy_out(pal, &caller, rep);
+    const bool done = copy_out(pal, &caller, rep, false);
     pal_change(pal, PAL_RUNNING, done ? PAL_IDLE : PAL_SUSPENDED, 0);
 }
 
@@ -186,10 +208,10 @@ void call_broken(struct pal *pal, const struct request *req, struct reply *rep, 
     rt_log(LOG_WARN, "pal %u: %s (exit %u qualification 0x%lx): ended", pal_number(pal), why, req->reason & 0xffff,
            (unsigned long)req->field[0][VMCS_EXIT_QUALIFICATION]);
     vector_load(pal_vectors[pal_number(pal)][VECTORS_CPU]);
-    memcpy(rep->gpr, pal->call.gpr, sizeof(rep->gpr));
-    rep->set |= SET_GPRS;
+    const uint32_t handle = pal->handle;
+    at_call(pal, rep);
     if (pal_change(pal, PAL_RUNNING, PAL_ENDING, req->cpu))
         end_pages(pal, rep);
-    reply_exception_error(rep, VMCS_HANDLE_01, VECTOR_GP, 0);
+    reply_exception_error(rep, handle, VECTOR_GP, 0);
     reply_l1(rep);
 }

@@ -2,7 +2,12 @@
 #include "caller.h"
 
 #include <caps/addr.h>
+#include <caps/ept_map.h>
+#include <caps/exit_reason.h>
+#include <rt/info.h>
 #include <rt/linear.h>
+#include <rt/reply.h>
+#include <rt/walk12.h>
 
 struct caller caller_of(const struct request *req)
 {
@@ -10,7 +15,46 @@ struct caller caller_of(const struct request *req)
     caller.user = caller.paging.user;
     caller.paging.user = true;
     caller.word = caller.paging.long_code ? 8 : 4;
+    caller.handle = req->origin == ORIGIN_L1 ? VMCS_HANDLE_01 : VMCS_HANDLE_L2;
+    caller.paging.eptp12 = req->origin == ORIGIN_L1 ? 0 : req->tag;
     return caller;
+}
+
+bool caller_frame(const struct caller *caller, const struct request *req, gpa1_t *frame)
+{
+    const gpa2_t address = { req->field[0][VMCS_GUEST_PHYSICAL_ADDR] & PAGE_MASK };
+    const struct ept12_cpu cpu = ept12_cpu(info);
+    frame->v = address.v;
+    if (caller->paging.eptp12 == 0)
+        return true;
+    const struct walk12 walk = walk12(&cpu, caller->paging.eptp12, address, 0);
+    frame->v = leaf12_page(walk.entry, walk.level).v + (address.v & (level12_bytes(walk.level) - 1));
+    return walk.kind == ENTRY12_LEAF;
+}
+
+bool caller_by_ept12(const struct caller *caller, struct reply *rep)
+{
+    if (!caller->by_ept12)
+        return false;
+    const bool misconfig = caller->fault_error & WALK_EPT12_MISCONFIG;
+    rep->op_count = 0;
+    rep->set = 0;
+    reply_forward(rep, misconfig ? EXIT_EPT_MISCONFIG : EXIT_EPT_VIOLATION, misconfig ? 0 : caller->fault_error, 0, caller->fault.v);
+    rep->arg[4] = 1;
+    return true;
+}
+
+static enum walk noted(struct caller *caller, enum walk walk)
+{
+    caller->by_ept12 |= walk == WALK_EPT12;
+    return walk;
+}
+
+enum walk caller_walk(struct caller *caller, uint64_t address, unsigned access, gpa1_t *frame)
+{
+    const enum walk walk = walk_linear(&caller->paging, (gva_t){ address }, access, frame, &caller->fault_error);
+    caller->fault.v = walk == WALK_EPT12 ? frame->v : address;
+    return noted(caller, walk);
 }
 
 static uint32_t piece_of(uint64_t address, uint64_t bytes)
@@ -24,7 +68,7 @@ enum walk caller_read(struct caller *caller, void *to, uint64_t from, uint32_t b
     enum walk walk = WALK_OK;
     for (uint32_t piece; bytes > 0 && walk == WALK_OK; bytes -= piece, from += piece, to = (uint8_t *)to + piece) {
         piece = piece_of(from, bytes);
-        walk = linear_copy_in(&caller->paging, to, (gva_t){ from }, piece, 0, &caller->fault, &caller->fault_error);
+        walk = noted(caller, linear_copy_in(&caller->paging, to, (gva_t){ from }, piece, 0, &caller->fault, &caller->fault_error));
     }
     return walk;
 }
@@ -34,7 +78,7 @@ enum walk caller_write(struct caller *caller, uint64_t to, const void *from, uin
     enum walk walk = WALK_OK;
     for (uint32_t piece; bytes > 0 && walk == WALK_OK; bytes -= piece, to += piece, from = (const uint8_t *)from + piece) {
         piece = piece_of(to, bytes);
-        walk = linear_copy_out(&caller->paging, (gva_t){ to }, from, piece, 0, &caller->fault, &caller->fault_error);
+        walk = noted(caller, linear_copy_out(&caller->paging, (gva_t){ to }, from, piece, 0, &caller->fault, &caller->fault_error));
     }
     return walk;
 }
@@ -45,8 +89,7 @@ enum walk caller_check(struct caller *caller, uint64_t address, uint64_t bytes, 
     gpa1_t frame;
     for (uint32_t piece; bytes > 0 && walk == WALK_OK; bytes -= piece, address += piece) {
         piece = piece_of(address, bytes);
-        walk = walk_linear(&caller->paging, (gva_t){ address }, access, &frame, &caller->fault_error);
-        caller->fault.v = address;
+        walk = caller_walk(caller, address, access, &frame);
     }
     return walk;
 }

@@ -6,10 +6,13 @@
 #include "vmcs_pal.h"
 
 #define PROGRAM (GROUP_EXIT | GROUP_RIP | GROUP_CR | GROUP_EFER | GROUP_PRIVILEGE | GROUP_GPR)
+#define PROGRAM_L2 (PROGRAM | GROUP_ACTIVITY)
 #define PLAIN   (GROUP_EXIT | GROUP_GPR)
 #define EVENT   (GROUP_EXIT | GROUP_EXIT_EVENT | GROUP_RIP | GROUP_GPR)
 #define INSN    (GROUP_EXIT | GROUP_RIP | GROUP_GPR)
-#define TV_ROUTE(first, last) ROUTE_KEYS(L1, VMCALL, PROGRAM, TV_CALL_##first, TV_CALL_##last)
+#define TV_ROUTE(first, last)                                            \
+    ROUTE_KEYS(L1, VMCALL, PROGRAM, TV_CALL_##first, TV_CALL_##last),    \
+    ROUTE_KEYS(L2, VMCALL, PROGRAM_L2, TV_CALL_L2_OFFSET + TV_CALL_##first, TV_CALL_L2_OFFSET + TV_CALL_##last)
 
 const struct partition_header header PARTITION_SECTION = {
     PARTITION("trustvisor"),
@@ -17,12 +20,14 @@ const struct partition_header header PARTITION_SECTION = {
     .vmcs02_count = PAL_MAX,
     .root_count = PAL_MAX,
     .vmcs = {
-        [VMCS_KIND_01] = { .read = CALL_GROUPS & ~GROUP_GPR, .write = GROUP_RIP | GROUP_EVENT | GROUP_EVENT_DATA },
-        [VMCS_KIND_02] = { .read = GROUP_EXIT | GROUP_EXIT_EVENT | GROUP_RIP, .write = VMCS_PAL_WRITES },
+        [VMCS_KIND_01] = { .read = CALL_GROUPS & ~GROUP_GPR, .write = GROUP_RIP | GROUP_ACTIVITY | GROUP_EVENT | GROUP_EVENT_DATA },
+        [VMCS_KIND_02] = { .read = (CALL_GROUPS & ~GROUP_GPR) | GROUP_ACTIVITY | GROUP_EXIT_EVENT, .write = VMCS_PAL_WRITES },
     },
     .routes = {
         { .kind = ROUTE_TAKEN, .origin = ORIGIN_L1, .reason = EXIT_EPT_VIOLATION, .groups = CALL_GROUPS },
+        { .kind = ROUTE_TAKEN, .origin = ORIGIN_L2, .reason = EXIT_EPT_VIOLATION, .groups = CALL_GROUPS },
         ROUTE_KEYS(L1, CPUID, PROGRAM, TV_CPUID, TV_CPUID),
+        ROUTE_KEYS(L2, CPUID, PROGRAM_L2, TV_CPUID, TV_CPUID),
         TV_ROUTE(REGISTER, PUBLIC_KEY),
         TV_ROUTE(NV_SIZE, NV_WRITE),
         TV_ROUTE(TEST, TEST),

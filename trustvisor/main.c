@@ -18,12 +18,22 @@
 #define INTR_VECTOR   0xffu
 #define INTR_TYPE     0x700u
 #define INTR_NMI      0x200u
-#define CPUID_FLAG_64 1u
+#define CPUID_FLAG_64    1u
+#define CPUID_FLAG_EPT12 2u
+
+// The instruction of a program or a PAL is done.
+static void advance(const struct request *req, struct reply *rep)
+{
+    if (req->origin == ORIGIN_L2)
+        reply_advance_l2(req, rep, VMCS_HANDLE_L2);
+    else
+        reply_advance_rip(req, rep);
+}
 
 static void finish(const struct request *req, struct reply *rep, uint64_t result)
 {
     reply_gpr(rep, GPR_RAX, result);
-    reply_advance_rip(req, rep);
+    advance(req, rep);
 }
 
 static void test(uint64_t value) { rt_log(LOG_INFO, "pal test %lu", (unsigned long)value); }
@@ -34,7 +44,7 @@ static void program_call(const struct request *req, struct reply *rep)
     struct caller caller = caller_of(req);
     const uint64_t mask = caller.word == 8 ? ~0ull : 0xffffffff, ecx = req->gpr[GPR_RCX] & mask;
     uint32_t result = TV_ERROR;
-    switch (req->gpr[GPR_RAX]) {
+    switch (req->gpr[GPR_RAX] - (req->origin == ORIGIN_L2 ? TV_CALL_L2_OFFSET : 0)) {
     case TV_CALL_REGISTER:
         result = register_pal(req, rep, &caller, ecx, req->gpr[GPR_RSI] & mask, req->gpr[GPR_RDI] & mask);
         break;
@@ -49,22 +59,28 @@ static void program_call(const struct request *req, struct reply *rep)
         break;  // only PALs have a micro-TPM; nothing can be lent to a PAL yet
     }
     rep->op_count = 0;
-    finish(req, rep, result);
+    if (!caller_by_ept12(&caller, rep))
+        finish(req, rep, result);
+}
+
+static uint32_t cpuid_flags(uint32_t word, const struct paging *paging)
+{
+    return (word == 8 ? CPUID_FLAG_64 : 0) | (paging->eptp12 != 0 ? CPUID_FLAG_EPT12 : 0);
 }
 
 // What a program finds us by; every other subleaf is somebody else's.
 static void program_cpuid(const struct request *req, struct reply *rep)
 {
-    if ((uint32_t)req->gpr[GPR_RCX] != 0) {
+    if ((uint32_t)req->gpr[GPR_RCX] != (req->origin == ORIGIN_L2 ? TV_CALL_L2_OFFSET : 0)) {
         reply_forward(rep, 0, 0, 0, 0);
         return;
     }
     const struct caller caller = caller_of(req);
     reply_gpr(rep, GPR_RAX, TV_CPUID_ANSWER);
     reply_gpr(rep, GPR_RBX, TV_CPUID_NO_PAL);
-    reply_gpr(rep, GPR_RCX, caller.word == 8 ? CPUID_FLAG_64 : 0);
+    reply_gpr(rep, GPR_RCX, cpuid_flags(caller.word, &caller.paging));
     reply_gpr(rep, GPR_RDX, 0);
-    reply_advance_rip(req, rep);
+    advance(req, rep);
 }
 
 static void program_exit(const struct request *req, struct reply *rep)
@@ -78,9 +94,9 @@ static void program_exit(const struct request *req, struct reply *rep)
 
 static void pal_cpuid(struct pal *pal, const struct request *req, struct reply *rep)
 {
-    uint32_t out[4] = { TV_CPUID_ANSWER, pal_number(pal), pal->word == 8 ? CPUID_FLAG_64 : 0, 0 };
+    uint32_t out[4] = { TV_CPUID_ANSWER, pal_number(pal), cpuid_flags(pal->word, &pal->paging), 0 };
     const uint32_t leaf = (uint32_t)req->gpr[GPR_RAX], subleaf = (uint32_t)req->gpr[GPR_RCX];
-    if (leaf != TV_CPUID || subleaf != 0)
+    if (leaf != TV_CPUID || subleaf != (pal->handle == VMCS_HANDLE_L2 ? TV_CALL_L2_OFFSET : 0))
         insn_cpuid(leaf, subleaf, out);
     reply_gpr(rep, GPR_RAX, out[0]);
     reply_gpr(rep, GPR_RBX, out[1]);
@@ -94,12 +110,13 @@ static void pal_call(struct pal *pal, const struct request *req, struct reply *r
     const uint64_t mask = pal->word == 8 ? ~0ull : 0xffffffff;
     const struct utpm_arguments argument = { req->gpr[GPR_RCX] & mask, req->gpr[GPR_RDX] & mask, req->gpr[GPR_RSI] & mask, req->gpr[GPR_RDI] & mask };
     uint8_t *vectors = pal_vectors[pal_number(pal)][VECTORS_PAL];
+    const uint64_t number = req->gpr[GPR_RAX] - (pal->handle == VMCS_HANDLE_L2 ? TV_CALL_L2_OFFSET : 0);
     uint32_t result = TV_OK;
-    if (req->gpr[GPR_RAX] == TV_CALL_TEST) {
+    if (number == TV_CALL_TEST) {
         test(argument.ecx);
     } else {
         vector_save(vectors);
-        result = utpm_call(pal, (enum tv_call)req->gpr[GPR_RAX], &argument);
+        result = utpm_call(pal, (enum tv_call)number, &argument);
         vector_load(vectors);
     }
     finish(req, rep, result);
@@ -157,11 +174,18 @@ static void message_init(const struct request *req, struct reply *rep)
 // Twice it went wrong: the program that is behind it pays.
 static void message_kill(const struct request *req, struct reply *rep)
 {
+    uint32_t handle = VMCS_HANDLE_01;
+    if (req->origin == ORIGIN_L2) {
+        reply_forward(rep, 0, 0, 0, 0);  // then it is an exit as any other of an L2's
+        return;
+    }
     for (struct pal *pal = pal_table; pal < &pal_table[PAL_MAX]; pal++)
-        if (pal_state(pal) == PAL_RUNNING && pal->cpu == req->cpu && pal_change(pal, PAL_RUNNING, PAL_ENDING, req->cpu))
+        if (pal_state(pal) == PAL_RUNNING && pal->cpu == req->cpu && pal_change(pal, PAL_RUNNING, PAL_ENDING, req->cpu)) {
+            handle = pal->handle;
             end_pages(pal, rep);
+        }
     rep->op_count = 0;
-    reply_exception_error(rep, VMCS_HANDLE_01, VECTOR_GP, 0);
+    reply_exception_error(rep, handle, VECTOR_GP, 0);
     reply_l1(rep);
 }
 
@@ -172,10 +196,10 @@ void partition_message(const struct request *req, struct reply *rep)
         message_init(req, rep);
         return;
     case MSG_EXIT:
-        if (req->origin == ORIGIN_L1)
-            program_exit(req, rep);
-        else
+        if (req->origin == ORIGIN_PAL)
             pal_exit(req, rep);
+        else
+            program_exit(req, rep);
         return;
     case MSG_ENTRY_FAILED:
     case MSG_KILL:

@@ -27,7 +27,10 @@ static uint64_t word_at(const uint8_t *bytes, uint32_t word)
     return value;
 }
 
-static enum marshal marshal_of(enum walk walk) { return walk == WALK_OK ? MARSHAL_OK : walk == WALK_FAULT ? MARSHAL_FAULT : MARSHAL_REFUSED; }
+static enum marshal marshal_of(enum walk walk)
+{
+    return walk == WALK_OK ? MARSHAL_OK : walk == WALK_FAULT ? MARSHAL_FAULT : walk == WALK_EPT12 ? MARSHAL_EPT12 : MARSHAL_REFUSED;
+}
 
 // The return address and the parameters, as the program gave them.
 static enum marshal read_stack(struct pal *pal, struct caller *caller)

@@ -35,12 +35,17 @@ uint64_t pal_space(const struct paging *paging)
     return paging->mode == PAGING_PAE ? paging->cr3 & 0xffffffe0ull : paging->cr3 & ADDRESS_BITS;
 }
 
-struct pal *pal_find(const struct paging *paging, uint64_t entry)
+static bool same_program(const struct pal *pal, const struct caller *caller)
 {
-    const uint64_t space = pal_space(paging);
-    const uint32_t word = paging->long_code ? 8 : 4;
+    const struct paging *paging = &caller->paging;
+    return pal->handle == caller->handle && ((pal->paging.eptp12 ^ paging->eptp12) & ADDRESS_BITS) == 0 && pal->space == pal_space(paging) &&
+           pal->word == caller->word && pal->paging.mode == paging->mode;
+}
+
+struct pal *pal_find(const struct caller *caller, uint64_t entry)
+{
     for (struct pal *pal = pal_table; pal < &pal_table[PAL_MAX]; pal++)
-        if (pal_state(pal) > PAL_MAKING && pal->entry == entry && pal->space == space && pal->word == word && pal->paging.mode == paging->mode)
+        if (pal_state(pal) > PAL_MAKING && pal->entry == entry && same_program(pal, caller))
             return pal;
     return NULL;
 }

@@ -10,6 +10,7 @@
 #include <rt/walk.h>
 #include <trustvisor/abi.h>
 
+#include "caller.h"
 #include "utpm.h"
 
 #define PAL_MAX       16   // each has an EPT root and a VMCS02 of the same number
@@ -47,9 +48,10 @@ struct pal {
     uint32_t table_count;
     uint32_t section_count, param_count;
     uint32_t entry_page;        // index
+    uint32_t handle;            // of the VMCS of who registered it: VMCS_HANDLE_01 or VMCS_HANDLE_L2
     uint64_t space;             // the program's CR3, address bits alone (a PCID is no part of an address space's name)
     uint64_t entry;
-    struct paging paging;       // the program's, as of its registration
+    struct paging paging;       // the program's, as of its registration; with an L2's EPT12
     struct pal_section section[TV_SECTIONS_MAX];
     struct pal_param param[TV_PARAMS_MAX];
     struct utpm utpm;
@@ -72,8 +74,8 @@ enum pal_state pal_state(const struct pal *pal);
 // CR3's address bits; what else it holds is no part of an address space's identity.
 uint64_t pal_space(const struct paging *paging);
 
-// The PAL of that address space, word size and entry; NULL. It may be in any state but FREE and MAKING.
-struct pal *pal_find(const struct paging *paging, uint64_t entry);
+// The PAL of that level, EPT12, address space, word size and entry; NULL. It may be in any state but FREE and MAKING.
+struct pal *pal_find(const struct caller *caller, uint64_t entry);
 
 // The PAL that has the frame; *page: which of its pages. NULL.
 struct pal *pal_of_frame(gpa1_t frame, uint32_t *page);

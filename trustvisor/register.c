@@ -76,8 +76,8 @@ static bool find_frames(struct pal *pal, struct caller *caller)
         const unsigned rights = section_rights(section->type), access = rights & EPT_WRITE ? ACCESS_WRITE : ACCESS_EXECUTE;
         for (uint32_t page = 0; page < section->pages; page++) {
             gpa1_t found;
-            const gva_t address = { section->start + page * PAGE_BYTES };
-            if (walk_linear(&caller->paging, address, access, &found, &caller->fault_error) != WALK_OK)
+            const uint64_t address = section->start + page * PAGE_BYTES;
+            if (caller_walk(caller, address, access, &found) != WALK_OK)
                 return false;
             frame[section->first + page] = found.v & PAGE_MASK;
         }
@@ -148,6 +148,7 @@ static enum tv_result describe(struct pal *pal, struct caller *caller, uint64_t 
         caller_read(caller, &wanted.params, params, sizeof(wanted.params)) != WALK_OK)
         return TV_BAD_PARAM;
     pal->word = caller->word;
+    pal->handle = caller->handle;
     pal->page_count = pal->table_count = pal->taken = pal->taking = 0;
     pal->section_count = pal->param_count = 0;
     pal->entry = entry;
@@ -162,9 +163,9 @@ static enum tv_result describe(struct pal *pal, struct caller *caller, uint64_t 
 
 uint32_t register_pal(const struct request *req, struct reply *rep, struct caller *caller, uint64_t sections, uint64_t params, uint64_t entry)
 {
-    if (pal_find(&caller->paging, entry) != NULL) {
+    if (pal_find(caller, entry) != NULL) {
         sweep(rep);  // an address space of the same name, of a program that is gone
-        if (pal_find(&caller->paging, entry) != NULL)
+        if (pal_find(caller, entry) != NULL)
             return REGISTER_BUSY;
     }
     struct pal *pal = slot_take(req->cpu);
@@ -207,7 +208,7 @@ uint32_t register_pal(const struct request *req, struct reply *rep, struct calle
 
 uint32_t unregister_pal(struct reply *rep, const struct caller *caller, uint64_t entry)
 {
-    struct pal *pal = pal_find(&caller->paging, entry);
+    struct pal *pal = pal_find(caller, entry);
     if (pal == NULL)
         return TV_BAD_PARAM;
     if (!end_pal(pal, rep))

@@ -14,3 +14,5 @@ void row_invept(void);
 void row_vmclear(void);          // the VMCS is clear afterwards: no entry any more
 // A program in user mode. Without trustvisor only what needs none.
 void row_pal(void);
+// The same in an L2, with trustvisor.
+void row_pal_l2(void);

@@ -17,6 +17,7 @@
 
 extern const uint8_t pal_code_empty[], pal_code_spin[], pal_code_end[];
 
+static uint32_t level;   // what hypercalls' numbers begin with: 0, or TV_CALL_L2_OFFSET
 static struct tv_sections sections;
 static struct tv_params params;
 static uint8_t *pages;
@@ -36,14 +37,14 @@ static uint64_t entry_of(const uint8_t *code) { return (uint64_t)(uintptr_t)page
 
 static void pal_register(const uint8_t *code)
 {
-    const uint64_t result = tv_vmcall(TV_CALL_REGISTER, (uintptr_t)&sections, 0, (uintptr_t)&params, entry_of(code));
+    const uint64_t result = tv_vmcall(level + TV_CALL_REGISTER, (uintptr_t)&sections, 0, (uintptr_t)&params, entry_of(code));
     if (result != TV_OK)
         console_error("a registration returns", result);
 }
 
 static void pal_unregister(const uint8_t *code)
 {
-    const uint64_t result = tv_vmcall(TV_CALL_UNREGISTER, entry_of(code), 0, 0, 0);
+    const uint64_t result = tv_vmcall(level + TV_CALL_UNREGISTER, entry_of(code), 0, 0, 0);
     if (result != TV_OK)
         console_error("the end of a registration returns", result);
 }
@@ -64,13 +65,18 @@ static void row_registration(void)
     MEASURE("pal_hash_4p", pal_hash(&sections));
 }
 
-static void row_call(void)
+static void row_call(const char *name)
 {
     void (*pal)(void) = (void (*)(void))entry_of(pal_code_empty);
     pal_register(pal_code_empty);
     pal();
-    MEASURE("pal_call_l1", pal());
+    MEASURE(name, pal());
+    if (*(volatile uint64_t *)(pages + PAGE_BYTES) != ~0ull)
+        console_error("a PAL's memory can be read", *(volatile uint64_t *)(pages + PAGE_BYTES));
+    pal();
     pal_unregister(pal_code_empty);
+    if (*(volatile uint64_t *)(pages + PAGE_BYTES) != 0)
+        console_error("a PAL's memory isn't zeroed", *(volatile uint64_t *)(pages + PAGE_BYTES));
 }
 
 // How long after its time the interrupt is handled, while that code runs.
@@ -103,17 +109,33 @@ static void row_latency(void)
     console_line("pal_interrupt_latency", isolated - plain);
 }
 
-void row_pal(void)
+static bool found(void)
 {
     uint32_t present, flags;
-    (void)tv_cpuid(0, &present, &flags);
+    (void)tv_cpuid(level, &present, &flags);
+    return present;
+}
+
+void row_pal_l2(void)
+{
+    level = TV_CALL_L2_OFFSET;
+    if (!found())
+        console_error("no trustvisor for L2", level);
     pal_build();
-    if (!present) {
+    interrupts_on();
+    row_call("pal_call_l2");
+    level = 0;
+}
+
+void row_pal(void)
+{
+    pal_build();
+    if (!found()) {
         MEASURE("pal_hash_4p", pal_hash(&sections));
         return;
     }
     interrupts_on();
     row_registration();
-    row_call();
+    row_call("pal_call_l1");
     row_latency();
 }

@@ -15,18 +15,54 @@ uint64_t *program_l1 = world_vmcs[VMCS_HANDLE_01];
 struct tv_sections *program_sections;
 struct tv_params *program_params;
 static uint32_t word_bytes;
+static uint64_t offset;            // of L1-physical addresses
+static enum msg_origin origin;
+
+static const struct reply *program_exit(enum exit_reason reason)
+{
+    const uint32_t before = world_vmcs02;
+    if (origin == ORIGIN_L2)
+        world_vmcs02 = WORLD_L2;
+    const struct reply *rep = world_exit(origin, reason, NULL);
+    world_vmcs02 = before;
+    return rep;
+}
 
 uint64_t *program_pte(uint64_t linear) { return (uint64_t *)world_at(CR3_PAGE + 0x3000) + (linear >> 12 & 511); }
 
 static void page_tables(void)
 {
-    *(uint64_t *)world_at(CR3_PAGE) = (CR3_PAGE + 0x1000) | 7;
-    *(uint64_t *)world_at(CR3_PAGE + 0x1000) = (CR3_PAGE + 0x2000) | 7;
-    *(uint64_t *)world_at(CR3_PAGE + 0x2000) = (CR3_PAGE + 0x3000) | 7;
+    *(uint64_t *)world_at(CR3_PAGE) = (CR3_PAGE - offset + 0x1000) | 7;
+    *(uint64_t *)world_at(CR3_PAGE + 0x1000) = (CR3_PAGE - offset + 0x2000) | 7;
+    *(uint64_t *)world_at(CR3_PAGE + 0x2000) = (CR3_PAGE - offset + 0x3000) | 7;
     for (uint64_t linear = CODE_PAGE; linear < ABSENT; linear += PAGE_BYTES)
-        *program_pte(linear) = FRAME_OF(linear) | 7;
-    *program_pte(READ_ONLY) = FRAME_OF(READ_ONLY) | 5;
-    *program_pte(KERNEL_PAGE) = FRAME_OF(KERNEL_PAGE) | 3;
+        *program_pte(linear) = (FRAME_OF(linear) - offset) | 7;
+    *program_pte(READ_ONLY) = (FRAME_OF(READ_ONLY) - offset) | 5;
+    *program_pte(KERNEL_PAGE) = (FRAME_OF(KERNEL_PAGE) - offset) | 3;
+}
+
+// Of the 2 MiB in which everything of the program lies.
+uint64_t *program_ept12(uint64_t linear) { return (uint64_t *)world_at((EPTP12 & PAGE_MASK) + 0x3000) + (FRAME_OF(linear) >> 12 & 511); }
+
+static void ept12(void)
+{
+    const uint64_t top = EPTP12 & PAGE_MASK;
+    *(uint64_t *)world_at(top) = (top + 0x1000) | EPT_RIGHTS;
+    *(uint64_t *)world_at(top + 0x1000) = (top + 0x2000) | EPT_RIGHTS;
+    ((uint64_t *)world_at(top + 0x2000))[(CR3_PAGE - offset) >> 21] = (top + 0x3000) | EPT_RIGHTS;
+    for (unsigned i = 0; i < 512; i++)
+        ((uint64_t *)world_at(top + 0x3000))[i] = (CR3_PAGE + i * PAGE_BYTES) | 6 << 3 | EPT_RIGHTS;
+}
+
+void program_start_l2(uint32_t word)
+{
+    origin = ORIGIN_L2;
+    offset = L2_OFFSET;
+    world_tag = EPTP12;
+    world_l2_offset = L2_OFFSET;
+    program_l1 = world_vmcs[VMCS_HANDLE_02 + WORLD_L2];
+    ept12();
+    program_start(word);
 }
 
 void program_start(uint32_t word)
@@ -35,7 +71,7 @@ void program_start(uint32_t word)
     world_info.state = STATE_BASE;  // addresses of the state region are what they are here
     page_tables();
     program_l1[VMCS_GUEST_CR0] = 0x80050033;
-    program_l1[VMCS_GUEST_CR3] = CR3_PAGE | 0x803;  // with a PCID
+    program_l1[VMCS_GUEST_CR3] = (CR3_PAGE - offset) | 0x803;  // with a PCID
     program_l1[VMCS_GUEST_CR4] = 0x400a0;
     program_l1[VMCS_GUEST_EFER] = 0xd01;
     program_l1[VMCS_GUEST_CS_ACCESS_RIGHTS] = word == 8 ? 0xa0fb : 0xc0fb;
@@ -56,13 +92,13 @@ void program_start(uint32_t word)
 
 uint64_t program_call(uint64_t number, uint64_t ecx, uint64_t edx, uint64_t esi, uint64_t edi)
 {
-    world_gpr[GPR_RAX] = number;
+    world_gpr[GPR_RAX] = number + (origin == ORIGIN_L2 ? TV_CALL_L2_OFFSET : 0);
     world_gpr[GPR_RCX] = ecx;
     world_gpr[GPR_RDX] = edx;
     world_gpr[GPR_RSI] = esi;
     world_gpr[GPR_RDI] = edi;
     program_l1[VMCS_GUEST_RIP] = RIP_CALL;
-    CHECK_EQ(world_exit(ORIGIN_L1, EXIT_VMCALL, NULL)->verdict, VERDICT_RESUME);
+    CHECK_EQ(program_exit(EXIT_VMCALL)->verdict, VERDICT_RESUME);
     CHECK_EQ(program_l1[VMCS_GUEST_RIP], RIP_CALL + 3);
     CHECK_EQ(program_l1[VMCS_ENTRY_INTR_INFO], 0);
     return world_gpr[GPR_RAX];
@@ -73,9 +109,9 @@ uint64_t program_unregister(void) { return program_call(TV_CALL_UNREGISTER, ENTR
 
 const struct reply *program_touch(uint64_t linear, unsigned qualification)
 {
-    program_l1[VMCS_GUEST_PHYSICAL_ADDR] = FRAME_OF(linear);
+    program_l1[VMCS_GUEST_PHYSICAL_ADDR] = FRAME_OF(linear) - offset;
     program_l1[VMCS_EXIT_QUALIFICATION] = qualification;
-    return world_exit(ORIGIN_L1, EXIT_EPT_VIOLATION, NULL);
+    return program_exit(EXIT_EPT_VIOLATION);
 }
 
 const struct reply *program_enter(void)

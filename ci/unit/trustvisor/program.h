@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// A program in L1 with a PAL, for the tests of trustvisor: its memory, its hypercalls, its calls.
+// A program in L1, or in an L2, with a PAL, for the tests of trustvisor: its memory, its hypercalls, its calls.
 #pragma once
 
 #include <stdbool.h>
@@ -27,6 +27,11 @@
 
 // Starts the partition, with a program of that word size (4, 8).
 void program_start(uint32_t word);
+// The same in an L2, whose physical addresses are L2_OFFSET below those of L1; the EPT12's entry of a linear address' page. Exits of it set world_vmcs02.
+void program_start_l2(uint32_t word);
+uint64_t *program_ept12(uint64_t linear);
+#define L2_OFFSET 0x400000ull
+#define EPTP12    0x50001eull
 // The page tables' entry of a linear address.
 uint64_t *program_pte(uint64_t linear);
 
@@ -53,5 +58,5 @@ uint64_t pal_hypercall(uint64_t number, uint64_t ecx, uint64_t edx, uint64_t esi
 // What the running PAL sees at one of its addresses, as its own page tables and tree map it; NULL: nothing. rights: EPT_READ | ...
 uint8_t *pal_sees(uint32_t number, uint64_t address, unsigned *rights);
 
-extern uint64_t *program_l1;   // VMCS01
+extern uint64_t *program_l1;   // VMCS01, or the L2's
 #define PAL_VMCS(number) world_vmcs[VMCS_HANDLE_02 + (number)]

@@ -125,14 +125,9 @@ static inline void reply_exception_error(struct reply *rep, uint32_t handle, enu
 // of the request. Of an L2's it takes the groups EXIT and RIP, and of groups that are also there: ACTIVITY: blocking by STI and MOV SS ends;
 // PRIVILEGE: RIP wraps at 4 GiB outside 64-bit code; PENDING: with RFLAGS.TF a single-step trap becomes pending (SDM 3C 25.4.2 "Guest Non-Register
 // State").
-static inline void reply_advance_rip(const struct request *req, struct reply *rep)
+static inline void reply_advance_l2(const struct request *req, struct reply *rep, uint32_t handle)
 {
-    if (req->kind == MSG_EXIT && req->origin == ORIGIN_L1) {
-        rep->set |= SET_ADVANCE;
-        return;
-    }
     const uint64_t *field = req->field[0];
-    const uint32_t handle = request_handle(req);
     uint64_t rip = field[VMCS_GUEST_RIP] + field[VMCS_EXIT_INSTRUCTION_LENGTH];
     if ((req->groups & GROUP_PRIVILEGE) && !(field[VMCS_GUEST_CS_ACCESS_RIGHTS] & ACCESS_RIGHTS_LONG))
         rip &= 0xffffffffull;
@@ -144,4 +139,12 @@ static inline void reply_advance_rip(const struct request *req, struct reply *re
     }
     if ((req->groups & GROUP_PENDING) && (field[VMCS_GUEST_RFLAGS] & RFLAGS_TF))
         reply_write(rep, handle, VMCS_GUEST_PENDING_DEBUG, field[VMCS_GUEST_PENDING_DEBUG] | PENDING_DEBUG_SINGLE_STEP);
+}
+
+static inline void reply_advance_rip(const struct request *req, struct reply *rep)
+{
+    if (req->kind == MSG_EXIT && req->origin == ORIGIN_L1)
+        rep->set |= SET_ADVANCE;
+    else
+        reply_advance_l2(req, rep, request_handle(req));
 }
