@@ -54,11 +54,11 @@ void contract_copy(void *to, const void *from, size_t bytes)
 
 int main(void)
 {
-    struct boot_partition some;
-    image = some;
     image.segment_count = any_below(3);
     for (unsigned i = 0; i < 2; i++) {
+        struct boot_segment some;
         const struct boot_segment *one = &image.segment[i];
+        image.segment[i] = some;
         // Proof elf_segment shows this of each segment.
         ASSUME(one->va_offset < PAGE_BYTES && one->pages > 0 && one->pages <= IMAGE_MAX_BYTES / PAGE_BYTES);
         ASSUME(one->file_bytes <= one->pages * PAGE_BYTES - one->va_offset && one->file_offset < 1ull << 47);

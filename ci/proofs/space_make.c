@@ -122,8 +122,9 @@ static bool fits(const struct boot_segment *one)
 
 int main(void)
 {
-    struct boot_partition some;
-    *image = some;
+    image->header.rights = any_u32();
+    image->header.state_bytes = any_u64();
+    image->base = any_u64();
     info.records = (uintptr_t)&own;
     info.crash_base = any_u64() & PAGE_MASK;
     info.kernel_tables = any_u64() & PAGE_MASK;
@@ -135,7 +136,9 @@ int main(void)
     info.cpu_count = 1 + any_below(CPUS);
     ASSUME(image->header.state_bytes <= STATE_MAX_BYTES && image->base < 1ull << 46);
     for (unsigned i = 0; i < SEGMENTS; i++) {
-        struct boot_segment *one = &image->segment[i];
+        struct boot_segment some;
+        const struct boot_segment *one = &image->segment[i];
+        image->segment[i] = some;
         ASSUME(i >= image->segment_count || fits(one));
         for (unsigned k = 0; k < i; k++)
             ASSUME(one->va + one->pages * PAGE_BYTES <= image->segment[k].va || image->segment[k].va + image->segment[k].pages * PAGE_BYTES <= one->va);
