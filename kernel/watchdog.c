@@ -14,7 +14,7 @@ void watchdog_init(uint64_t ticks) { budget = ticks; }
 
 void watchdog_arm(void)
 {
-    uint64_t count = budget >> (vmx_caps->msr[VMX_CAP_MISC] & MISC_TIMER_RATE);
+    uint64_t count = (budget >> (vmx_caps->msr[VMX_CAP_MISC] & MISC_TIMER_RATE)) + 1;  // with 0 L1 would get nothing done
     if (vmcs_field_exists(VMCS_PREEMPTION_TIMER))
         vmcs_write(VMCS_PREEMPTION_TIMER, budget && count <= 0xffffffff ? count : 0xffffffff);
 }

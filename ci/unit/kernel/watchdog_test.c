@@ -98,7 +98,11 @@ TEST(the_tick_fits_the_timer)
     start(BUDGET << 5);
     fake_caps.msr[VMX_CAP_MISC] = 5;
     watchdog_arm();
-    CHECK_EQ(fake_field[0][VMCS_PREEMPTION_TIMER], BUDGET);
+    CHECK_EQ(fake_field[0][VMCS_PREEMPTION_TIMER], BUDGET + 1);
+    fake_caps.msr[VMX_CAP_MISC] = 31;
+    watchdog_arm();
+    CHECK_EQ(fake_field[0][VMCS_PREEMPTION_TIMER], 1);  // with 0 L1 would get nothing done
+    fake_caps.msr[VMX_CAP_MISC] = 5;
     watchdog_init(1ull << 40);
     watchdog_arm();
     CHECK_EQ(fake_field[0][VMCS_PREEMPTION_TIMER], 0xffffffff);
