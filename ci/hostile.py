@@ -28,6 +28,8 @@ RESTART = re.compile(r"L0 \d+ warn restart partition=(\S+) ")
 PARK = re.compile(r"L0 \d+ error park partition=(\S+): ")
 FAULTS = -1  # attempt.h's EXPECT_FAULTS
 RICH, POOR, SECRET_SEED = 1, 2, 0x9e3779b97f4a7c15  # attempt.h
+# Ways to reset the machine (ci/guests/probe/reset.c).
+SCRUBS = {"hostile-scrub": "port", "hostile-scrub-keyboard": "keyboard", "hostile-scrub-triple": "triple"}
 SECRET_PLACES = 5  # where keep_secret leaves its secret
 # How often the attempts fault that end in another way.
 OTHER_FAULTS = {"call_faults_once": 1, "call_faults_twice": 2, "call_verdict": 1, "fault_twice": 2, "never_replies_twice": 2, "fault_thrice": 3, "fault_in_init": 2}
@@ -195,10 +197,10 @@ class _Resets(Watch):
         return super().over(seconds)
 
 
-def _scrub(context: Context) -> str:
+def _scrub(how: str, context: Context) -> str:
     """What has the right to keep secrets is scrubbed before a reset. What hasn't shows that a reset alone leaves memory as it is."""
     resets = _Resets(context.directory() / "esp.img")
-    workload = replace(PROBE, partitions=("hostile", "pauper"), plain_options="reset watched")
+    workload = replace(PROBE, partitions=("hostile", "pauper"), plain_options=f"reset watched {how}")
     run = boot(context.places, workload, MACHINE, context.directory(), TIMEOUT, stages=resets)
     require("secrets" in resets.counts, "the partitions do not keep their secrets")
     require("reset" in resets.counts, "the machine did not start anew")
@@ -239,6 +241,6 @@ def _observe_kvm(context: Context) -> str:
     return f"{messages:,} of {exits:,} exits"
 
 
-CASES = [Case("hostile-attempts", _hostile), Case("hostile-scrub", _scrub), Case("hostile-silence", _silence), Case("hostile-self-call", _self_call)] + [Case(f"hostile-crashes-{kind}", partial(_crashes, kind)) for kind in ("ud", "pf")]
+CASES = [Case("hostile-attempts", _hostile), *(Case(name, partial(_scrub, how)) for name, how in SCRUBS.items()), Case("hostile-silence", _silence), Case("hostile-self-call", _self_call)] + [Case(f"hostile-crashes-{kind}", partial(_crashes, kind)) for kind in ("ud", "pf")]
 CASES += [Case(f"hostile-crashes-{partition}-4", partial(_crashes_kvm, partition)) for partition in ("nestvmx", "ept")]
 OBSERVE_CASES = [Case("observe-counters", _observe), Case("observe-kvm", _observe_kvm)]

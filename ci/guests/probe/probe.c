@@ -90,7 +90,7 @@ EFI_STATUS efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *system)
     case 'h': good = try_attempts(hidden); break;
     case 'o': good = try_counters(); break;
     case 's': good = try_silence(); break;
-    case 'r': try_reset(); break;
+    case 'r': try_reset(has_word(options, "keyboard") ? RESET_BY_KEYBOARD : has_word(options, "triple") ? RESET_BY_TRIPLE_FAULT : RESET_BY_PORT); break;
     case 'c': good = try_crashes(number(options)); break;
     case 't': good = two && try_races(hidden); break;
     case 'u': good = up && try_startup(); break;

@@ -26,7 +26,8 @@ bool try_races(uint64_t hidden);      // "twice": on two CPUs
 bool startup_prepare(EFI_SYSTEM_TABLE *system);
 bool try_startup(void);               // "up": on four CPUs; also without Bulkhead
 bool try_boots(uint64_t messages);    // "boots": a reset after so many messages
-void try_reset(void);                 // "reset": doesn't return
+enum reset_by { RESET_BY_PORT, RESET_BY_KEYBOARD, RESET_BY_TRIPLE_FAULT };
+void try_reset(enum reset_by how);    // "reset", with "keyboard" or "triple": doesn't return, or nothing is kept
 
 // Memory in a block of its own, filled; false: there is none. Intact: as it was filled (or a line for each word that isn't).
 bool pattern_make(EFI_SYSTEM_TABLE *system);
