@@ -137,7 +137,7 @@ def _lhv(model: str, cpus: int, options: str, bulkhead: bool, context: Context) 
 
 
 def _cases(suite: str, bulkhead: bool) -> list[Case]:
-    found = [Case(f"{suite}-{cpus}", partial(_lhv, SKYLAKE, cpus, "", bulkhead)) for cpus in (1, 2)]
+    found = [Case(f"{suite}-{cpus}", partial(_lhv, SKYLAKE, cpus, "", bulkhead)) for cpus in (1, 4)]
     found.append(Case(f"{suite}-ivy-1", partial(_lhv, IVY_BRIDGE, 1, "", bulkhead)))
     found.append(Case(f"{suite}-noept-1", partial(_lhv, SKYLAKE, 1, "noept novpid", bulkhead)))
     return found
