@@ -129,6 +129,14 @@ static bool set_require(struct parser *p, struct span value)
     return true;
 }
 
+static bool set_nested(struct parser *p, struct span value)
+{
+    if (!span_is(value, "yes") && !span_is(value, "no"))
+        return fail(p, "nested is yes or no, not '%.*s'", shown(value), value.at);
+    p->workload->nested = span_is(value, "yes");
+    return true;
+}
+
 static bool set_panic(struct parser *p, struct span value)
 {
     if (!span_is(value, "reset") && !span_is(value, "halt"))
@@ -277,6 +285,7 @@ static const struct key {
     {"partitions", false, true,  set_partitions},
     {"next",       false, false, set_next},
     {"options",    false, true,  set_options},
+    {"nested",     false, false, set_nested},
     {"inject",     false, false, set_inject},
 };
 

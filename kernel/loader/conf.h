@@ -23,6 +23,7 @@ struct conf_workload {
     char partition[BOOT_PARTITIONS][CAP_NAME];
     char next[CONF_PATH];
     char options[CONF_OPTIONS];    // "" where there are none
+    bool nested;                   // it starts on another Bulkhead, too
     unsigned inject_line;
     char inject_name[CAP_NAME];    // the partition's
     struct boot_inject inject;     // kind INJECT_NONE where there is none

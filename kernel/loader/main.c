@@ -95,7 +95,7 @@ static bool fill_info(struct boot_info *info, const struct launch *launch, const
     info->crash_generation = previous.generation + 1;
     firmware.boot->CopyMem((void *)(UINTN)info->crash_base, &previous, sizeof(previous));
     info->panic_resets = conf->panic_resets;
-    info->console = conf->console;
+    info->console = workload->nested ? CONSOLE_COM1 : conf->console;  // the outer Bulkhead's log is apart
     info->log_level = conf->log_level;
     info->watchdog_ticks = conf->watchdog;
     info->inject = workload->inject;
@@ -204,7 +204,7 @@ static EFI_STATUS run(void)
     static struct conf conf;
     bool usable;
     const struct conf_workload *workload = configure(&conf, &usable);
-    if (vtx_on_bulkhead())
+    if (vtx_on_bulkhead() && !(workload && workload->nested))
         console_line("is running already");
     else {
         remains_take(&previous);

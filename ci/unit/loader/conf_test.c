@@ -83,6 +83,11 @@ TEST(conf_has_defaults)
     CHECK_EQ(conf.watchdog, 3000000000u);
     CHECK_EQ(conf.workload[0].partition_count, 0);
     CHECK_EQ(conf.workload[0].inject.kind, INJECT_NONE);
+    CHECK(!conf.workload[0].nested);
+    CHECK(parse("[workload t]\nnext = \\n\nnested = yes"));
+    CHECK(conf.workload[0].nested);
+    CHECK(parse("[workload t]\nnext = \\n\nnested = no"));
+    CHECK(!conf.workload[0].nested);
     CHECK(parse(""));
     CHECK(parse("console = none"));
     CHECK_EQ(conf.console, 0);
@@ -108,6 +113,8 @@ TEST(conf_names_the_line_of_an_error)
     refused("log =\n", "bulkhead.conf:1: log has no value");
     refused("log = loud\n", "bulkhead.conf:1: log is error, warn, info or debug, not 'loud'");
     refused("require = maybe\n", "bulkhead.conf:1: require is yes or no, not 'maybe'");
+    refused("[workload t]\nnested = 1\n", "bulkhead.conf:2: nested is yes or no, not '1'");
+    refused("nested = yes\n", "bulkhead.conf:1: nested belongs into a [workload NAME]");
     refused("panic = now\n", "bulkhead.conf:1: panic is reset or halt, not 'now'");
     refused("console = com2\n", "bulkhead.conf:1: console knows e9, com1 and none, not 'com2'");
     refused("console = e9, none\n", "bulkhead.conf:1: console knows e9, com1 and none, not 'none'");
