@@ -138,6 +138,30 @@ def bulkhead_problems(run: Boot) -> list[str]:
     return found
 
 
+def inner_problems(run: Boot) -> list[str]:
+    """Of the second Bulkhead, which runs on the first: its log is on COM1."""
+    records = l0log.parse_all(run.outcome.console)
+    launched = [record for record in records if record.about("stage", "launched")]
+    if not launched:
+        return ["the inner Bulkhead did not launch"]
+    found = []
+    if launched[0].number("cpus") != run.machine.cpus:
+        found.append(f"the inner Bulkhead launched on {launched[0].number('cpus')} of {run.machine.cpus} CPUs")
+    ready = {record.fields.get("name") for record in records if record.about("stage", "partition") and record.fields.get("state") == "ready"}
+    found += [f"the inner Bulkhead's partition {name} was not loaded" for name in run.workload.partitions if name not in ready]
+    found += [f"the inner Bulkhead's partition {record.fields.get('partition')} faulted" for record in records if record.words[:1] == ["fault"]]
+    if not any(record.about("stage", "power-off") for record in records):
+        found.append("the inner Bulkhead did not see the power-off")
+    costs = summary.read(records)
+    if not costs.exit_count("L1"):
+        found.append("the inner Bulkhead counted no exit of its L1")
+    if "kvm" in run.workload.tests and not costs.exit_count("L2"):
+        found.append("the inner Bulkhead counted no exit of its L2")
+    if not run.summary().exit_count("L2"):
+        found.append("no exit from L2, the inner Bulkhead's L1, was counted")
+    return found
+
+
 def refusal_problems(run: Boot) -> list[str]:
     """QEMU without acceleration has no VT-x: the loader says so once, and L1 boots on without Bulkhead."""
     found = ["Bulkhead launched without VT-x"] if run.stages.find("launched") else []
@@ -186,6 +210,8 @@ def problems(run: Boot) -> list[str]:
         found.append("the firmware did not start from the EFI system partition")
     if run.bulkhead:
         found += refusal_problems(run) if run.machine.emulator == "qemu" else bulkhead_problems(run)
+        if run.workload.inner:
+            found += inner_problems(run)
     if run.workload.needs_linux():
         found += linux_problems(run)
     if not run.outcome.clean():

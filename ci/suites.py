@@ -13,6 +13,7 @@ import containment
 import fuzz
 import crash_record
 import hostile
+import inner
 import installed
 import kvm_matrix
 import launch_state
@@ -181,6 +182,7 @@ SUITES: dict[str, list[Case]] = {
     "models": [Case(f"models-{name}", partial(_model, model)) for name, model in MODELS.items()],
     "kvm-matrix": kvm_matrix.CASES,
     "nested": nested.CASES,
+    "bulkhead": inner.CASES,
     "hidden": [Case("hidden", _hidden)],
     "containment": containment.CASES,
     "launch-state": launch_state.CASES,

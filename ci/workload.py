@@ -25,6 +25,7 @@ class Workload:
     settings: tuple[tuple[str, object], ...] = ()
     words: str = ""                  # more on Linux' kernel command line
     plain_options: str = ""          # load options of an image that isn't Linux
+    inner: bool = False              # the next image runs on a second Bulkhead, on the first one
     inject: str = ""                 # a fault for a partition: PARTITION MESSAGE KIND [INSTRUCTION [COUNT]]
 
     def options(self) -> str:
@@ -44,13 +45,21 @@ PAL = Workload("pal", partitions=("trustvisor",), tests=("pal",))
 MARKER = Workload("marker", next="\\EFI\\marker\\marker.efi", next_file="ci/guests/marker/marker.efi")
 LHV = Workload("lhv", next="\\EFI\\lhv\\lhv.efi", next_file="ci/guests/lhv/lhv.efi")
 TASKS = Workload("tasks", partitions=("tasks",), next="\\EFI\\tasks\\tasks.efi", next_file="ci/guests/tasks/tasks.efi")
-BY_NAME = {workload.name: workload for workload in (LINUX, KVM, NESTED, LHV, PAL)}  # what `run` offers
+BULKHEAD = Workload("bulkhead", next=LHV.next, next_file=LHV.next_file, inner=True)
+BULKHEAD_KVM = replace(KVM, name="bulkhead-kvm", inner=True)
+BY_NAME = {workload.name: workload for workload in (LINUX, KVM, NESTED, LHV, PAL, BULKHEAD, BULKHEAD_KVM)}  # what `run` offers
+
+
+LOADER = "\\EFI\\bulkhead\\bulkhead.efi"
 
 
 def configuration(workload: Workload, settings: tuple[str, ...] = ()) -> str:
     """The text of bulkhead.conf. `settings` are more lines before the sections."""
-    lines = [f"default = {workload.name}", "console = e9", *settings, "", f"[workload {workload.name}]",
-             f"partitions = {', '.join(workload.partitions)}", f"next = {workload.next}"]
+    partitions = f"partitions = {', '.join(workload.partitions)}"
+    lines = [f"default = {workload.name}", "console = e9", *settings, "", f"[workload {workload.name}]", partitions]
+    if workload.inner:
+        lines += [f"next = {LOADER}", "options = workload=inner", "", "[workload inner]", "nested = yes", partitions]
+    lines.append(f"next = {workload.next}")
     if workload.options():
         lines.append(f"options = {workload.options()}")
     if workload.inject:

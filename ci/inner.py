@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Bulkhead in Bulkhead: the next image runs on a second one, whose machine is the first."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import l0log
+import lhv
+import summary
+import workload
+from boot import boot, problems
+from case import Case, Context, Failure
+from emulator import Machine
+from workload import Workload
+
+TIMEOUT = 300.0
+
+
+def _inner(chosen: Workload, context: Context) -> str:
+    run = boot(context.places, chosen, Machine(), context.directory(), TIMEOUT)
+    if found := problems(run):
+        raise Failure("\n".join(found))
+    inner = summary.read(l0log.parse_all(run.outcome.console))
+    return f"{inner.exit_count('L2'):,} exits from the inner one's L2, {run.summary().exit_count('L2'):,} from the outer one's"
+
+
+CASES = [Case("bulkhead-kvm-1", partial(_inner, workload.BULKHEAD_KVM)), Case("bulkhead-lhv-1", lhv.inner)]
