@@ -26,6 +26,7 @@ import refused
 import startup
 import task_switch
 import traced
+import unit_mutations
 import workload
 from boot import Boot, boot, problems
 from case import Case, Context, Failure, require
@@ -203,5 +204,6 @@ SUITES: dict[str, list[Case]] = {
     "install": installed.CASES,
     "fuzz": fuzz.CASES,
     "proofs-mutations": proof_mutations.CASES,
+    "unit-mutations": unit_mutations.CASES,
     "races-mutations": races.MUTATION_CASES,
 }

@@ -31,17 +31,19 @@
 struct level { uint64_t place, entry; };  // place: as the table above names it
 struct trace { struct level level[LEVELS_MAX]; unsigned levels; unsigned shift; };
 
+static bool grants(const struct walk12 *walk, unsigned rights) { return walk->kind == ENTRY12_LEAF && !(rights & ~walk->rights); }
+
 // What EPT12 makes of an L2-physical address. *error: WALK_EPT12.
 static __attribute__((noinline)) enum walk through_ept12(const struct paging *paging, uint64_t address, unsigned rights, gpa1_t *out, uint32_t *error)
 {
     const struct ept12_cpu cpu = ept12_cpu(info);
     const gpa2_t from = { address };
     struct walk12 walk = walk12(&cpu, paging->eptp12, from, 0);
-    bool allowed = walk.kind == ENTRY12_LEAF && !(rights & ~walk.rights);
+    bool allowed = grants(&walk, rights);
     if (allowed) {
         if (!mark12(&cpu, paging->eptp12, from, rights & EPT_WRITE, &walk))
             return WALK_UNMAPPED;
-        allowed = walk.kind == ENTRY12_LEAF && !(rights & ~walk.rights);
+        allowed = grants(&walk, rights);
     }
     out->v = allowed ? leaf12_page(walk.entry, walk.level).v + (address & (level12_bytes(walk.level) - 1)) : address;
     if (!allowed)
