@@ -115,10 +115,16 @@ def _kvm_files(build: Path) -> dict[str, Path | bytes]:
     return files | {f"modules/{name}": data for name, data in loaded.items()}
 
 
+def _pal_files(build: Path) -> dict[str, Path | bytes]:
+    """Programs with PALs, and what runs them."""
+    files: dict[str, Path | bytes] = {f"pal/{name}": build / "ci/guests/pal_demo" / name for name in PAL_PROGRAMS}
+    return files | {f"pal/{name}": build / "trustvisor/sdk" / name for name in ("counter", "quote")} | {"tests/pal": LINUX / "pal"}
+
+
 def make_inner_initramfs(build: Path) -> Path:
     """Of the Linux that QEMU boots as L2."""
     files, links = _shell()
-    return initramfs.make(build / "linux/inner.img", files | _kvm_files(build), links)
+    return initramfs.make(build / "linux/inner.img", files | _kvm_files(build) | _pal_files(build), links)
 
 
 def make_initramfs(build: Path) -> Path:
@@ -130,7 +136,7 @@ def make_initramfs(build: Path) -> Path:
         "modules/check_order": "\n".join(for_check).encode() + b"\n",
         "modules/disk_order": "\n".join(for_disk).encode() + b"\n",
     }
-    files |= {f"pal/{name}": build / "ci/guests/pal_demo" / name for name in PAL_PROGRAMS}
+    files |= _pal_files(build)
     files |= {f"bulkhead/{name}": LINUX.parents[2] / name for name in CHECK_FILES}
     files |= {f"bin/{name}": build / "ci/guests/linux" / name for name in PROGRAMS}
     files |= {f"tests/{name}": LINUX / name for name in TESTS}

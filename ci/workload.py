@@ -41,13 +41,14 @@ class Workload:
 LINUX = Workload("linux")
 KVM = Workload("kvm", tests=("kvm",))
 NESTED = Workload("nested", tests=("qemu_kvm",), nested=True, settings=(("l2", "kvm"),))
+PAL_L2 = Workload("pal-l2", partitions=("trustvisor", "nestvmx", "ept"), tests=("qemu_kvm",), nested=True, settings=(("l2", "pal"),))
 PAL = Workload("pal", partitions=("trustvisor",), tests=("pal",))
 MARKER = Workload("marker", next="\\EFI\\marker\\marker.efi", next_file="ci/guests/marker/marker.efi")
 LHV = Workload("lhv", next="\\EFI\\lhv\\lhv.efi", next_file="ci/guests/lhv/lhv.efi")
 TASKS = Workload("tasks", partitions=("tasks",), next="\\EFI\\tasks\\tasks.efi", next_file="ci/guests/tasks/tasks.efi")
 BULKHEAD = Workload("bulkhead", next=LHV.next, next_file=LHV.next_file, inner=True)
 BULKHEAD_KVM = replace(KVM, name="bulkhead-kvm", inner=True)
-BY_NAME = {workload.name: workload for workload in (LINUX, KVM, NESTED, LHV, PAL, BULKHEAD, BULKHEAD_KVM)}  # what `run` offers
+BY_NAME = {workload.name: workload for workload in (LINUX, KVM, NESTED, LHV, PAL, PAL_L2, BULKHEAD, BULKHEAD_KVM)}  # what `run` offers
 
 
 LOADER = "\\EFI\\bulkhead\\bulkhead.efi"

@@ -96,7 +96,7 @@ static void pal_cpuid(struct pal *pal, const struct request *req, struct reply *
 {
     uint32_t out[4] = { TV_CPUID_ANSWER, pal_number(pal), cpuid_flags(pal->word, &pal->paging), 0 };
     const uint32_t leaf = (uint32_t)req->gpr[GPR_RAX], subleaf = (uint32_t)req->gpr[GPR_RCX];
-    if (leaf != TV_CPUID || subleaf != (pal->handle == VMCS_HANDLE_L2 ? TV_CALL_L2_OFFSET : 0))
+    if (leaf != TV_CPUID || (subleaf != 0 && subleaf != TV_CALL_L2_OFFSET))  // either: a PAL needn't know where its program runs
         insn_cpuid(leaf, subleaf, out);
     reply_gpr(rep, GPR_RAX, out[0]);
     reply_gpr(rep, GPR_RBX, out[1]);
@@ -110,7 +110,7 @@ static void pal_call(struct pal *pal, const struct request *req, struct reply *r
     const uint64_t mask = pal->word == 8 ? ~0ull : 0xffffffff;
     const struct utpm_arguments argument = { req->gpr[GPR_RCX] & mask, req->gpr[GPR_RDX] & mask, req->gpr[GPR_RSI] & mask, req->gpr[GPR_RDI] & mask };
     uint8_t *vectors = pal_vectors[pal_number(pal)][VECTORS_PAL];
-    const uint64_t number = req->gpr[GPR_RAX] - (pal->handle == VMCS_HANDLE_L2 ? TV_CALL_L2_OFFSET : 0);
+    const uint64_t number = req->gpr[GPR_RAX] - (req->gpr[GPR_RAX] >= TV_CALL_L2_OFFSET ? TV_CALL_L2_OFFSET : 0);
     uint32_t result = TV_OK;
     if (number == TV_CALL_TEST) {
         test(argument.ecx);

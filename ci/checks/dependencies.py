@@ -22,6 +22,8 @@ ROOMS = {
     "nestvmx": ("caps/", "rt/"),
     "ept": ("caps/", "rt/"),
     "trustvisor": ("caps/", "rt/", "trustvisor/", "bearssl"),
+    "trustvisor/sdk/examples": ("trustvisor/", "stdio.h", "string.h"),  # Linux programs
+    "trustvisor/sdk/template": ("trustvisor/", "stdio.h"),
 }
 FREESTANDING = {"limits.h", "stdalign.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdnoreturn.h"}
 # Made by the build: no such file in the tree.

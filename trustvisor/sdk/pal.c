@@ -27,6 +27,9 @@ static void copy(volatile uint8_t *to, const uint8_t *from, uintptr_t bytes)
         *to++ = *from++;
 }
 
+// Where the next PAL is wanted: addresses are measured, so a program's PALs should have the same ones each time that it runs. A wish: the system may put it elsewhere.
+static uintptr_t place = sizeof(void *) == 8 ? (uintptr_t)0x700000000ull : 0x60000000u;
+
 enum pal_status pal_copy(struct pal *pal, const void *function)
 {
     const uintptr_t code = (uintptr_t)__stop_pal_code - (uintptr_t)__start_pal_code, at = (uintptr_t)function - (uintptr_t)__start_pal_code;
@@ -34,9 +37,10 @@ enum pal_status pal_copy(struct pal *pal, const void *function)
         return PAL_NOT_CODE;
     const uintptr_t code_pages = (code + PAGE - 1) / PAGE;
     pal->bytes = (code_pages + OTHER_PAGES) * PAGE;
-    const long pages = linux_call(LINUX_MMAP, 0, (long)pal->bytes, PROT_ALL, MAP_OWN, -1, 0);
+    const long pages = linux_call(LINUX_MMAP, (long)place, (long)pal->bytes, PROT_ALL, MAP_OWN, -1, 0);
     if (FAILED(pages))
         return PAL_NO_MEMORY;
+    place += pal->bytes;
     if (FAILED(linux_call(LINUX_MLOCK, pages, (long)pal->bytes, 0, 0, 0, 0))) {
         linux_call(LINUX_MUNMAP, pages, (long)pal->bytes, 0, 0, 0, 0);
         return PAL_NO_MEMORY;
@@ -57,18 +61,28 @@ enum pal_status pal_copy(struct pal *pal, const void *function)
     return PAL_OK;
 }
 
-enum pal_status pal_register(struct pal *pal, const struct tv_params *params)
+bool pal_level(uint32_t *level)
 {
     uint32_t present, flags;
-    (void)tv_cpuid(0, &present, &flags);
-    if (!present)
+    *level = 0;
+    (void)tv_cpuid(*level, &present, &flags);
+    if (present)
+        return true;
+    *level = TV_CALL_L2_OFFSET;
+    (void)tv_cpuid(*level, &present, &flags);
+    return present;
+}
+
+enum pal_status pal_register(struct pal *pal, const struct tv_params *params)
+{
+    if (!pal_level(&pal->level))
         return PAL_ABSENT;
     // Hypercalls page nothing in: what they read is touched here.
     struct tv_sections sections;
     struct tv_params copied;
     copy((volatile uint8_t *)&sections, (const uint8_t *)&pal->sections, sizeof(sections));
     copy((volatile uint8_t *)&copied, (const uint8_t *)params, sizeof(copied));
-    return tv_vmcall(TV_CALL_REGISTER, (uintptr_t)&sections, 0, (uintptr_t)&copied, (uintptr_t)pal->entry) == 0 ? PAL_OK : PAL_REFUSED;
+    return tv_vmcall(pal->level + TV_CALL_REGISTER, (uintptr_t)&sections, 0, (uintptr_t)&copied, (uintptr_t)pal->entry) == 0 ? PAL_OK : PAL_REFUSED;
 }
 
 enum pal_status pal_open(struct pal *pal, const void *function, const struct tv_params *params)
@@ -84,7 +98,7 @@ enum pal_status pal_open(struct pal *pal, const void *function, const struct tv_
 
 enum pal_status pal_unregister(struct pal *pal)
 {
-    return tv_vmcall(TV_CALL_UNREGISTER, (uintptr_t)pal->entry, 0, 0, 0) == 0 ? PAL_OK : PAL_REFUSED;
+    return tv_vmcall(pal->level + TV_CALL_UNREGISTER, (uintptr_t)pal->entry, 0, 0, 0) == 0 ? PAL_OK : PAL_REFUSED;
 }
 
 enum pal_status pal_close(struct pal *pal)
@@ -93,4 +107,15 @@ enum pal_status pal_close(struct pal *pal)
     if (status == PAL_OK)
         linux_call(LINUX_MUNMAP, (long)pal->pages, (long)pal->bytes, 0, 0, 0, 0);
     return status;
+}
+
+const char *pal_status_text(enum pal_status status)
+{
+    switch (status) {
+    case PAL_OK: return "OK";
+    case PAL_ABSENT: return "there is no trustvisor below this system";
+    case PAL_NO_MEMORY: return "no memory for the PAL, or it may not be locked (ulimit -l)";
+    case PAL_NOT_CODE: return "the function isn't PAL_CODE";
+    default: return "trustvisor refuses: too many PALs, or a page isn't the program's";
+    }
 }

@@ -227,6 +227,19 @@ TEST(an_l2_sees_trustvisor_by_its_own_leaf)
     CHECK(!world_routed(ORIGIN_L2, EXIT_VMCALL));  // the numbers of L1 are the L2's hypervisor's
 }
 
+TEST(a_pal_needs_not_know_where_its_program_runs)
+{
+    registered(8);
+    called();
+    for (uint64_t offset = 0; offset <= TV_CALL_L2_OFFSET; offset += TV_CALL_L2_OFFSET) {
+        CHECK_EQ(pal_hypercall(offset + TV_CALL_PCR_READ, 0, DATA_PAGE, 0, 0), TV_OK);
+        world_gpr[GPR_RAX] = TV_CPUID;
+        world_gpr[GPR_RCX] = offset;
+        (void)pal_leave(EXIT_CPUID);
+        CHECK(world_gpr[GPR_RAX] == TV_CPUID_ANSWER && world_gpr[GPR_RBX] == 0 && world_gpr[GPR_RCX] == 3);
+    }
+}
+
 TEST(a_message_of_an_l2_that_fails_twice_is_its_hypervisors)
 {
     registered(8);

@@ -12,9 +12,10 @@
 //   }
 //
 // What PAL_CODE functions may not do: call anything that isn't PAL_CODE, use globals or constants outside of themselves (compile them with
-// PAL_CFLAGS of the pkg-config file), more than 10 parameters, parameters that are neither integers nor pointers.
+// `pkg-config --variable=pal_cflags trustvisor-pal`, in files of their own), more than 10 parameters, parameters that are neither integers nor pointers.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <trustvisor/abi.h>
@@ -23,7 +24,7 @@
 
 enum pal_status {
     PAL_OK,
-    PAL_ABSENT,       // no trustvisor below
+    PAL_ABSENT,       // no trustvisor below, neither L1's nor an L2's
     PAL_NO_MEMORY,    // or it may not be locked (ulimit -l)
     PAL_NOT_CODE,     // the function isn't PAL_CODE
     PAL_REFUSED,      // trustvisor's own error
@@ -31,10 +32,14 @@ enum pal_status {
 
 struct pal {
     void *entry;              // the isolated function: cast it and call it
+    uint32_t level;           // what the numbers of the program's hypercalls begin with: 0, or TV_CALL_L2_OFFSET in a guest of L1's hypervisor
     uint8_t *pages;
     uintptr_t bytes;
     struct tv_sections sections;
 };
+
+// What the numbers of hypercalls begin with here. false: no trustvisor. (A PAL's own hypercalls may have either.)
+bool pal_level(uint32_t *level);
 
 // Copies the program's PAL_CODE into fresh pages, with a page each for data, stack and parameters, and registers them. While it is open nobody else
 // can read the pages; the program itself neither.
@@ -45,3 +50,6 @@ enum pal_status pal_register(struct pal *pal, const struct tv_params *params);
 // Unregisters and frees.
 enum pal_status pal_close(struct pal *pal);
 enum pal_status pal_unregister(struct pal *pal);
+
+// For people.
+const char *pal_status_text(enum pal_status status);

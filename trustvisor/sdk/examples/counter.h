@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The counter's PAL, and what goes in and out of it.
+#pragma once
+
+#include <stdint.h>
+
+// The sealed counter. bytes is 0 before the first count.
+struct counter { uint32_t bytes; uint8_t blob[508]; };
+
+// Counts one up. Returns the counter, or 0: the blob was not sealed by this PAL here, or can't be sealed.
+uintptr_t counter_pal(struct counter *counter);
