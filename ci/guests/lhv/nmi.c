@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// NMIs: exiting, virtual NMIs, NMI windows, and what blocks them in L1 and L2 (SDM 3C 25.6.1, 26.3, 27.6.1, 27.7.6, 28.5.5). The rows say
+// NMIs: exiting, virtual NMIs, and what blocks them in L1 and L2 (SDM 3C 25.6.1, 26.3, 27.6.1, 27.7.6, 28.5.5). The rows say
 // NMI exiting / virtual NMIs. Their order is that of nested events: an injected event, then the NMI window, then a pending NMI.
 
 #include "cpu_insn.h"
@@ -13,30 +13,26 @@ void nmi_tests(void);
 
 L2(nmi_nops, ".fill 32, 1, 0x90");
 L2(nmi_send, "mov %eax, 0x310(%rsi)\n\tmovl $0x4400, 0x300(%rsi)\n\t.fill 32, 1, 0x90");
-L2(nmi_iret, "mov %rsp, %rax\n\tmov %ss, %ecx\n\tpush %rcx\n\tpush %rax\n\tpushfq\n\tmov %cs, %ecx\n\tpush %rcx\n\tlea 1f(%rip), %rcx\n\tpush %rcx\n\t"
-   "iretq\n\t1: .fill 16, 1, 0x90");
+L2(nmi_iret, NMI_IRET);
 
-#define HANDLER(vector) (address(l2_stub) + (vector) * 16)
-
-enum { PLAIN, EXITING, VIRTUAL };
-static void controls(unsigned mode)
+void nmi_controls(unsigned mode)
 {
-    if (mode != PLAIN)
+    if (mode != NMI_PLAIN)
         NEED(PIN, NMI_EXITING);
-    if (mode == VIRTUAL)
+    if (mode == NMI_VIRTUAL)
         NEED(PIN, VIRTUAL_NMIS);
 }
 
-static void send(void) { lapic_send(this_cpu()->apic_id, ICR_NMI); }
+void nmi_to_self(void) { lapic_send(this_cpu()->apic_id, ICR_NMI); }
 
-static void start(const char *code)
+void nmi_start(const char *code)
 {
     l2_start(code);
     GPR(RSI) = msr_read(MSR_APIC_BASE) & 0xfffff000;
     GPR(RAX) = (uint64_t)this_cpu()->apic_id << 24;
 }
 
-static void want_nmi_exit(void)
+void nmi_want_exit(void)
 {
     want_exit(EXIT_EXCEPTION_OR_NMI);
     expect("interruption information", R(EXIT_INTR_INFO) & ~(uint64_t)EVENT_NMI_IRET, EVENT_VALID | EVENT_NMI | VECTOR_NMI);
@@ -51,12 +47,12 @@ static void want_l1(uint64_t before_iret, uint64_t after)
 }
 
 // The handler of L1's first NMI runs the rest of the test, with NMIs blocked.
-static void blocked_in_l1(void (*body)(uint64_t), uint64_t mode)
+void nmi_blocked_in_l1(void (*body)(uint64_t), uint64_t mode)
 {
     struct cpu *c = this_cpu();
     c->nmi_body = body;
     c->nmi_argument = mode;
-    send();
+    nmi_to_self();
     for (unsigned i = 0; i < 1000 && c->nmi_body != NULL; i++)
         cpu_relax();
     expect("the first NMI", c->nmi_body == NULL, 1);
@@ -66,7 +62,7 @@ static void blocked_in_l1(void (*body)(uint64_t), uint64_t mode)
 static void to_l2(uint64_t unused)
 {
     (void)unused;
-    start(nmi_send);
+    nmi_start(nmi_send);
     want_trap(VECTOR_NMI);
     expect("blocking by NMI", R(GUEST_INTERRUPTIBILITY) & BLOCKED_NMI, BLOCKED_NMI);
     W(GUEST_RIP, address(l2_iret) - 4);
@@ -79,7 +75,7 @@ static void to_l2(uint64_t unused)
 static void blocked_in_l2_stays_pending(uint64_t unused)
 {
     (void)unused;
-    start(nmi_send);
+    nmi_start(nmi_send);
     W(GUEST_INTERRUPTIBILITY, BLOCKED_NMI);
     want_end();
     want_l1(0, 1);
@@ -88,36 +84,36 @@ static void blocked_in_l2_stays_pending(uint64_t unused)
 // 3, 7, 10: pending while L1 blocks them: entry with nothing blocked lets it through, to L2 or as an exit.
 static void pending_body(uint64_t mode)
 {
-    send();
-    start(nmi_nops);
-    controls((unsigned)mode);
-    if (mode == PLAIN)
+    nmi_to_self();
+    nmi_start(nmi_nops);
+    nmi_controls((unsigned)mode);
+    if (mode == NMI_PLAIN)
         want_trap(VECTOR_NMI);
     else
-        want_nmi_exit();
-    expect("RIP", mode == PLAIN ? this_cpu()->l2_trap.rip : R(GUEST_RIP), address(nmi_nops));
+        nmi_want_exit();
+    expect("RIP", mode == NMI_PLAIN ? this_cpu()->l2_trap.rip : R(GUEST_RIP), address(nmi_nops));
 }
-static void pending_in_l1(uint64_t mode) { blocked_in_l1(pending_body, mode); }
+static void pending_in_l1(uint64_t mode) { nmi_blocked_in_l1(pending_body, mode); }
 
 // 4: L2 blocks them by its VMCS; after the exit L1 does, too.
 static void blocking_is_kept(uint64_t unused)
 {
     (void)unused;
-    start(nmi_nops);
+    nmi_start(nmi_nops);
     W(GUEST_INTERRUPTIBILITY, BLOCKED_NMI);
     want_end();
-    send();
+    nmi_to_self();
     want_l1(0, 1);
 }
 
 // 5, 8: an NMI in L2 exits; L1 then blocks NMIs until IRET.
 static void exits(uint64_t mode)
 {
-    start(nmi_send);
-    controls((unsigned)mode);
-    want_nmi_exit();
+    nmi_start(nmi_send);
+    nmi_controls((unsigned)mode);
+    nmi_want_exit();
     expect("interruptibility", R(GUEST_INTERRUPTIBILITY), 0);
-    send();
+    nmi_to_self();
     want_l1(0, 1);
 }
 
@@ -125,11 +121,11 @@ static void exits(uint64_t mode)
 static void blocked_without_virtual(uint64_t unused)
 {
     (void)unused;
-    start(nmi_send);
-    controls(EXITING);
+    nmi_start(nmi_send);
+    nmi_controls(NMI_EXITED);
     W(GUEST_INTERRUPTIBILITY, BLOCKED_NMI);
     want_end();
-    start(nmi_iret);
+    nmi_start(nmi_iret);
     want_end();
     expect("blocking by NMI", R(GUEST_INTERRUPTIBILITY) & BLOCKED_NMI, BLOCKED_NMI);
     want_l1(0, 1);
@@ -139,10 +135,10 @@ static void blocked_without_virtual(uint64_t unused)
 static void virtually_blocked_exits(uint64_t unused)
 {
     (void)unused;
-    start(nmi_send);
-    controls(VIRTUAL);
+    nmi_start(nmi_send);
+    nmi_controls(NMI_VIRTUAL);
     W(GUEST_INTERRUPTIBILITY, BLOCKED_NMI);
-    want_nmi_exit();
+    nmi_want_exit();
     expect("virtual blocking is kept", R(GUEST_INTERRUPTIBILITY) & BLOCKED_NMI, BLOCKED_NMI);
 }
 
@@ -150,20 +146,20 @@ static void virtually_blocked_exits(uint64_t unused)
 static void pending_virtual_body(uint64_t unused)
 {
     (void)unused;
-    send();
-    start(nmi_nops);
-    controls(VIRTUAL);
+    nmi_to_self();
+    nmi_start(nmi_nops);
+    nmi_controls(NMI_VIRTUAL);
     W(GUEST_INTERRUPTIBILITY, BLOCKED_NMI);
-    want_nmi_exit();
+    nmi_want_exit();
 }
-static void pending_virtually_blocked(uint64_t mode) { blocked_in_l1(pending_virtual_body, mode); }
+static void pending_virtually_blocked(uint64_t mode) { nmi_blocked_in_l1(pending_virtual_body, mode); }
 
 // 12: IRET in L2 ends virtual blocking.
 static void iret_unblocks_virtually(uint64_t unused)
 {
     (void)unused;
-    start(nmi_iret);
-    controls(VIRTUAL);
+    nmi_start(nmi_iret);
+    nmi_controls(NMI_VIRTUAL);
     W(GUEST_INTERRUPTIBILITY, BLOCKED_NMI);
     want_end();
     expect("interruptibility", R(GUEST_INTERRUPTIBILITY), 0);
@@ -172,39 +168,39 @@ static void iret_unblocks_virtually(uint64_t unused)
 // 13, 14: entry with virtual NMIs unblocks L1's, whether L2 blocks virtually or not.
 static void entry_unblocks_body(uint64_t interruptibility)
 {
-    start(nmi_nops);
-    controls(VIRTUAL);
+    nmi_start(nmi_nops);
+    nmi_controls(NMI_VIRTUAL);
     W(GUEST_INTERRUPTIBILITY, interruptibility);
     want_end();
-    send();
+    nmi_to_self();
     for (unsigned i = 0; i < 100; i++)
         cpu_relax();
     expect("NMIs of L1", this_cpu()->nmis, 2);
 }
-static void entry_unblocks(uint64_t interruptibility) { blocked_in_l1(entry_unblocks_body, interruptibility); }
+static void entry_unblocks(uint64_t interruptibility) { nmi_blocked_in_l1(entry_unblocks_body, interruptibility); }
 
 // 15 to 17: an injected event first, the pending NMI at its handler's first instruction.
 static void injection_first_body(uint64_t mode)
 {
-    send();
-    start(nmi_nops);
-    controls((unsigned)mode);
+    nmi_to_self();
+    nmi_start(nmi_nops);
+    nmi_controls((unsigned)mode);
     W(GUEST_RFLAGS, FLAG_FIXED | FLAG_IF);
     W(ENTRY_INTR_INFO, EVENT_VALID | EVENT_EXTERNAL | 0x44);
-    if (mode == PLAIN)
+    if (mode == NMI_PLAIN)
         want_trap(VECTOR_NMI);
     else
-        want_nmi_exit();
-    expect("RIP: the handler", mode == PLAIN ? this_cpu()->l2_trap.rip : R(GUEST_RIP), HANDLER(0x44));
+        nmi_want_exit();
+    expect("RIP: the handler", mode == NMI_PLAIN ? this_cpu()->l2_trap.rip : R(GUEST_RIP), NMI_HANDLER(0x44));
     expect("IDT-vectoring information", R(IDT_VECTORING_INFO) & EVENT_VALID, 0);
 }
-static void injection_first(uint64_t mode) { blocked_in_l1(injection_first_body, mode); }
+static void injection_first(uint64_t mode) { nmi_blocked_in_l1(injection_first_body, mode); }
 
 // 18, 19: without virtual NMIs, injecting an NMI blocks none.
 static void injection_blocks_none(uint64_t mode)
 {
-    start(nmi_nops);
-    controls((unsigned)mode);
+    nmi_start(nmi_nops);
+    nmi_controls((unsigned)mode);
     W(ENTRY_INTR_INFO, EVENT_VALID | EVENT_NMI | VECTOR_NMI);
     want_trap(VECTOR_NMI);
     expect("blocking by NMI", R(GUEST_INTERRUPTIBILITY) & BLOCKED_NMI, 0);
@@ -214,8 +210,8 @@ static void injection_blocks_none(uint64_t mode)
 static void injection_blocks_virtually(uint64_t unused)
 {
     (void)unused;
-    start(nmi_nops);
-    controls(VIRTUAL);
+    nmi_start(nmi_nops);
+    nmi_controls(NMI_VIRTUAL);
     W(ENTRY_INTR_INFO, EVENT_VALID | EVENT_NMI | VECTOR_NMI);
     want_trap(VECTOR_NMI);
     expect("blocking by NMI", R(GUEST_INTERRUPTIBILITY) & BLOCKED_NMI, BLOCKED_NMI);
@@ -223,119 +219,44 @@ static void injection_blocks_virtually(uint64_t unused)
     expect("unblocked by IRET", R(GUEST_INTERRUPTIBILITY) & BLOCKED_NMI, 0);
 }
 
-static void with_window(const char *code)
-{
-    start(code);
-    controls(VIRTUAL);
-    NEED(PROC, NMI_WINDOW_EXITING);
-}
-
-// 21: open at once.
-static void window_open(uint64_t unused)
-{
-    (void)unused;
-    with_window(nmi_nops);
-    want_exit(EXIT_NMI_WINDOW);
-    expect("GUEST_RIP", R(GUEST_RIP), address(nmi_nops));
-}
-
-// 22: closed while virtually blocked.
-static void window_closed(uint64_t unused)
-{
-    (void)unused;
-    with_window(nmi_nops);
-    W(GUEST_INTERRUPTIBILITY, BLOCKED_NMI);
-    want_end();
-}
-
-// 23: it opens right behind IRET.
-static void window_after_iret(uint64_t unused)
-{
-    (void)unused;
-    with_window(nmi_iret);
-    W(GUEST_INTERRUPTIBILITY, BLOCKED_NMI);
-    want_exit(EXIT_NMI_WINDOW);
-    expect("interruptibility", R(GUEST_INTERRUPTIBILITY), 0);
-    CLEAR(PROC, NMI_WINDOW_EXITING);
-    want_end();
-}
-
-// 24: before a pending NMI, which L1 then takes: entry has unblocked it.
-static void window_body(uint64_t unused)
-{
-    (void)unused;
-    send();
-    with_window(nmi_nops);
-    want_exit(EXIT_NMI_WINDOW);
-    expect("GUEST_RIP", R(GUEST_RIP), address(nmi_nops));
-    expect("NMIs of L1", this_cpu()->nmis, 2);
-    CLEAR(PROC, NMI_WINDOW_EXITING);
-    want_end();
-}
-static void window_before_pending(uint64_t mode) { blocked_in_l1(window_body, mode); }
-
-// 25: after an injection: it opens when the handler's IRET is through.
-static void window_after_injection(uint64_t unused)
-{
-    (void)unused;
-    with_window(nmi_nops);
-    W(ENTRY_INTR_INFO, EVENT_VALID | EVENT_NMI | VECTOR_NMI);
-    want_trap(VECTOR_NMI);
-    want_exit(EXIT_NMI_WINDOW);
-    expect("GUEST_RIP", R(GUEST_RIP), address(nmi_nops));
-}
-
-// 26: injected, then the pending one exits at the handler.
-static void injected_then_pending_body(uint64_t unused)
-{
-    (void)unused;
-    send();
-    with_window(nmi_nops);
-    W(ENTRY_INTR_INFO, EVENT_VALID | EVENT_NMI | VECTOR_NMI);
-    want_nmi_exit();
-    expect("GUEST_RIP: the handler", R(GUEST_RIP), HANDLER(VECTOR_NMI));
-    expect("virtually blocked", R(GUEST_INTERRUPTIBILITY) & BLOCKED_NMI, BLOCKED_NMI);
-}
-static void injected_then_pending(uint64_t mode) { blocked_in_l1(injected_then_pending_body, mode); }
-
 // 27, 28: two while L1 blocks them are one.
 static void two_body(uint64_t mode)
 {
-    send();
-    send();
-    start(nmi_nops);
-    controls((unsigned)mode);
-    if (mode == PLAIN)
+    nmi_to_self();
+    nmi_to_self();
+    nmi_start(nmi_nops);
+    nmi_controls((unsigned)mode);
+    if (mode == NMI_PLAIN)
         want_trap(VECTOR_NMI);
     else
-        want_nmi_exit();
+        nmi_want_exit();
     want_end();
-    expect("NMIs of L2", this_cpu()->l2_trap.count, mode == PLAIN ? 1 : 0);
+    expect("NMIs of L2", this_cpu()->l2_trap.count, mode == NMI_PLAIN ? 1 : 0);
 }
-static void two_are_one(uint64_t mode) { blocked_in_l1(two_body, mode); }
+static void two_are_one(uint64_t mode) { nmi_blocked_in_l1(two_body, mode); }
 
 // 29, 30: nor are they more than one after IRET in L1.
 static void two_for_l1_body(uint64_t mode)
 {
-    send();
-    send();
+    nmi_to_self();
+    nmi_to_self();
     nmi_unblock();
-    start(nmi_nops);
-    controls((unsigned)mode);
+    nmi_start(nmi_nops);
+    nmi_controls((unsigned)mode);
     want_end();
     expect("NMIs of L1", this_cpu()->nmis, 2);
 }
-static void two_for_l1(uint64_t mode) { blocked_in_l1(two_for_l1_body, mode); }
+static void two_for_l1(uint64_t mode) { nmi_blocked_in_l1(two_for_l1_body, mode); }
 
 void nmi_tests(void)
 {
     static const char *const mode[] = { "plain", "exiting", "virtual" };
     TEST(to_l2);
     TEST(blocked_in_l2_stays_pending);
-    for (unsigned i = PLAIN; i <= VIRTUAL; i++)
+    for (unsigned i = NMI_PLAIN; i <= NMI_VIRTUAL; i++)
         test_row("pending_in_l1", mode[i], pending_in_l1, i);
     TEST(blocking_is_kept);
-    for (unsigned i = EXITING; i <= VIRTUAL; i++)
+    for (unsigned i = NMI_EXITED; i <= NMI_VIRTUAL; i++)
         test_row("exits", mode[i], exits, i);
     TEST(blocked_without_virtual);
     TEST(virtually_blocked_exits);
@@ -343,19 +264,13 @@ void nmi_tests(void)
     TEST(iret_unblocks_virtually);
     test_row("entry_unblocks", "open", entry_unblocks, 0);
     test_row("entry_unblocks", "virtually_blocked", entry_unblocks, BLOCKED_NMI);
-    for (unsigned i = PLAIN; i <= VIRTUAL; i++)
+    for (unsigned i = NMI_PLAIN; i <= NMI_VIRTUAL; i++)
         test_row("injection_first", mode[i], injection_first, i);
-    for (unsigned i = PLAIN; i <= EXITING; i++)
+    for (unsigned i = NMI_PLAIN; i <= NMI_EXITED; i++)
         test_row("injection_blocks_none", mode[i], injection_blocks_none, i);
     TEST(injection_blocks_virtually);
-    TEST(window_open);
-    TEST(window_closed);
-    TEST(window_after_iret);
-    TEST(window_before_pending);
-    TEST(window_after_injection);
-    TEST(injected_then_pending);
-    for (unsigned i = PLAIN; i <= EXITING; i++)
+    for (unsigned i = NMI_PLAIN; i <= NMI_EXITED; i++)
         test_row("two_are_one", mode[i], two_are_one, i);
-    test_row("two_for_l1", mode[PLAIN], two_for_l1, PLAIN);
-    test_row("two_for_l1", mode[VIRTUAL], two_for_l1, VIRTUAL);
+    test_row("two_for_l1", mode[NMI_PLAIN], two_for_l1, NMI_PLAIN);
+    test_row("two_for_l1", mode[NMI_VIRTUAL], two_for_l1, NMI_VIRTUAL);
 }
