@@ -308,7 +308,7 @@ typedef enum status decode_t(struct batch *batch, const struct op *op);
 static decode_t *const decoders[OP_COUNT] = {
     [OP_WRITE_FIELD] = decode_write_field, [OP_WRITE_GROUPS] = decode_write_groups, [OP_COPY_GROUPS] = decode_copy_groups,
     [OP_VMCS_RESET] = decode_vmcs02, [OP_VMCS_CLEAR] = decode_vmcs_clear, [OP_VMCS_EPT] = decode_vmcs_ept, [OP_VMCS_FLUSH] = decode_vmcs02,
-    [OP_BITMAP] = decode_bitmap, [OP_SHADOW] = decode_shadow, [OP_L1_VMX] = decode_l1_vmx, [OP_EPT_CREATE] = decode_ept_create,
+    [OP_BITMAP] = decode_bitmap, [OP_SHADOW] = decode_shadow, [OP_L1_VMX] = decode_l1_vmx, [OP_L1_NMI] = decode_l1_vmx, [OP_EPT_CREATE] = decode_ept_create,
     [OP_EPT_BIND] = decode_ept_bind, [OP_EPT_MAP] = decode_ept_map, [OP_EPT_UNMAP] = decode_ept_unmap, [OP_EPT_DROP] = decode_root,
     [OP_MSR_WRITE] = decode_msr_write, [OP_PAGE_TAKE] = decode_page, [OP_PAGE_GIVE] = decode_page,
     [OP_L1_FLUSH] = decode_l1_flush,

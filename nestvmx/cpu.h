@@ -18,7 +18,7 @@ struct vmx_cpu {
     uint32_t feature_control_written;
     uint32_t on;               // L1 is in VMX operation
     uint32_t current;          // place of the current VMCS12 in the table + 1; 0: none
-    uint32_t nmi_pending;      // an NMI that L1 leaves to its L2 waits until the L2 can take it
+    uint32_t nmi_pending;      // an NMI that doesn't exit to L1 waits until L2 can take it, or exits
 };
 
 // This CPU's.

@@ -188,8 +188,6 @@ void entry_start(struct message *m, struct vmcs12 *v)
         find_stable(v, vmcs02);
     if (!vmcs12_proc2(v, PROC2_ENABLE_EPT))
         vmcs02->dirty |= GROUP_PDPTE;
-    if (m->cpu->nmi_pending)
-        vmcs02->dirty |= GROUP_CONTROLS;
     const struct l1_registers l1 = take_l1(m, v, vmcs02);
     if (!write_apic(m, v, &l1, vmcs02)) {
         vm_fail(m, ERROR_ENTRY_CONTROLS);

@@ -23,6 +23,10 @@ static void wait_for_window(struct message *m, const struct vmcs12 *v, bool wait
 
 void event_nmi_to_l2(struct message *m, struct vmcs12 *v)
 {
+    if (vmcs12_pin(v, PIN_NMI_EXITING)) {  // which L2 keeps away by blocking NMIs: that ends in L1
+        state_set(&m->cpu->nmi_pending, 1);
+        return;
+    }
     // While another event is being delivered the kernel injects that one again.
     const bool busy = exit_field(m, VMCS_IDT_VECTORING_INFO) & EVENT_VALID;
     if (busy || (exit_field(m, VMCS_GUEST_INTERRUPTIBILITY) & BLOCKING))
@@ -40,12 +44,14 @@ bool event_nmi_window(struct message *m, struct vmcs12 *v)
     return true;
 }
 
-void event_pending_to_l1(struct message *m, bool nmi_blocked)
+bool event_blocks_really(const struct vmcs12 *v) { return vmcs12_pin(v, PIN_NMI_EXITING) && !vmcs12_pin(v, PIN_VIRTUAL_NMIS); }
+
+void event_pending_to_l1(struct message *m)
 {
-    if (!m->cpu->nmi_pending || nmi_blocked)
+    if (!m->cpu->nmi_pending)
         return;
     state_set(&m->cpu->nmi_pending, 0);
-    reply_event(m->rep, VMCS_HANDLE_01, NMI, 0, 0);
+    reply_op(m->rep, OP_L1_NMI, 0, 1, 0, 0);
     // VMCS02 no longer waits for its window.
     if (m->current != NULL)
         vmcs02_of(m->current)->dirty |= GROUP_CONTROLS;

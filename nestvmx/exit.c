@@ -75,7 +75,10 @@ static void put_exit(const struct message *m, struct vmcs12 *v, const struct exi
     put(v, VMCS_GUEST_RIP, exit_field(m, VMCS_GUEST_RIP), changed);
     put(v, VMCS_GUEST_RSP, exit_field(m, VMCS_GUEST_RSP), changed);
     put(v, VMCS_GUEST_RFLAGS, exit_field(m, VMCS_GUEST_RFLAGS), changed);
-    put(v, VMCS_GUEST_INTERRUPTIBILITY, exit_field(m, VMCS_GUEST_INTERRUPTIBILITY), changed);
+    uint64_t blocking = exit_field(m, VMCS_GUEST_INTERRUPTIBILITY);
+    if (__builtin_expect(event_blocks_really(v), 0))
+        blocking = (blocking & ~(uint64_t)BLOCKING_BY_NMI) | (vmcs12_get(v, VMCS_GUEST_INTERRUPTIBILITY) & BLOCKING_BY_NMI);
+    put(v, VMCS_GUEST_INTERRUPTIBILITY, blocking, changed);
     put(v, VMCS_GUEST_ACTIVITY_STATE, exit_field(m, VMCS_GUEST_ACTIVITY_STATE), changed);
 }
 
@@ -106,7 +109,7 @@ static bool nmi_blocked(const struct message *m, const struct vmcs12 *v, const s
 static void enter_l1(struct message *m, struct vmcs12 *v, bool blocked, bool ran)
 {
     l1_state_load(m, v, blocked, ran);
-    event_pending_to_l1(m, blocked);
+    event_pending_to_l1(m);
     if (!msr_list_exit_load(m, v))
         l1_state_abort(m, v, ABORT_MSR_LOAD);
     reply_l1(m->rep);
@@ -180,6 +183,7 @@ void exit_entry_failure(struct message *m, struct vmcs12 *v, struct exit_cause c
     if (m->req->origin == ORIGIN_L2) {
         // A VMLAUNCH that failed has launched nothing (SDM 3C 27.8 "VM-Entry Failures During or After Loading Guest State"): neither VMCS12 nor VMCS02.
         reply_op(m->rep, OP_VMCS_CLEAR, vmcs12_handle(v), 0, 0, 0);
+        vmcs02_of(v)->dirty |= GROUP_EVENT;  // which may still hold an event of L0's
         // Blocking by NMI stays as it was before the entry.
         if (rt_fetch(VMCS_HANDLE_01, GROUP_ACTIVITY, 0) != STATUS_OK)
             rt_panic("VMCS01 can't be read");

@@ -6,6 +6,7 @@
 
 #include "cpu.h"
 #include "entry_check.h"
+#include "event.h"
 #include "merge.h"
 #include "vmcap.h"
 #include "x86.h"
@@ -57,7 +58,7 @@ static uint64_t interruptibility(const struct vmcs12 *v)
 {
     const uint64_t event = vmcs12_get(v, VMCS_ENTRY_INTR_INFO), value = vmcs12_get(v, VMCS_GUEST_INTERRUPTIBILITY);
     const bool nmi = (event & (EVENT_VALID | 0x700)) == (EVENT_VALID | EVENT_TYPE_NMI);
-    return nmi && !vmcs12_pin(v, PIN_VIRTUAL_NMIS) ? value & ~BLOCKING_BY_NMI : value;
+    return (nmi && !vmcs12_pin(v, PIN_VIRTUAL_NMIS)) || event_blocks_really(v) ? value & ~BLOCKING_BY_NMI : value;
 }
 
 // Without EPT12 a CPU reads the PDPTEs from memory at the entry; EPT02 makes it take them from the VMCS.
@@ -120,6 +121,7 @@ enum {
 uint64_t merge_affected(enum vmcs_field field, uint64_t changed_bits)
 {
     static const struct { enum vmcs_field field; unsigned bit, group; } depends[] = {
+        { VMCS_PIN_CONTROLS, BIT_PIN_NMI_EXITING, GROUP_INDEX_ACTIVITY },
         { VMCS_PIN_CONTROLS, BIT_PIN_VIRTUAL_NMIS, GROUP_INDEX_ACTIVITY },
         { VMCS_PROC_CONTROLS, BIT_PROC_USE_TSC_OFFSETTING, GROUP_INDEX_TSC },
         { VMCS_PROC_CONTROLS, BIT_PROC_USE_TPR_SHADOW, GROUP_INDEX_APIC },

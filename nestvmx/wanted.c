@@ -10,11 +10,13 @@
 #include "wanted.h"
 #include "x86.h"
 
+#define BLOCKING_BY_NMI 8u
+
 static bool exception(const struct message *m, const struct vmcs12 *v)
 {
     const uint64_t info = exit_field(m, VMCS_EXIT_INTR_INFO), vector = info & 31;
     if (event_is_nmi(info))
-        return vmcs12_pin(v, PIN_NMI_EXITING);
+        return vmcs12_pin(v, PIN_NMI_EXITING) && !(event_blocks_really(v) && (vmcs12_get(v, VMCS_GUEST_INTERRUPTIBILITY) & BLOCKING_BY_NMI));
     const bool in_bitmap = (vmcs12_get(v, VMCS_EXCEPTION_BITMAP) >> vector) & 1;
     if (vector != VECTOR_PF)
         return in_bitmap;

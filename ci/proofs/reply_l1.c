@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Proof: of an operation on L1's CPU (SHADOW, L1_VMX, MSR_WRITE, L1_FLUSH) decode_op() accepts only what the header grants and the kernel lets a partition do; an operation that there
+// Proof: of an operation on L1's CPU (SHADOW, L1_VMX, L1_NMI, MSR_WRITE, L1_FLUSH) decode_op() accepts only what the header grants and the kernel lets a partition do; an operation that there
 // isn't is refused (I4).
 // CBMC: unwind=7
 #include "any_batch.h"
@@ -34,7 +34,7 @@ static void prove(enum op_code code, unsigned actions)
     } else {
         PROVE(the_partition.header.rights & RIGHT_L1_VMX, "by right");
         PROVE(op.a <= 1, "on or off");
-        PROVE(code == OP_L1_VMX || op.a == 0 || supported, "shadowing where there is shadowing");
+        PROVE(code != OP_SHADOW || op.a == 0 || supported, "shadowing where there is shadowing");
     }
 }
 
@@ -47,13 +47,14 @@ static void prove_unknown(uint16_t code)
 
 int main(void)
 {
-    switch (any_below(7)) {
+    switch (any_below(8)) {
     case 0: prove(OP_SHADOW, 0); break;
     case 1: prove(OP_L1_VMX, 0); break;
     case 2: prove(OP_MSR_WRITE, 0); break;
     case 3: prove(OP_MSR_WRITE, 2 * OP_MAX - 2); break;
     case 4: prove_unknown(OP_COUNT); break;
     case 5: prove(OP_L1_FLUSH, 0); break;
+    case 6: prove(OP_L1_NMI, 0); break;
     default: prove_unknown(0xffff); break;
     }
     return 0;

@@ -158,7 +158,7 @@ static enum status check(const struct reply *rep, const struct op *op)
         if (op->code == OP_BITMAP && ((op->a >> 16) >= BITMAP_KINDS || (op->a & 0xffff) >= 512))
             refuse(op, "no such part of a bitmap");
         break;
-    case OP_SHADOW: case OP_L1_VMX:
+    case OP_SHADOW: case OP_L1_VMX: case OP_L1_NMI:
         if (op->a > 1)
             refuse(op, "0 or 1");
         break;

@@ -272,12 +272,6 @@ TEST(a_blocked_l2_gets_its_nmi_when_the_window_opens)
     CHECK_EQ(l2_exit(EXIT_EXCEPTION_OR_NMI), ENTERED_L2);
     CHECK_EQ(l2[VMCS_ENTRY_INTR_INFO], 0);
     CHECK(l2[VMCS_PROC_CONTROLS] & PROC_NMI_WINDOW_EXITING);
-    // An exit to L1 and back doesn't lose it: NMIs are blocked for L1 as well then.
-    CHECK_EQ(l2_exit(EXIT_CPUID), ENTERED_L1);
-    CHECK_EQ(vmcs01[VMCS_GUEST_INTERRUPTIBILITY], 8);
-    CHECK_EQ(vmcs01[VMCS_ENTRY_INTR_INFO], 0);
-    CHECK_EQ(l1_execute(EXIT_VMRESUME), ENTERED_L2);
-    CHECK(l2[VMCS_PROC_CONTROLS] & PROC_NMI_WINDOW_EXITING);
     l2[VMCS_GUEST_INTERRUPTIBILITY] = 0;
     CHECK_EQ(l2_exit(EXIT_NMI_WINDOW), ENTERED_L2);
     CHECK_EQ(l2[VMCS_ENTRY_INTR_INFO], 0x80000202);
@@ -292,10 +286,51 @@ TEST(a_waiting_nmi_is_l1s_when_l1_goes_on)
     CHECK_EQ(l2_exit(EXIT_EXCEPTION_OR_NMI), ENTERED_L2);
     l2[VMCS_GUEST_INTERRUPTIBILITY] = 0;
     CHECK_EQ(l2_exit(EXIT_CPUID), ENTERED_L1);
-    CHECK_EQ(vmcs01[VMCS_ENTRY_INTR_INFO], 0x80000202);
-    vmcs01[VMCS_ENTRY_INTR_INFO] = 0;
+    CHECK_EQ(world_last(OP_L1_NMI)->a, 1);
+    CHECK_EQ(vmcs01[VMCS_ENTRY_INTR_INFO], 0);
     CHECK_EQ(l1_execute(EXIT_VMRESUME), ENTERED_L2);
     CHECK(!(l2[VMCS_PROC_CONTROLS] & PROC_NMI_WINDOW_EXITING));
+}
+
+// NMIs are blocked for L1 as well after the exit: the kernel waits until it can give them.
+TEST(an_nmi_that_l2_blocks_is_l1s_after_the_exit)
+{
+    run_without_nmi_exiting();
+    exception(0x80000202, 0);
+    l2[VMCS_GUEST_INTERRUPTIBILITY] = 8;
+    CHECK_EQ(l2_exit(EXIT_EXCEPTION_OR_NMI), ENTERED_L2);
+    CHECK_EQ(l2_exit(EXIT_CPUID), ENTERED_L1);
+    CHECK_EQ(vmcs01[VMCS_GUEST_INTERRUPTIBILITY], 8);
+    CHECK_EQ(vmcs01[VMCS_ENTRY_INTR_INFO], 0);
+    CHECK_EQ(world_last(OP_L1_NMI)->a, 1);
+    CHECK_EQ(l1_execute(EXIT_VMRESUME), ENTERED_L2);
+    CHECK(!(l2[VMCS_PROC_CONTROLS] & PROC_NMI_WINDOW_EXITING));
+}
+
+// With NMI exiting and without virtual NMIs blocking is the CPU's own: it keeps NMIs away, whatever L2 does, and VMCS02 has none of it.
+TEST(real_blocking_keeps_nmi_exits_away)
+{
+    l1_start_with_vmcs();
+    l1_fill_vmcs();
+    l1_set(VMCS_PIN_CONTROLS, 0x16 | PIN_NMI_EXITING);
+    l1_set(VMCS_GUEST_INTERRUPTIBILITY, 8);
+    l1_launch();
+    CHECK_EQ(l2[VMCS_GUEST_INTERRUPTIBILITY], 0);
+    exception(0x80000202, 0);
+    CHECK_EQ(l2_exit(EXIT_EXCEPTION_OR_NMI), ENTERED_L2);
+    CHECK_EQ(l2[VMCS_ENTRY_INTR_INFO], 0);
+    CHECK(!(l2[VMCS_PROC_CONTROLS] & PROC_NMI_WINDOW_EXITING));
+    CHECK_EQ(l2_exit(EXIT_CPUID), ENTERED_L1);
+    CHECK_EQ(world_last(OP_L1_NMI)->a, 1);
+    CHECK_EQ(l1_get(VMCS_GUEST_INTERRUPTIBILITY), 8);
+    CHECK_EQ(vmcs01[VMCS_GUEST_INTERRUPTIBILITY], 8);
+    // Without it the next one exits, and what VMCS02 blocks virtually meanwhile is nothing to L1.
+    l1_set(VMCS_GUEST_INTERRUPTIBILITY, 0);
+    CHECK_EQ(l1_execute(EXIT_VMRESUME), ENTERED_L2);
+    l2[VMCS_GUEST_INTERRUPTIBILITY] = 8;
+    exception(0x80000202, 0);
+    CHECK_EQ(l2_exit(EXIT_EXCEPTION_OR_NMI), ENTERED_L1);
+    CHECK_EQ(l1_get(VMCS_GUEST_INTERRUPTIBILITY), 0);
 }
 
 // MSRs that only L0 intercepts are the kernel's.
