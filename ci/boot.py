@@ -16,6 +16,7 @@ import nested_image
 import qemu
 import summary
 import vmm_expected
+import xen_image
 from stages import Stages
 from workload import Workload, configuration
 
@@ -80,6 +81,8 @@ def esp_files(places: Places, workload: Workload, bulkhead: bool, own_acpi: bool
             files["EFI/linux/nested.img"] = nested_image.make(places.build)
     else:
         files[workload.next.strip("\\").replace("\\", "/")] = places.build / workload.next_file
+    if workload.xen:
+        files |= xen_image.esp_files(places.build, workload.tests)
     if bulkhead:
         files |= bulkhead_files(places, workload)
         files["EFI/acpi/next.txt"] = next_text("\\EFI\\bulkhead\\bulkhead.efi", f"workload={workload.name}")
@@ -202,6 +205,13 @@ def l2_linux_problems(run: Boot) -> list[str]:
     return found
 
 
+def xen_problems(run: Boot) -> list[str]:
+    """Xen turned VT-x on, with EPT and VPID, on each CPU, and ended the machine itself."""
+    said = [line for line in run.outcome.console if line.startswith("(XEN) ")]
+    return [f"Xen did not say '{text}'" for text in ("HVM: VMX enabled", "HVM: Hardware Assisted Paging (HAP) detected", "HVM: ASIDs enabled",
+            f"Brought up {run.machine.cpus} CPU", "Entering ACPI S5 state") if not any(text in line for line in said)]
+
+
 def problems(run: Boot) -> list[str]:
     """All that keeps this run from being a success."""
     found = []
@@ -213,8 +223,10 @@ def problems(run: Boot) -> list[str]:
         found += refusal_problems(run) if run.machine.emulator == "qemu" else bulkhead_problems(run)
         if run.workload.inner:
             found += inner_problems(run)
-    if run.workload.needs_linux():
+    if run.workload.needs_linux() or run.workload.xen:
         found += linux_problems(run)
+    if run.workload.xen:
+        found += xen_problems(run)
     if not run.outcome.clean():
         found.append(f"the machine did not power off by itself: {run.outcome.ending} {run.outcome.detail}".rstrip())
     return found

@@ -28,14 +28,22 @@ LINUX = Path(__file__).parent / "guests/linux"
 COMMAND_LINE = "console=ttyS0,115200 nokaslr mitigations=off cryptomgr.notests panic=0 idle=halt"
 
 
-def kernel_package() -> str:
-    """The package that the meta package stands for."""
-    text = subprocess.run(["apt-cache", "show", "--no-all-versions", META_PACKAGE], check=True, text=True,
-                          capture_output=True).stdout
-    match = re.search(r"^Depends: (linux-image-\S+)", text, re.MULTILINE)
+def package_of(meta: str, kind: str) -> str:
+    """The package of that kind that the meta package stands for."""
+    text = subprocess.run(["apt-cache", "show", "--no-all-versions", meta], check=True, text=True, capture_output=True).stdout
+    match = re.search(rf"^Depends: (?:.*, )?({kind}-\d\S*?)(?: |,|$)", text, re.MULTILINE)
     if not match:
-        raise SystemExit(f"{META_PACKAGE}: what does it depend on?")
+        raise SystemExit(f"{meta}: what does it depend on?")
     return match.group(1)
+
+
+def download(package: str, home: Path) -> Path:
+    """The package's archive."""
+    for old in home.glob("*.deb"):
+        old.unlink()
+    options = ["-o", "APT::Sandbox::User=root"] if os.geteuid() == 0 else []
+    subprocess.run(["apt-get", *options, "-q", "download", package], check=True, cwd=home)
+    return next(home.glob("*.deb"))
 
 
 def fetch(build: Path) -> None:
@@ -44,12 +52,7 @@ def fetch(build: Path) -> None:
     home.mkdir(parents=True, exist_ok=True)
     if (home / "vmlinuz").exists():
         return
-    package = kernel_package()
-    for old in home.glob("*.deb"):
-        old.unlink()
-    options = ["-o", "APT::Sandbox::User=root"] if os.geteuid() == 0 else []
-    subprocess.run(["apt-get", *options, "-q", "download", package], check=True, cwd=home)
-    archive = next(home.glob("*.deb"))
+    archive = download(package_of(META_PACKAGE, "linux-image"), home)
     subprocess.run(["dpkg", "-x", str(archive), str(home / "root")], check=True)
     archive.unlink()
     image = next((home / "root/boot").glob("vmlinuz-*"))

@@ -26,7 +26,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--workload", choices=sorted(workload.BY_NAME),
                         help="linux: to Linux as L1 (all that qemu can do); kvm (default elsewhere): and a KVM guest in it as L2; "
                         "nested: Linux in QEMU on KVM as L2, and a KVM guest in that; lhv: the test hypervisor; "
-                        "bulkhead, bulkhead-kvm: lhv or kvm on a second Bulkhead, on the first")
+                        "bulkhead, bulkhead-kvm: lhv or kvm on a second Bulkhead, on the first; xen: Xen with Linux as dom0")
     parser.add_argument("--cpus", type=int, choices=range(1, 9), metavar="N", help="1 to 8, default 2; 1 for " + ", ".join(ONE_CPU))
     parser.add_argument("--timeout", type=float, metavar="S", help="seconds; default 300, none when interactive")
     parser.add_argument("--interactive", action="store_true", help="leave the shell of L1 on this terminal")

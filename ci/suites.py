@@ -31,6 +31,7 @@ import task_switch
 import traced
 import unit_mutations
 import workload
+import xen
 from boot import Boot, boot, problems
 from case import Case, Context, Failure, require
 from emulator import Machine
@@ -205,6 +206,7 @@ SUITES: dict[str, list[Case]] = {
     "kvm-matrix": kvm_matrix.CASES,
     "nested": nested.CASES,
     "bulkhead": inner.CASES,
+    "xen": xen.CASES,
     "hidden": [Case("hidden", _hidden)],
     "containment": containment.CASES,
     "launch-state": launch_state.CASES,

@@ -26,6 +26,7 @@ class Workload:
     words: str = ""                  # more on Linux' kernel command line
     plain_options: str = ""          # load options of an image that isn't Linux
     inner: bool = False              # the next image runs on a second Bulkhead, on the first one
+    xen: bool = False                # the next image is Xen, whose dom0 is Linux, with `tests` for its /init (xen_image.py)
     inject: str = ""                 # a fault for a partition: PARTITION MESSAGE KIND [INSTRUCTION [COUNT]]
 
     def options(self) -> str:
@@ -48,7 +49,8 @@ LHV = Workload("lhv", next="\\EFI\\lhv\\lhv.efi", next_file="ci/guests/lhv/lhv.e
 TASKS = Workload("tasks", partitions=("tasks",), next="\\EFI\\tasks\\tasks.efi", next_file="ci/guests/tasks/tasks.efi")
 BULKHEAD = Workload("bulkhead", next=LHV.next, next_file=LHV.next_file, inner=True)
 BULKHEAD_KVM = replace(KVM, name="bulkhead-kvm", inner=True)
-BY_NAME = {workload.name: workload for workload in (LINUX, KVM, NESTED, LHV, PAL, PAL_L2, BULKHEAD, BULKHEAD_KVM)}  # what `run` offers
+XEN = Workload("xen", next="\\EFI\\xen\\xen.efi", next_file="xen/xen.efi", xen=True)
+BY_NAME = {workload.name: workload for workload in (LINUX, KVM, NESTED, LHV, PAL, PAL_L2, BULKHEAD, BULKHEAD_KVM, XEN)}  # what `run` offers
 
 
 LOADER = "\\EFI\\bulkhead\\bulkhead.efi"

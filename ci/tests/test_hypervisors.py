@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Tests of what judges the suites kvm-matrix and nested: each missing or wrong line is a failure."""
+"""Tests of what judges the suites kvm-matrix, nested, bulkhead and xen: each missing or wrong line is a failure."""
 
+import lzma
+import struct
 import unittest
 from pathlib import Path
 
+import l0log
 import vmm_expected
 import workload
-from boot import Boot, l2_linux_problems
+import xen_image
+from boot import Boot, inner_problems, l2_linux_problems, xen_problems
 from emulator import Machine, Outcome
 from kvm_matrix import Row, matrix_problems
 from stages import Stages
@@ -59,6 +63,52 @@ class Nested(unittest.TestCase):
 
     def test_what_l1_says_does_not_count(self) -> None:
         self.assertTrue(l2_linux_problems(boot_of(self.LINES, workload.NESTED)))
+
+
+class Inner(unittest.TestCase):
+    LINES = ["L0 0 info stage launched cpus=1 hidden=0x1d000000-0x1e000000",
+             *(f"L0 0 info stage partition name={name} state=ready" for name in workload.BULKHEAD_KVM.partitions),
+             "L0 0 info stat exit origin=L1 reason=CPUID count=1 l0_instr=1 vmreads=1 vmwrites=1",
+             "L0 0 info stat exit origin=L2 reason=CPUID count=1 l0_instr=1 vmreads=1 vmwrites=1", "L0 0 info stage power-off"]
+
+    def problems(self, lines: list[str]) -> list[str]:
+        run = boot_of(lines, workload.BULKHEAD_KVM)
+        run.records = l0log.parse_all(["L0 0 info stat exit origin=L2 reason=CPUID count=1 l0_instr=1 vmreads=1 vmwrites=1"])
+        return inner_problems(run)
+
+    def test_all_well(self) -> None:
+        self.assertEqual(self.problems(self.LINES), [])
+
+    def test_each_missing_line_fails(self) -> None:
+        for line in self.LINES:
+            self.assertTrue(self.problems([other for other in self.LINES if other != line]), line)
+
+    def test_a_fault_fails(self) -> None:
+        self.assertTrue(self.problems([*self.LINES, "L0 0 error fault partition=ept vector=6"]))
+
+    def test_no_exit_of_the_outer_ones_l2_fails(self) -> None:
+        self.assertTrue(inner_problems(boot_of(self.LINES, workload.BULKHEAD_KVM)))
+
+
+class Xen(unittest.TestCase):
+    LINES = ["(XEN) HVM: VMX enabled", "(XEN) HVM: Hardware Assisted Paging (HAP) detected", "(XEN) HVM: ASIDs enabled.", "(XEN) Brought up 1 CPUs",
+             "(XEN) Entering ACPI S5 state."]
+
+    def test_all_well(self) -> None:
+        self.assertEqual(xen_problems(boot_of(self.LINES, workload.XEN)), [])
+
+    def test_each_missing_line_fails(self) -> None:
+        for line in self.LINES:
+            self.assertTrue(xen_problems(boot_of([other for other in self.LINES if other != line], workload.XEN)), line)
+
+    def test_packed_kernel(self) -> None:
+        packed = lzma.compress(b"\x7fELF" + bytes(100), check=lzma.CHECK_CRC32)
+        image = bytearray(1024)
+        image[0x1f1] = 1
+        struct.pack_into("<II", image, 0x248, 0, len(packed))
+        self.assertEqual(xen_image.unpacked(bytes(image) + packed + b"tail"), b"\x7fELF" + bytes(100))
+        other = bytes(image) + b"another packer's"
+        self.assertEqual(xen_image.unpacked(other), other)
 
 
 if __name__ == "__main__":
