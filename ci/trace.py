@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""`bulkhead trace`: boots a workload and shows every VM exit and partition fault of it as it comes, read from the emulator's memory: the guest's
+"""`bulkhead trace`: boots a workload and shows every VM exit, message to a partition and fault of one as it comes, read from the emulator's memory: the guest's
 time stands still meanwhile."""
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--cpu", metavar="A,B", help="show events of these CPUs only")
     parser.add_argument("--level", metavar="A,B", help=f"of these levels only: {', '.join(records.LEVELS)}")
     parser.add_argument("--reason", metavar="A,B", help="of these exit reasons only, as CPUID")
-    parser.add_argument("--partition", metavar="A,B", help="of these partitions only: their faults")
+    parser.add_argument("--partition", metavar="A,B", help="of these partitions only: exits that became messages to them, further messages, faults")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write there")
     return parser.parse_args()

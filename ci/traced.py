@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""`bulkhead trace` on a real run: what was traced is what Bulkhead counted."""
+"""`bulkhead trace` on a real run: what was traced, exits and messages, is what Bulkhead counted."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from trace import Filter, Output, as_json, traced_boot
 from workload import KVM
 
 TIMEOUT = 300.0
+FAULTED = "the partition faulted"  # status.def
 
 
 def compare(traced: Counter[tuple[str, str]], counted: Counter[tuple[str, str]], lost: int) -> list[str]:
@@ -29,8 +30,22 @@ def compare(traced: Counter[tuple[str, str]], counted: Counter[tuple[str, str]],
     return found
 
 
+def wrong_message(event: Event) -> str:
+    """What an event that tells of a message doesn't say, or says wrongly."""
+    if event.level == "L2" and not event.partition:
+        return "names no partition"
+    if event.reason == "EPT_VIOLATION" and event.level == "L2" and event.kind == "exit" and (event.partition != "ept" or not event.qualification & 7):
+        return "is not ept's with what was tried"  # SDM 3C 28.2.1: bits 2:0, one of them is set
+    if event.kind == "message" and not event.qualification:
+        return "has no number"
+    return "" if event.status in ("", "done", FAULTED) else f"has status {event.status}"
+
+
 def _kvm(context: Context) -> str:
     traced: Counter[tuple[str, str]] = Counter()
+    messages: Counter[str] = Counter()
+    faults: list[str] = []
+    wrong: list[str] = []
     kinds: Counter[str] = Counter()
     times: list[int] = []
     out = io.StringIO()
@@ -40,14 +55,24 @@ def _kvm(context: Context) -> str:
         output.give(events)
         traced.update((event.level, event.reason) for event in events if event.kind == "exit")
         kinds.update(event.kind for event in events)
+        messages.update(event.partition for event in events if event.kind in ("exit", "message") and event.partition)
+        faults.extend(f"{event.kind} {event.partition}" for event in events if event.status == FAULTED)
+        wrong.extend(f"{as_json(event)} {what}" for event in events if (what := wrong_message(event)))
         times.extend(event.tsc for event in events)
 
-    run, tracer = traced_boot(context.places, replace(KVM, vcpus=1), Machine(cpus=1), context.directory(), TIMEOUT, give)
+    run, tracer = traced_boot(context.places, replace(KVM, vcpus=1, inject="ept 40 ud"), Machine(cpus=1), context.directory(), TIMEOUT, give)
     found = problems(run) + ([tracer.problem] if tracer.problem else [])
     counted = Counter({(row.origin, row.reason): row.count for row in run.summary().exits})
     found += compare(traced, counted, tracer.lost)
     if times != sorted(times):
         found.append("events are not in the order of time")
+    for name in ("nestvmx", "ept"):
+        sent = run.summary().message_count(name)
+        if not sent - tracer.lost <= messages[name] <= sent:
+            found.append(f"{messages[name]} messages to {name} were traced, {sent} counted, {tracer.lost} events lost")
+    found += wrong[:5]
+    if sorted(faults) != ["exit ept", "fault ept"]:
+        found.append(f"of a message that faults, what was traced as such is: {', '.join(faults)}")
     total = sum(counted.values())
     if tracer.lost * 20 > total:
         found.append(f"{tracer.lost} events were lost, {total} exits counted")

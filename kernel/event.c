@@ -6,11 +6,21 @@
 
 #include "cpu.h"
 #include "log.h"
+#include "msr.h"
+#include "partition.h"
 
 struct event *event_new(struct cpu *cpu, enum event_kind kind)
 {
     struct event *event = &cpu->records.events.slot[cpu->records.events.next++ % EVENT_SLOTS];
-    *event = (struct event){ .tsc = cpu->exit_tsc, .reason = cpu->reason, .kind = (uint8_t)kind, .level = (uint8_t)cpu->level };
+    *event = (struct event){ .tsc = tsc_read(), .rip = cpu->rip, .reason = cpu->reason, .kind = (uint8_t)kind, .level = (uint8_t)cpu->level };
+    return event;
+}
+
+struct event *event_message(struct cpu *cpu, const struct partition *partition)
+{
+    struct event *event = event_new(cpu, EVENT_MESSAGE);
+    event->partition = (uint8_t)(partition->index + 1);
+    event->qualification = partition->slot[cpu->index]->sequence + 1;
     return event;
 }
 

@@ -29,15 +29,6 @@ void nmi_unblock(void);
 static kernel_handler_t *first_handler[ORIGIN_COUNT * EXIT_REASON_COUNT];
 static inline unsigned exit_index(unsigned level, unsigned reason) { return level * EXIT_REASON_COUNT + reason; }
 
-void exit_init(void)
-{
-    for (unsigned reason = 0; reason < EXIT_REASON_COUNT; reason++) {
-        bool own = !route_has(ORIGIN_L1, (enum exit_reason)reason) && !route_observed(ORIGIN_L1) && kernel_handler[ORIGIN_L1][reason] != NULL;
-        first_handler[exit_index(ORIGIN_L1, reason)] = own ? kernel_handler[ORIGIN_L1][reason] : route_exit;
-        first_handler[exit_index(ORIGIN_L2, reason)] = first_handler[exit_index(ORIGIN_PAL, reason)] = route_exit;
-    }
-}
-
 // The exit was caused by an NMI. true: nothing more to do for it.
 static bool exit_nmi(struct cpu *cpu)
 {
@@ -94,8 +85,23 @@ static __attribute__((noinline)) void exit_attend(struct cpu *cpu)
     }
     if (cpu->started && cpu->reason != EXIT_INIT)
         cpu->started = false;
-    if (!(cpu->stepping && exit_step(cpu)) && !(cpu->reason == EXIT_EXCEPTION_OR_NMI && exit_nmi(cpu)))
+    if (cpu->stepping && exit_step(cpu))
+        return;
+    if (cpu->reason != EXIT_EXCEPTION_OR_NMI)
         first_handler[exit_index(cpu->level, cpu->reason & EXIT_REASON_BASIC)](cpu);
+    else if (!exit_nmi(cpu))
+        route_exit(cpu);
+}
+
+void exit_init(void)
+{
+    for (unsigned reason = 0; reason < EXIT_REASON_COUNT; reason++) {
+        kernel_handler_t *own = route_has(ORIGIN_L1, (enum exit_reason)reason) ? NULL : kernel_handler[ORIGIN_L1][reason];
+        first_handler[exit_index(ORIGIN_L1, reason)] = route_observed(ORIGIN_L1) ? route_exit : own != NULL ? own : route_l1;
+        first_handler[exit_index(ORIGIN_L2, reason)] = first_handler[exit_index(ORIGIN_PAL, reason)] = route_exit;
+    }
+    for (unsigned level = 0; level < ORIGIN_COUNT; level++)
+        first_handler[exit_index(level, EXIT_EXCEPTION_OR_NMI)] = exit_attend;
 }
 
 // By the rules for virtual NMIs (SDM 3C 25.3 "Changes to Instruction Behavior", 27.3.1.5 "Checks on Guest Non-Register State").
@@ -168,28 +174,26 @@ static __attribute__((noinline, noreturn)) void enter(struct cpu *cpu, bool exit
 // Without a call before or after the handler's, nothing has to be kept for it: no register is saved.
 void exit_enter(struct cpu *cpu)
 {
-    uint64_t tsc = tsc_read(), rip = insn_vmread(vmcs_field_info[VMCS_GUEST_RIP].encoding);
-    uint32_t reason = (uint32_t)insn_vmread(vmcs_field_info[VMCS_EXIT_REASON].encoding), basic = reason & EXIT_REASON_BASIC, level = cpu->level;
-    struct event_ring *events = &cpu->records.events;
-    uint32_t number = events->next;
-    struct event *event = &events->slot[number % EVENT_SLOTS];
-    insn_vmread_to(vmcs_field_info[VMCS_EXIT_QUALIFICATION].encoding, &event->qualification);
-    cpu->accesses = 3;  // VMREADs
-    cpu->exit_tsc = tsc;
-    cpu->rip = rip;
-    cpu->reason = reason;
-    event->tsc = tsc;
-    event->rip = rip;
-    event->reason = reason;
+    uint64_t tsc = tsc_read();
+    uint32_t number = cpu->records.events.next, level = cpu->level;
+    struct event *event = &cpu->records.events.slot[number % EVENT_SLOTS];
+    cpu->event = event;
     event->kind = EVENT_EXIT;
     event->level = (uint8_t)level;
     event->partition = event->status = 0;
-    events->next = number + 1;
+    insn_vmread_to(vmcs_field_info[VMCS_EXIT_QUALIFICATION].encoding, &event->qualification);
+    event->tsc = cpu->exit_tsc = tsc;
+    uint64_t rip = insn_vmread(vmcs_field_info[VMCS_GUEST_RIP].encoding);
+    event->rip = cpu->rip = rip;
+    uint32_t reason = (uint32_t)insn_vmread(vmcs_field_info[VMCS_EXIT_REASON].encoding), basic = reason & EXIT_REASON_BASIC;
+    event->reason = cpu->reason = reason;
+    cpu->records.events.next = number + 1;
+    cpu->accesses = 3;  // VMREADs
     if (basic >= EXIT_REASON_COUNT)
         panic("exit reason 0x%x at rip=0x%lx", reason, rip);
     unsigned index = exit_index(level, basic);
     cpu->stat = (struct exit_stat *)cpu->records.stats.exit + index;
-    if (__builtin_expect(cpu->attention == 0 && basic != EXIT_EXCEPTION_OR_NMI, 1))
+    if (__builtin_expect(cpu->attention == 0, 1))
         first_handler[index](cpu);
     else
         exit_attend(cpu);

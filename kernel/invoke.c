@@ -88,17 +88,3 @@ enum status batch_invoke(struct batch *batch, struct cpu *cpu)
         ept02_finish(&batch->work);
     return status;
 }
-
-void set_invoke(struct cpu *cpu, const struct reply *reply, uint32_t set)
-{
-    for (uint32_t left = set & SET_GPRS; left != 0; left &= left - 1)
-        cpu->gpr[__builtin_ctz(left)] = reply->gpr[__builtin_ctz(left)];
-    cpu->cr2_stale |= (set & SET_GPR(GPR_CR2)) != 0;
-    if (!(set & ~SET_GPRS))
-        return;
-    vmcs_select(cpu, cpu->vmcs01);
-    if (set & SET_ADVANCE)
-        advance_rip(cpu);
-    if (set & SET_FLAGS)
-        vmcs_set(cpu, VMCS_GUEST_RFLAGS, (vmcs_get(cpu, VMCS_GUEST_RFLAGS) & ~(uint64_t)RFLAGS_STATUS) | (reply->rflags & RFLAGS_STATUS));
-}

@@ -4,10 +4,24 @@
 
 #include <caps/status.h>
 
+#include "inject.h"
 #include "reply.h"
 
 // Does the actions in order. STATUS_UNSUPPORTED: an OP_MSR_WRITE met a value that the MSR refuses; everything else was done.
 enum status batch_invoke(struct batch *batch, struct cpu *cpu);
 
 // Sets what the decoded set names, from the reply.
-void set_invoke(struct cpu *cpu, const struct reply *reply, uint32_t set);
+static inline __attribute__((always_inline)) void set_invoke(struct cpu *cpu, const struct reply *reply, uint32_t set)
+{
+    for (uint64_t left = set & SET_GPRS; left != 0; left &= left - 1)
+        cpu->gpr[__builtin_ctzll(left)] = reply->gpr[__builtin_ctzll(left)];
+    if (set & SET_GPR(GPR_CR2))
+        cpu->cr2_stale = true;
+    if (!(set & ~SET_GPRS))
+        return;
+    vmcs_select(cpu, cpu->vmcs01);
+    if (set & SET_ADVANCE)
+        advance_rip(cpu);
+    if (set & SET_FLAGS)
+        vmcs_set(cpu, VMCS_GUEST_RFLAGS, (vmcs_get(cpu, VMCS_GUEST_RFLAGS) & ~(uint64_t)RFLAGS_STATUS) | (reply->rflags & RFLAGS_STATUS));
+}

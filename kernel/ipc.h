@@ -24,7 +24,7 @@ struct message {
 // What the partition answered, after its operations were applied.
 struct answer {
     uint16_t verdict;      // enum verdict
-    bool killed;           // to MSG_KILL: the message itself was too much for it
+    bool killed;           // ipc_send_again: to MSG_KILL: the message itself was too much for it
     bool wrote_event;      // the reply wrote group EVENT of the VMCS02 that exited
     uint32_t set;          // SET_...
     uint32_t vmcs02;       // VERDICT_L2: index among the partition's
@@ -35,6 +35,9 @@ struct answer {
 // Hands a message over and waits for the reply. A partition that faults is restarted and gets the message again once, then MSG_KILL.
 //   returns STATUS_OK: answer is valid, the reply's operations are applied; STATUS_FAULTED: the partition is parked.
 NODISCARD enum status ipc_send(struct cpu *cpu, struct partition *partition, const struct message *message, struct answer *answer);
+
+// The same after a first attempt with that status: STATUS_FAULTED, or STATUS_BUSY where the partition couldn't be entered or was stopped.
+NODISCARD enum status ipc_send_again(struct cpu *cpu, struct partition *partition, const struct message *message, enum status status, struct answer *answer);
 
 // The same once, without waiting for the partition, which is the caller's: STATUS_FAULTED: recorded; STATUS_BUSY: another CPU stops it.
 NODISCARD enum status ipc_attempt(struct cpu *cpu, struct partition *partition, const struct message *message, uint8_t attempt, struct answer *answer);

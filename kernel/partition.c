@@ -31,16 +31,15 @@ static void set_state(struct partition *partition, enum partition_state state)
 }
 
 // From partition_enter(), which has found it not ready.
-bool partition_wait(struct partition *partition, struct cpu *cpu)
+bool partition_wait(struct partition *partition, struct partition_cpu *slot)
 {
-    uint32_t *inside = &partition->cpu[cpu->index].inside;
     do {
-        __atomic_store_n(inside, 0, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&slot->inside, 0, __ATOMIC_SEQ_CST);
         if (state_of(partition) == PARTITION_PARKED)
             return false;
         while (state_of(partition) == PARTITION_STOPPING)
             __builtin_ia32_pause();
-        __atomic_exchange_n(inside, 1, __ATOMIC_SEQ_CST);
+        __atomic_exchange_n(&slot->inside, 1, __ATOMIC_SEQ_CST);
     } while (state_of(partition) != PARTITION_READY);
     return true;
 }

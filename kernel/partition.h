@@ -19,6 +19,7 @@ struct trap_frame;
 // A partition on one CPU. The message being handled is what the record of a fault names.
 struct partition_cpu {
     struct channel *channel;         // the kernel's view of the partition's channel
+    uint64_t request, stack;         // and the partition's own: of the channel, and the top of its stack
     uint32_t sequence;               // of the message being handled, or of the last one
     uint32_t inside;                 // a message is being handled here
     bool incomplete;                 // the last message's reply wasn't applied: the next MSG_INIT says so
@@ -28,6 +29,7 @@ struct partition_cpu {
     bool inject_again;               // ...or its second attempt is to fault, too
     uint32_t steps;                  // instructions until an injected fault, 0: none is to come
     const struct message *message;   // being handled
+    struct message_stat *stat;       // where its messages are counted
 };
 
 struct partition {
@@ -39,6 +41,7 @@ struct partition {
     uint32_t vmcs02_first;           // its VMCS02s and EPT02 roots among all
     uint32_t root_first;
     uint32_t restarter;              // PARTITION_STOPPING: the CPU that does it
+    bool special;                    // upcalls are ipc_upcall_special()'s
     const struct boot_inject *inject;  // a fault to inject into this partition, or NULL
     uint32_t injections;             // to come
     uint64_t messages;               // counted only while a fault is to be injected
@@ -47,7 +50,7 @@ struct partition {
     struct partition *callee[CAP_CALLS];
     struct space space;
     struct partition_header header;  // the kernel's copy: the one that counts
-    struct partition_cpu cpu[CPU_MAX];
+    struct partition_cpu cpu[CPU_MAX], *slot[CPU_MAX];  // slot[i] is &cpu[i]: found by one load
 };
 
 // Loads every partition that the boot information names. One log line for each error.
@@ -66,18 +69,15 @@ void partitions_scrub(bool others_run);
 uint32_t partition_count(void);
 struct partition *partition_at(uint32_t index);
 
-// Waits until the partition is ready and takes it for a message on this CPU. false: it is parked.
-bool partition_wait(struct partition *partition, struct cpu *cpu);
-static inline bool partition_enter(struct partition *partition, struct cpu *cpu)
+// Waits until the partition is ready and takes it for a message on the slot's CPU. false: it is parked.
+bool partition_wait(struct partition *partition, struct partition_cpu *slot);
+static inline bool partition_enter(struct partition *partition, struct partition_cpu *slot)
 {
     // Who stops it sees this, or we see that it is being stopped: an exchange orders both.
-    __atomic_exchange_n(&partition->cpu[cpu->index].inside, 1, __ATOMIC_SEQ_CST);
-    return __atomic_load_n(&partition->record->state, __ATOMIC_SEQ_CST) == PARTITION_READY || partition_wait(partition, cpu);
+    __atomic_exchange_n(&slot->inside, 1, __ATOMIC_SEQ_CST);
+    return __atomic_load_n(&partition->record->state, __ATOMIC_SEQ_CST) == PARTITION_READY || partition_wait(partition, slot);
 }
-static inline void partition_leave(struct partition *partition, struct cpu *cpu)
-{
-    __atomic_store_n(&partition->cpu[cpu->index].inside, 0, __ATOMIC_RELEASE);
-}
+static inline void partition_leave(struct partition_cpu *slot) { __atomic_store_n(&slot->inside, 0, __ATOMIC_RELEASE); }
 
 // Whether another CPU is stopping it: what runs here ends.
 bool partition_stopping(const struct partition *partition, const struct cpu *cpu);

@@ -38,14 +38,21 @@ static void load(const struct boot_info *info, const struct boot_partition *imag
     for (unsigned i = 0; i < CAP_CALLS; i++)
         partition->callee[i] = &partitions[image->callee[i]];
     partition->space = image->space;
-    for (uint32_t i = 0; i < info->cpu_count; i++)
-        partition->cpu[i].channel = (struct channel *)hidden_va(image->space.channels) + i;
+    for (uint32_t i = 0; i < info->cpu_count; i++) {
+        struct channel *channel = (struct channel *)hidden_va(image->space.channels) + i;
+        partition->cpu[i] = (struct partition_cpu){ .channel = channel, .request = CHANNEL_BASE + i * CHANNEL_STRIDE,
+            .stack = STACK_BASE + (i + 1) * STACK_STRIDE, .stat = &cpu_table[i]->records.stats.message[count] };
+        partition->slot[i] = &partition->cpu[i];
+        for (unsigned slot = 0; slot < RING_SLOTS; slot++)
+            channel->request[slot].request.cpu = i;
+    }
     partition->cr3 = partition->space.root.v | (paging_pcid ? CR3_NO_FLUSH | (count + 1) : 0);
     if (info->inject.kind != INJECT_NONE && info->inject.partition == count) {
         partition->inject = &info->inject;
         partition->injections = info->inject.count;
         partition->inject_at = info->inject.message;
     }
+    partition->special = partition->inject != NULL || (header->rights & RIGHT_VECTORS);
     route_add(partition);
     count++;
 }

@@ -19,7 +19,6 @@
 #include "window.h"
 
 #define TAKE_RESERVE 256u   // pages of the pool that tables of taken pages leave to others
-#define ONCE(lvalue) (*(const volatile __typeof__(lvalue) *)&(lvalue))
 
 static const struct { uint32_t right; enum cap_kind object; } op_need[OP_COUNT] = {
 #define OP(name, right, needs) { RIGHT_##right & ~(uint32_t)RIGHT_NONE, CAP_##needs },
@@ -366,50 +365,4 @@ bool batch_status_returned(enum status status)
 {
     return status == STATUS_NO_TABLES || status == STATUS_NO_MEMORY || status == STATUS_BAD_ADDRESS || status == STATUS_BUSY ||
            status == STATUS_UNSUPPORTED;
-}
-
-// Which verdicts a kind of message can end in.
-static const uint8_t verdicts[] = {
-    [MSG_INIT] = 1 << VERDICT_RETURN,
-    [MSG_EXIT] = 1 << VERDICT_RESUME | 1 << VERDICT_L1 | 1 << VERDICT_L2 | 1 << VERDICT_FORWARD,
-    [MSG_ENTRY_FAILED] = 1 << VERDICT_L1 | 1 << VERDICT_L2,
-    [MSG_CALL] = 1 << VERDICT_RETURN,
-    [MSG_KILL] = 1 << VERDICT_L1 | 1 << VERDICT_L2 | 1 << VERDICT_FORWARD | 1 << VERDICT_RETURN,
-};
-
-// What a reply sets besides general-purpose registers.
-static enum status set_decode(const struct partition *partition, const struct message *message, uint32_t set)
-{
-    if ((set & ~SET_ALL) || message->kind != MSG_EXIT || message->origin != ORIGIN_L1)
-        return STATUS_BAD_ARG;
-    return cap_check(&partition->header, CAP_WRITE, VMCS_HANDLE_01, GROUP_RIP) ? STATUS_OK : STATUS_DENIED;
-}
-
-enum status verdict_decode(struct cpu *cpu, const struct partition *partition, const struct message *message, uint32_t sequence,
-                           const struct reply *reply, struct answer *answer)
-{
-    uint16_t verdict = ONCE(reply->verdict);
-    if (verdict >= VERDICT_COUNT || !(verdicts[message->kind] & 1u << verdict))
-        return STATUS_BAD_ARG;
-    if (ONCE(reply->sequence) != sequence)
-        return STATUS_BAD_STATE;
-    answer->verdict = verdict;
-    answer->set = message->kind == MSG_INIT || message->kind == MSG_CALL ? 0 : ONCE(reply->set);
-    if (answer->set & ~SET_GPRS)
-        TRY(set_decode(partition, message, answer->set));
-    if (verdict == VERDICT_RESUME)
-        return STATUS_OK;
-    if (verdict == VERDICT_L1 && message->origin == ORIGIN_L2 && !cap_check(&partition->header, CAP_RIGHT, RIGHT_VMCS02, 0))
-        return STATUS_DENIED;
-    if (verdict == VERDICT_L2) {
-        answer->vmcs02 = ONCE(reply->vmcs02);
-        if (answer->vmcs02 >= VMCS02_MAX || !cap_check(&partition->header, CAP_VMCS02, VMCS_HANDLE_02 + answer->vmcs02, 0))
-            return STATUS_DENIED;
-        TRY(vmcs02_take(vmcs02_at(partition->vmcs02_first + answer->vmcs02), cpu));
-    }
-    if (verdict == VERDICT_FORWARD || verdict == VERDICT_RETURN) {
-        answer->status = ONCE(reply->status);
-        memory_copy(answer->arg, reply->arg, sizeof(answer->arg));
-    }
-    return STATUS_OK;
 }

@@ -14,6 +14,9 @@
 #include "ipc.h"
 #include "partition.h"
 
+// How whatever a partition can write is read.
+#define ONCE(lvalue) (*(const volatile __typeof__(lvalue) *)&(lvalue))
+
 #define FIELD_WRITES_MAX 256u
 #define BATCH_COPIES     4u
 
@@ -65,7 +68,3 @@ void batch_abandon(struct batch *batch);
 
 // Whether a failed decoding is due to the guest or to the budget, not to the partition: SYS_INVOKE returns it.
 bool batch_status_returned(enum status status);
-
-// Decodes the verdict on a message of that kind and origin.
-NODISCARD enum status verdict_decode(struct cpu *cpu, const struct partition *partition, const struct message *message,
-                                     uint32_t sequence, const struct reply *reply, struct answer *answer);

@@ -11,6 +11,7 @@
 #include "ept01.h"
 #include "ept02.h"
 #include "exit.h"
+#include "handover.h"
 #include "inject.h"
 #include "io.h"
 #include "ipc.h"
@@ -23,6 +24,7 @@
 struct route {
     const struct route *next;  // by priority
     struct partition *partition;
+    uint8_t number;            // of the partition in events
     const struct route_cap *cap;
     struct message message;    // what its exits become
 };
@@ -49,7 +51,7 @@ void route_add(struct partition *partition)
         const struct route **place = cap->kind == ROUTE_OBSERVE ? &observers[cap->origin] : &table[cap->origin][cap->reason];
         while (*place != NULL && (*place)->cap->priority <= cap->priority)
             place = (const struct route **)(uintptr_t)&(*place)->next;
-        *route = (struct route){ *place, partition, cap, { .kind = MSG_EXIT, .origin = cap->origin, .groups = cap->groups,
+        *route = (struct route){ *place, partition, (uint8_t)(partition->index + 1), cap, { .kind = MSG_EXIT, .origin = cap->origin, .groups = cap->groups,
             .groups_shadow = cap->groups_shadow, .flags = cap->kind == ROUTE_OBSERVE ? REQUEST_OBSERVED : 0 } };
         *place = route;
     }
@@ -68,15 +70,16 @@ static bool page_matches(struct cpu *cpu, const struct partition *partition)
 }
 
 // ROUTE_RANGE: the register that the exit's instruction is about; of I/O only one port may be claimed.
-static bool key_matches(struct cpu *cpu, const struct route_cap *cap)
+static inline bool key_matches(struct cpu *cpu, const struct route_cap *cap)
 {
-    if (cap->reason == EXIT_IO) {
-        vmcs_select(cpu, cpu->vmcs01);
-        return io_hypercall();
+    uint64_t key = cpu->gpr[GPR_RAX];
+    if (__builtin_expect(cap->reason != EXIT_VMCALL, 0)) {
+        if (cap->reason == EXIT_IO) {
+            vmcs_select(cpu, cpu->vmcs01);
+            return io_hypercall();
+        }
+        key = (uint32_t)(cap->reason == EXIT_CPUID ? key : cpu->gpr[GPR_RCX]);
     }
-    uint64_t key = cpu->gpr[cap->reason == EXIT_RDMSR || cap->reason == EXIT_WRMSR ? GPR_RCX : GPR_RAX];
-    if (cap->reason != EXIT_VMCALL)
-        key &= 0xffffffff;
     return key >= cap->first && key <= cap->last;
 }
 
@@ -86,6 +89,15 @@ static void leave_l2(struct cpu *cpu)
     cpu->vmcs02 = cpu->level == ORIGIN_PAL ? cpu->below : NULL;
     cpu->level = cpu->vmcs02 != NULL ? ORIGIN_L2 : ORIGIN_L1;
     cpu->below = NULL;
+}
+
+static inline bool matches(struct cpu *cpu, const struct route *route)
+{
+    switch (route->cap->kind) {
+    case ROUTE_RANGE: return key_matches(cpu, route->cap);
+    case ROUTE_TAKEN: return page_matches(cpu, route->partition);
+    default: return true;
+    }
 }
 
 void route_abandon_l2(struct cpu *cpu, const char *why)
@@ -170,32 +182,56 @@ static void give_back_interrupt(struct cpu *cpu)
         lapic_requeue((uint8_t)information);
 }
 
+// The first attempt ended with that status. true: another one was answered.
+static __attribute__((noinline)) bool send_again(struct cpu *cpu, struct partition *partition, const struct message *message, enum status status,
+                                                 struct answer *answer)
+{
+    status = ipc_send_again(cpu, partition, message, status, answer);
+    if (status != STATUS_OK || answer->killed)
+        give_back_interrupt(cpu);
+    if (status != STATUS_OK)
+        owner_pays(cpu);
+    return status == STATUS_OK;
+}
+
 // Hands the exit to the partitions. false: nobody wants it. taken: only where it is about a page that was taken.
-static bool route_message(struct cpu *cpu, const struct route *route, bool taken)
+static inline __attribute__((always_inline)) bool route_message(struct cpu *cpu, const struct route *route, bool taken)
 {
     struct message forwarded;
     struct answer answer;
     const uint64_t *arg = NULL;
     for (; route != NULL; route = route->next) {
-        if ((taken && route->cap->kind != ROUTE_TAKEN) || (route->cap->kind == ROUTE_RANGE && !key_matches(cpu, route->cap)) ||
-            (route->cap->kind == ROUTE_TAKEN && !page_matches(cpu, route->partition)))
+        if ((taken && route->cap->kind != ROUTE_TAKEN) || !matches(cpu, route))
             continue;
         const struct message *message = &route->message;
-        if (arg != NULL) {
+        struct partition *partition = route->partition;
+        struct partition_cpu *slot = partition->slot[cpu->index];
+        struct event *event = cpu->event;  // the exit's tells of its first message, too
+        if (arg == NULL) {
+            event->partition = route->number;
+        } else {
             forwarded = *message;
             forwarded.flags = REQUEST_FORWARDED;
             forwarded.arg = arg;
             message = &forwarded;
+            event = event_message(cpu, partition);
         }
-        enum status status = ipc_send(cpu, route->partition, message, &answer);
-        if (status != STATUS_OK || answer.killed)
-            give_back_interrupt(cpu);
-        if (status != STATUS_OK) {
-            owner_pays(cpu);
+        enum status status = STATUS_BUSY;
+        if (partition_enter(partition, slot)) {
+            status = hand_over(cpu, partition, slot, message, false, 0, NULL, &answer);
+            partition_leave(slot);
+        }
+        if (__builtin_expect(status != STATUS_OK, 0)) {
+            event->status = (uint8_t)status;
+            if (!send_again(cpu, partition, message, status, &answer)) {
+                event->status = STATUS_FAULTED;
+                return true;
+            }
+        }
+        if (answer.verdict == VERDICT_RESUME && cpu->level == ORIGIN_L1)
             return true;
-        }
         if (answer.verdict != VERDICT_FORWARD) {
-            route_answer(cpu, route->partition, &answer);
+            route_answer(cpu, partition, &answer);
             return true;
         }
         arg = answer.arg;  // written again only with the next reply, which needs them no more
@@ -218,20 +254,10 @@ static bool kernel_first(const struct cpu *cpu, unsigned reason)
     return (reason == EXIT_EPT_VIOLATION || reason == EXIT_EPT_MISCONFIG) && cpu->level == ORIGIN_L2 && cpu->vmcs02->tag == 0;
 }
 
-void route_exit(struct cpu *cpu)
+// No partition wants the exit.
+static __attribute__((noinline)) void unclaimed(struct cpu *cpu)
 {
-    unsigned reason = cpu->reason & EXIT_REASON_BASIC;
-    kernel_handler_t *handler = NULL;
-    if (cpu->level == ORIGIN_PAL && reason == EXIT_INIT)
-        cpu->init_pending = true;  // L1's, once the partition has left the PAL
-    if (observers[cpu->level] != NULL)
-        show_observers(cpu, observers[cpu->level]);
-    if (reason < EXIT_REASON_COUNT) {
-        const struct route *route = table[cpu->level][reason];
-        if (route != NULL && route_message(cpu, route, kernel_first(cpu, reason)))
-            return;
-        handler = kernel_handler[cpu->level][reason];
-    }
+    kernel_handler_t *handler = kernel_handler[cpu->level][cpu->reason & EXIT_REASON_BASIC];
     vmcs_select(cpu, cpu->level != ORIGIN_L1 ? cpu->vmcs02->region : cpu->vmcs01);
     if (handler != NULL)
         handler(cpu);
@@ -239,4 +265,21 @@ void route_exit(struct cpu *cpu)
         route_abandon_l2(cpu, "nobody handles this exit");
     else
         inject_ud(cpu);
+}
+
+void route_exit(struct cpu *cpu)
+{
+    unsigned reason = cpu->reason & EXIT_REASON_BASIC;
+    if (cpu->level == ORIGIN_PAL && reason == EXIT_INIT)
+        cpu->init_pending = true;  // L1's, once the partition has left the PAL
+    if (observers[cpu->level] != NULL)
+        show_observers(cpu, observers[cpu->level]);
+    if (!route_message(cpu, table[cpu->level][reason], kernel_first(cpu, reason)))
+        unclaimed(cpu);
+}
+
+void route_l1(struct cpu *cpu)
+{
+    if (!route_message(cpu, table[ORIGIN_L1][cpu->reason & EXIT_REASON_BASIC], false))
+        unclaimed(cpu);
 }

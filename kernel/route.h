@@ -22,8 +22,11 @@ bool route_observed(enum msg_origin origin);
 
 // Handles one exit: hands it to the partitions that claim it, by priority; where nobody answers, to the kernel's handler; where there is
 // none, L1 gets #UD and an L2 is given back to its owner as a VMRESUME that failed. On return cpu->level and cpu->vmcs02 say what to enter.
-// Before: cpu->reason = the exit reason field; cpu->level and cpu->vmcs02 as they ran; cpu->gpr = the guest's registers.
+// Before: cpu->reason = the exit reason field, one that exists; cpu->level and cpu->vmcs02 as they ran; cpu->gpr = the guest's registers.
 void route_exit(struct cpu *cpu);
+
+// The same for an exit of L1 that nobody observes.
+void route_l1(struct cpu *cpu);
 
 // Does what a partition's verdict says: cpu->level and cpu->vmcs02 are what to enter. VERDICT_FORWARD isn't for here.
 struct answer;

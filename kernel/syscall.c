@@ -27,7 +27,7 @@ static enum status refuse(bool *fault, enum status status)
     return status;
 }
 
-static struct partition_cpu *slot_of(struct partition *partition, const struct cpu *cpu) { return &partition->cpu[cpu->index]; }
+static struct partition_cpu *slot_of(struct partition *partition, const struct cpu *cpu) { return partition->slot[cpu->index]; }
 
 static enum status syscall_invoke(struct cpu *cpu, struct partition *partition, const uint64_t arg[3], bool *fault)
 {

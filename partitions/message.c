@@ -6,8 +6,9 @@
 
 #include "syscall.h"
 
-_Noreturn void rt_message(uint32_t cpu, const struct request *req, struct reply *rep)
+_Noreturn void rt_message(uint32_t cpu, const struct request *req, uint64_t rdx, uint64_t rcx, struct reply *rep)
 {
+    (void)rdx, (void)rcx;
     message_begin(cpu, req, rep);
     partition_message(req, rep);
     syscall_reply();

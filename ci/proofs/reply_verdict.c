@@ -5,7 +5,7 @@
 #include "any_caps.h"
 #include "no_machine.h"
 
-#include "../../kernel/reply.c"
+#include "../../kernel/verdict.h"
 
 static struct partition partition;
 static bool taken;

@@ -214,7 +214,7 @@ static const struct reply *deliver(enum msg_kind kind, enum msg_origin origin, c
     read_groups(req->field[1], VMCS_HANDLE_SHADOW, req->groups_shadow);
 
     if (setjmp(message_end) == 0)
-        rt_message(world_cpu, req, rep);
+        rt_message(world_cpu, req, 0, 0, rep);
     if (req->flags & REQUEST_OBSERVED)
         return rep;
     if (rep->sequence != req->sequence)

@@ -31,15 +31,15 @@ void partition_message(const struct request *req, struct reply *rep)
     if (req->kind != MSG_EXIT)
         return;  // MSG_INIT: nothing to prepare
 
-    if (req->gpr[GPR_RAX] != HYPERCALL_NULL && req->gpr[GPR_RAX] != HYPERCALL_HELLO) {
+    const uint64_t number = req->gpr[GPR_RAX], argument = req->gpr[GPR_RBX];
+    if (number == HYPERCALL_NULL) {
+        reply_gpr(rep, GPR_RAX, 0);
+        reply_gpr(rep, GPR_RBX, argument + 1);
+    } else if (number == HYPERCALL_HELLO) {
+        reply_gpr(rep, GPR_RAX, greeting_part(argument));
+    } else {
         reply_forward(rep, 0, 0, 0, 0);  // the port has all numbers: another partition's
         return;
-    }
-    if (req->gpr[GPR_RAX] == HYPERCALL_NULL) {
-        reply_gpr(rep, GPR_RAX, 0);
-        reply_gpr(rep, GPR_RBX, req->gpr[GPR_RBX] + 1);
-    } else {
-        reply_gpr(rep, GPR_RAX, greeting_part(req->gpr[GPR_RBX]));
     }
     reply_advance_rip(req, rep);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Replies: what a partition can and can't bring about, for every operation, field, policy and verdict (invariant I4).
 
+#include "verdict.h"
+
 #include "replies.h"
 
 TEST(an_empty_reply_does_nothing)

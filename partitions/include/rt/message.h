@@ -16,11 +16,13 @@ static inline void message_begin(uint32_t cpu, const struct request *req, struct
     else
         state_begin(cpu, req->sequence);
     rep->sequence = req->sequence;
-    rep->verdict = req->kind == MSG_EXIT ? VERDICT_RESUME : req->kind == MSG_ENTRY_FAILED ? VERDICT_L1 : VERDICT_RETURN;
     rep->op_count = 0;
+    rep->verdict = VERDICT_RESUME;
+    if (__builtin_expect(req->kind != MSG_EXIT, 0))
+        rep->verdict = req->kind == MSG_ENTRY_FAILED ? VERDICT_L1 : VERDICT_RETURN;
     rep->status = STATUS_OK;
     rep->set = 0;
 }
 
 // crt0.S comes here with every message.
-_Noreturn void rt_message(uint32_t cpu, const struct request *req, struct reply *rep);
+_Noreturn void rt_message(uint32_t cpu, const struct request *req, uint64_t rdx, uint64_t rcx, struct reply *rep);

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <caps/addr.h>
 #include <caps/layout.h>
 #include <rt/cpu.h>
 #include <rt/panic.h>
@@ -18,7 +19,7 @@
 // (The name begins with .bss because compilers give only such sections no bytes in the file.)
 #define STATE __attribute__((section(".bss.state")))
 
-#define STATE_JOURNAL 256  // writes in one message
+#define STATE_JOURNAL 255  // writes in one message: a journal is a page
 
 struct state_entry {
     uint64_t place;  // address << 4 | bytes
@@ -29,9 +30,10 @@ struct state_journal {
     uint64_t sequence;  // of the message that wrote
     struct state_entry entry[STATE_JOURNAL];
 };
+_Static_assert(sizeof(struct state_journal) == PAGE_BYTES, "found by a shift");
 extern struct state_journal rt_journal[CPU_MAX];
 
-// Writes 1, 2, 4 or 8 bytes; a fault before the reply is accepted brings the old value back. 256 writes a message, more is a panic.
+// Writes 1, 2, 4 or 8 bytes; a fault before the reply is accepted brings the old value back. 255 writes a message, more is a panic.
 // The order journal entry, count, value is what makes a fault between any two instructions harmless.
 static inline void state_write(void *address, uint32_t bytes, uint64_t value)
 {

@@ -53,7 +53,7 @@ struct partition_header {
     uint32_t abi;             // CAP_ABI
     uint32_t bytes;           // sizeof(struct partition_header)
     char name[CAP_NAME];      // ends in NUL
-    uint64_t entry;           // every message enters here: rdi = CPU, rsi = struct request *, r8 = struct reply *
+    uint64_t entry;           // every message enters here: rdi = CPU, rsi = struct request *, r8 = struct reply *, rbp = 0
     uint64_t fixup_first;     // a #PF on the window with RIP in [fixup_first, fixup_last)...
     uint64_t fixup_last;
     uint64_t fixup_resume;    // ...goes on here; 0: is a fault like every other

@@ -52,7 +52,8 @@ struct records_machine {
 #define RECORDS_TEXT  240u
 struct records_line { uint64_t turn, tsc; char text[RECORDS_TEXT]; };
 
-// An exit, a message or something else of note.
+// An exit, a message or something else of note. An exit's event tells of its first message as well: to which partition, and with what status the first attempt
+// ended. Every further message has an event of its own: of other partitions to which the exit is forwarded or shown, calls, attempts after a fault.
 enum event_kind { EVENT_NONE, EVENT_EXIT, EVENT_MESSAGE, EVENT_REPLY, EVENT_FAULT, EVENT_NMI };
 struct event {
     uint64_t tsc;

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Handing a message over once: request, upcall, reply. Inline in who sends most of them.
+#pragma once
+
+#include "cr.h"
+#include "descriptor_insn.h"
+#include "event.h"
+#include "fault.h"
+#include "group.h"
+#include "host.h"
+#include "invoke.h"
+#include "ipc.h"
+#include "memory.h"
+#include "msr.h"
+#include "partition.h"
+#include "upcall.h"
+#include "verdict.h"
+
+// ipc.c, for what is rarer: fills in of which L2 the message tells; the fields of an NMI exit that no VMCS shows; an upcall of partition->special.
+void ipc_name_l2(struct request *request, const struct cpu *cpu, const struct partition *partition);
+void ipc_show_nmi(uint64_t bank[VMCS_FIELD_COUNT]);
+int64_t ipc_upcall_special(struct cpu *cpu, struct partition *partition, struct partition_cpu *slot, uint64_t request);
+
+// Fills the next request slot: just what the message names. What the slot held of earlier messages stays; a partition has seen it.
+static inline __attribute__((always_inline)) void request_build(struct cpu *cpu, const struct partition *partition, struct request *request,
+                                                                const struct message *message)
+{
+    request->reason = cpu->reason;
+    request->groups = message->groups;
+    request->groups_shadow = 0;
+    if (message->arg != NULL) {
+        request->from = message->from;
+        memory_copy(request->arg, message->arg, sizeof(request->arg));
+    }
+    if (message->origin != ORIGIN_L1)
+        ipc_name_l2(request, cpu, partition);
+    if (message->groups & GROUP_GPR)
+        memory_copy(request->gpr, cpu->gpr, sizeof(request->gpr));
+    if (message->groups & ~GROUP_GPR) {
+        vmcs_select(cpu, message->origin != ORIGIN_L1 ? cpu->vmcs02->region : cpu->vmcs01);
+        group_read(cpu, message->groups & ~GROUP_GPR, request->field[0]);
+        if (cpu->nmi_exit && message->kind == MSG_EXIT)
+            ipc_show_nmi(request->field[0]);
+    }
+    if (message->groups_shadow != 0 && cpu->shadowing) {
+        request->groups_shadow = message->groups_shadow;
+        vmcs_select(cpu, cpu->shadow);
+        group_read(cpu, message->groups_shadow, request->field[1]);
+    }
+}
+
+static inline __attribute__((always_inline)) int64_t partition_run(struct cpu *cpu, struct partition *partition, struct partition_cpu *slot, uint64_t place,
+                                                                   struct partition *outer)
+{
+    uint64_t request = slot->request + place;
+    // A VM exit leaves a limit of 64 KiB (SDM 3C 28.5.2 "Loading Host Segment and Descriptor-Table Registers"): selectors would reach what lies behind.
+    gdt_load(&cpu->gdtr);
+    cpu->partition = partition;
+    cr3_write(partition->cr3);
+    int64_t end = __builtin_expect(partition->special, 0) ? ipc_upcall_special(cpu, partition, slot, request)
+        : upcall(cpu->index, request, partition->entry, slot->stack, request + offsetof(struct channel, reply), cpu_rsp0(cpu));
+    cpu->partition = outer;
+    if (outer != NULL)
+        cr3_write(outer->cr3);
+    return end;
+}
+
+// Acts on a complete reply.
+static inline __attribute__((always_inline)) enum status reply_conclude(struct cpu *cpu, struct partition *partition, struct partition_cpu *slot,
+    const struct message *message, const struct reply *reply, struct answer *answer)
+{
+    struct batch *batch = cpu->batch;
+    bool operations = ONCE(reply->op_count) != 0;
+    enum status status = operations ? batch_decode(batch, cpu, partition, reply) : STATUS_OK;
+    bool decoded = status == STATUS_OK;
+    if (decoded)
+        status = verdict_decode(cpu, partition, message, slot->sequence, reply, answer);
+    if (__builtin_expect(status != STATUS_OK, 0)) {
+        batch_abandon(batch);
+        fault_reply(partition, cpu, decoded ? NULL : batch, reply, status);
+        return STATUS_FAULTED;
+    }
+    answer->wrote_event = slot->wrote_event;
+    if (operations) {
+        (void)batch_invoke(batch, cpu);  // an MSR's refusal is of interest to who asks by SYS_INVOKE
+        answer->wrote_event |= batch->wrote_event;
+    }
+    if (answer->set != 0)
+        set_invoke(cpu, reply, answer->set);
+    return STATUS_OK;
+}
+
+// The partition is the caller's (partition_enter); observed: the reply counts for nothing. STATUS_FAULTED: recorded;
+// STATUS_BUSY: another CPU stops it.
+//   outer: the partition that runs on this CPU, by whose call or restart this comes, or NULL
+NODISCARD static inline __attribute__((always_inline)) enum status hand_over(struct cpu *cpu, struct partition *partition, struct partition_cpu *slot,
+    const struct message *message, bool observed, uint8_t attempt, struct partition *outer, struct answer *answer)
+{
+    uint64_t start = tsc_read();
+    uint32_t sequence = slot->sequence + 1;
+    uint64_t place = ring_slot(sequence) * PAGE_BYTES;
+    struct channel *channel = (struct channel *)((uintptr_t)slot->channel + place);  // as if its slot were the first
+    if (!cpu->cr2_stale)
+        cpu->gpr[GPR_CR2] = cr2_read();
+    slot->sequence = sequence;
+    slot->attempt = attempt;
+    slot->message = message;
+    slot->wrote_event = false;
+    channel->request[0].request.sequence = sequence;
+    channel->request[0].request.what = message->what;
+    channel->request[0].request.attempt = attempt;
+    request_build(cpu, partition, &channel->request[0].request, message);
+    int64_t end = partition_run(cpu, partition, slot, place, outer);
+    enum status status = end == UPCALL_ABORTED ? STATUS_BUSY : end != UPCALL_REPLIED ? STATUS_FAULTED : observed ? STATUS_OK
+                       : reply_conclude(cpu, partition, slot, message, &channel->reply[0].reply, answer);
+    if (__builtin_expect(status != STATUS_OK, 0))
+        slot->incomplete = true;
+    struct message_stat *stat = slot->stat;
+    stat->count++;
+    stat->instr += tsc_since(start);
+    return status;
+}
