@@ -7,13 +7,15 @@
 #include "fault.h"
 #include "group.h"
 #include "handle.h"
+#include "inject.h"
 #include "invoke.h"
 #include "ipc.h"
 #include "log.h"
 #include "msr_l1.h"
 #include "reply.h"
-#include "vmcs.h"
 #include "upcall.h"
+#include "vmcs.h"
+#include "watchdog.h"
 
 // One system call's work. The status goes to the partition, or is its fault where *fault is set.
 typedef enum status syscall_t(struct cpu *cpu, struct partition *partition, const uint64_t arg[3], bool *fault);
@@ -130,5 +132,10 @@ int64_t syscall_enter(uint64_t number, uint64_t a, uint64_t b, uint64_t c, const
     }
     if (partition_stopping(partition, cpu))
         return UPCALL_ABORTED;
+    if (watchdog_expired(cpu)) {  // its NMI may have come in here each time
+        const struct trap_frame at = { .rip = frame->rip, .rsp = frame->rsp, .gpr[GPR_RBP] = frame->rbp };
+        fault_trap(partition, cpu, VECTOR_NMI, 0, 0, &at);
+        return UPCALL_FAULTED;
+    }
     return (int64_t)(status | (slot_of(partition, cpu)->steps > 0 ? SYSCALL_STEP : 0));
 }
