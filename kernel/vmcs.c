@@ -53,17 +53,24 @@ static const uint8_t zero_field[] = {
     VMCS_HOST_FS_SELECTOR, VMCS_HOST_GS_SELECTOR, VMCS_HOST_GS_BASE,
 };
 
+void vmcs_host_cpu(struct cpu *cpu)
+{
+    vmcs_write(VMCS_HOST_TR_BASE, (uintptr_t)&cpu->tss);
+    vmcs_write(VMCS_HOST_GDTR_BASE, (uintptr_t)cpu->gdt);
+    vmcs_write(VMCS_HOST_SYSENTER_ESP, (uintptr_t)cpu_rsp0(cpu));
+    vmcs_write(VMCS_HOST_RSP, (uintptr_t)cpu + CPU_STACK_TOP);
+}
+
 void vmcs_init_host_state(struct cpu *cpu)
 {
     for (unsigned i = 0; i < sizeof(zero_field) / sizeof(zero_field[0]); i++)
         if (vmcs_field_exists((enum vmcs_field)zero_field[i]))
             vmcs_write((enum vmcs_field)zero_field[i], 0);
+    vmcs_host_cpu(cpu);
     vmcs_write(VMCS_VMCS_LINK_POINTER, ~0ull);
     vmcs_write(VMCS_HOST_CS_SELECTOR, SELECTOR_KERNEL_CS);
     vmcs_write(VMCS_HOST_SS_SELECTOR, SELECTOR_KERNEL_SS);
     vmcs_write(VMCS_HOST_TR_SELECTOR, SELECTOR_TSS);
-    vmcs_write(VMCS_HOST_TR_BASE, (uintptr_t)&cpu->tss);
-    vmcs_write(VMCS_HOST_GDTR_BASE, (uintptr_t)cpu->gdt);
     vmcs_write(VMCS_HOST_IDTR_BASE, trap_idt().base);
     vmcs_write(VMCS_HOST_FS_BASE, INFO_BASE);  // so that info.canary is where compilers look for it
     vmcs_write(VMCS_HOST_CR0, host_cr0());
@@ -72,8 +79,6 @@ void vmcs_init_host_state(struct cpu *cpu)
     vmcs_write(VMCS_HOST_EFER, HOST_EFER);
     vmcs_write(VMCS_HOST_PAT, HOST_PAT);
     vmcs_write(VMCS_HOST_SYSENTER_CS, SELECTOR_KERNEL_CS);
-    vmcs_write(VMCS_HOST_SYSENTER_ESP, (uintptr_t)cpu_rsp0(cpu));
     vmcs_write(VMCS_HOST_SYSENTER_EIP, (uintptr_t)sysenter_entry);
-    vmcs_write(VMCS_HOST_RSP, (uintptr_t)cpu + CPU_STACK_TOP);
     vmcs_write(VMCS_HOST_RIP, (uintptr_t)vm_exit);
 }

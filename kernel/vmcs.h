@@ -51,6 +51,9 @@ void vmcs_control(struct cpu *cpu, enum vmcs_field field, uint32_t bits, bool on
 // EPTP, VPID and guest state are the caller's.
 void vmcs_init_host_state(struct cpu *cpu);
 
+// What of the host's state is another on each CPU, into the current VMCS.
+void vmcs_host_cpu(struct cpu *cpu);
+
 // Whether this CPU has the field.
 static inline bool vmcs_field_exists(enum vmcs_field field)
 {

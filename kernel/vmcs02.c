@@ -84,6 +84,7 @@ void vmcs02_reset(struct vmcs02 *vmcs02, struct cpu *cpu)
             (vmcs_field_info[i].policy == POLICY_FREE || vmcs_field_info[i].policy == POLICY_ADDRESS))
             vmcs_write((enum vmcs_field)i, 0);
     vmcs_init_host_state(cpu);
+    vmcs02->host_cpu = cpu->index;
     write_control(VMCS_PIN_CONTROLS, WORD_PIN);
     write_control(VMCS_PROC_CONTROLS, WORD_PROC);
     write_control(VMCS_PROC_CONTROLS2, WORD_PROC2);
@@ -135,6 +136,10 @@ uint32_t vmcs02_root(const struct vmcs02 *vmcs02)
 void vmcs02_prepare(struct vmcs02 *vmcs02, struct cpu *cpu)
 {
     vmcs_select(cpu, vmcs02->region);
+    if (vmcs02->host_cpu != cpu->index) {  // it was another CPU's: its exits would go to that one's stack
+        vmcs_host_cpu(cpu);
+        vmcs02->host_cpu = cpu->index;
+    }
     uint32_t generation = __atomic_load_n(&ept02_generation, __ATOMIC_ACQUIRE);
     if (!vmcs02->bound || vmcs02->generation != generation) {
         vmcs02->top = ept02_bind(vmcs02->tag, vmcs02->top, &vmcs02->root);

@@ -20,6 +20,7 @@ struct vmcs02 {
     uint32_t partition;    // owner's index
     uint32_t owner_index;  // among the owner's
     uint32_t active_cpu;   // VMPTRLDed there and not VMCLEARed since, or VMCS02_NO_CPU
+    uint32_t host_cpu;     // whose host state it holds
     hpa_t region;          // 0 until the first VMCS_RESET
     hpa_t bitmap[BITMAP_KINDS];
     bool launched;         // VMRESUME, not VMLAUNCH

@@ -24,6 +24,7 @@ void vmcs_clear(struct cpu *self, hpa_t vmcs) { (void)self, (void)vmcs; }
 void vmcs_format(struct cpu *self, hpa_t vmcs, bool shadow) { (void)vmcs, (void)shadow; self->vmcs_current.v = 0; }
 void vmcs_init_host_state(struct cpu *self) { (void)self; host_state = true; }
 void pin_drop(uint32_t index) { (void)index; dropped = true; }
+void vmcs_host_cpu(struct cpu *self) { (void)self; host_state = true; }
 void contract_flush(struct vmcs02 *vmcs02) { (void)vmcs02; flushed = true; }
 
 void contract_fill(void *to, uint8_t value, size_t bytes)
@@ -53,7 +54,7 @@ static void prove_reset(void)
         one.bitmap[k].v = (k + 1) * PAGE_BYTES;
     watched = (enum vmcs_field)any_below(VMCS_FIELD_COUNT);
     vmcs02_reset(&one, &cpu);
-    PROVE(current.v == one.region.v && host_state && flushed, "the region's fields, with the host's state");
+    PROVE(current.v == one.region.v && host_state && one.host_cpu == cpu.index && flushed, "the region's fields, with the host's state");
     PROVE(filled[BITMAP_MSR] && filled[BITMAP_IO_A] && filled[BITMAP_IO_B], "every MSR and port exits");
     PROVE(one.tag == VMCS02_TAG_NONE && !one.bound && one.eptp == 0 && !one.launched, "on no tree");
     const struct vmcs_field_info *info = &vmcs_field_info[watched];
@@ -92,6 +93,19 @@ static void prove_claim(void)
     PROVE(holder == cpu.index || holder == VMCS02_NO_CPU || (status != STATUS_OK && one.active_cpu == holder), "never taken from another");
 }
 
+static void prove_prepare(void)
+{
+    struct vmcs02 one;
+    const uint32_t before = one.host_cpu = any_u32();
+    one.region.v = any_u64() & PAGE_MASK;
+    cpu.index = any_below(CPU_MAX);
+    cpu.vmcs_current.v = any_u64();
+    current = cpu.vmcs_current;
+    host_state = false;
+    vmcs02_prepare(&one, &cpu);
+    PROVE(current.v == one.region.v && one.host_cpu == cpu.index && (host_state || before == cpu.index), "its exits come to this CPU");
+}
+
 static void prove_allot(void)
 {
     allotted = any_bool() ? 7 : VMCS02_MAX - 2;  // bound: these
@@ -109,9 +123,10 @@ int main(void)
     any_caps();
     for (unsigned word = 0; word < WORD_COUNT; word++)  // see the loader's vtx_missing()
         ASSUME((vmx_caps->forced0[word] & vmx_caps->allowed0[word]) == 0);
-    switch (any_below(3)) {
+    switch (any_below(4)) {
     case 0: prove_reset(); break;
     case 1: prove_claim(); break;
+    case 2: prove_prepare(); break;
     default: prove_allot(); break;
     }
     return 0;

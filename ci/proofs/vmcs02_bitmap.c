@@ -27,6 +27,7 @@ void vmcs_load(struct cpu *self, hpa_t vmcs) { (void)self, (void)vmcs; }
 void vmcs_clear(struct cpu *self, hpa_t vmcs) { (void)self, (void)vmcs; }
 void vmcs_format(struct cpu *self, hpa_t vmcs, bool shadow) { (void)self, (void)vmcs, (void)shadow; }
 void vmcs_init_host_state(struct cpu *self) { (void)self; }
+void vmcs_host_cpu(struct cpu *self) { (void)self; }
 
 static enum bitmap_kind the_kind;
 const uint64_t *vmcs01_bitmap(enum bitmap_kind kind) { PROVE(kind == the_kind, "L0's bitmap of that kind"); return ours; }
