@@ -113,6 +113,8 @@ static void find_stable(const struct vmcs12 *v, struct vmcs02 *vmcs02)
         stable |= GROUP_EFER;
     if (bitmap_msr_wanted(vmcs02, MSR_PAT, true))
         stable |= GROUP_PAT;
+    if (vmcs02->stable != stable)
+        vmcs02->saves = 0;
     vmcs02->stable = stable;
 }
 
@@ -166,11 +168,46 @@ static bool write_apic(struct message *m, const struct vmcs12 *v, const struct l
     return true;
 }
 
+// Whether the next entry will find everything as this one leaves it, but for what is marked as dirty: nothing comes from L1's registers but an EFER that L2
+// can't change.
+static bool is_steady(const struct vmcs12 *v, const struct vmcs02 *vmcs02)
+{
+    const bool efer_fixed = !vmcs12_proc2(v, PROC2_UNRESTRICTED_GUEST) && (vmcs02->stable & GROUP_EFER);
+    return vmcs12_proc2(v, PROC2_ENABLE_EPT) && vmcs12_proc2(v, PROC2_ENABLE_VPID) && vmcs12_get(v, VMCS_ENTRY_MSR_LOAD_COUNT) == 0 &&
+           vmcs12_entry(v, ENTRY_LOAD_GUEST_PAT) && vmcs12_entry(v, ENTRY_LOAD_DEBUG_CONTROLS) &&
+           (vmcs12_entry(v, ENTRY_LOAD_GUEST_EFER) || efer_fixed);
+}
+
+// An entry as the one before. false: no such.
+static bool enter_again(struct message *m, struct vmcs12 *v, struct vmcs02 *vmcs02)
+{
+    if (vmcs02->steady != rt_cpu() + 1 || vmcs02->cpu != vmcs02->steady || !v->entered || v->doomed || m->cpu->nmi_pending ||
+        vmcs02->l1_efer != exit_field(m, VMCS_GUEST_EFER) || ((vmcs02->dirty | vmcs02->unchecked) & MERGE_GROUPS & ~QUICK_GROUPS) ||
+        (vmcs12_get(v, VMCS_ENTRY_INTR_INFO) & EVENT_VALID))
+        return false;
+    if (vmcs02->unchecked && !check(m, v, vmcs02))
+        return true;
+    if (!vmcs02->constant_bitmaps && bitmap_update(m, v, vmcs02)) {
+        find_stable(v, vmcs02);
+        if (!is_steady(v, vmcs02))
+            return false;
+    }
+    if (vmcs02->dirty) {
+        const struct l1_registers none = { 0 };
+        write_groups(m, v, &none, vmcs02->dirty & QUICK_GROUPS);
+        vmcs02->dirty = 0;
+    }
+    reply_l2(m->rep, vmcs12_place(v));
+    return true;
+}
+
 void entry_start(struct message *m, struct vmcs12 *v)
 {
     struct vmcs02 *vmcs02 = vmcs02_of(v);
 
     l1_state_note(m);
+    if (enter_again(m, v, vmcs02))
+        return;
     pull_for_checks(m, v);
     if (!check(m, v, vmcs02))
         return;
@@ -205,6 +242,8 @@ void entry_start(struct message *m, struct vmcs12 *v)
         exit_entry_failure(m, v, (struct exit_cause){ EXIT_ENTRY_MSR_LOAD, failed });
         return;
     }
+    vmcs02->steady = is_steady(v, vmcs02) ? rt_cpu() + 1 : 0;
+    vmcs02->l1_efer = exit_field(m, VMCS_GUEST_EFER);
     reply_l2(m->rep, vmcs12_place(v));
 }
 

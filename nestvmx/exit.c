@@ -134,11 +134,13 @@ void exit_deliver_cause(struct message *m, struct vmcs12 *v, struct exit_cause c
     put_details(m, v, &changed);
     put_entered(v, &changed);
 
-    if (vmcs02->saves == 0)
+    if (vmcs02->saves == 0) {
         vmcs02->saves = saved_groups(v);
+        vmcs02->loses = not_saved(v, vmcs02);
+    }
     if (v->lazy != vmcs02->saves)
         state_set(&v->lazy, vmcs02->saves);
-    vmcs02->dirty |= not_saved(v, vmcs02);
+    vmcs02->dirty |= vmcs02->loses;
 
     const bool stored = v->stored || msr_list_exit_store(m, v);
     // Loading L1's MSRs is done at once: a second attempt must not take them for L2's.

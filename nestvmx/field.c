@@ -22,7 +22,7 @@ static const uint8_t field_at[SLOTS] = {  // index + 1, 0: none
 #undef FIELD
 };
 
-bool field_shown[VMCS_FIELD_COUNT];
+uint64_t field_bits[VMCS_FIELD_COUNT];
 uint8_t group_list[VMCS_FIELD_COUNT + GROUP_COUNT];
 uint8_t group_first[GROUP_COUNT];
 
@@ -33,8 +33,10 @@ void field_init(void)
 
     for (unsigned word = 0; word < WORD_COUNT; word++)
         allowed1[word] = vmcap_allowed1((enum control_word)word);
-    for (unsigned field = 0; field < VMCS_FIELD_COUNT; field++)
-        field_shown[field] = vmcs_feature_exists((enum vmcs_feature)vmcs_field_info[field].feature, allowed1);
+    for (unsigned field = 0; field < VMCS_FIELD_COUNT; field++) {
+        const struct vmcs_field_info *about = &vmcs_field_info[field];
+        field_bits[field] = vmcs_feature_exists((enum vmcs_feature)about->feature, allowed1) ? width_mask(encoding_width(about->encoding)) : 0;
+    }
     for (unsigned group = 0; group < GROUP_COUNT; group++) {
         group_first[group] = (uint8_t)used;
         for (unsigned field = 0; field < VMCS_FIELD_COUNT; field++) {
@@ -50,11 +52,9 @@ bool field_find(uint64_t encoding, struct field_ref *out)
     if (encoding & ~(uint64_t)(ENCODING_USED | 1))
         return false;
     const unsigned found = field_at[SLOT(encoding)];
-    if (found == 0 || !field_shown[found - 1])
+    if (found == 0 || !field_exists((enum vmcs_field)(found - 1)))
         return false;
     out->field = (enum vmcs_field)(found - 1);
     out->high = encoding & 1;
     return !out->high || encoding_width((uint32_t)encoding) == WIDTH_64;
 }
-
-uint64_t field_mask(enum vmcs_field field) { return width_mask(encoding_width(vmcs_field_info[field].encoding)); }

@@ -19,12 +19,10 @@ void field_init(void);
 // Whether L1 has a field with that encoding, and which (SDM 3C 25.11.2 "VMREAD, VMWRITE, and Encodings of VMCS Fields").
 bool field_find(uint64_t encoding, struct field_ref *out);
 
-// Whether the field exists on the CPU that L1 is shown.
-extern bool field_shown[VMCS_FIELD_COUNT];
-static inline bool field_exists(enum vmcs_field field) { return field_shown[field]; }
+// The bits of its value; none where it doesn't exist on the CPU that L1 is shown.
+extern uint64_t field_bits[VMCS_FIELD_COUNT];
+static inline bool field_exists(enum vmcs_field field) { return field_bits[field] != 0; }
 
-// The value of a field, cut to the bits that it has.
-uint64_t field_mask(enum vmcs_field field);
 
 // The group's fields, ended by VMCS_FIELD_COUNT.
 extern uint8_t group_list[VMCS_FIELD_COUNT + GROUP_COUNT];

@@ -53,7 +53,7 @@ static uint64_t written(const struct message *m, const struct field_ref *ref, ui
         return (vmcs12_get(m->current, ref->field) & 0xffffffff) | value << 32;
     if (!insn_is_64(m))
         value &= 0xffffffff;
-    return value & field_mask(ref->field);
+    return value & field_bits[ref->field];
 }
 
 void insn_vmwrite(struct message *m)

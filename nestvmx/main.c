@@ -63,6 +63,26 @@ static void message_kill(struct message *m)
     reply_l1(m->rep);
 }
 
+static void message_other(struct message *m)
+{
+    switch (m->req->kind) {
+    case MSG_INIT:
+        vmcap_init();
+        field_init();
+        vmcs02_init();
+        break;
+    case MSG_ENTRY_FAILED:
+        entry_refused(m);
+        break;
+    case MSG_KILL:
+        message_kill(m);
+        break;
+    default:
+        reply_return(m->rep, STATUS_BAD_CALL);
+        break;
+    }
+}
+
 void partition_message(const struct request *req, struct reply *rep)
 {
     struct message m = { .req = req, .rep = rep, .cpu = vmx_cpu_self(), .have = req->groups };
@@ -70,24 +90,9 @@ void partition_message(const struct request *req, struct reply *rep)
     // An entry that failed is told in L2's name, but it is L1's instruction that ends.
     m.handle = req->kind == MSG_ENTRY_FAILED ? VMCS_HANDLE_01 : request_handle(req);
 
-    switch (req->kind) {
-    case MSG_INIT:
-        vmcap_init();
-        field_init();
-        vmcs02_init();
-        break;
-    case MSG_EXIT:
+    if (__builtin_expect(req->kind == MSG_EXIT, 1))
         message_exit(&m);
-        break;
-    case MSG_ENTRY_FAILED:
-        entry_refused(&m);
-        break;
-    case MSG_KILL:
-        message_kill(&m);
-        break;
-    default:
-        reply_return(rep, STATUS_BAD_CALL);
-        break;
-    }
+    else
+        message_other(&m);
     vmcs12_unlock(&m);
 }

@@ -18,6 +18,7 @@ void vmcs02_forget(const struct vmcs12 *v)
     vmcs02->l1_ready = false;
     vmcs02->tagged = false;
     vmcs02->cpu = 0;
+    vmcs02->steady = 0;
     vmcs02->saves = 0;
     vmcs02->unchecked = ~0ull;
 }
@@ -33,6 +34,8 @@ void vmcs02_changed(const struct vmcs12 *v, uint64_t groups)
     struct vmcs02 *vmcs02 = vmcs02_of(v);
     vmcs02->dirty |= groups;
     vmcs02->unchecked |= groups;
+    if (groups & ~QUICK_GROUPS)
+        vmcs02->steady = 0;
     if (groups & (GROUP_HOST | GROUP_CONTROLS))
         vmcs02->l1_ready = false;
     if (groups & (GROUP_CONTROLS | GROUP_CR_MASK))

@@ -13,6 +13,9 @@
 
 #define BITMAP_QWORDS 512u
 
+// What nearly every exit and L1's answer to it change.
+#define QUICK_GROUPS (GROUP_RIP | GROUP_ACTIVITY | GROUP_EVENT | GROUP_EVENT_DATA)
+
 enum bitmap_content { CONTENT_PAGE, CONTENT_ONES, CONTENT_ZEROES };
 
 struct vmcs02 {
@@ -23,11 +26,14 @@ struct vmcs02 {
     bool tagged;           // tag is what the kernel was told
     bool constant_bitmaps; // none of the three is a page of L1's
     uint32_t cpu;          // where its VPID may have translations of use, + 1; the entry on any other CPU flushes
+    uint32_t steady;       // an entry on that CPU (+ 1) writes what is dirty and nothing else, as long as only QUICK_GROUPS are; 0: none
     uint64_t dirty;        // groups to be written at the next entry
     uint64_t unchecked;    // groups that L1 changed since the VM-entry checks passed
     uint64_t saves;        // groups that an exit leaves behind (lazy); 0: not computed
+    uint64_t loses;        // with saves: groups that L2 may have changed and VMCS12 doesn't save
     uint64_t stable;       // EFER, PAT: L2 can't change it without an exit to L1
     uint64_t tag;
+    uint64_t l1_efer;      // with steady: L1's own
     uint64_t efer;         // in VMCS02, where L1's own was taken over
     uint64_t l1_version;   // another number for each state that was prepared
     uint64_t l1_groups;    // what an exit to L1 writes into VMCS01...

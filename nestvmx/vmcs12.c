@@ -61,20 +61,24 @@ void vmcs12_unlock(struct message *m)
     m->locked = false;
 }
 
+// The region's place: in use, or that of its copy until VMCLEAR, as long as no other has it. No region has two.
 static struct vmcs12 *find(gpa1_t region)
 {
     for (unsigned place = 0; place < VMCS12_COUNT; place++) {
-        if (vmcs12_table[place].used && vmcs12_table[place].region == region.v)
+        if (vmcs12_table[place].region == region.v)
             return &vmcs12_table[place];
     }
     return NULL;
 }
 
+static unsigned next_free;  // where to look for a free place: in turn, so that copies that were cleared stay for a while
+
 static struct vmcs12 *find_free(void)
 {
-    for (unsigned place = 0; place < VMCS12_COUNT; place++) {
-        if (!vmcs12_table[place].used)
-            return &vmcs12_table[place];
+    for (unsigned tries = 0; tries < VMCS12_COUNT; tries++) {
+        struct vmcs12 *v = &vmcs12_table[(next_free + tries) % VMCS12_COUNT];
+        if (!v->used)
+            return v;
     }
     return NULL;
 }
@@ -91,19 +95,40 @@ static void write_back(const struct vmcs12 *v, uint32_t launched)
 // Reads L1's memory into a free place, whose contents nobody needs after a rollback: no journal.
 static void read_in(struct vmcs12 *v, gpa1_t region)
 {
-    uint32_t launched = 0;
     if (!guest_copy_in(v->value, (gpa1_t){ region.v + offsetof(struct vmcs12_region, value) }, sizeof(v->value)))
         memset(v->value, 0xff, sizeof(v->value));
     for (unsigned field = 0; field < VMCS_FIELD_COUNT; field++)
-        v->value[field] = field_exists((enum vmcs_field)field) ? v->value[field] & field_mask((enum vmcs_field)field) : 0;
-    v->lazy = 0;
+        v->value[field] &= field_bits[field];
     v->region = region.v;
+    vmcs02_forget(v);
+}
+
+// Whether L1's memory still has what went there from this free place: then VMCS02 fits as well.
+static bool is_unchanged(const struct vmcs12 *v)
+{
+    uint64_t equal = 0;
+    return guest_compare((gpa1_t){ v->region + offsetof(struct vmcs12_region, value) }, v->value, VMCS_FIELD_COUNT, &equal) && equal == VMCS_FIELD_COUNT;
+}
+
+// A free place becomes the region's.
+static struct vmcs12 *fill_place(struct vmcs12 *v, gpa1_t region)
+{
+    uint32_t launched = 0;
+    if (v == NULL || !is_unchanged(v)) {
+        v = v != NULL ? v : find_free();
+        if (v == NULL)
+            return NULL;
+        read_in(v, region);
+    }
+    v->lazy = 0;
     v->owner = 0;
     v->entered = 0;
     v->doomed = 0;
     v->stored = 0;
     v->launched = guest_read32((gpa1_t){ region.v + offsetof(struct vmcs12_region, launched) }, &launched) && launched == 1;
-    vmcs02_forget(v);
+    next_free = vmcs12_place(v) + 1;
+    state_set(&v->used, 1);
+    return v;
 }
 
 // One place is kept free: a place that this message frees must not be filled by it, or a rollback would bring back the owner of values that
@@ -130,17 +155,15 @@ enum vmcs12_take vmcs12_take(struct message *m, gpa1_t region, struct vmcs12 **o
 
     lock(m);
     struct vmcs12 *v = find(region);
-    if (v != NULL && v->owner != 0 && v->owner != rt_cpu() + 1)
+    if (v != NULL && v->used && v->owner != 0 && v->owner != rt_cpu() + 1)
         return VMCS12_ELSEWHERE;
     // Bit 31 marks a shadow VMCS, which L1 isn't offered.
     if (!guest_read32(region, &revision) || revision != VMCS12_REVISION)
         return VMCS12_REVISION_BAD;
-    if (v == NULL) {
-        v = find_free();
+    if (v == NULL || !v->used) {
+        v = fill_place(v, region);
         if (v == NULL)
             return VMCS12_NO_PLACE;
-        read_in(v, region);
-        state_set(&v->used, 1);
         if (!evict_one()) {
             state_set(&v->used, 0);
             return VMCS12_NO_PLACE;
@@ -165,7 +188,7 @@ bool vmcs12_clear(struct message *m, gpa1_t region)
 {
     lock(m);
     struct vmcs12 *v = find(region);
-    if (v == NULL) {
+    if (v == NULL || !v->used) {
         guest_write32((gpa1_t){ region.v + offsetof(struct vmcs12_region, launched) }, 0);
         return true;
     }

@@ -8,6 +8,7 @@
 #define CR0_TS    (1ull << 3)
 #define CR0_PG    (1ull << 31)
 #define CR4_PAE   (1ull << 5)
+#define CR4_LA57  (1ull << 12)
 #define CR4_VMXE  (1ull << 13)
 #define CR4_PCIDE (1ull << 17)
 #define EFER_SCE  (1ull << 0)

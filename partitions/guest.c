@@ -54,3 +54,13 @@ bool guest_exchange32(gpa1_t address, uint32_t expected, uint32_t desired, uint3
 {
     return in_window(address, sizeof(desired)) && window_exchange32(WINDOW_BASE + address.v, expected, desired, found);
 }
+
+#define ENTRY_ADDRESS 0x000ffffffffff000ull
+_Static_assert((WINDOW_BYTES & (WINDOW_BYTES - 1)) == 0, "an address in the window is one without the bits above");
+
+bool guest_walk(gpa1_t top, uint64_t address, struct guest_path *path)
+{
+    // Tables beyond the window are none that can be read.
+    path->mask |= ENTRY_ADDRESS & ~(WINDOW_BYTES - 1);
+    return in_window(top, PAGE_BYTES) && window_walk(WINDOW_BASE + top.v, address, path);
+}

@@ -51,6 +51,40 @@ ENTRY window_compare        // rdi: address, rsi: with, rdx: qwords, rcx: equal
     mov %rax, (%r8)
     mov $1, %eax
     ret
+ENTRY window_walk           // rdi: top, rsi: address, rdx: struct guest_path
+    mov $39, %ecx
+    mov $-1, %r11           // AND and OR of the tables' entries
+    xor %r10d, %r10d
+    mov entry_address(%rip), %r9
+1:  mov %rsi, %rax
+    shr %cl, %rax
+    and $511, %eax
+    mov (%rdi,%rax,8), %rax
+    mov %rax, %r8
+    and (%rdx), %r8
+    cmp 8(%rdx), %r8
+    jne 3f
+    cmp $12, %ecx
+    je 2f
+    test $0x80, %al
+    jnz 2f
+    and %rax, %r11
+    or %rax, %r10
+    mov %rax, %rdi
+    and %r9, %rdi
+    add window_base(%rip), %rdi
+    sub $9, %ecx
+    jmp 1b
+2:  sub window_base(%rip), %rdi
+    mov %r11, 16(%rdx)
+    mov %r10, 24(%rdx)
+    mov %rdi, 32(%rdx)
+    mov %rax, 40(%rdx)
+    mov %rcx, 48(%rdx)
+    mov $1, %eax
+    ret
+3:  xor %eax, %eax
+    ret
 ENTRY window_exchange64     // rdi: address, rsi: expected, rdx: desired, rcx: found
     mov %rsi, %rax
     lock cmpxchg %rdx, (%rdi)
@@ -70,5 +104,12 @@ rt_fixup_last:
 rt_fixup_resume:
     xor %eax, %eax
     ret
+
+    .section .rodata
+    .balign 8
+entry_address:
+    .quad 0x000ffffffffff000
+window_base:
+    .quad 0x0000010000000000    // WINDOW_BASE of caps/layout.h
 
     .section .note.GNU-stack, "", @progbits

@@ -215,27 +215,19 @@ static enum walk mark(const struct paging *paging, const struct trace *trace, bo
     return WALK_OK;
 }
 
-// What nearly every operand of a 64-bit supervisor meets: 4 levels, all flags set already, nothing reserved, a supervisor page, and writable where it is
-// to be written. false: anything else; the whole walk decides.
-static bool walk_quick(const struct paging *paging, uint64_t linear, unsigned access, gpa1_t *out)
+bool walk_supervisor(uint64_t cr3, bool no_execute, gva_t linear, unsigned access, gpa1_t *out)
 {
-    const uint64_t reserved = (ENTRY_ADDRESS & ~((1ull << info->physical_bits) - 1)) | (paging->no_execute ? 0 : ENTRY_NX);
+    const uint64_t reserved = (ENTRY_ADDRESS & ~((1ull << info->physical_bits) - 1)) | (no_execute ? 0 : ENTRY_NX);
     const uint64_t want = ENTRY_PRESENT | ENTRY_ACCESSED | (access & ACCESS_WRITE ? ENTRY_WRITE : 0);
-    uint64_t table = paging->cr3 & ENTRY_ADDRESS, all = ENTRY_USER, entry;
-    unsigned shift = 39;
+    struct guest_path path = { .mask = want | reserved, .want = want };
 
-    for (;; shift -= 9) {
-        if (!guest_read64((gpa1_t){ table + ((linear >> shift) & 511) * 8 }, &entry) || (entry & (want | reserved)) != want)
-            return false;
-        all &= entry;
-        if (shift == 12 || (entry & ENTRY_LARGE))
-            break;
-        table = entry & ENTRY_ADDRESS;
-    }
-    const uint64_t offset = (1ull << shift) - 1;
-    if (all || shift == 39 || (entry & ENTRY_ADDRESS & offset & ~0x1fffull) || ((access & ACCESS_WRITE) && !(entry & ENTRY_DIRTY)))
+    if ((uint64_t)((int64_t)(linear.v << 16) >> 16) != linear.v || !guest_walk((gpa1_t){ cr3 & ENTRY_ADDRESS }, linear.v, &path))
         return false;
-    out->v = (entry & ENTRY_ADDRESS & ~offset) | (linear & offset);
+    const uint64_t offset = (1ull << path.shift) - 1;
+    if ((path.all & path.entry & ENTRY_USER) || path.shift == 39 || (path.entry & ENTRY_ADDRESS & offset & ~0x1fffull) ||
+        ((access & ACCESS_WRITE) && !(path.entry & ENTRY_DIRTY)))
+        return false;
+    out->v = (path.entry & ENTRY_ADDRESS & ~offset) | (linear.v & offset);
     return true;
 }
 
@@ -246,7 +238,7 @@ enum walk walk_linear(const struct paging *paging, gva_t linear, unsigned access
 
     *pf_error = 0;
     if (paging->mode == PAGING_4_LEVEL && paging->long_code && !paging->user && paging->eptp12 == 0 && !(access & ACCESS_EXECUTE) &&
-        (uint64_t)((int64_t)(address << 16) >> 16) == address && walk_quick(paging, address, access, out))
+        walk_supervisor(paging->cr3, paging->no_execute, linear, access, out))
         return WALK_OK;
     if (paging->mode == PAGING_5_LEVEL)
         return WALK_UNSUPPORTED;

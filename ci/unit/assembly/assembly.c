@@ -100,6 +100,41 @@ TEST(window_compare_finds_the_first_difference)
     CHECK_EQ(equal, 7);
 }
 
+// Tables in pages 0 to 2, one of them twice.
+TEST(window_walk_ends_in_a_leaf)
+{
+    uint64_t *window = (uint64_t *)map_window();
+    const uint64_t address = 3ull << 39 | 5ull << 30 | 7ull << 21 | 9ull << 12 | 0x123;
+    struct guest_path path = { .mask = 1 | 1ull << 51, .want = 1 };
+    window[3] = PAGE_BYTES | 0x8000000000000f07ull;       // page 0, read as the fourth level's
+    window[512 + 5] = PAGE_BYTES | 0x8000000000000607ull; // page 1, as the third's and as the second's
+    window[512 + 7] = 0x103;                              // back to page 0, as the first's
+    window[9] = 0xab081;                                  // bit 7 isn't one there
+    CHECK(window_walk(WINDOW_BASE, address, &path));
+    CHECK_EQ(path.all, 0x3);
+    CHECK_EQ(path.any, PAGE_BYTES | 0x8000000000000f07ull);
+    CHECK_EQ(path.table, 0);
+    CHECK_EQ(path.entry, 0xab081);
+    CHECK_EQ(path.shift, 12);
+    window[512 + 7] = 0x1c1;                              // a large page
+    CHECK(window_walk(WINDOW_BASE, address, &path));
+    CHECK_EQ(path.table, PAGE_BYTES);
+    CHECK_EQ(path.entry, 0x1c1);
+    CHECK_EQ(path.shift, 21);
+    window[512 + 7] = 1ull << 51 | 1;                     // a bit that isn't wanted
+    CHECK(!window_walk(WINDOW_BASE, address, &path));
+    window[512 + 7] = 0x102;                              // one that is missing
+    CHECK(!window_walk(WINDOW_BASE, address, &path));
+    window[512 + 7] = 3 * PAGE_BYTES | 1;                 // a table that isn't there
+    CHECK(!window_walk(WINDOW_BASE, address, &path));
+    window[3] = 0x1081;                                   // a leaf at once: no table's entry was seen
+    CHECK(window_walk(WINDOW_BASE, address, &path));
+    CHECK_EQ(path.all, ~0ull);
+    CHECK_EQ(path.any, 0);
+    CHECK_EQ(path.shift, 39);
+    CHECK(!window_walk(WINDOW_BASE + 3 * PAGE_BYTES, address, &path));
+}
+
 TEST(window_copies_every_length)
 {
     uint8_t *window = map_window(), pattern[64], back[64];

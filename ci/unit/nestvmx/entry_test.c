@@ -101,6 +101,55 @@ TEST(the_second_entry_writes_only_what_changed)
     CHECK_EQ(world_count(OP_VMCS_FLUSH), 1);
 }
 
+TEST(a_steady_entry_still_sees_what_changes)
+{
+    ready();
+    l1_launch();
+    leave();
+    CHECK_EQ(l1_execute(EXIT_VMRESUME), ENTERED_L2);
+    leave();
+    // A control; one that can't be; the bitmaps; an event.
+    l1_set(VMCS_PROC_CONTROLS, l1_get(VMCS_PROC_CONTROLS) | PROC_RDTSC_EXITING);
+    CHECK_EQ(l1_execute(EXIT_VMRESUME), ENTERED_L2);
+    CHECK(l2[VMCS_PROC_CONTROLS] & PROC_RDTSC_EXITING);
+    leave();
+    l1_set(VMCS_CR3_TARGET_COUNT, 5);
+    CHECK_EQ(l1_execute(EXIT_VMRESUME), FAILED_VALID);
+    l1_set(VMCS_CR3_TARGET_COUNT, 0);
+    CHECK_EQ(l1_execute(EXIT_VMRESUME), ENTERED_L2);
+    leave();
+    *(uint64_t *)world_at(MSR_BITMAP + 64) = 5;
+    CHECK_EQ(l1_execute(EXIT_VMRESUME), ENTERED_L2);
+    CHECK_EQ(world_bitmap[0][BITMAP_MSR][8], 5);
+    leave();
+    shadow[VMCS_ENTRY_INTR_INFO] = 0x80000020;
+    CHECK_EQ(l1_execute(EXIT_VMRESUME), ENTERED_L2);
+    CHECK_EQ(l2[VMCS_ENTRY_INTR_INFO], 0x80000020);
+    CHECK_EQ(world_count(OP_VMCS_RESET), 1);
+}
+
+// L2's EFER is L1's at each entry, whatever L2 made of it.
+TEST(a_steady_entry_takes_back_what_l2_changed)
+{
+    ready();
+    l1_set(VMCS_EXIT_CONTROLS, l1_get(VMCS_EXIT_CONTROLS) | EXIT_SAVE_EFER);
+    l1_set(VMCS_ENTRY_CONTROLS, l1_get(VMCS_ENTRY_CONTROLS) & ~(uint64_t)ENTRY_LOAD_GUEST_EFER);
+    memset(world_at(MSR_BITMAP), 0xff, 0x1000);
+    l1_launch();
+    leave();
+    for (unsigned i = 0; i < 3; i++) {
+        CHECK_EQ(l1_execute(EXIT_VMRESUME), ENTERED_L2);
+        CHECK_EQ(l2[VMCS_GUEST_EFER], 0xd01);
+        if (i == 1)
+            memset(world_at(MSR_BITMAP), 0, 0x1000);
+        else if (i == 2)
+            l2[VMCS_GUEST_EFER] = 0x501;
+        leave();
+    }
+    CHECK_EQ(l1_execute(EXIT_VMRESUME), ENTERED_L2);
+    CHECK_EQ(l2[VMCS_GUEST_EFER], 0xd01);
+}
+
 TEST(a_round_trip_costs_few_vmreads_and_vmwrites)
 {
     ready();

@@ -141,6 +141,49 @@ TEST(vmclear_writes_the_fields_to_memory_once)
     CHECK_EQ(l1_get(VMCS_GUEST_ES_LIMIT), 0xa69f1c74);
 }
 
+TEST(what_was_cleared_comes_back_with_its_vmcs02)
+{
+    l1_start_with_vmcs();
+    l1_fill_vmcs();
+    l1_launch();
+    CHECK_EQ(l2_exit(EXIT_CPUID), ENTERED_L1);
+    for (unsigned i = 0; i < 2; i++) {
+        CHECK_EQ(l1_with_address(EXIT_VMCLEAR, VMCS_PAGE), SUCCEEDED);
+        CHECK_EQ(l1_with_address(EXIT_VMPTRLD, VMCS_PAGE), SUCCEEDED);
+    }
+    CHECK_EQ(l1_execute(EXIT_VMRESUME), FAILED_VALID);
+    CHECK_EQ(l1_error(), 5);
+    l1_set(VMCS_GUEST_ES_LIMIT, 0x1234);
+    l1_launch();
+    CHECK_EQ(world_count(OP_VMCS_RESET), 1);
+    CHECK_EQ(l2[VMCS_GUEST_ES_LIMIT], 0x1234);
+    CHECK_EQ(l2[VMCS_GUEST_RIP], 0x12340);
+}
+
+TEST(what_l1_changes_after_vmclear_is_read_again)
+{
+    l1_start_with_vmcs();
+    l1_fill_vmcs();
+    l1_set(VMCS_GUEST_ES_LIMIT, 0xa69f1c74);
+    l1_launch();
+    CHECK_EQ(l2_exit(EXIT_CPUID), ENTERED_L1);
+    CHECK_EQ(l1_with_address(EXIT_VMCLEAR, VMCS_PAGE), SUCCEEDED);
+    for (unsigned offset = 8; offset < 4096 - 4; offset += 4) {
+        uint32_t word = 0;
+        memcpy(&word, world_at(VMCS_PAGE + offset), 4);
+        if (word == 0xa69f1c74)
+            memset(world_at(VMCS_PAGE + offset), 0x11, 8);
+    }
+    CHECK_EQ(l1_with_address(EXIT_VMPTRLD, VMCS_PAGE), SUCCEEDED);
+    CHECK_EQ(l1_get(VMCS_GUEST_ES_LIMIT), 0x11111111);
+    l1_launch();
+    CHECK_EQ(l2[VMCS_GUEST_ES_LIMIT], 0x11111111);
+    // And the region of another VMCS: what the copy was is gone.
+    CHECK_EQ(l1_with_address(EXIT_VMCLEAR, VMCS_PAGE), SUCCEEDED);
+    l1_set_region(VMCS_PAGE, REVISION + 1);
+    CHECK_EQ(l1_with_address(EXIT_VMPTRLD, VMCS_PAGE), FAILED_INVALID);
+}
+
 TEST(vmxoff_ends_it)
 {
     uint64_t value = 0;

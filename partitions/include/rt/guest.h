@@ -26,3 +26,16 @@ bool guest_compare(gpa1_t address, const uint64_t *with, uint64_t qwords, uint64
 // LOCK CMPXCHG: writes desired if the value is expected; *found is what was there (== expected: written).
 bool guest_exchange64(gpa1_t address, uint64_t expected, uint64_t desired, uint64_t *found);
 bool guest_exchange32(gpa1_t address, uint32_t expected, uint32_t desired, uint32_t *found);
+
+// A walk down tables of 512 entries, as page tables of IA-32e mode and EPT's are: bits 51:12 of an entry name the next table, bit 7 above the lowest level
+// makes it a leaf.
+struct guest_path {
+    uint64_t mask, want;  // in: of every entry these bits are to be those
+    uint64_t all, any;    // the AND and the OR of the entries that name tables (all ones and 0 where there was none)
+    uint64_t table;       // the table where the walk ended...
+    uint64_t entry;       // ...and the entry in it: a leaf
+    uint64_t shift;       // how many bits of the address it leaves: 12, 21, 30, 39
+};
+
+// From a table of the fourth level, for bits 47:12 of the address. Each entry is read once. false: EPT01 doesn't map an entry, or one isn't what was wanted.
+bool guest_walk(gpa1_t top, uint64_t address, struct guest_path *path);

@@ -48,3 +48,8 @@ struct paging paging_from_request(const struct request *req);
 // executed must be readable.
 //   access: enum access, ORed;  *out: valid with WALK_OK;  *pf_error: valid with WALK_FAULT
 enum walk walk_linear(const struct paging *paging, gva_t linear, unsigned access, gpa1_t *out, uint32_t *pf_error);
+
+// What nearly every operand of a 64-bit supervisor meets: 4-level paging, all flags set already, nothing reserved, a supervisor page, and writable where it is
+// to be written. false: anything else; walk_linear decides.
+//   access: ACCESS_READ or ACCESS_WRITE
+bool walk_supervisor(uint64_t cr3, bool no_execute, gva_t linear, unsigned access, gpa1_t *out);

@@ -4,7 +4,10 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#include <rt/guest.h>
 
 // address: WINDOW_BASE + L1-physical address. false: page fault.
 bool window_read64(uint64_t address, uint64_t *value);
@@ -14,5 +17,10 @@ bool window_write32(uint64_t address, uint32_t value);
 bool window_copy_in(void *to, uint64_t from, uint64_t bytes);
 bool window_copy_out(uint64_t to, const void *from, uint64_t bytes);
 bool window_compare(uint64_t address, const void *with, uint64_t qwords, uint64_t *equal);
+bool window_walk(uint64_t top, uint64_t address, struct guest_path *path);
 bool window_exchange64(uint64_t address, uint64_t expected, uint64_t desired, uint64_t *found);
 bool window_exchange32(uint64_t address, uint32_t expected, uint32_t desired, uint32_t *found);
+
+_Static_assert(offsetof(struct guest_path, mask) == 0 && offsetof(struct guest_path, want) == 8 && offsetof(struct guest_path, all) == 16 &&
+               offsetof(struct guest_path, any) == 24 && offsetof(struct guest_path, table) == 32 && offsetof(struct guest_path, entry) == 40 &&
+               offsetof(struct guest_path, shift) == 48, "guest_access.S knows where they are");
