@@ -13,56 +13,81 @@
 // time, so mapping what wasn't asked for yet is no difference that L1 or L2 can see.
 #define AROUND_4K    32u
 #define AROUND_LARGE 8u
-_Static_assert(AROUND_4K + 2 <= OP_MAX, "a block, EPT_CREATE and EPT_BIND fit one reply");
+_Static_assert(AROUND_4K <= EPT_RUN_MAX && AROUND_LARGE + 2 <= OP_MAX, "a block, EPT_CREATE and EPT_BIND fit one reply");
 
 // The mappings of one batch, to be recorded once the kernel has made them.
 struct batch {
     uint32_t root;
-    unsigned level;
+    const struct walk12 *walk;
     gpa2_t base;       // first address of the EPT12 table
-    unsigned rights_above;
+    uint64_t offset;   // of the 4 KiB page that is wanted in its leaf: where EPT01 has no page of the leaf's size, the kernel maps the part around it
     bool flags;        // EPT12 has accessed and dirty flags
-    unsigned count;
-    struct { uint16_t index; uint64_t entry; } page[AROUND_4K];
+    unsigned wanted;   // its index
+    unsigned first, count;  // the block
+    uint64_t mask;          // which of it are mapped
+    uint64_t entries[AROUND_4K];
 };
 
-// offset: of the 4 KiB page that is wanted in the leaf: where EPT01 has no page of the leaf's size, the kernel maps the part around it.
-static inline void batch_map(struct batch *batch, struct reply *rep, unsigned index, uint64_t entry, uint64_t offset)
+// The rights of the leaf that an entry becomes.
+static inline uint64_t leaf_rights(const struct batch *batch, uint64_t entry)
 {
-    const unsigned level = batch->level;
-    const uint64_t from = batch->base.v + index * level12_bytes(level) + offset;
-    uint64_t rights = entry & batch->rights_above & EPT_RIGHTS;
+    const uint64_t rights = entry & batch->walk->rights_above & EPT_RIGHTS;
     // The first write must be seen, so that L1 gets its dirty flag.
-    if (batch->flags && !(entry & ENTRY12_DIRTY))
-        rights &= ~(uint64_t)EPT_WRITE;
-    const uint32_t leaf = ept_map_pack(level, (unsigned)rights, (entry >> 3) & 7, (entry >> 6) & 1);
-    reply_op(rep, OP_EPT_MAP, batch->root, leaf, from, leaf12_page(entry, level).v + offset);
-    batch->page[batch->count].index = (uint16_t)index;
-    batch->page[batch->count].entry = entry;
-    batch->count++;
+    return batch->flags && !(entry & ENTRY12_DIRTY) ? rights & ~(uint64_t)EPT_WRITE : rights;
 }
 
-// The neighbours that are valid leaves now and aren't mapped like that already.
-static void batch_around(struct batch *batch, struct reply *rep, const struct ept12_cpu *cpu, const struct walk12 *walk,
-    unsigned wanted, const struct record *known)
+// Whether a neighbour is a leaf to be mapped that isn't mapped like that already.
+static inline bool is_wanted(const struct batch *batch, const struct ept12_cpu *cpu, uint64_t entry, unsigned index, const struct record *known)
 {
-    unsigned around = walk->level == 0 ? AROUND_4K : AROUND_LARGE;
-    unsigned first = wanted & ~(around - 1);
-    uint64_t entries[AROUND_4K];
-    entries12_read(walk->table, first, around, entries);
-    const uint64_t rights = walk->rights_above & EPT_RIGHTS;
-    for (unsigned i = 0; i < around; i++) {
-        const uint64_t entry = entries[i];
-        const unsigned index = first + i;
-        if ((entry & rights) == 0 || index == wanted)
-            continue;
-        // Where nobody has been yet there is no accessed flag; it isn't to be set for a page that nobody wants.
-        if (batch->flags && !(entry & ENTRY12_ACCESSED))
-            continue;
-        if (known && record_maps(known, index) && known->seen[index] == entry)
-            continue;
-        if (entry12_kind(cpu, entry, walk->level) == ENTRY12_LEAF)
-            batch_map(batch, rep, index, entry, 0);
+    if ((entry & batch->walk->rights_above & EPT_RIGHTS) == 0)
+        return false;
+    // Where nobody has been yet there is no accessed flag; it isn't to be set for a page that nobody wants.
+    if (batch->flags && !(entry & ENTRY12_ACCESSED))
+        return false;
+    if (known && record_maps(known, index) && known->seen[index] == entry)
+        return false;
+    return (batch->walk->level == 0 && entry12_is_plain(cpu, entry)) || entry12_kind(cpu, entry, batch->walk->level) == ENTRY12_LEAF;
+}
+
+// The block around the wanted entry, which has been read already and is judged by that.
+static void batch_around(struct batch *batch, const struct ept12_cpu *cpu, const struct record *known)
+{
+    const unsigned count = batch->walk->level == 0 ? AROUND_4K : AROUND_LARGE, first = batch->wanted & ~(count - 1);
+    uint64_t mask = 1ull << (batch->wanted - first);
+    entries12_read(batch->walk->table, first, count, batch->entries);
+    batch->entries[batch->wanted - first] = batch->walk->entry;
+    for (unsigned i = 0; i < count; i++) {
+        // In a table with few entries four are passed at a time.
+        const uint64_t *entry = &batch->entries[i];
+        if (i % 4 == 0 && (entry[0] | entry[1] | entry[2] | entry[3]) == 0)
+            i += 3;
+        else if (is_wanted(batch, cpu, *entry, first + i, known))
+            mask |= 1ull << i;
+    }
+    batch->first = first;
+    batch->count = count;
+    batch->mask = mask;
+}
+
+// One operation for all 4 KiB pages; larger ones have one each.
+static void batch_ask(const struct batch *batch, struct reply *rep)
+{
+    const unsigned level = batch->walk->level;
+    if (level == 0) {
+        const unsigned low = (unsigned)__builtin_ctzll(batch->mask), high = 63u - (unsigned)__builtin_clzll(batch->mask);
+        for (unsigned i = low; i <= high; i++) {
+            const uint64_t entry = batch->entries[i];
+            const bool asked = (batch->mask >> i) & 1;
+            reply_field(rep, 0, (enum vmcs_field)(i - low), asked ? (entry & (EPT_RUN_ADDRESS | EPT_RUN_TYPE)) | leaf_rights(batch, entry) : 0);
+        }
+        reply_op(rep, OP_EPT_MAP_RUN, batch->root, high - low + 1, batch->base.v + (batch->first + low) * PAGE_BYTES, 0);
+        return;
+    }
+    for (uint64_t left = batch->mask; left != 0; left &= left - 1) {
+        const unsigned i = (unsigned)__builtin_ctzll(left), index = batch->first + i;
+        const uint64_t entry = batch->entries[i], offset = index == batch->wanted ? batch->offset : 0;
+        const uint32_t leaf = ept_map_pack(level, (unsigned)leaf_rights(batch, entry), (entry >> 3) & 7, (entry >> 6) & 1);
+        reply_op(rep, OP_EPT_MAP, batch->root, leaf, batch->base.v + index * level12_bytes(level) + offset, leaf12_page(entry, level).v + offset);
     }
 }
 
@@ -70,13 +95,11 @@ static void batch_record(const struct batch *batch)
 {
     struct tree *tree = tree_at(batch->root);
     tree->filled = true;
-    struct record *record = record_get(batch->root, batch->base, batch->level);
-    if (!record) {
+    struct record *record = record_get(batch->root, batch->base, batch->walk);
+    if (!record)
         tree->unrecorded = true;
-        return;
-    }
-    for (unsigned i = 0; i < batch->count; i++)
-        record_map(record, batch->page[i].index, batch->page[i].entry, batch->rights_above);
+    else
+        record_map(record, batch->first, batch->count, batch->entries, batch->mask);
 }
 
 // Empties the least recently used tree; the one that needs room, if there is no other. False: all are empty.
@@ -99,31 +122,33 @@ static bool make_room(struct reply *rep, uint32_t needy)
 enum status fill(const struct request *req, struct reply *rep, const struct ept12_cpu *cpu, gpa2_t address,
     const struct walk12 *walk)
 {
-    unsigned index = level12_index(address, walk->level);
-    uint64_t bytes = level12_bytes(walk->level);
-    uint64_t offset = address.v & (bytes - 1) & PAGE_MASK;
+    const uint64_t bytes = level12_bytes(walk->level);
+    struct batch batch;
     bool around = true;
+    batch.walk = walk;
+    batch.base.v = address.v & ~(bytes * WALK12_ENTRIES - 1);
+    batch.offset = address.v & (bytes - 1) & PAGE_MASK;
+    batch.flags = req->tag & EPTP12_FLAGS;
+    batch.wanted = level12_index(address, walk->level);
     // Every further attempt has given up the neighbours (once) or emptied one more tree.
     for (unsigned attempt = 0; attempt < TREES + 2; attempt++) {
         uint32_t root = tree_find(req->tag);
         bool create = root == ROOT_NONE;
         if (create)
             root = tree_victim();
-        struct batch batch;
         batch.root = root;
-        batch.level = walk->level;
-        batch.rights_above = walk->rights_above;
-        batch.flags = req->tag & EPTP12_FLAGS;
-        batch.base.v = address.v & ~(bytes * WALK12_ENTRIES - 1);
-        batch.count = 0;
+        batch.first = batch.wanted;
+        batch.count = 1;
+        batch.mask = 1;
+        batch.entries[0] = walk->entry;
         if (create)
             reply_op(rep, OP_EPT_CREATE, root, 0, req->tag, 0);
         // The table decides, not the request: another CPU may have reused the root since.
         if (create || req->root != root)
             reply_op(rep, OP_EPT_BIND, root, 0, 0, 0);
-        batch_map(&batch, rep, index, walk->entry, offset);
         if (around)
-            batch_around(&batch, rep, cpu, walk, index, create ? 0 : record_find(root, address, walk->level));
+            batch_around(&batch, cpu, create ? 0 : record_find(root, address, walk->level));
+        batch_ask(&batch, rep);
 
         enum status status = rt_invoke();
         if (status == STATUS_OK) {

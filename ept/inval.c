@@ -52,40 +52,44 @@ static void remove_entry(struct reply *rep, struct record *record, unsigned inde
     record_unmap(record, index);
 }
 
-// Where the entries are that a record is about: walks to the directory that several records have in common are done once.
-struct path {
-    uint64_t gigabyte;  // of directory, + 1; 0: none yet
-    struct walk12 directory;
-};
-
-// Walks to the record's table; false: it isn't there any more.
-static bool find_table(const struct ept12_cpu *cpu, uint64_t tag, const struct record *record, struct path *path, struct walk12 *walk)
+// Whether the entries above are what they were at every mapping: then the table is where it was.
+static bool path_holds(uint64_t tag, const struct record *record, struct walk12 *walk)
 {
-    if (record->level == 0) {
-        if (path->gigabyte != (record->base.v >> 30) + 1) {
-            path->directory = walk12(cpu, tag, (gpa2_t){ record->base.v & ~(level12_bytes(2) - 1) }, 1);
-            path->gigabyte = (record->base.v >> 30) + 1;
-        }
-        *walk = path->directory;
-        if (walk->level != 1)
+    uint64_t all = ~0ull, entry;
+    if (record->mixed)
+        return false;
+    walk->table.v = tag & WALK12_ADDRESS;
+    for (unsigned level = WALK12_LEVELS - 1; level > record->level; level--) {
+        if (!guest_read64(entry12_address(walk->table, level12_index(record->base, level)), &entry) || entry != record->path[level])
             return false;
-        walk12_at(cpu, record->base, walk);
-        if (walk->kind != ENTRY12_TABLE)
-            return false;
-        walk->rights_above = walk->rights;
-        walk->unaccessed |= !(walk->entry & ENTRY12_ACCESSED);
-        walk->table.v = walk->entry & WALK12_ADDRESS;
-        return true;
+        all &= entry;
+        walk->table.v = entry & WALK12_ADDRESS;
     }
-    *walk = walk12(cpu, tag, record->base, record->level);
-    return walk->level == record->level;
+    walk->rights_above = (unsigned)all & EPT_RIGHTS;
+    walk->unaccessed = !(all & ENTRY12_ACCESSED);
+    return true;
 }
 
-static void revalidate_record(struct reply *rep, const struct ept12_cpu *cpu, uint64_t tag, struct record *record, struct path *path)
+// Where the record's table is now; false: it isn't there any more.
+static bool find_table(const struct ept12_cpu *cpu, uint64_t tag, struct record *record, struct walk12 *walk)
+{
+    if (path_holds(tag, record, walk))
+        return true;
+    *walk = walk12(cpu, tag, record->base, record->level);
+    if (walk->level != record->level)
+        return false;
+    // Every entry is about to be looked at, by what they grant.
+    for (unsigned level = record->level + 1u; level < WALK12_LEVELS; level++)
+        record->path[level] = walk->path[level];
+    record->mixed = false;
+    return true;
+}
+
+static void revalidate_record(struct reply *rep, const struct ept12_cpu *cpu, uint64_t tag, struct record *record)
 {
     struct walk12 walk;
     const bool flags = tag & EPTP12_FLAGS;
-    const bool there = find_table(cpu, tag, record, path, &walk) && !(flags && walk.unaccessed);
+    const bool there = find_table(cpu, tag, record, &walk) && !(flags && walk.unaccessed);
     // Fewer rights above: each entry has to be looked at, even if it is what it was.
     const bool fewer = there && (record->rights & ~walk.rights_above);
     for (unsigned index = record->low; index < record->high; index++) {
@@ -101,7 +105,9 @@ static void revalidate_record(struct reply *rep, const struct ept12_cpu *cpu, ui
             remove_entry(rep, record, index);
         record->seen[index] = now;
     }
-    if (record->count == 0)
+    if (there)
+        record->rights &= (uint8_t)walk.rights_above;
+    if (record_is_empty(record))
         record_free(record);
 }
 
@@ -114,10 +120,10 @@ static void revalidate(struct reply *rep, const struct ept12_cpu *cpu, uint32_t 
         drop(rep, root);
         return;
     }
-    struct path path = { 0 };
-    uint32_t position = 0;
-    for (struct record *record; (record = record_next(root, &position)) != 0;)
-        revalidate_record(rep, cpu, tree->tag, record, &path);
+    for (struct record *record = record_first(root), *after; record != 0; record = after) {
+        after = record_after(record);  // it may be given back
+        revalidate_record(rep, cpu, tree->tag, record);
+    }
     apply(rep);
 }
 

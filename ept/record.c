@@ -3,13 +3,16 @@
 #include "record.h"
 
 #include <caps/ept_map.h>
+#include <rt/string.h>
+
+#include "tree.h"
 
 #define BUCKETS 256u
 
 static struct record records[RECORDS];
 static uint16_t buckets[BUCKETS];  // 1 + index of the first, 0: none
+static uint16_t first_of[TREES];   // the same, of a root
 static uint32_t lowest_free;       // below it all are taken
-static uint32_t limit;             // from it on none ever was
 
 static gpa2_t base_of(gpa2_t address, unsigned level)
 {
@@ -33,71 +36,99 @@ struct record *record_find(uint32_t root, gpa2_t address, unsigned level)
     return 0;
 }
 
-struct record *record_get(uint32_t root, gpa2_t address, unsigned level)
+static struct record *make(uint32_t root, gpa2_t base, unsigned level)
 {
-    struct record *record = record_find(root, address, level);
-    if (record)
-        return record;
     uint32_t index = lowest_free;
     while (index < RECORDS && records[index].taken)
         index++;
     lowest_free = index;
     if (index == RECORDS)
         return 0;
-    if (limit == index)
-        limit++;
-    record = &records[index];
-    record->base = base_of(address, level);
+    struct record *record = &records[index];
+    record->base = base;
     record->low = record->high = 0;
-    record->count = 0;
     record->root = (uint8_t)root;
     record->level = (uint8_t)level;
     record->rights = 0;
     record->taken = true;
-    for (unsigned i = 0; i < sizeof(record->mapped) / sizeof(record->mapped[0]); i++)
-        record->mapped[i] = 0;
-    uint16_t *bucket = bucket_of(root, record->base, level);
+    record->mixed = false;
+    memset(record->mapped, 0, sizeof(record->mapped));
+    uint16_t *bucket = bucket_of(root, base, level);
     record->next = *bucket;
     *bucket = (uint16_t)(index + 1);
+    record->after = first_of[root];
+    record->before = 0;
+    if (record->after != 0)
+        records[record->after - 1].before = (uint16_t)(index + 1);
+    first_of[root] = (uint16_t)(index + 1);
     return record;
 }
 
-// Makes room for entry number index between low and high.
-static void record_reach(struct record *record, unsigned index)
+struct record *record_get(uint32_t root, gpa2_t address, const struct walk12 *walk)
 {
-    if (record->low == record->high)
-        record->low = record->high = (uint16_t)index;
-    while (record->low > index)
-        record->seen[--record->low] = 0;
-    while (record->high <= index)
-        record->seen[record->high++] = 0;
+    struct record *record = record_find(root, address, walk->level);
+    const bool known = record != 0;
+    if (!known)
+        record = make(root, base_of(address, walk->level), walk->level);
+    if (!record)
+        return 0;
+    for (unsigned level = walk->level + 1; level < WALK12_LEVELS; level++) {
+        record->mixed |= known && record->path[level] != walk->path[level];
+        record->path[level] = walk->path[level];
+    }
+    record->rights |= (uint8_t)walk->rights_above;
+    return record;
 }
 
-void record_map(struct record *record, unsigned index, uint64_t entry, unsigned rights_above)
+// The entries lie between low and high from now on; what is new besides them was not met yet.
+static void record_reach(struct record *record, unsigned first, unsigned count)
 {
-    if (index < record->low || index >= record->high)
-        record_reach(record, index);
-    record->count = (uint16_t)(record->count + !record_maps(record, index));
-    record->mapped[index / 64] |= 1ull << (index % 64);
-    record->seen[index] = entry;
-    record->rights |= (uint8_t)rights_above;
+    if (record->low == record->high) {
+        record->low = (uint16_t)first;
+        record->high = (uint16_t)(first + count);
+        return;
+    }
+    for (unsigned i = first + count; i < record->low; i++)
+        record->seen[i] = 0;
+    for (unsigned i = record->high; i < first; i++)
+        record->seen[i] = 0;
+    if (record->low > first)
+        record->low = (uint16_t)first;
+    if (record->high < first + count)
+        record->high = (uint16_t)(first + count);
+}
+
+bool record_is_empty(const struct record *record)
+{
+    uint64_t any = 0;
+    for (unsigned i = 0; i < sizeof(record->mapped) / sizeof(record->mapped[0]); i++)
+        any |= record->mapped[i];
+    return any == 0;
+}
+
+void record_map(struct record *record, unsigned first, unsigned count, const uint64_t *entries, uint64_t mask)
+{
+    uint64_t *seen = &record->seen[first], *mapped = &record->mapped[first / 64];
+    record_reach(record, first, count);
+    // What is mapped already must be found again as it was mapped.
+    const uint64_t stays = *mapped >> (first % 64) & ~mask;
+    if (stays == 0)
+        memcpy(seen, entries, count * sizeof(*entries));
+    for (unsigned i = 0; stays != 0 && i < count; i++) {
+        if (!((stays >> i) & 1))
+            seen[i] = entries[i];
+    }
+    *mapped |= mask << (first % 64);
 }
 
 void record_unmap(struct record *record, unsigned index)
 {
-    record->count = (uint16_t)(record->count - record_maps(record, index));
     record->mapped[index / 64] &= ~(1ull << (index % 64));
 }
 
-struct record *record_next(uint32_t root, uint32_t *position)
-{
-    while (*position < limit) {
-        struct record *record = &records[(*position)++];
-        if (record->taken && record->root == root)
-            return record;
-    }
-    return 0;
-}
+struct record *record_first(uint32_t root) { return first_of[root] != 0 ? &records[first_of[root] - 1] : 0; }
+
+struct record *record_after(const struct record *record) { return record->after != 0 ? &records[record->after - 1] : 0; }
 
 void record_free(struct record *record)
 {
@@ -106,6 +137,9 @@ void record_free(struct record *record)
     while (*link != own)
         link = &records[*link - 1].next;
     *link = record->next;
+    *(record->before != 0 ? &records[record->before - 1].after : &first_of[record->root]) = record->after;
+    if (record->after != 0)
+        records[record->after - 1].before = record->before;
     record->taken = false;
     if (own - 1u < lowest_free)
         lowest_free = own - 1u;
@@ -113,7 +147,6 @@ void record_free(struct record *record)
 
 void record_forget(uint32_t root)
 {
-    uint32_t position = 0;
-    for (struct record *record; (record = record_next(root, &position)) != 0;)
-        record_free(record);
+    while (first_of[root] != 0)
+        record_free(&records[first_of[root] - 1]);
 }

@@ -16,12 +16,14 @@
 struct record {
     gpa2_t base;        // first address that the table translates
     uint16_t low, high; // entries outside of [low, high) aren't mapped, and seen[] has nothing of them
-    uint16_t count;     // entries that are mapped
-    uint16_t next;      // in the same bucket
+    uint16_t next;      // in the same bucket, ...
+    uint16_t before, after; // ...of the same root: 1 + index, 0: none
     uint8_t root;
     uint8_t level;      // of the table
     uint8_t rights;     // that the levels above granted, to one entry or another
     bool taken;
+    bool mixed;         // the path isn't what all entries were mapped by
+    uint64_t path[WALK12_LEVELS];          // by level: the entries above, as they were
     uint64_t mapped[WALK12_ENTRIES / 64];  // a bit for each entry
     uint64_t seen[WALK12_ENTRIES];         // the entries as EPT12 had them when they were mapped; of others, what was met last, or 0
 };
@@ -29,22 +31,27 @@ struct record {
 // The record of the table of that level that translates the address; NULL where there is none.
 struct record *record_find(uint32_t root, gpa2_t address, unsigned level);
 
-// The same; makes one where there is none. NULL: none is left.
-struct record *record_get(uint32_t root, gpa2_t address, unsigned level);
+// The record of the table in which the walk to the address ended; makes one where there is none. NULL: none is left.
+struct record *record_get(uint32_t root, gpa2_t address, const struct walk12 *walk);
 
 static inline bool record_maps(const struct record *record, unsigned index)
 {
     return (record->mapped[index / 64] >> (index % 64)) & 1;
 }
 
-// Notes that the entry is mapped, as EPT12 has it, with the rights that the levels above grant.
-void record_map(struct record *record, unsigned index, uint64_t entry, unsigned rights_above);
+// Whether no entry is mapped.
+bool record_is_empty(const struct record *record);
+
+// Notes that entries are mapped, as EPT12 has them: of count (all in one word of mapped[]) from first on those that the mask names. Of the others the
+// entries tell what was met.
+void record_map(struct record *record, unsigned first, unsigned count, const uint64_t *entries, uint64_t mask);
 
 // Notes that the entry isn't mapped any more. The index lies in [low, high).
 void record_unmap(struct record *record, unsigned index);
 
-// The next record of the root, from *position (0 at first) on; NULL at the end. Records may be freed between two calls.
-struct record *record_next(uint32_t root, uint32_t *position);
+// The records of a root, one after the other; NULL at the end.
+struct record *record_first(uint32_t root);
+struct record *record_after(const struct record *record);
 
 // Gives one record back.
 void record_free(struct record *record);

@@ -63,11 +63,11 @@ static uint32_t page_number(hpa_t page) { return (uint32_t)((page.v - pages_firs
 static hpa_t page_address(uint32_t number) { return (hpa_t){ pages_first.v + number * PAGE_BYTES }; }
 static uint64_t *table_at(uint64_t entry) { return hidden_va((hpa_t){ entry & EPT_ADDRESS }); }
 static bool is_table(uint64_t entry, unsigned level) { return (entry & EPT_RIGHTS) && level > 0 && !(entry & EPT_LARGE); }
-static void entry_write(uint64_t *entry, uint64_t value) { __atomic_store_n(entry, value, __ATOMIC_RELEASE); }
 
 enum status ept02_init(hpa_t first, uint64_t pages, uint64_t budget_pages)
 {
     hpa_t table;
+    ept02_run_init();
     TRY(pool_alloc((pages * sizeof(*links) + PAGE_BYTES - 1) / PAGE_BYTES, &table));
     links = hidden_va(table);
     pages_first = first;
@@ -190,7 +190,7 @@ static void tree_drop(struct root *root, struct ept02_work *work)
     struct top *top = &tops[root->top];
     uint64_t *table = hidden_va(top->page);
     for (uint32_t i = top->low; i < top->high; i++)
-        entry_write(&table[i], 0);
+        ept02_entry_write(&table[i], 0);
     top->low = top->high = 0;
     if (root->first == EPT02_NO_PAGE)
         return;
@@ -284,14 +284,9 @@ void ept02_drop(uint32_t index, struct ept02_work *work)
 bool ept02_map_valid(uint32_t a, gpa2_t from, gpa1_t to)
 {
     unsigned level = ept_map_level(a), rights = ept_map_rights(a), type = ept_map_type(a);
-    if (level >= EPT_LEVEL_COUNT || (rights & ~EPT_RIGHTS) || (a >> 13) != 0)
+    if (level >= EPT_LEVEL_COUNT || (rights & ~EPT_RIGHTS) || type > 7 || (a >> 13) != 0)
         return false;
-    // Rights and types that make an entry a misconfiguration (SDM 3C 29.3.3.1 "EPT Misconfigurations").
-    if (rights == 0 || (rights & (EPT_READ | EPT_WRITE)) == EPT_WRITE || (rights == EPT_EXECUTE && !vmx_caps->ept_execute_only))
-        return false;
-    if (type == 2 || type == 3 || type > 6)
-        return false;
-    return from.v >> 48 == 0 && to.v >> vmx_caps->physical_bits == 0 && from.v % PAGE_BYTES == 0 && to.v % PAGE_BYTES == 0 &&
+    return ept02_run_valid(to.v | type << 3 | rights) && to.v % PAGE_BYTES == 0 && from.v >> 48 == 0 && from.v % PAGE_BYTES == 0 &&
            (from.v ^ to.v) % level_bytes(level) == 0;
 }
 
@@ -382,17 +377,11 @@ static uint64_t *make_path(struct root *root, gpa2_t from, unsigned level, struc
             if (*entry & EPT_RIGHTS)  // a large leaf gives way: ept fills again what is wanted of it
                 work->shootdown = true;
             tree_add(root, page);
-            entry_write(entry, page_address(page).v | ENTRY_TABLE);
+            ept02_entry_write(entry, page_address(page).v | ENTRY_TABLE);
         }
         table = table_at(*entry);
     }
     return &table[(from.v >> level_shift(level)) & 511];
-}
-
-// Whether CPUs that cached the old leaf could do what the new one doesn't let them, or reach another page.
-static bool leaf_shrinks(uint64_t old, uint64_t new)
-{
-    return (old & EPT_RIGHTS) && ((old & ~(uint64_t)EPT_RIGHTS) != (new & ~(uint64_t)EPT_RIGHTS) || (old & EPT_RIGHTS & ~new));
 }
 
 void ept02_map(struct ept02_cursor *cursor, uint32_t a, gpa2_t from, gpa1_t to, struct ept02_work *work)
@@ -414,10 +403,10 @@ void ept02_map(struct ept02_cursor *cursor, uint32_t a, gpa2_t from, gpa1_t to, 
     uint64_t old = *entry & ~EPT_FLAGS;
     if (old == leaf)
         return;
-    entry_write(entry, leaf);
+    ept02_entry_write(entry, leaf);
     if (is_table(old, level))
         subtree_remove(root, old, level, work);
-    else if (leaf_shrinks(old, leaf))
+    else if (ept02_leaf_shrinks(old, leaf))
         work->shootdown = true;
 }
 
@@ -441,7 +430,7 @@ void ept02_unmap(uint32_t index, enum ept_level level, gpa2_t from, struct ept02
     spinlock_acquire(&root->lock);
     uint64_t *entry = find_entry(root, from, level, &found), old = entry ? *entry : 0;
     if (old & EPT_RIGHTS) {
-        entry_write(entry, 0);
+        ept02_entry_write(entry, 0);
         work->shootdown = true;
         if (is_table(old, found))
             subtree_remove(root, old, found, work);
@@ -480,7 +469,7 @@ static void expel(uint64_t *table, unsigned level, unsigned from, unsigned to, c
         for (unsigned k = 0; k < count; k++)
             gone |= page[k].v - (entry & EPT_ADDRESS) < level_bytes(level);
         if (gone)
-            entry_write(&table[i], 0);
+            ept02_entry_write(&table[i], 0);
     }
 }
 

@@ -48,6 +48,15 @@ NODISCARD bool ept02_reserve(struct ept02_work *work, uint32_t pages);
 // Whether operand a of OP_EPT_MAP is something that a CPU like this one can map.
 bool ept02_map_valid(uint32_t a, gpa2_t from, gpa1_t to);
 
+// The same for an entry of OP_EPT_MAP_RUN, but for where it goes.
+struct ept02_run_rule { uint64_t none; uint32_t rights, types; };  // bits that none may have; bit n: these rights, this type may be
+extern struct ept02_run_rule ept02_run_rule;
+void ept02_run_init(void);
+static inline bool ept02_run_valid(uint64_t entry)
+{
+    return !(entry & ept02_run_rule.none) && (ept02_run_rule.rights >> (entry & EPT_RIGHTS) & 1) && (ept02_run_rule.types >> (entry >> 3 & 7) & 1);
+}
+
 // Where mappings go, one after the other: holds the root's lock, and remembers where the last one was.
 struct ept02_cursor {
     uint32_t root;
@@ -59,11 +68,20 @@ struct ept02_cursor {
 void ept02_map_begin(struct ept02_cursor *cursor, uint32_t root);
 void ept02_map_end(struct ept02_cursor *cursor);
 
+static inline void ept02_entry_write(uint64_t *entry, uint64_t value) { __atomic_store_n(entry, value, __ATOMIC_RELEASE); }
+
+// Whether CPUs that cached the old leaf could do what the new one doesn't let them, or reach another page.
+static inline bool ept02_leaf_shrinks(uint64_t old, uint64_t new)
+{
+    return (old & EPT_RIGHTS) && ((old & ~(uint64_t)EPT_RIGHTS) != (new & ~(uint64_t)EPT_RIGHTS) || (old & EPT_RIGHTS & ~new));
+}
+
 // The operations, which can't fail; pages were reserved. What they unlink goes to work.
 //   map: where EPT01 has the address, its rights and type are merged in and the leaf is as large as both allow (invariant I2); where it hasn't, the decoy
 //   page is mapped.
 void ept02_create(uint32_t root, uint64_t tag, struct ept02_work *work);
 void ept02_map(struct ept02_cursor *cursor, uint32_t a, gpa2_t from, gpa1_t to, struct ept02_work *work);
+void ept02_map_run(uint32_t root, gpa2_t from, const uint64_t *entries, uint32_t count, struct ept02_work *work);
 void ept02_unmap(uint32_t root, enum ept_level level, gpa2_t from, struct ept02_work *work);
 void ept02_drop(uint32_t root, struct ept02_work *work);
 //   expel: out of every tree but those of PALs go the mappings of these pages, which have been taken, and the decoys of all pages that have been, as some

@@ -69,6 +69,7 @@ enum status batch_invoke(struct batch *batch, struct cpu *cpu)
             break;
         case OP_EPT_CREATE: ept02_create(action->root, action->b, &batch->work); break;
         case OP_EPT_MAP: action = invoke_maps(batch, action, end); break;
+        case OP_EPT_MAP_RUN: ept02_map_run(action->root, (gpa2_t){ action->b }, action->bank, action->a, &batch->work); break;
         case OP_EPT_UNMAP: ept02_unmap(action->root, (enum ept_level)action->a, (gpa2_t){ action->b }, &batch->work); break;
         case OP_EPT_DROP: ept02_drop(action->root, &batch->work); break;
         case OP_L1_FLUSH: vmcs01_flush(); break;

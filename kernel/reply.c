@@ -258,6 +258,23 @@ static enum status decode_ept_map(struct batch *batch, const struct op *op)
     return status;
 }
 
+static enum status decode_ept_map_run(struct batch *batch, const struct op *op)
+{
+    if (op->a > EPT_RUN_MAX || op->b % LARGE_BYTES + op->a * PAGE_BYTES > LARGE_BYTES || op->b % PAGE_BYTES != 0 || op->b >> 48 != 0 ||
+        batch->copy_count == BATCH_COPIES)
+        return STATUS_BAD_ARG;
+    uint64_t *entries = batch->copy[batch->copy_count++];
+    for (uint32_t i = 0; i < op->a; i++) {
+        entries[i] = ONCE(batch->reply->field[0][i]);
+        if (entries[i] != 0 && !ept02_run_valid(entries[i]))
+            return STATUS_BAD_ARG;
+    }
+    batch->pages += EPT02_MAP_PAGES;
+    enum status status = decode_root(batch, op);
+    batch->action[batch->action_count - 1].bank = entries;
+    return status;
+}
+
 static enum status decode_ept_unmap(struct batch *batch, const struct op *op)
 {
     return op->a < EPT_LEVEL_COUNT ? decode_root(batch, op) : STATUS_BAD_ARG;
@@ -308,7 +325,8 @@ static decode_t *const decoders[OP_COUNT] = {
     [OP_WRITE_FIELD] = decode_write_field, [OP_WRITE_GROUPS] = decode_write_groups, [OP_COPY_GROUPS] = decode_copy_groups,
     [OP_VMCS_RESET] = decode_vmcs02, [OP_VMCS_CLEAR] = decode_vmcs_clear, [OP_VMCS_EPT] = decode_vmcs_ept, [OP_VMCS_FLUSH] = decode_vmcs02,
     [OP_BITMAP] = decode_bitmap, [OP_SHADOW] = decode_shadow, [OP_L1_VMX] = decode_l1_vmx, [OP_L1_NMI] = decode_l1_vmx, [OP_EPT_CREATE] = decode_ept_create,
-    [OP_EPT_BIND] = decode_ept_bind, [OP_EPT_MAP] = decode_ept_map, [OP_EPT_UNMAP] = decode_ept_unmap, [OP_EPT_DROP] = decode_root,
+    [OP_EPT_BIND] = decode_ept_bind, [OP_EPT_MAP] = decode_ept_map, [OP_EPT_MAP_RUN] = decode_ept_map_run, [OP_EPT_UNMAP] = decode_ept_unmap,
+    [OP_EPT_DROP] = decode_root,
     [OP_MSR_WRITE] = decode_msr_write, [OP_PAGE_TAKE] = decode_page, [OP_PAGE_GIVE] = decode_page,
     [OP_L1_FLUSH] = decode_l1_flush,
 };

@@ -36,6 +36,7 @@ struct action {
 };
 
 _Static_assert(VMCS02_OWN_MAX <= 64, "struct batch's cleared has a bit for each VMCS02 of a partition");
+_Static_assert(EPT_RUN_MAX <= VMCS_FIELD_COUNT, "a run's entries fit a bank");
 
 // A decoded reply. One a CPU: between decoding and the end of the invocation nothing else of this CPU decodes.
 struct batch {
@@ -56,7 +57,7 @@ struct batch {
     struct ept02_work work;
     struct action action[2 * OP_MAX];
     struct field_write write[FIELD_WRITES_MAX];
-    uint64_t copy[BATCH_COPIES][VMCS_FIELD_COUNT];  // what OP_COPY_GROUPS found
+    uint64_t copy[BATCH_COPIES][VMCS_FIELD_COUNT];  // what OP_COPY_GROUPS found, OP_EPT_MAP_RUN's entries
 };
 
 // Gives the CPU its batch. Once.

@@ -52,35 +52,36 @@ ENTRY window_compare        // rdi: address, rsi: with, rdx: qwords, rcx: equal
     mov $1, %eax
     ret
 ENTRY window_walk           // rdi: top, rsi: address, rdx: struct guest_path
-    mov $39, %ecx
     mov $-1, %r11           // AND and OR of the tables' entries
     xor %r10d, %r10d
-    mov entry_address(%rip), %r9
+    mov $3, %r9d            // the level
+    mov $39, %ecx
 1:  mov %rsi, %rax
     shr %cl, %rax
     and $511, %eax
     mov (%rdi,%rax,8), %rax
+    mov %rax, 48(%rdx,%r9,8)
     mov %rax, %r8
     and (%rdx), %r8
     cmp 8(%rdx), %r8
     jne 3f
-    cmp $12, %ecx
-    je 2f
+    sub $9, %ecx
+    dec %r9d
+    js 2f
     test $0x80, %al
     jnz 2f
     and %rax, %r11
     or %rax, %r10
     mov %rax, %rdi
-    and %r9, %rdi
+    and entry_address(%rip), %rdi
     add window_base(%rip), %rdi
-    sub $9, %ecx
     jmp 1b
-2:  sub window_base(%rip), %rdi
+2:  inc %r9d
+    sub window_base(%rip), %rdi
     mov %r11, 16(%rdx)
     mov %r10, 24(%rdx)
     mov %rdi, 32(%rdx)
-    mov %rax, 40(%rdx)
-    mov %rcx, 48(%rdx)
+    mov %r9, 40(%rdx)
     mov $1, %eax
     ret
 3:  xor %eax, %eax

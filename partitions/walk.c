@@ -223,11 +223,11 @@ bool walk_supervisor(uint64_t cr3, bool no_execute, gva_t linear, unsigned acces
 
     if ((uint64_t)((int64_t)(linear.v << 16) >> 16) != linear.v || !guest_walk((gpa1_t){ cr3 & ENTRY_ADDRESS }, linear.v, &path))
         return false;
-    const uint64_t offset = (1ull << path.shift) - 1;
-    if ((path.all & path.entry & ENTRY_USER) || path.shift == 39 || (path.entry & ENTRY_ADDRESS & offset & ~0x1fffull) ||
-        ((access & ACCESS_WRITE) && !(path.entry & ENTRY_DIRTY)))
+    const uint64_t offset = (PAGE_BYTES << (9 * path.level)) - 1, entry = path.entry[path.level];
+    if ((path.all & entry & ENTRY_USER) || path.level == 3 || (entry & ENTRY_ADDRESS & offset & ~0x1fffull) ||
+        ((access & ACCESS_WRITE) && !(entry & ENTRY_DIRTY)))
         return false;
-    out->v = (path.entry & ENTRY_ADDRESS & ~offset) | (linear.v & offset);
+    out->v = (entry & ENTRY_ADDRESS & ~offset) | (linear.v & offset);
     return true;
 }
 

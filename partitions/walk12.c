@@ -7,7 +7,6 @@
 #include <rt/guest.h>
 
 #define ENTRY_TYPE(entry)  ((unsigned)((entry) >> 3) & 7)
-#define TYPE_WRITE_BACK    6u
 #define ENTRY_PAGE         (1ull << 7)  // in a directory or directory-pointer table: a page, not a table
 #define ENTRY_TABLE_ZERO   0xf8ull      // bits 7:3 of an entry that names a table
 
@@ -40,13 +39,8 @@ enum entry12_kind entry12_kind(const struct ept12_cpu *cpu, uint64_t entry, unsi
     unsigned rights = entry & EPT_RIGHTS;
     if (!rights)
         return ENTRY12_NOT_PRESENT;
-    // What nearly every entry is: readable, with all address bits known. A page table's entry is then a leaf, others are tables.
-    if ((rights & EPT_READ) && !(entry & cpu->reserved)) {
-        if (level > 0 && !(entry & (ENTRY_PAGE | ENTRY_TABLE_ZERO)))
-            return ENTRY12_TABLE;
-        if (level == 0 && ENTRY_TYPE(entry) == TYPE_WRITE_BACK)
-            return ENTRY12_LEAF;
-    }
+    if (level == 0 && entry12_is_plain(cpu, entry))
+        return ENTRY12_LEAF;
     if (!(rights & EPT_READ) && ((rights & EPT_WRITE) || !cpu->execute_only))
         return ENTRY12_MISCONFIG;
     if (entry & cpu->reserved)
@@ -83,6 +77,27 @@ void walk12_at(const struct ept12_cpu *cpu, gpa2_t address, struct walk12 *walk)
     walk->rights = walk->kind == ENTRY12_NOT_PRESENT ? 0 : walk->rights_above & (unsigned)walk->entry & EPT_RIGHTS;
 }
 
+// What nearly every walk is: down to a leaf, over entries that are all readable. false: anything else.
+static bool walk_quick(const struct ept12_cpu *cpu, uint64_t eptp12, gpa2_t address, struct walk12 *walk)
+{
+    struct guest_path path = { .mask = EPT_READ | cpu->reserved, .want = EPT_READ };
+    if ((address.v >> 48) || !guest_walk((gpa1_t){ eptp12 & WALK12_ADDRESS }, address.v, &path) || (path.any & (ENTRY_PAGE | ENTRY_TABLE_ZERO)))
+        return false;
+    const unsigned level = (unsigned)path.level;
+    if (level == WALK12_LEVELS - 1 || entry12_kind(cpu, path.entry[level], level) != ENTRY12_LEAF)
+        return false;
+    walk->kind = ENTRY12_LEAF;
+    walk->level = level;
+    walk->rights = (unsigned)(path.all & path.entry[level]) & EPT_RIGHTS;
+    walk->rights_above = (unsigned)path.all & EPT_RIGHTS;
+    walk->unaccessed = !(path.all & ENTRY12_ACCESSED);
+    walk->table.v = path.table;
+    walk->entry = path.entry[level];
+    for (unsigned above = level + 1; above < WALK12_LEVELS; above++)
+        walk->path[above] = path.entry[above];
+    return true;
+}
+
 struct walk12 walk12(const struct ept12_cpu *cpu, uint64_t eptp12, gpa2_t address, unsigned last)
 {
     struct walk12 walk = {
@@ -91,12 +106,13 @@ struct walk12 walk12(const struct ept12_cpu *cpu, uint64_t eptp12, gpa2_t addres
         .rights_above = EPT_RIGHTS,
         .table = { eptp12 & WALK12_ADDRESS },
     };
-    if (address.v >> 48)
+    if (address.v >> 48 || (last == 0 && walk_quick(cpu, eptp12, address, &walk)))
         return walk;
     for (;;) {
         walk12_at(cpu, address, &walk);
         if (walk.kind != ENTRY12_TABLE || walk.level == last)
             return walk;   // an entry of a page table is never a table: level 0 always ends here
+        walk.path[walk.level] = walk.entry;
         walk.rights_above = walk.rights;
         walk.unaccessed |= !(walk.entry & ENTRY12_ACCESSED);
         walk.table.v = walk.entry & WALK12_ADDRESS;

@@ -48,6 +48,8 @@ static void make_reply(struct input *input)
         op->b = take(input, 8);
         op->c = op->code == OP_EPT_MAP ? take(input, 8) : 0;
     }
+    for (unsigned i = 0; i < 4; i++)  // entries of OP_EPT_MAP_RUN, most of them such as it takes
+        reply.field[0][take_below(input, EPT_RUN_MAX)] = (take(input, 8) & 0xfffffffff000ull) | 6 << 3 | take(input, 1) % 16;
     for (unsigned i = 0; i < 8; i++)
         reply.field[i % MSG_BANKS][take_below(input, VMCS_FIELD_COUNT)] = take(input, 8);
 }

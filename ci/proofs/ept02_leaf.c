@@ -8,6 +8,7 @@
 #include "no_machine.h"
 
 #include "../../kernel/ept02.c"
+#include "../../kernel/ept02_run.c"
 
 hpa_t hidden_base;
 uint64_t hidden_bytes;
@@ -52,9 +53,23 @@ static hpa_t the_decoy;
 hpa_t contract_decoy(void) { return the_decoy; }
 void decoy_refill(void) {}
 
+// What a run's entry becomes without a look at EPT01 is what it would have become with one.
+static void prove_run(struct ept02_cursor *cursor, gpa2_t from)
+{
+    uint64_t entry = any_u64(), leaf;
+    unsigned level;
+    if (!ept02_run_valid(entry) || !run_leaf(cursor, entry, &leaf))
+        return;
+    PROVE(!(entry & ~EPT_RUN_BITS), "nothing but a leaf's bits");
+    PROVE(ept02_map_valid(ept_map_of(entry), (gpa2_t){ from.v & 0xfffffffff000ull }, (gpa1_t){ entry & EPT_RUN_ADDRESS }), "one that may be asked for");
+    PROVE(leaf == make_leaf(cursor, ept_map_of(entry), from, (gpa1_t){ entry & EPT_RUN_ADDRESS }, &level) && level == 0, "the same leaf");
+    PROVE(lookups == 0, "EPT01's leaf of the mapping before holds");
+}
+
 int main(void)
 {
     any_caps();
+    ept02_run_init();
     any_hidden();
     the_decoy.v = any_u64() & EPT_ADDRESS;
     uint32_t a = any_u32();
@@ -84,6 +99,10 @@ int main(void)
     } else {
         ASSUME((unsigned)cursor.leaf.level < EPT_LEVEL_COUNT && cursor.leaf_bytes == leaf_bytes(cursor.leaf.level));
         ASSUME(cursor.leaf_first % cursor.leaf_bytes == 0 && ept01_leaf_fits(cursor.leaf_first, &cursor.leaf));
+    }
+    if (any_bool()) {
+        prove_run(&cursor, from);
+        return 0;
     }
     uint64_t leaf = make_leaf(&cursor, a, from, to, &level);
     PROVE(lookups <= 1, "EPT01 is asked at most once");

@@ -4,13 +4,44 @@
 // CBMC: unwind=7
 #include "any_batch.h"
 
+#define RUN 2
+
 static bool valid;
 static struct op asked;
+struct ept02_run_rule ept02_run_rule;
 
 bool ept02_map_valid(uint32_t a, gpa2_t from, gpa1_t to)
 {
     PROVE(a == asked.a && from.v == asked.b && to.v == asked.c, "the mapping that is asked for is checked");
     return valid = any_bool();
+}
+
+// Any one of a run's entries.
+static void prove_run(void)
+{
+    static struct reply reply;
+    any_batch(0);
+    uint32_t watched = any_below(RUN);
+    ept02_run_rule.none = any_u64();
+    ept02_run_rule.rights = any_u32();
+    ept02_run_rule.types = any_u32();
+    the_batch.reply = &reply;
+    the_batch.copy_count = any_below(BATCH_COPIES + 1);
+    for (unsigned i = 0; i < RUN; i++)
+        reply.field[0][i] = any_u64();
+    struct op op = any_op(OP_EPT_MAP_RUN);
+    ASSUME(op.a <= RUN || op.a > EPT_RUN_MAX);  // bound: so many
+    asked = op;
+    uint32_t pages = the_batch.pages;
+    if (decode_op(&the_batch, &op) != STATUS_OK)
+        return;
+    const struct action *action = one_action(0, &op);
+    PROVE(op.b % PAGE_BYTES == 0 && op.b >> 48 == 0 && op.b % LARGE_BYTES + op.a * PAGE_BYTES <= LARGE_BYTES, "pages of one table");
+    PROVE(the_batch.touches_ept02 && the_batch.pages == pages + EPT02_MAP_PAGES && the_batch.map_region == ~0ull, "tables are set aside");
+    PROVE(action->root - the_partition.root_first < the_partition.header.root_count && action->root < ROOT_MAX, "its own root among all");
+    PROVE(action->bank == the_batch.copy[the_batch.copy_count - 1] && the_batch.copy_count <= BATCH_COPIES, "a copy, read once");
+    uint64_t entry = action->bank[watched];
+    PROVE(watched >= op.a || entry == 0 || ept02_run_valid(entry), "each entry is one that may be mapped");
 }
 
 static void prove(enum op_code code, unsigned actions)
@@ -49,12 +80,13 @@ static void prove(enum op_code code, unsigned actions)
 
 int main(void)
 {
-    switch (any_below(6)) {
+    switch (any_below(7)) {
     case 0: prove(OP_EPT_CREATE, 0); break;
     case 1: prove(OP_EPT_BIND, 0); break;
     case 2: prove(OP_EPT_MAP, 0); break;
     case 3: prove(OP_EPT_UNMAP, 0); break;
     case 4: prove(OP_EPT_DROP, 0); break;
+    case 5: prove_run(); break;
     default: prove(OP_EPT_MAP, 2 * OP_MAX - 2); break;
     }
     return 0;

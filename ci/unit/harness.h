@@ -56,7 +56,7 @@ extern uint32_t world_log_lines;
 
 // Called for each operation before it is applied, if set: what isn't STATUS_OK makes SYS_INVOKE return it (nothing applied) or, in a
 // reply, ends the test as a fault of the partition.
-extern enum status (*world_check_op)(const struct op *op);
+extern enum status (*world_check_op)(const struct reply *rep, const struct op *op);
 // Answers SYS_CALL; not set: FAULTED.
 extern enum status (*world_answer_call)(uint32_t index, const uint64_t arg[MSG_ARGS], uint64_t result[MSG_ARGS]);
 

@@ -77,22 +77,6 @@ bool window_compare(uint64_t address, const void *with, uint64_t qwords, uint64_
     return true;
 }
 
-bool window_walk(uint64_t top, uint64_t address, struct guest_path *path)
-{
-    uint64_t all = ~0ull, any = 0, table = top - WINDOW_BASE, entry;
-    for (unsigned shift = 39;; shift -= 9) {
-        if (!window_read64(WINDOW_BASE + table + (address >> shift & 511) * 8, &entry) || (entry & path->mask) != path->want)
-            return false;
-        if (shift == 12 || (entry & 0x80)) {
-            *path = (struct guest_path){ path->mask, path->want, all, any, table, entry, shift };
-            return true;
-        }
-        all &= entry;
-        any |= entry;
-        table = entry & 0x000ffffffffff000ull;
-    }
-}
-
 bool window_exchange64(uint64_t address, uint64_t expected, uint64_t desired, uint64_t *found)
 {
     return window_read64(address, found) && (*found != expected || window_write64(address, desired));

@@ -15,7 +15,7 @@ uint64_t world_vmcs[WORLD_VMCSS][VMCS_FIELD_COUNT];
 uint64_t world_bitmap[VMCS02_MAX][BITMAP_KINDS][512];
 struct op world_op[WORLD_OPS];
 uint32_t world_ops;
-enum status (*world_check_op)(const struct op *op);
+enum status (*world_check_op)(const struct reply *rep, const struct op *op);
 
 static const uint32_t op_right[OP_COUNT] = {
 #define OP(name, right, needs) [OP_##name] = RIGHT_##right,
@@ -128,6 +128,17 @@ static void check_group_mask(const struct op *op, uint64_t groups, uint64_t may)
         refuse(op, "the header does not grant the groups");
 }
 
+static void check_run(const struct reply *rep, const struct op *op)
+{
+    if (op->a > EPT_RUN_MAX || op->b % PAGE_BYTES != 0 || op->b % LARGE_BYTES + op->a * PAGE_BYTES > LARGE_BYTES)
+        refuse(op, "not pages of one table");
+    for (unsigned i = 0; i < op->a; i++) {
+        const uint64_t entry = rep->field[0][i];
+        if (entry != 0 && ((entry & ~EPT_RUN_BITS) || !(entry & EPT_RIGHTS) || (entry & 3) == EPT_WRITE))
+            refuse(op, "no entry of a page");
+    }
+}
+
 static enum status check(const struct reply *rep, const struct op *op)
 {
     if (op->code >= OP_COUNT)
@@ -162,11 +173,13 @@ static enum status check(const struct reply *rep, const struct op *op)
         if (op->a > 1)
             refuse(op, "0 or 1");
         break;
-    case OP_EPT_CREATE: case OP_EPT_BIND: case OP_EPT_MAP: case OP_EPT_UNMAP: case OP_EPT_DROP:
+    case OP_EPT_CREATE: case OP_EPT_BIND: case OP_EPT_MAP: case OP_EPT_MAP_RUN: case OP_EPT_UNMAP: case OP_EPT_DROP:
         if (op->object >= header.root_count)
             refuse(op, "no such root");
         if (op->code == OP_EPT_MAP && (ept_map_level(op->a) >= EPT_LEVEL_COUNT || (ept_map_rights(op->a) & ~EPT_RIGHTS)))
             refuse(op, "bad level or rights");
+        if (op->code == OP_EPT_MAP_RUN)
+            check_run(rep, op);
         break;
     case OP_PAGE_TAKE: case OP_PAGE_GIVE:
         return world_page_check(op);
@@ -189,7 +202,7 @@ enum status world_check_batch(const struct reply *rep)
     for (unsigned i = 0; i < rep->op_count; i++) {
         enum status status = check(rep, &rep->op[i]);
         if (status == STATUS_OK && world_check_op)
-            status = world_check_op(&rep->op[i]);
+            status = world_check_op(rep, &rep->op[i]);
         if (status != STATUS_OK)
             return status;
         decoded_end[i] = decoded_count;

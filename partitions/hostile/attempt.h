@@ -25,7 +25,7 @@ enum { RICH = 1, POOR = 2, BOTH = 3 };
 #define WRITE_TARGETS   38
 #define EXECUTE_TARGETS 17
 #define RECORDS_PARTS   6
-#define EPT_ARGUMENTS   14
+#define EPT_ARGUMENTS   21
 
 #define WINDOW_VALUE 0x1122334455667788ull  // in the guest's page
 #define STATE_VALUE  0x5afe5afe5afe5afeull

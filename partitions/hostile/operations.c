@@ -2,6 +2,7 @@
 // Operations and verdicts that the kernel must refuse.
 
 #include <caps/cap.h>
+#include <caps/addr.h>
 #include <caps/ept_map.h>
 #include <caps/info.h>
 #include <rt/call.h>
@@ -212,7 +213,7 @@ void attempt_l1_argument(const struct try *try)
 
 void attempt_root_index(const struct try *try)
 {
-    static const uint16_t code[] = { OP_EPT_CREATE, OP_EPT_MAP, OP_EPT_UNMAP, OP_EPT_DROP }, root[] = { 1, ROOT_MAX - 1, ROOT_MAX, 0xffff };
+    static const uint16_t code[] = { OP_EPT_CREATE, OP_EPT_MAP, OP_EPT_UNMAP, OP_EPT_DROP, OP_EPT_MAP_RUN }, root[] = { 1, ROOT_MAX - 1, ROOT_MAX, 0xffff };
     add(try, code[try->parameter / 4], root[try->parameter % 4], ept_map_pack(EPT_LEVEL_4K, EPT_RIGHTS, 6, 0), TAG, try->page);
 }
 
@@ -236,7 +237,16 @@ void attempt_ept_argument(const struct try *try)
         { OP_EPT_MAP, EPT_LEVEL_4K | EPT_RIGHTS << 4 | 6 << 8, 0, 1ull << 52 },     // beyond the CPU's addresses
         { OP_EPT_UNMAP, EPT_LEVEL_COUNT, 0, 0 },
         { OP_EPT_UNMAP, ~0u, 0, 0 },
+        // c: the entry
+        { OP_EPT_MAP_RUN, EPT_RUN_MAX + 1, 0, 0 },                                  // more than there can be
+        { OP_EPT_MAP_RUN, 2, LARGE_BYTES - PAGE_BYTES, 0 },                         // beyond one table
+        { OP_EPT_MAP_RUN, 1, 8, 6 << 3 | EPT_RIGHTS },                              // not aligned
+        { OP_EPT_MAP_RUN, 1, 0, 6 << 3 | EPT_WRITE },                               // written, not read
+        { OP_EPT_MAP_RUN, 1, 0, 2 << 3 | EPT_RIGHTS },                              // no such memory type
+        { OP_EPT_MAP_RUN, 1, 0, 1ull << 8 | 6 << 3 | EPT_RIGHTS },                  // what means nothing
+        { OP_EPT_MAP_RUN, 1, 0, 1ull << 51 | 6 << 3 | EPT_RIGHTS },                 // beyond the CPU's addresses
     };
+    try->rep->field[0][0] = argument[try->parameter].c;
     add(try, argument[try->parameter].code, 0, argument[try->parameter].a, argument[try->parameter].b, argument[try->parameter].c);
 }
 

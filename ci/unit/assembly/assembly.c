@@ -114,13 +114,15 @@ TEST(window_walk_ends_in_a_leaf)
     CHECK_EQ(path.all, 0x3);
     CHECK_EQ(path.any, PAGE_BYTES | 0x8000000000000f07ull);
     CHECK_EQ(path.table, 0);
-    CHECK_EQ(path.entry, 0xab081);
-    CHECK_EQ(path.shift, 12);
+    CHECK_EQ(path.entry[0], 0xab081);
+    CHECK_EQ(path.entry[1], 0x103);
+    CHECK_EQ(path.entry[3], PAGE_BYTES | 0x8000000000000f07ull);
+    CHECK_EQ(path.level, 0);
     window[512 + 7] = 0x1c1;                              // a large page
     CHECK(window_walk(WINDOW_BASE, address, &path));
     CHECK_EQ(path.table, PAGE_BYTES);
-    CHECK_EQ(path.entry, 0x1c1);
-    CHECK_EQ(path.shift, 21);
+    CHECK_EQ(path.entry[1], 0x1c1);
+    CHECK_EQ(path.level, 1);
     window[512 + 7] = 1ull << 51 | 1;                     // a bit that isn't wanted
     CHECK(!window_walk(WINDOW_BASE, address, &path));
     window[512 + 7] = 0x102;                              // one that is missing
@@ -131,7 +133,7 @@ TEST(window_walk_ends_in_a_leaf)
     CHECK(window_walk(WINDOW_BASE, address, &path));
     CHECK_EQ(path.all, ~0ull);
     CHECK_EQ(path.any, 0);
-    CHECK_EQ(path.shift, 39);
+    CHECK_EQ(path.level, 3);
     CHECK(!window_walk(WINDOW_BASE + 3 * PAGE_BYTES, address, &path));
 }
 

@@ -80,7 +80,9 @@ TEST(neighbours_that_are_mapped_already_cost_nothing)
     trees_violation(eptp, address, 1);
     table_of(1, 0, 31);
     trees_violation(eptp, address + PAGE_BYTES, 1);
-    CHECK_EQ(world_count(OP_EPT_MAP), 1 + 31);
+    CHECK_EQ(world_count(OP_EPT_MAP_RUN), 2);
+    CHECK_EQ(world_last(OP_EPT_MAP_RUN)->a, 31);
+    CHECK_EQ(world_last(OP_EPT_MAP_RUN)->b, address + PAGE_BYTES);
 }
 
 TEST(a_neighbour_that_l1_does_not_have_is_left_out)

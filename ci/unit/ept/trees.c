@@ -17,6 +17,7 @@ void (*trees_on_read)(void);
 static struct root roots[TREES_ROOTS];
 static uint32_t ops_seen;   // of world_op
 static uint64_t tag_now;
+static uint64_t run[EPT_RUN_MAX];  // the entries of the last OP_EPT_MAP_RUN that was checked
 static unsigned batch_maps; // of the batch being checked, which last_op was in
 static const struct op *last_op;
 
@@ -58,9 +59,16 @@ static void remove_leaves(struct root *root, uint64_t from, uint64_t bytes)
     }
 }
 
+// The OP_EPT_MAP that entry i of a run stands for.
+static struct op run_map(const struct op *op, unsigned i)
+{
+    return (struct op){ OP_EPT_MAP, op->object, ept_map_of(run[i]), op->b + i * PAGE_BYTES, run[i] & EPT_RUN_ADDRESS };
+}
+
 static void apply(const struct op *op)
 {
     struct root *root = &roots[op->object];
+    struct op map;
     uint64_t size;
     switch (op->code) {
     case OP_EPT_CREATE:
@@ -75,6 +83,13 @@ static void apply(const struct op *op)
             .from = op->b & ~(size - 1), .to = op->c & ~(size - 1), .level = ept_map_level(op->a),
             .rights = ept_map_rights(op->a), .type = ept_map_type(op->a), .ignore_pat = ept_map_ignore_pat(op->a),
         };
+        break;
+    case OP_EPT_MAP_RUN:
+        for (unsigned i = 0; i < op->a; i++) {
+            map = run_map(op, i);
+            if (run[i] != 0)
+                apply(&map);
+        }
         break;
     case OP_EPT_UNMAP:
         remove_leaves(root, op->b, size_of(op->a));
@@ -112,8 +127,16 @@ static void check_map(const struct op *op)
     CHECK_EQ(leaf.ignore_pat, ept_map_ignore_pat(op->a));
 }
 
+static enum status check_target(const struct op *op)
+{
+    check_map(op);
+    if (op->c >= TREES_EPT01 || (op->c >= TREES_HOLE && op->c < TREES_HOLE + LARGE_BYTES))
+        return STATUS_BAD_ADDRESS;
+    return trees_count() + ++batch_maps > trees_budget ? STATUS_NO_TABLES : STATUS_OK;
+}
+
 // What the kernel would say to one operation of a batch.
-static enum status check_op(const struct op *op)
+static enum status check_op(const struct reply *rep, const struct op *op)
 {
     catch_up();
     if (!last_op || op != last_op + 1)
@@ -131,10 +154,16 @@ static enum status check_op(const struct op *op)
         CHECK_EQ(op->b, tag_now);
         return STATUS_OK;
     case OP_EPT_MAP:
-        check_map(op);
-        if (op->c >= TREES_EPT01 || (op->c >= TREES_HOLE && op->c < TREES_HOLE + LARGE_BYTES))
-            return STATUS_BAD_ADDRESS;
-        return trees_count() + ++batch_maps > trees_budget ? STATUS_NO_TABLES : STATUS_OK;
+        return check_target(op);
+    case OP_EPT_MAP_RUN:
+        memcpy(run, rep->field[0], op->a * sizeof(run[0]));  // one a batch: that of the batch before has been applied
+        for (unsigned i = 0; i < op->a; i++) {
+            const struct op map = run_map(op, i);
+            const enum status status = run[i] != 0 ? check_target(&map) : STATUS_OK;
+            if (status != STATUS_OK)
+                return status;
+        }
+        return STATUS_OK;
     case OP_EPT_UNMAP:
         CHECK_EQ(op->b % size_of(op->a), 0);
         return STATUS_OK;

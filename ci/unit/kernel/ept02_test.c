@@ -297,7 +297,39 @@ TEST(operands_that_cannot_be_are_refused)
     CHECK(!ept02_map_valid(small, (gpa2_t){ 1ull << 48 }, (gpa1_t){ 0 }));
     CHECK(!ept02_map_valid(small, (gpa2_t){ 0 }, (gpa1_t){ 1ull << 40 }));
     fake_caps.ept_execute_only = false;
+    CHECK_EQ(ept02_init((hpa_t){ FAKE_HIDDEN_FIRST }, FAKE_HIDDEN_PAGES, 1), STATUS_OK);
     CHECK(!ept02_map_valid(ept_map_pack(EPT_LEVEL_4K, EPT_EXECUTE, 6, 0), from, to));
+}
+
+// A run of entries does what each would by itself.
+TEST(a_run_maps_each_entry)
+{
+    uint64_t entries[EPT_RUN_MAX] = { 0 };
+    const uint32_t root = start(64);
+    const uint64_t run = 0x600000, single = 0xa00000;
+    struct ept02_work work = EPT02_WORK;
+    for (unsigned round = 0; round < 3; round++) {
+        for (unsigned i = 0; i < EPT_RUN_MAX; i++) {
+            static const unsigned rights[] = { EPT_READ, EPT_READ | EPT_EXECUTE, EPT_RIGHTS };
+            const unsigned granted = rights[(i + round) % 3], type = i % 5 == 2 ? 0 : 6;
+            // One piece of RAM, another one, hidden memory; and holes.
+            const uint64_t to = i % 8 == 3 ? FAKE_HIDDEN_FIRST : i % 8 == 5 ? 0x3000 : 0x40000000 + i * 0x1000;
+            entries[i] = i % 7 == 1 ? 0 : to | type << 3 | (i % 11 == 4 ? 1u << 6 : 0u) | granted;
+            if (entries[i] == 0)
+                continue;
+            CHECK(ept02_run_valid(entries[i]));
+            CHECK(map(root, EPT_LEVEL_4K, granted, type, single + i * 0x1000, to));
+        }
+        CHECK(ept02_reserve(&work, EPT02_MAP_PAGES));
+        ept02_map_run(root, (gpa2_t){ run }, entries, EPT_RUN_MAX, &work);
+        CHECK_EQ(work.shootdown, round > 0);
+        ept02_finish(&work);
+        for (unsigned i = 0; i < EPT_RUN_MAX; i++) {
+            const uint64_t one = walk(root, run + i * 0x1000), two = walk(root, single + i * 0x1000);
+            CHECK_EQ(one & ~(1ull << 6), two);
+            CHECK_EQ(one >> 6 & 1, two != 0 && i % 11 == 4 && i % 8 != 3);
+        }
+    }
 }
 
 TEST(a_row_of_mappings_under_one_lock_is_as_good_as_each_alone)

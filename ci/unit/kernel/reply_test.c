@@ -289,6 +289,36 @@ TEST(mapping_fails_as_a_status_before_anything_happens)
     CHECK_EQ(try(OP_EPT_BIND, 0, 0, 0, 0), STATUS_BAD_STATE);
 }
 
+TEST(a_run_of_mappings_is_checked_entry_by_entry)
+{
+    start();
+    const uint64_t good = 0x5000 | 6 << 3 | EPT_READ | EPT_EXECUTE;
+    const uint64_t bad[] = { good | 1ull << 7, good | 1ull << 9, good | 1ull << 63, (good & ~7ull) | EPT_WRITE, good & ~7ull, (good & ~0x38ull) | 2 << 3,
+        good | 1ull << 51 };
+    CHECK_EQ(try(OP_EPT_CREATE, 0, 0, 0x77000, 0), STATUS_OK);
+    memset(reply.field[0], 0, sizeof(reply.field[0]));
+    for (unsigned i = 0; i < EPT_RUN_MAX; i++) {
+        reply.field[0][i] = good + (i << 12);
+        CHECK_EQ(try(OP_EPT_MAP_RUN, 0, EPT_RUN_MAX, 0x200000, 0), STATUS_OK);
+        for (unsigned k = 0; k < sizeof(bad) / sizeof(bad[0]); k++) {
+            reply.field[0][i] = bad[k];
+            CHECK_EQ(try(OP_EPT_MAP_RUN, 0, EPT_RUN_MAX, 0x200000, 0), STATUS_BAD_ARG);
+            CHECK_EQ(try(OP_EPT_MAP_RUN, 0, i, 0x200000, 0), STATUS_OK);  // as far as it is read
+        }
+        reply.field[0][i] = i % 3 ? 0 : good;
+    }
+    CHECK_EQ(try(OP_EPT_MAP_RUN, 0, EPT_RUN_MAX, 0x400000 - (EPT_RUN_MAX << 12), 0), STATUS_OK);
+    CHECK_EQ(try(OP_EPT_MAP_RUN, 0, EPT_RUN_MAX, 0x401000 - (EPT_RUN_MAX << 12), 0), STATUS_BAD_ARG);
+    CHECK_EQ(try(OP_EPT_MAP_RUN, 0, EPT_RUN_MAX + 1, 0x200000, 0), STATUS_BAD_ARG);
+    CHECK_EQ(try(OP_EPT_MAP_RUN, 0, ~0u, 0x200000, 0), STATUS_BAD_ARG);
+    CHECK_EQ(try(OP_EPT_MAP_RUN, 0, 1, 0x200008, 0), STATUS_BAD_ARG);
+    CHECK_EQ(try(OP_EPT_MAP_RUN, 0, 1, 1ull << 48, 0), STATUS_BAD_ARG);
+    CHECK_EQ(try(OP_EPT_MAP_RUN, 2, 1, 0x200000, 0), STATUS_DENIED);
+    for (unsigned i = 0; i <= BATCH_COPIES; i++)
+        add(OP_EPT_MAP_RUN, 0, 1, 0x200000, 0);
+    CHECK_EQ(decode(), STATUS_BAD_ARG);
+}
+
 TEST(msrs_that_l0_keeps_are_a_status)
 {
     start();

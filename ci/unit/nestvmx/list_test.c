@@ -31,8 +31,9 @@ static enum status read_msr(uint32_t msr, uint64_t *value)
     return msr == 0x999 ? STATUS_UNSUPPORTED : STATUS_OK;
 }
 
-static enum status refuse_999(const struct op *op)
+static enum status refuse_999(const struct reply *rep, const struct op *op)
 {
+    (void)rep;
     return op->code == OP_MSR_WRITE && op->a == 0x999 ? STATUS_UNSUPPORTED : STATUS_OK;
 }
 

@@ -32,9 +32,9 @@ bool guest_exchange32(gpa1_t address, uint32_t expected, uint32_t desired, uint3
 struct guest_path {
     uint64_t mask, want;  // in: of every entry these bits are to be those
     uint64_t all, any;    // the AND and the OR of the entries that name tables (all ones and 0 where there was none)
-    uint64_t table;       // the table where the walk ended...
-    uint64_t entry;       // ...and the entry in it: a leaf
-    uint64_t shift;       // how many bits of the address it leaves: 12, 21, 30, 39
+    uint64_t table;       // the table where the walk ended, of...
+    uint64_t level;       // ...that level, 3 to 0
+    uint64_t entry[4];    // by level: those that name tables, and the leaf
 };
 
 // From a table of the fourth level, for bits 47:12 of the address. Each entry is read once. false: EPT01 doesn't map an entry, or one isn't what was wanted.

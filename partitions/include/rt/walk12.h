@@ -37,6 +37,7 @@ struct walk12 {
     bool unaccessed;        // one of the entries above lacks the accessed flag
     gpa1_t table;           // the table that holds it
     uint64_t entry;
+    uint64_t path[WALK12_LEVELS];  // by level: the entries above it
 };
 
 // Accessed and dirty flags, where the EPTP asks for them (SDM 3C 29.3.5 "Accessed and Dirty Flags for EPT").
@@ -64,6 +65,12 @@ struct ept12_cpu ept12_cpu(const struct info *info);
 
 // What an entry in a table of that level is, by SDM 3C 29.3.2 "EPT Translation Mechanism" and 29.3.3.1 "EPT Misconfigurations".
 enum entry12_kind entry12_kind(const struct ept12_cpu *cpu, uint64_t entry, unsigned level);
+
+// What nearly every entry of a page table is, in one look: a leaf, readable, write-back.
+static inline bool entry12_is_plain(const struct ept12_cpu *cpu, uint64_t entry)
+{
+    return (entry & (cpu->reserved | 0x39)) == (6 << 3 | 1);
+}
 
 // Where entry number index of a table lies.
 static inline gpa1_t entry12_address(gpa1_t table, unsigned index) { return (gpa1_t){ table.v + index * sizeof(uint64_t) }; }

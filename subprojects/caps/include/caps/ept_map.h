@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// OP_EPT_MAP's operand a: level, rights and memory type of one EPT02 leaf.
+// The leaves of EPT02 in operations: OP_EPT_MAP's operand a (level, rights and memory type of one), and OP_EPT_MAP_RUN's entries.
 #pragma once
 
 #include <stdint.h>
@@ -20,3 +20,14 @@ static inline unsigned ept_map_level(uint32_t a) { return a & 0xf; }
 static inline unsigned ept_map_rights(uint32_t a) { return (a >> 4) & 0xf; }
 static inline unsigned ept_map_type(uint32_t a) { return (a >> 8) & 0xf; }
 static inline unsigned ept_map_ignore_pat(uint32_t a) { return (a >> 12) & 1; }
+
+// An entry of OP_EPT_MAP_RUN, which is for 4 KiB pages: address and bits as an EPT entry has them, nothing else. 0: no page here.
+#define EPT_RUN_MAX     64u  // entries
+#define EPT_RUN_ADDRESS 0x000ffffffffff000ull
+#define EPT_RUN_TYPE    0x78ull  // memory type, ignore-PAT
+#define EPT_RUN_BITS    (EPT_RUN_ADDRESS | EPT_RUN_TYPE | EPT_RIGHTS)
+// What OP_EPT_MAP's operand a is for it.
+static inline uint32_t ept_map_of(uint64_t entry)
+{
+    return ept_map_pack(EPT_LEVEL_4K, (unsigned)entry & EPT_RIGHTS, (unsigned)(entry >> 3) & 7, (unsigned)(entry >> 6) & 1);
+}

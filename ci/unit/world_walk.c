@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The window's walk down tables, for host tests: entry by entry, as tests that change memory in between want it.
+
+#include <caps/layout.h>
+#include <rt/window.h>
+
+bool window_walk(uint64_t top, uint64_t address, struct guest_path *path)
+{
+    uint64_t table = top - WINDOW_BASE;
+    path->all = ~0ull;
+    path->any = 0;
+    for (unsigned level = 3;; level--) {
+        uint64_t *entry = &path->entry[level];
+        if (!window_read64(WINDOW_BASE + table + (address >> (12 + 9 * level) & 511) * 8, entry) || (*entry & path->mask) != path->want)
+            return false;
+        if (level == 0 || (*entry & 0x80)) {
+            path->table = table;
+            path->level = level;
+            return true;
+        }
+        path->all &= *entry;
+        path->any |= *entry;
+        table = *entry & 0x000ffffffffff000ull;
+    }
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Runs of mappings: many 4 KiB pages of one table of an EPT02 tree (OP_EPT_MAP_RUN).
+
+#include "ept02.h"
+
+#include "vmx_caps.h"
+
+struct ept02_run_rule ept02_run_rule;
+
+// Rights and types that make an entry a misconfiguration are left out (SDM 3C 29.3.3.1 "EPT Misconfigurations").
+void ept02_run_init(void)
+{
+    uint32_t rights = 1u << EPT_READ | 1u << (EPT_READ | EPT_WRITE) | 1u << (EPT_READ | EPT_EXECUTE) | 1u << EPT_RIGHTS;
+    ept02_run_rule.rights = rights | (vmx_caps->ept_execute_only ? 1u << EPT_EXECUTE : 0);
+    ept02_run_rule.types = 1u << 0 | 1u << 1 | 1u << 4 | 1u << 5 | 1u << 6;
+    ept02_run_rule.none = ~(EPT_RUN_BITS & ((1ull << vmx_caps->physical_bits) - 1));
+}
+
+// The same as make_leaf() for an entry of a run, where EPT01 restricts nothing (the leaf of the one before holds for it): the entry, but for the frame.
+static bool run_leaf(const struct ept02_cursor *cursor, uint64_t entry, uint64_t *leaf)
+{
+    enum { WRITE_BACK = 6 };
+    uint64_t offset = (entry & EPT_RUN_ADDRESS) - cursor->leaf_first;
+    if (offset >= cursor->leaf_bytes || cursor->leaf.rights != EPT_RIGHTS || cursor->leaf.type != WRITE_BACK)
+        return false;
+    *leaf = (cursor->leaf.hpa.v + offset) | (entry & ~EPT_RUN_ADDRESS);
+    return true;
+}
+
+void ept02_map_run(uint32_t index, gpa2_t from, const uint64_t *entries, uint32_t count, struct ept02_work *work)
+{
+    struct ept02_cursor cursor;
+    uint64_t leaf;
+    ept02_map_begin(&cursor, index);
+    for (uint32_t i = 0; i < count; i++, from.v += PAGE_BYTES) {
+        if (entries[i] == 0)
+            continue;
+        if (cursor.region == from.v >> 21 && run_leaf(&cursor, entries[i], &leaf)) {
+            uint64_t *slot = &cursor.table[(from.v >> PAGE_BITS) & 511], old = *slot & ~EPT_FLAGS;
+            if (old != leaf)
+                ept02_entry_write(slot, leaf);
+            work->shootdown |= ept02_leaf_shrinks(old, leaf);
+        } else {
+            ept02_map(&cursor, ept_map_of(entries[i]), from, (gpa1_t){ entries[i] & EPT_RUN_ADDRESS }, work);
+        }
+    }
+    ept02_map_end(&cursor);
+}
