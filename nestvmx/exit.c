@@ -110,6 +110,9 @@ static void enter_l1(struct message *m, struct vmcs12 *v, bool blocked, bool ran
 {
     l1_state_load(m, v, blocked, ran);
     event_pending_to_l1(m);
+    // Without VPIDs the entry and the exit end L1's own translations as well (SDM 3C 29.4.3.1 "Operations that Invalidate Cached Mappings").
+    if (!vmcs12_proc2(v, PROC2_ENABLE_VPID))
+        reply_op(m->rep, OP_L1_FLUSH, 0, 0, 0, 0);
     if (!msr_list_exit_load(m, v))
         l1_state_abort(m, v, ABORT_MSR_LOAD);
     reply_l1(m->rep);

@@ -48,6 +48,17 @@ TEST(an_exit_loads_the_host_state)
     CHECK_EQ(vmcs01[VMCS_GUEST_INTERRUPTIBILITY], 0);
 }
 
+TEST(an_exit_without_vpids_ends_l1s_translations)
+{
+    run_l2();
+    CHECK_EQ(l2_exit(EXIT_CPUID), ENTERED_L1);
+    CHECK_EQ(world_count(OP_L1_FLUSH), 0);
+    l1_set(VMCS_PROC_CONTROLS2, l1_get(VMCS_PROC_CONTROLS2) & ~(uint64_t)PROC2_ENABLE_VPID);
+    CHECK_EQ(l1_execute(EXIT_VMRESUME), ENTERED_L2);
+    CHECK_EQ(l2_exit(EXIT_CPUID), ENTERED_L1);
+    CHECK_EQ(world_count(OP_L1_FLUSH), 1);
+}
+
 TEST(changed_host_fields_are_used_next_time)
 {
     run_l2();
