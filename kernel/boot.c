@@ -8,6 +8,7 @@
 #include "ept01.h"
 #include "exit.h"
 #include "host.h"
+#include "io.h"
 #include "log.h"
 #include "memory.h"
 #include "mtrr.h"
@@ -58,7 +59,8 @@ static enum status make_shared(struct boot_info *info)
         TRY(make_cpu(cpu_count));
     mtrr_read();
     TRY(ept01_init(info));
-    TRY(vmcs01_bitmaps_init());
+    vmcs01_bitmaps_init(info);
+    io_init(info);
     watchdog_init(info->watchdog_ticks);
     trap_init();
     return STATUS_OK;
@@ -68,7 +70,6 @@ static void start_partitions(struct cpu *cpu)
 {
     if (partitions_load(boot) != STATUS_OK)
         boot_fail(cpu, "hidden memory is too small for the partitions");
-    vmcs01_watch_ports(boot);
     cpuid_init();
     exit_init();
     if (partitions_start(cpu) != STATUS_OK)

@@ -87,6 +87,7 @@ struct boot_info {
     uint64_t loader_return;               // a loader_return_t, mapped there
     uint64_t cpu_blocks;                  // CPU 0's (cpu.h); the others' follow
     uint64_t window_tables;               // top of page tables with the window (caps/layout.h) alone, all of it writable; partitions share what is below
+    uint64_t bitmaps;                     // VMCS01's, a page each by enum bitmap_kind
     uint64_t records;                     // struct records_own: filled in, the log empty
     struct vmx_caps vmx;                  // the same on all CPUs, with all that L0 needs
     struct info info;                     // what partitions are told of it

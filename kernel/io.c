@@ -8,11 +8,9 @@
 #include "partition.h"
 #include "port.h"
 #include "power.h"
-#include "route.h"
 #include "step.h"
 #include "vmcs.h"
 
-enum { PORT_KEYBOARD = 0x64, PORT_RESET = 0xcf9, PORT_BOCHS_SHUTDOWN = 0x8900 };
 enum { RESET_CPU = 4, KEYBOARD_PULSE_RESET = 0xf0 };
 #define PM1_SLEEP_ENABLE (1u << 13)
 
@@ -23,32 +21,12 @@ enum { RESET_CPU = 4, KEYBOARD_PULSE_RESET = 0xf0 };
 #define IO_REP       (1u << 5)
 #define IO_PORT(q)   ((uint16_t)((q) >> 16))
 
-static uint16_t watched[8] = { PORT_KEYBOARD, PORT_BOCHS_SHUTDOWN };
-static unsigned watched_count = 2;
 static uint16_t pm1[2];
 
 void io_init(const struct boot_info *info)
 {
     pm1[0] = info->pm1a_control;
     pm1[1] = info->pm1b_control;
-    for (unsigned i = 0; i < 4; i++)
-        if (pm1[i / 2])
-            watched[watched_count++] = (uint16_t)(pm1[i / 2] + i % 2);
-    if (route_has(ORIGIN_L1, EXIT_IO))
-        watched[watched_count++] = HYPERCALL_PORT;
-    // An access exits if any of its bytes is watched, and so do all PCI configuration addresses that are written to 0xcf8 as they must be: 4 bytes.
-    // A boot writes 30,000 of them. Nothing in the chipset or the CPU tells the two apart without an exit, so 0xcf9 is watched only where a reset
-    // must not go unseen; else L0 would miss no more than its last words.
-    if (partition_secrets())
-        watched[watched_count++] = PORT_RESET;
-}
-
-bool io_watch(unsigned i, uint16_t *port)
-{
-    if (i >= watched_count)
-        return false;
-    *port = watched[i];
-    return true;
 }
 
 // The emulator's power switch takes the word byte by byte.

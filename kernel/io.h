@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Watched ports: by these L1 switches the machine off or resets it. L0 lets it, and says its last words before.
+// Watched ports (loader/watch.c): by these L1 switches the machine off or resets it. L0 lets it, and says its last words before.
 #pragma once
 
 #include <stdbool.h>
@@ -8,11 +8,11 @@
 #include "boot_info.h"
 #include "cpu.h"
 
-// After the partitions are loaded: what is watched depends on them.
-void io_init(const struct boot_info *info);
+// Besides ACPI's power control and HYPERCALL_PORT.
+enum watched_port { PORT_KEYBOARD = 0x64, PORT_RESET = 0xcf9, PORT_BOCHS_SHUTDOWN = 0x8900 };
 
-// The i-th watched port; false behind the last one.
-bool io_watch(unsigned i, uint16_t *port);
+// Which ports are ACPI's. CPU 0, once.
+void io_init(const struct boot_info *info);
 
 // Whether the exit being handled is IN EAX from HYPERCALL_PORT and nothing else. Its VMCS is the current one.
 bool io_hypercall(void);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// MSRs as L1 sees them. Everything that isn't listed here L1 reads and writes without an exit.
+// MSRs as L1 sees them. Everything that isn't listed in msr_watch.def L1 reads and writes without an exit.
 #include "msr_l1.h"
 
 #include "ept01.h"
@@ -15,34 +15,17 @@ enum what {
     WHAT_APIC_BASE,  // may not move: L0 sends NMIs through it, and it must not lie over hidden memory
 };
 
-static const struct { struct msr_watch watch; enum what what; } watched[] = {
-    { { MSR_APIC_BASE, MSR_APIC_BASE, false, true }, WHAT_APIC_BASE },
-    { { MSR_FEATURE_CONTROL, MSR_FEATURE_CONTROL, true, true }, WHAT_HIDDEN },
-    { { MSR_MICROCODE, MSR_MICROCODE, false, true }, WHAT_MICROCODE },
-    { { MSR_MTRR_VARIABLE, MSR_MTRR_VARIABLE + 0x3f, false, true }, WHAT_MTRR },
-    { { MSR_MTRR_FIXED_64K, MSR_MTRR_FIXED_64K, false, true }, WHAT_MTRR },
-    { { MSR_MTRR_FIXED_16K, MSR_MTRR_FIXED_16K + 1, false, true }, WHAT_MTRR },
-    { { MSR_MTRR_FIXED_4K, MSR_MTRR_FIXED_4K + 7, false, true }, WHAT_MTRR },
-    { { MSR_MTRR_DEFAULT, MSR_MTRR_DEFAULT, false, true }, WHAT_MTRR },
-    { { MSR_VMX_BASIC, MSR_VMX_BASIC + VMX_MSR_COUNT - 1, true, true }, WHAT_HIDDEN },
-    { { MSR_PEBS_ENABLE, MSR_PEBS_ENABLE, true, true }, WHAT_HIDDEN },
-    { { MSR_RTIT_FIRST, MSR_RTIT_LAST, true, true }, WHAT_HIDDEN },
-    { { MSR_DS_AREA, MSR_DS_AREA, true, true }, WHAT_HIDDEN },
+static const struct { uint32_t first, last; enum what what; } watched[] = {
+#define MSR_WATCH(first, last, read, write, what) { first, last, WHAT_##what },
+#include "msr_watch.def"
+#undef MSR_WATCH
 };
 #define WATCHED (sizeof(watched) / sizeof(watched[0]))
-
-bool msr_l1_watch(unsigned i, struct msr_watch *out)
-{
-    if (i >= WATCHED)
-        return false;
-    *out = watched[i].watch;
-    return true;
-}
 
 static int find(uint32_t msr)
 {
     for (unsigned i = 0; i < WATCHED; i++)
-        if (msr >= watched[i].watch.first && msr <= watched[i].watch.last)
+        if (msr >= watched[i].first && msr <= watched[i].last)
             return (int)i;
     return -1;
 }

@@ -15,10 +15,6 @@ bool msr_write_l1(struct cpu *cpu, uint32_t msr, uint64_t value);
 // Whether L0 lets L1 write it at all (some MSRs may still refuse the value, or not exist).
 bool msr_l1_writable(uint32_t msr);
 
-// The MSRs that L0 watches: the i-th range; false behind the last one.
-struct msr_watch { uint32_t first, last; bool read, write; };
-bool msr_l1_watch(unsigned i, struct msr_watch *out);
-
 // Exit handlers of RDMSR and WRMSR, of L1, and of an L2 whose hypervisor lets it.
 void msr_exit_read(struct cpu *cpu);
 void msr_exit_write(struct cpu *cpu);

@@ -6,13 +6,14 @@
 #include "crash.h"
 #include "descriptor_insn.h"
 #include "event.h"
+#include "io.h"
 #include "log.h"
 #include "partition.h"
 #include "port.h"
 #include "stats.h"
 #include "vmcs.h"
 
-enum { PORT_RESET = 0xcf9, RESET_FULL = 6, PORT_KEYBOARD = 0x64, KEYBOARD_PULSE_RESET = 0xfe };
+enum { RESET_FULL = 6, KEYBOARD_PULSE_RESET = 0xfe };
 
 void power_end(const char *stage)
 {

@@ -6,9 +6,7 @@
 #include "cr.h"
 #include "ept01.h"
 #include "init_sipi.h"
-#include "io.h"
 #include "memory.h"
-#include "msr_l1.h"
 #include "pool.h"
 #include "vmcs.h"
 #include "watchdog.h"
@@ -18,45 +16,11 @@
 #define RIGHTS_LDT       0x82u
 #define RIGHTS_TSS_BUSY  0x8bu
 
-static hpa_t bitmap[BITMAP_KINDS];
+static hpa_t bitmaps;  // BITMAP_KINDS pages
 
-static void bitmap_set(enum bitmap_kind kind, unsigned bit)
-{
-    ((uint64_t *)hidden_va(bitmap[kind]))[bit / 64] |= 1ull << (bit % 64);
-}
-
-// SDM 3C 25.6.9 "MSR-Bitmap Address": reads of the low MSRs, of the high ones, writes of the low, of the high; 8192 bits each.
-static void watch_msrs(void)
-{
-    struct msr_watch watch;
-    for (unsigned i = 0; msr_l1_watch(i, &watch); i++) {
-        for (uint32_t msr = watch.first; msr <= watch.last; msr++) {
-            unsigned bit = msr < 0x2000 ? msr : 8192 + (msr & 0x1fff);
-            if (watch.read)
-                bitmap_set(BITMAP_MSR, bit);
-            if (watch.write)
-                bitmap_set(BITMAP_MSR, 16384 + bit);
-        }
-    }
-}
-
-void vmcs01_watch_ports(const struct boot_info *info)
-{
-    uint16_t port;
-    io_init(info);
-    for (unsigned i = 0; io_watch(i, &port); i++)
-        bitmap_set(port < 0x8000 ? BITMAP_IO_A : BITMAP_IO_B, port & 0x7fff);
-}
-
-enum status vmcs01_bitmaps_init(void)
-{
-    for (unsigned kind = 0; kind < BITMAP_KINDS; kind++)
-        TRY(pool_alloc(1, &bitmap[kind]));
-    watch_msrs();
-    return STATUS_OK;
-}
-
-const uint64_t *vmcs01_bitmap(enum bitmap_kind kind) { return hidden_va(bitmap[kind]); }
+void vmcs01_bitmaps_init(const struct boot_info *info) { bitmaps = (hpa_t){ info->bitmaps }; }
+static hpa_t bitmap(enum bitmap_kind kind) { return (hpa_t){ bitmaps.v + kind * PAGE_BYTES }; }
+const uint64_t *vmcs01_bitmap(enum bitmap_kind kind) { return hidden_va(bitmap(kind)); }
 
 static void write_controls(void)
 {
@@ -67,9 +31,9 @@ static void write_controls(void)
     vmcs_write(VMCS_ENTRY_CONTROLS, vmx_caps->vmcs01[WORD_ENTRY] | ENTRY_GUEST_IA32E);
     vmcs_write(VMCS_VPID, VMCS01_VPID);
     vmcs_write(VMCS_EPTP, ept01_pointer());
-    vmcs_write(VMCS_MSR_BITMAP, bitmap[BITMAP_MSR].v);
-    vmcs_write(VMCS_IO_BITMAP_A, bitmap[BITMAP_IO_A].v);
-    vmcs_write(VMCS_IO_BITMAP_B, bitmap[BITMAP_IO_B].v);
+    vmcs_write(VMCS_MSR_BITMAP, bitmap(BITMAP_MSR).v);
+    vmcs_write(VMCS_IO_BITMAP_A, bitmap(BITMAP_IO_A).v);
+    vmcs_write(VMCS_IO_BITMAP_B, bitmap(BITMAP_IO_B).v);
     vmcs_write(VMCS_CR0_GUEST_HOST_MASK, vmx_caps->cr0_fixed0);
     vmcs_write(VMCS_CR4_GUEST_HOST_MASK, vmx_caps->cr4_fixed0);
 }

@@ -13,11 +13,8 @@
 
 #define VMCS01_VPID 1u
 
-// Makes the bitmaps: which MSRs L0 watches. CPU 0, once.
-NODISCARD enum status vmcs01_bitmaps_init(void);
-
-// And which ports, once the partitions are loaded.
-void vmcs01_watch_ports(const struct boot_info *info);
+// Takes over the bitmaps: which MSRs and ports L0 watches (loader/watch.c). CPU 0, once.
+void vmcs01_bitmaps_init(const struct boot_info *info);
 
 // 512 qwords (SDM 3C 25.6.4 "I/O-Bitmap Addresses", 25.6.9 "MSR-Bitmap Address"); constant after boot. Never NULL.
 const uint64_t *vmcs01_bitmap(enum bitmap_kind kind);

@@ -20,6 +20,7 @@
 #include "space.h"
 #include "text.h"
 #include "vtx.h"
+#include "watch.h"
 
 #define CONF_FILE "\\EFI\\bulkhead\\bulkhead.conf"
 
@@ -117,7 +118,7 @@ static bool build(struct launch *launch, struct memory *memory, const struct con
     struct boot_info *info = launch->info;
     bool done = load_place(load, memory, info) && cpu_blocks_make(info, memory, launch->cpus->apic_id) &&
                 records_make(info, memory, workload->name, boot_time) && launch_prepare(launch, memory, &load->kernel, no_execute) &&
-                window_make(info, memory);
+                window_make(info, memory) && watch_make(info, memory);
     for (uint32_t i = 0; done && i < info->partition_count; i++)
         done = space_make(info, memory, i);
     info->hidden_base = memory->base;

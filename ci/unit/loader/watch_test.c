@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// VMCS01's bitmaps: what is to be watched is, nothing else.
+#include "../../../kernel/loader/watch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <caps/exit_reason.h>
+#include <caps/hypercall.h>
+
+#include "check.h"
+
+#define PAGES 4
+
+static struct boot_info *info;
+static struct memory memory;
+
+static struct partition_header *start(unsigned pages)
+{
+    info = calloc(1, sizeof(*info));
+    memory = (struct memory){ .base = (uintptr_t)aligned_alloc(PAGE_BYTES, PAGES * PAGE_BYTES), .bytes = pages * PAGE_BYTES };
+    memset((void *)(uintptr_t)memory.base, 0xff, PAGES * PAGE_BYTES);
+    info->partition_count = 1;
+    return &info->partition[0].header;
+}
+
+static void end(void)
+{
+    free((void *)(uintptr_t)memory.base);
+    free(info);
+}
+
+static bool is_set(enum bitmap_kind kind, unsigned bit) { return ((const uint64_t *)(uintptr_t)(info->bitmaps + kind * PAGE_BYTES))[bit / 64] >> bit % 64 & 1; }
+static bool port(unsigned number) { return is_set(number < 0x8000 ? BITMAP_IO_A : BITMAP_IO_B, number & 0x7fff); }
+
+static unsigned ports(void)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < 0x10000; i++)
+        count += port(i);
+    return count;
+}
+
+// All MSRs that the bitmap has, by number: whether the table has a row with that.
+static bool expected(unsigned msr, bool writes)
+{
+    bool found = false;
+#define MSR_WATCH(first, last, read, write, what) found = found || (msr >= first && msr <= last && (writes ? write : read));
+#include "../../../kernel/msr_watch.def"
+#undef MSR_WATCH
+    return found;
+}
+
+TEST(each_row_of_the_table_is_watched_and_nothing_else)
+{
+    start(PAGES);
+    CHECK(watch_make(info, &memory));
+    for (unsigned i = 0; i < 8192; i++) {
+        CHECK_EQ(is_set(BITMAP_MSR, i), expected(i, false));
+        CHECK_EQ(is_set(BITMAP_MSR, 16384 + i), expected(i, true));
+        CHECK(!is_set(BITMAP_MSR, 8192 + i) && !is_set(BITMAP_MSR, 24576 + i));  // 0xc0000000 and following
+    }
+    CHECK(is_set(BITMAP_MSR, 0x480) && !is_set(BITMAP_MSR, 0x1b) && is_set(BITMAP_MSR, 16384 + 0x1b));
+    end();
+}
+
+TEST(ports_that_end_the_machine_are_watched)
+{
+    start(PAGES);
+    CHECK(watch_make(info, &memory));
+    CHECK(port(0x64) && port(0x8900) && ports() == 2);
+    info->pm1a_control = 0x7fff;  // over both bitmaps
+    info->pm1b_control = 0xb004;
+    memory.used = 0;
+    CHECK(watch_make(info, &memory));
+    CHECK(port(0x7fff) && port(0x8000) && port(0xb004) && port(0xb005) && ports() == 6);
+    end();
+}
+
+TEST(partitions_decide_about_the_others)
+{
+    struct partition_header *header = start(PAGES);
+    header->route_count = 3;
+    header->routes[1] = (struct route_cap){ .kind = ROUTE_OBSERVE, .origin = ORIGIN_L1, .reason = EXIT_IO };
+    header->routes[2] = (struct route_cap){ .kind = ROUTE_EXIT, .origin = ORIGIN_L2, .reason = EXIT_IO };
+    CHECK(watch_make(info, &memory));
+    CHECK_EQ(ports(), 2);
+    header->routes[0] = (struct route_cap){ .kind = ROUTE_RANGE, .origin = ORIGIN_L1, .reason = EXIT_IO };
+    memory.used = 0;
+    CHECK(watch_make(info, &memory));
+    CHECK(port(HYPERCALL_PORT) && ports() == 3);
+    header->rights = RIGHT_SECRETS;
+    memory.used = 0;
+    CHECK(watch_make(info, &memory));
+    CHECK(port(0xcf9) && ports() == 4);
+    end();
+}
+
+TEST(too_little_memory_for_bitmaps_is_an_error)
+{
+    start(BITMAP_KINDS - 1);
+    CHECK(!watch_make(info, &memory));
+    end();
+}
