@@ -140,9 +140,9 @@ def _lhv(model: str, cpus: int, options: str, bulkhead: bool, context: Context) 
 
 def inner(context: Context) -> str:
     """Three levels: on a Bulkhead that runs on another. What each of both lacks is lacking there; judged as on one."""
-    model, options = SKYLAKE, "fuzz=20"
-    _, found = _run(context, Machine(model=model), options, True, INNER)
-    problems = judge(found, BULKHEAD, model, options, known(), {result.name for result in found if result.verdict == "skip"})
+    machine, options = Machine(), "fuzz=20"
+    _, found = _run(context, machine, options, True, INNER)
+    problems = judge(found, BULKHEAD, machine.model, options, known(), {result.name for result in found if result.verdict == "skip"})
     passed = sum(result.verdict == "ok" for result in found)
     require(passed >= INNER_PASSED, f"only {passed} tests passed")
     if problems:
