@@ -16,6 +16,7 @@
 #include "vmcs.h"
 #include "vmcs02.h"
 
+#define ERROR_RESUME_NOT_LAUNCHED 5u  // SDM 3C 31.4 "VM Instruction Error Numbers"
 #define EXIT_INTR_NMI (EVENT_VALID | EVENT_TYPE_NMI << 8 | VECTOR_NMI)
 
 // entry.S
@@ -210,6 +211,11 @@ void enter_guest(struct cpu *cpu) { enter(cpu, false); }
 void enter_failed(struct cpu *cpu)
 {
     uint32_t error = (uint32_t)vmcs_read(VMCS_INSTRUCTION_ERROR);
+    if (error == ERROR_RESUME_NOT_LAUNCHED) {
+        // An NMI came between enter()'s note of the launch and the launch itself.
+        *(cpu->level == ORIGIN_L1 ? &cpu->vmcs01_launched : &cpu->vmcs02->launched) = false;
+        enter_guest(cpu);
+    }
     if (cpu->level == ORIGIN_L1)
         power_l1_lost(cpu, "VM-instruction error", error);
     if (cpu->stepping)
