@@ -6,7 +6,8 @@
 
 #include "../../kernel/pool.c"
 
-struct records_own records;
+static struct records_own own;
+struct records_own *records = &own;
 
 const struct vmx_caps *vmx_caps;
 
