@@ -87,7 +87,7 @@ def _panic(kind: str, text: str, context: Context) -> str:
     told = _check(second, 1, rf"ended in a panic on CPU 0: {text}", rf"backtrace in the kernel:( {HEX}){{4,}}")
     require(any("panic: " in line for line in second[3:]), "the record's log has no word of the panic")
     require(third[:1] == second[:1], f"the second panic is told as {third}")
-    _named(context, "kernel", second[2], "(fault_inject_entry|upcall_injected)")
+    _named(context, "kernel", second[2], "(fault_inject_entry|ipc_upcall_special|upcall_injected)")
     return told
 
 

@@ -9,6 +9,7 @@
 #include "input.h"
 #include "invoke.h"
 #include "reply.h"
+#include "verdict.h"
 
 static struct partition partition;
 static struct reply reply;
