@@ -230,3 +230,6 @@ SUITES: dict[str, list[Case]] = {
     "unit-mutations": unit_mutations.CASES,
     "races-mutations": races.MUTATION_CASES,
 }
+
+# Suites that take out what others rest on, one thing at a time: long, and to be asked for.
+NIGHTLY = ("proofs-mutations", "unit-mutations", "races-mutations")

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from boot import Places
 from case import Case, Context, Failure
-from suites import SUITES
+from suites import NIGHTLY, SUITES
 
 FAST = "fast"
+NIGHT = "nightly"
 
 
 class Tally:
@@ -67,7 +68,7 @@ def main() -> int:
     parser.add_argument("--product", type=Path, help="take Bulkhead itself from another build folder")
     parser.add_argument("--list", action="store_true", help="name the suites and their tests")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="emulators at a time (default 1)")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="suites or single tests; all if none is named")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"suites or single tests; if none is named, all but those of {NIGHT}: {', '.join(NIGHTLY)}")
     options = parser.parse_args()
     if options.list:
         print(FAST)
@@ -75,10 +76,12 @@ def main() -> int:
             print(f"{suite}: {' '.join(case.name for case in cases)}")
         return 0
 
-    known = {FAST} | set(SUITES) | {case.name for cases in SUITES.values() for case in cases}
+    known = {FAST, NIGHT} | set(SUITES) | {case.name for cases in SUITES.values() for case in cases}
     if unknown := [name for name in options.names if name not in known]:
         raise SystemExit(f"no test {', '.join(unknown)}; see ./bulkhead test --list")
-    names = options.names or [FAST, *SUITES]
+    names = set(options.names) or {FAST, *SUITES} - set(NIGHTLY)
+    if NIGHT in names:
+        names |= set(NIGHTLY)
     build = options.build.resolve()
     places = Places(build, (options.product or build).resolve())
     tally = Tally()
