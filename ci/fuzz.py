@@ -19,6 +19,7 @@ from case import Case, Context, Failure
 ROOT = Path(__file__).resolve().parents[1]
 FUZZ = ROOT / "ci/fuzz"
 SECONDS = 10
+INPUT_SECONDS = 30  # one input may take so long
 SEED = 1
 
 
@@ -86,11 +87,13 @@ def run(build: Path, fuzzer: Fuzzer, seconds: int) -> str:
     seeds = [str(path) for path in (FUZZ / "corpus" / fuzzer.name,) if path.exists()]
     if fuzzer.seeds:
         seeds.append(str(_copies(program.parent / "seeds", [build / seed for seed in fuzzer.seeds])))
-    result = subprocess.run([str(program), f"-max_total_time={seconds}", f"-seed={SEED}", f"-max_len={fuzzer.longest}", "-len_control=0",
-                             "-timeout=100",  # the model of ept's trees looks at all leaves for each that goes
-                             "-rss_limit_mb=2048",
-                             f"-artifact_prefix={program.parent}/", "-print_final_stats=1", str(found), *seeds],
-                            text=True, errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds + 120)
+    command = [str(program), f"-max_total_time={seconds}", f"-seed={SEED}", f"-max_len={fuzzer.longest}", "-len_control=0", f"-timeout={INPUT_SECONDS}",
+               "-rss_limit_mb=2048", f"-artifact_prefix={program.parent}/", "-print_final_stats=1", str(found), *seeds]
+    try:
+        result = subprocess.run(command, text=True, errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                timeout=seconds + 2 * INPUT_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise Failure(f"it did not end within {seconds + 2 * INPUT_SECONDS} s") from None
     if result.returncode:
         raise Failure("\n".join(result.stdout.splitlines()[-60:]))
     executed = [line.split()[-1] for line in result.stdout.splitlines() if line.startswith("stat::number_of_executed_units")]

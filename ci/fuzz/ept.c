@@ -33,7 +33,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     struct input input = { data, bytes };
     trees_start();
     trees_budget = 1500;
-    world_ops = world_ops % WORLD_OPS;
     memset(world_at(PAGE_BYTES), 0, TABLES * PAGE_BYTES);
     trees_invept(INVEPT_ALL, 0);
     for (unsigned steps = 0; input.left > 0 && steps < 400; steps++) {
