@@ -15,13 +15,9 @@ static unsigned rights;
 static void registered(uint32_t word)
 {
     program_start_l2(word);
-    program_params->count = 2;
-    program_params->param[0] = (struct tv_param){ TV_PARAM_INTEGER, 0, 1 };
-    program_params->param[1] = (struct tv_param){ TV_PARAM_POINTER, 0, 4 };
+    program_two_params();
     CHECK_EQ(program_register(), 0);
 }
-
-static bool nothing_left(void) { return world_owned_pages() == 0 && pal_table[0].state == PAL_FREE; }
 
 static void called(void)
 {
@@ -81,7 +77,7 @@ TEST(an_l2s_call_goes_in_and_out)
     CHECK_EQ(*(uint64_t *)world_at(FRAME_OF(BUFFER_PAGE)), 77);
     CHECK_EQ(world_vmcs[VMCS_HANDLE_01][VMCS_GUEST_RIP], 0);
     CHECK_EQ(program_unregister(), 0);
-    CHECK(nothing_left());
+    CHECK(program_nothing_left());
 }
 
 TEST(an_interrupt_leaves_the_l2_at_its_call)
@@ -119,7 +115,7 @@ TEST(a_page_that_ept12_lacks_is_for_the_l2s_hypervisor)
         check_forwarded(refused_call(TV_CALL_REGISTER, SECTIONS_AT, PARAMS_AT, ENTRY), page[i],
                         i == 0 ? EPT_READ : i == 1 ? EPT_READ | EPT_EXECUTE : EPT_READ | EPT_WRITE);
         CHECK_EQ(program_l1[VMCS_GUEST_RIP], 0x402000);
-        CHECK(nothing_left());
+        CHECK(program_nothing_left());
         *program_ept12(page[i]) = entry;
     }
     CHECK_EQ(program_register(), 0);
@@ -133,7 +129,7 @@ TEST(rights_of_ept12_count_for_each_page)
     *program_ept12(DATA_PAGE) |= EPT_WRITE;
     *program_ept12(CODE_PAGE) &= ~(uint64_t)EPT_EXECUTE;
     check_forwarded(refused_call(TV_CALL_REGISTER, SECTIONS_AT, PARAMS_AT, ENTRY), CODE_PAGE, EPT_READ | EPT_EXECUTE);
-    CHECK(nothing_left());
+    CHECK(program_nothing_left());
 }
 
 TEST(an_ept12_that_leads_to_nothing_or_to_a_pals_page_gives_none)
@@ -142,10 +138,10 @@ TEST(an_ept12_that_leads_to_nothing_or_to_a_pals_page_gives_none)
     const uint64_t entry = *program_ept12(DATA_PAGE);
     *program_ept12(DATA_PAGE) = (entry & 0xfff) | 0x7fffff000;  // beyond L1's memory
     CHECK(program_register() != 0);
-    CHECK(nothing_left());
+    CHECK(program_nothing_left());
     *program_ept12(DATA_PAGE) = *program_ept12(STACK_PAGE);     // one page twice
     CHECK(program_register() != 0);
-    CHECK(nothing_left());
+    CHECK(program_nothing_left());
     *program_ept12(DATA_PAGE) = entry;
     CHECK_EQ(program_register(), 0);
     *program_ept12(BUFFER_PAGE) = *program_ept12(DATA_PAGE);    // a buffer in the PAL's own page
@@ -196,7 +192,7 @@ TEST(an_l2s_stray_fetch_is_gp_and_its_write_ends_the_pal)
     program_l1[VMCS_ENTRY_INTR_INFO] = 0;
     memset(pal_sees(0, DATA_PAGE, &rights), 0x55, PAGE_BYTES);
     CHECK_EQ(program_touch(DATA_PAGE, 2)->verdict, VERDICT_RESUME);
-    CHECK(nothing_left());
+    CHECK(program_nothing_left());
     CHECK_EQ(*(uint64_t *)world_at(FRAME_OF(DATA_PAGE)), 0);
 }
 
@@ -210,7 +206,7 @@ TEST(l1_that_takes_an_l2s_page_back_ends_the_pal)
     CHECK_EQ(pal_table[0].state, PAL_IDLE);
     *program_ept12(DATA_PAGE) = 0;
     CHECK_EQ(world_exit(ORIGIN_L1, EXIT_EPT_VIOLATION, NULL)->verdict, VERDICT_RESUME);
-    CHECK(nothing_left());
+    CHECK(program_nothing_left());
 }
 
 TEST(an_l2_sees_trustvisor_by_its_own_leaf)
@@ -248,5 +244,5 @@ TEST(a_message_of_an_l2_that_fails_twice_is_its_hypervisors)
     called();
     CHECK_EQ(world_message(MSG_KILL, ORIGIN_PAL, NULL)->verdict, VERDICT_L1);
     CHECK_EQ(program_l1[VMCS_ENTRY_INTR_INFO], 0x80000b0d);
-    CHECK(nothing_left());
+    CHECK(program_nothing_left());
 }

@@ -10,25 +10,9 @@
 
 static unsigned rights;
 
-static void two_params(void)
-{
-    program_params->count = 2;
-    program_params->param[0] = (struct tv_param){ TV_PARAM_INTEGER, 0, 1 };
-    program_params->param[1] = (struct tv_param){ TV_PARAM_POINTER, 0, 4 };
-}
-
-static void registered(uint32_t word)
-{
-    program_start(word);
-    two_params();
-    CHECK_EQ(program_register(), 0);
-}
-
-static bool nothing_left(void) { return world_owned_pages() == 0 && pal_table[0].state == PAL_FREE; }
-
 TEST(registration_takes_the_pages_and_maps_them_with_their_rights)
 {
-    registered(8);
+    program_registered(8);
     CHECK_EQ(world_owned_pages(), 4);
     CHECK(pal_sees(0, CODE_PAGE, &rights) == world_at(FRAME_OF(CODE_PAGE)));
     CHECK_EQ(rights, EPT_READ | EPT_EXECUTE);
@@ -43,7 +27,7 @@ TEST(registration_takes_the_pages_and_maps_them_with_their_rights)
 
 TEST(pal_runs_at_cpl_3_without_descriptor_tables_and_is_interruptible)
 {
-    registered(8);
+    program_registered(8);
     const uint64_t *vmcs = PAL_VMCS(0);
     CHECK_EQ(vmcs[VMCS_GUEST_SS_ACCESS_RIGHTS] >> 5 & 3, 3);
     CHECK_EQ(vmcs[VMCS_GUEST_CS_ACCESS_RIGHTS], 0xa0fb);
@@ -56,7 +40,7 @@ TEST(pal_runs_at_cpl_3_without_descriptor_tables_and_is_interruptible)
 
 TEST(call_passes_integers_and_copies_of_what_pointers_point_to)
 {
-    registered(8);
+    program_registered(8);
     const uint64_t data[4] = { 11, 12, 13, 14 };
     memcpy(world_at(FRAME_OF(BUFFER_PAGE + 0xff0)), data, sizeof(data));  // across a page border
     world_gpr[GPR_RDI] = 77;
@@ -76,7 +60,7 @@ TEST(call_passes_integers_and_copies_of_what_pointers_point_to)
 
 TEST(return_scrubs_all_but_the_result_and_copies_pointers_back)
 {
-    registered(8);
+    program_registered(8);
     world_gpr[GPR_RSI] = BUFFER_PAGE + 0xff0;
     world_gpr[GPR_RBX] = 0xb;
     memset(vector_now, 0xaa, sizeof(vector_now));
@@ -100,7 +84,7 @@ TEST(return_scrubs_all_but_the_result_and_copies_pointers_back)
 
 TEST(a_32_bit_program_has_its_parameters_on_the_stack)
 {
-    registered(4);
+    program_registered(4);
     CHECK_EQ(PAL_VMCS(0)[VMCS_GUEST_CS_ACCESS_RIGHTS], 0xc0fb);
     const uint32_t argument[2] = { 77, (uint32_t)BUFFER_PAGE }, data[4] = { 1, 2, 3, 4 };
     memcpy((uint8_t *)world_at(FRAME_OF(CALL_RSP)) + 4, argument, sizeof(argument));
@@ -141,7 +125,7 @@ TEST(ten_parameters_go_to_registers_and_stack)
 
 TEST(an_interrupted_call_ends_at_its_boundary_and_goes_on_when_made_again)
 {
-    registered(8);
+    program_registered(8);
     world_gpr[GPR_RDI] = 1;
     world_gpr[GPR_RSI] = BUFFER_PAGE;
     world_gpr[GPR_R13] = 0x13;
@@ -170,7 +154,7 @@ TEST(an_interrupted_call_ends_at_its_boundary_and_goes_on_when_made_again)
 
 TEST(another_call_waits_for_the_one_that_is_interrupted)
 {
-    registered(8);
+    program_registered(8);
     world_gpr[GPR_RSI] = BUFFER_PAGE;
     program_enter();
     pal_leave(EXIT_EXTERNAL_INTERRUPT);
@@ -187,7 +171,7 @@ TEST(another_call_waits_for_the_one_that_is_interrupted)
 
 TEST(an_nmi_and_an_init_suspend_it_too)
 {
-    registered(8);
+    program_registered(8);
     world_gpr[GPR_RSI] = BUFFER_PAGE;
     program_enter();
     PAL_VMCS(0)[VMCS_EXIT_INTR_INFO] = 0x80000202;
@@ -203,7 +187,7 @@ static void ends_with_gp(const struct reply *rep)
     CHECK_EQ(rep->verdict, VERDICT_L1);
     CHECK_EQ(program_l1[VMCS_ENTRY_INTR_INFO], 0x80000b0d);
     CHECK_EQ(program_l1[VMCS_GUEST_RIP], ENTRY);
-    CHECK(nothing_left());
+    CHECK(program_nothing_left());
 }
 
 TEST(a_pal_that_does_what_it_cannot_ends_and_is_scrubbed)
@@ -212,7 +196,7 @@ TEST(a_pal_that_does_what_it_cannot_ends_and_is_scrubbed)
                                                EXIT_ENTRY_GUEST_STATE };
     for (unsigned i = 0; i < sizeof(reason) / sizeof(reason[0]); i++) {
         program_l1[VMCS_ENTRY_INTR_INFO] = 0;
-        registered(8);
+        program_registered(8);
         world_gpr[GPR_RSI] = BUFFER_PAGE;
         program_enter();
         memset(pal_sees(0, DATA_PAGE, &rights), 0x5e, PAGE_BYTES);
@@ -227,7 +211,7 @@ TEST(a_pal_that_does_what_it_cannot_ends_and_is_scrubbed)
 
 TEST(exceptions_end_it_but_for_the_return)
 {
-    registered(8);
+    program_registered(8);
     world_gpr[GPR_RSI] = BUFFER_PAGE;
     program_enter();
     ends_with_gp(pal_exception(14, 4, ENTRY));  // it reads at 4
@@ -235,10 +219,10 @@ TEST(exceptions_end_it_but_for_the_return)
 
 TEST(unregistration_scrubs_what_it_could_write_and_gives_all_back)
 {
-    registered(8);
+    program_registered(8);
     memset(pal_sees(0, STACK_PAGE, &rights), 0x5e, PAGE_BYTES);
     CHECK_EQ(program_unregister(), 0);
-    CHECK(nothing_left());
+    CHECK(program_nothing_left());
     for (uint64_t page = DATA_PAGE; page <= PARAM_PAGE; page += PAGE_BYTES)
         for (unsigned i = 0; i < PAGE_BYTES; i++)
             CHECK_EQ(*(uint8_t *)world_at(FRAME_OF(page) + i), 0);
@@ -248,7 +232,7 @@ TEST(unregistration_scrubs_what_it_could_write_and_gives_all_back)
 
 TEST(unregistration_of_a_running_pal_is_refused_of_a_suspended_one_not)
 {
-    registered(8);
+    program_registered(8);
     world_gpr[GPR_RSI] = BUFFER_PAGE;
     program_enter();
     world_cpu = 1;
@@ -256,12 +240,12 @@ TEST(unregistration_of_a_running_pal_is_refused_of_a_suspended_one_not)
     world_cpu = 0;
     pal_leave(EXIT_EXTERNAL_INTERRUPT);
     CHECK_EQ(program_unregister(), 0);
-    CHECK(nothing_left());
+    CHECK(program_nothing_left());
 }
 
 TEST(identity_is_the_address_space_without_its_pcid)
 {
-    registered(8);
+    program_registered(8);
     world_gpr[GPR_RSI] = BUFFER_PAGE;
     program_l1[VMCS_GUEST_CR3] ^= 0x805;
     CHECK_EQ(program_enter()->verdict, VERDICT_L2);
@@ -273,7 +257,7 @@ TEST(identity_is_the_address_space_without_its_pcid)
 
 TEST(a_fetch_elsewhere_or_by_the_kernel_is_no_call)
 {
-    registered(8);
+    program_registered(8);
     program_l1[VMCS_GUEST_RIP] = ENTRY + 1;
     CHECK_EQ(program_touch(ENTRY + 1, 4)->verdict, VERDICT_FORWARD);
     program_l1[VMCS_GUEST_RIP] = ENTRY;
@@ -283,7 +267,7 @@ TEST(a_fetch_elsewhere_or_by_the_kernel_is_no_call)
 
 TEST(a_stray_access_changes_nothing)
 {
-    registered(8);
+    program_registered(8);
     CHECK_EQ(program_touch(DATA_PAGE, 1)->verdict, VERDICT_FORWARD);
     CHECK_EQ(program_touch(DATA_PAGE, 2)->verdict, VERDICT_FORWARD);
     CHECK_EQ(world_owned_pages(), 4);
@@ -291,18 +275,18 @@ TEST(a_stray_access_changes_nothing)
 
 TEST(a_page_that_the_system_gave_to_another_ends_the_pal_first)
 {
-    registered(8);
+    program_registered(8);
     memset(world_at(FRAME_OF(DATA_PAGE)), 0x5e, PAGE_BYTES);
     *program_pte(DATA_PAGE) = 0;
     program_l1[VMCS_GUEST_CR3] = 0x5000;  // in another address space
     CHECK_EQ(program_touch(DATA_PAGE, 2)->verdict, VERDICT_RESUME);
-    CHECK(nothing_left());
+    CHECK(program_nothing_left());
     CHECK_EQ(*(uint8_t *)world_at(FRAME_OF(DATA_PAGE)), 0);
 }
 
 TEST(a_pointer_to_an_absent_page_is_the_programs_page_fault)
 {
-    registered(8);
+    program_registered(8);
     world_gpr[GPR_RSI] = ABSENT;
     CHECK_EQ(program_enter()->verdict, VERDICT_RESUME);
     CHECK_EQ(program_l1[VMCS_ENTRY_INTR_INFO], 0x80000b0e);
@@ -327,7 +311,7 @@ TEST(a_pointer_to_an_absent_page_is_the_programs_page_fault)
 
 TEST(a_pointer_into_another_pal_or_its_own_pages_fails_the_call)
 {
-    registered(8);
+    program_registered(8);
     world_gpr[GPR_RSI] = DATA_PAGE;
     CHECK_EQ(program_enter()->verdict, VERDICT_RESUME);
     CHECK_EQ(program_l1[VMCS_GUEST_RIP], RETURN_TO);
@@ -337,7 +321,7 @@ TEST(a_pointer_into_another_pal_or_its_own_pages_fails_the_call)
 
 TEST(a_call_with_interrupts_off_fails)
 {
-    registered(8);
+    program_registered(8);
     world_gpr[GPR_RSI] = BUFFER_PAGE;
     program_l1[VMCS_GUEST_RFLAGS] = 2;
     CHECK_EQ(program_enter()->verdict, VERDICT_RESUME);
@@ -346,7 +330,7 @@ TEST(a_call_with_interrupts_off_fails)
 
 TEST(measurement_depends_on_contents_types_addresses)
 {
-    registered(8);
+    program_registered(8);
     uint8_t first[TV_HASH_BYTES];
     memcpy(first, pal_table[0].utpm.pcr[0], sizeof(first));
     program_unregister();
@@ -360,7 +344,7 @@ TEST(measurement_depends_on_contents_types_addresses)
 
 TEST(the_micro_tpm_is_the_pals_alone)
 {
-    registered(8);
+    program_registered(8);
     for (uint64_t number = 1; number <= 23; number++)
         if (number != TV_CALL_REGISTER && number != TV_CALL_UNREGISTER && (number <= 13 || number >= 21))
             CHECK(program_call(number, BUFFER_PAGE, BUFFER_PAGE, BUFFER_PAGE, BUFFER_PAGE) != 0);
@@ -368,7 +352,7 @@ TEST(the_micro_tpm_is_the_pals_alone)
 
 TEST(a_pal_reads_extends_seals_and_unseals)
 {
-    registered(8);
+    program_registered(8);
     world_gpr[GPR_RSI] = BUFFER_PAGE;
     program_enter();
     uint8_t *data = pal_sees(0, DATA_PAGE, &rights);
@@ -400,7 +384,7 @@ TEST(a_pal_reads_extends_seals_and_unseals)
 
 TEST(cpuid_says_whether_this_is_a_pal)
 {
-    registered(8);
+    program_registered(8);
     world_gpr[GPR_RAX] = TV_CPUID;
     world_gpr[GPR_RCX] = 0;
     world_exit(ORIGIN_L1, EXIT_CPUID, NULL);
@@ -431,29 +415,29 @@ TEST(numbers_that_nobody_has_are_not_ours)
 
 TEST(a_reload_undoes_a_registration_that_was_half_done)
 {
-    registered(8);
+    program_registered(8);
     CHECK(pal_change(&pal_table[0], PAL_IDLE, PAL_MAKING, 2));
     world_init(1, 1ull << 2);
-    CHECK(nothing_left());
+    CHECK(program_nothing_left());
 }
 
 TEST(a_reload_finishes_what_was_ending_and_keeps_the_rest)
 {
-    registered(8);
+    program_registered(8);
     world_init(1, 0);
     CHECK_EQ(world_owned_pages(), 4);
     CHECK(pal_change(&pal_table[0], PAL_IDLE, PAL_ENDING, 0));
     memset(world_at(FRAME_OF(DATA_PAGE)), 0x5e, PAGE_BYTES);
     world_init(1, 1);
-    CHECK(nothing_left());
+    CHECK(program_nothing_left());
     CHECK_EQ(*(uint8_t *)world_at(FRAME_OF(DATA_PAGE)), 0);
 }
 
 TEST(a_message_that_fails_twice_costs_the_pal)
 {
-    registered(8);
+    program_registered(8);
     world_gpr[GPR_RSI] = BUFFER_PAGE;
     program_enter();
     CHECK_EQ(world_message(MSG_KILL, ORIGIN_PAL, NULL)->verdict, VERDICT_L1);
-    CHECK(nothing_left());
+    CHECK(program_nothing_left());
 }

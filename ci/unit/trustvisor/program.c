@@ -183,3 +183,19 @@ uint8_t *pal_sees(uint32_t number, uint64_t address, unsigned *rights)
     CHECK(world_owned(page->c));
     return (uint8_t *)world_at(page->c) + address % PAGE_BYTES;
 }
+
+void program_two_params(void)
+{
+    program_params->count = 2;
+    program_params->param[0] = (struct tv_param){ TV_PARAM_INTEGER, 0, 1 };
+    program_params->param[1] = (struct tv_param){ TV_PARAM_POINTER, 0, 4 };
+}
+
+void program_registered(uint32_t word)
+{
+    program_start(word);
+    program_two_params();
+    CHECK_EQ(program_register(), 0);
+}
+
+bool program_nothing_left(void) { return world_owned_pages() == 0 && pal_table[0].state == PAL_FREE; }

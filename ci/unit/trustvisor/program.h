@@ -39,6 +39,13 @@ uint64_t *program_pte(uint64_t linear);
 extern struct tv_sections *program_sections;
 extern struct tv_params *program_params;
 
+// Gives the registration two parameters: an integer of a word, a pointer to four.
+void program_two_params(void);
+// Starts the partition with a program of that word size in L1 that has such a PAL.
+void program_registered(uint32_t word);
+// The first PAL has ended, and no page is taken.
+bool program_nothing_left(void);
+
 // A hypercall; the result. RIP must have moved on.
 uint64_t program_call(uint64_t number, uint64_t ecx, uint64_t edx, uint64_t esi, uint64_t edi);
 uint64_t program_register(void);

@@ -5,30 +5,14 @@
 #include "../../../trustvisor/pal.h"
 #include "program.h"
 
-static void two_params(void)
-{
-    program_params->count = 2;
-    program_params->param[0] = (struct tv_param){ TV_PARAM_INTEGER, 0, 1 };
-    program_params->param[1] = (struct tv_param){ TV_PARAM_POINTER, 0, 4 };
-}
-
-static void registered(uint32_t word)
-{
-    program_start(word);
-    two_params();
-    CHECK_EQ(program_register(), 0);
-}
-
-static bool nothing_left(void) { return world_owned_pages() == 0 && pal_table[0].state == PAL_FREE; }
-
 #define REFUSED(name, change)                      \
     TEST(registration_refuses_##name)              \
     {                                              \
         program_start(8);                          \
-        two_params();                              \
+        program_two_params();                              \
         change;                                    \
         CHECK(program_register() != 0);            \
-        CHECK(nothing_left());                     \
+        CHECK(program_nothing_left());                     \
         CHECK_EQ(world_count(OP_EPT_CREATE), 0);   \
     }
 
@@ -63,19 +47,19 @@ TEST(wrong_pointers_are_refused)
 {
     static const uint64_t bad[] = { 0, ABSENT, KERNEL_PAGE, 0xffff800000000000, 0x8000000000000000, ~0ull, SECTIONS_AT + 0xfff };
     program_start(8);
-    two_params();
+    program_two_params();
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         CHECK(program_call(TV_CALL_REGISTER, bad[i], 0, PARAMS_AT, ENTRY) != 0);
         CHECK(program_call(TV_CALL_REGISTER, SECTIONS_AT, 0, bad[i] == SECTIONS_AT + 0xfff ? 0 : bad[i], ENTRY) != 0);
         CHECK(program_call(TV_CALL_REGISTER, SECTIONS_AT, 0, PARAMS_AT, bad[i]) != 0);
         CHECK(program_call(TV_CALL_UNREGISTER, bad[i], 0, 0, 0) != 0);
     }
-    CHECK(nothing_left());
+    CHECK(program_nothing_left());
 }
 
 TEST(a_page_of_another_pal_is_refused_and_stays_its_own)
 {
-    registered(8);
+    program_registered(8);
     // A second PAL of the same program, whose data is the first one's.
     for (uint64_t page = BUFFER_PAGE; page <= OWN_STACK; page += PAGE_BYTES)
         program_sections->section[(page - BUFFER_PAGE) / PAGE_BYTES].start = page;
@@ -86,12 +70,12 @@ TEST(a_page_of_another_pal_is_refused_and_stays_its_own)
     CHECK(pal_sees(0, DATA_PAGE, &rights) == world_at(FRAME_OF(DATA_PAGE)));
     CHECK_EQ(pal_table[1].state, PAL_FREE);
     CHECK_EQ(program_unregister(), 0);
-    CHECK(nothing_left());
+    CHECK(program_nothing_left());
 }
 
 TEST(the_same_pal_twice_is_refused)
 {
-    registered(8);
+    program_registered(8);
     CHECK(program_register() != 0);
     CHECK_EQ(world_owned_pages(), 4);
 }
@@ -99,7 +83,7 @@ TEST(the_same_pal_twice_is_refused)
 TEST(slots_of_programs_that_are_gone_are_used_again)
 {
     program_start(8);
-    two_params();
+    program_two_params();
     for (unsigned i = 0; i < PAL_MAX + 4; i++) {
         program_l1[VMCS_GUEST_CR3] = 0x600000;
         CHECK_EQ(program_register(), 0);
