@@ -190,15 +190,20 @@ static void x2apic(uint64_t unused)
     want_exit(EXIT_RDMSR);
 }
 
-// Virtual-interrupt delivery: RVI above VPPR is delivered at entry, and SVI says so.
-static void virtual_interrupt(uint64_t unused)
+static void virtual_interrupt_pends(void)
 {
-    (void)unused;
     tpr_shadow();
     NEED(PROC2, VIRTUAL_INTERRUPT_DELIVERY);
     NEED(PIN, EXTERNAL_INTERRUPT_EXITING);
     *reg(0x200 + 0x51 / 32 * 0x10) = 1u << 0x51 % 32;  // VIRR
     W(GUEST_INTR_STATUS, 0x51);
+}
+
+// Virtual-interrupt delivery: RVI above VPPR is delivered at entry, and SVI says so.
+static void virtual_interrupt(uint64_t unused)
+{
+    (void)unused;
+    virtual_interrupt_pends();
     l2_start(apic_nops);
     W(GUEST_RFLAGS, FLAG_FIXED | FLAG_IF);
     want_trap(0x51);
@@ -212,12 +217,8 @@ static void virtual_interrupt(uint64_t unused)
 static void virtual_interrupt_masked(uint64_t unused)
 {
     (void)unused;
-    tpr_shadow();
-    NEED(PROC2, VIRTUAL_INTERRUPT_DELIVERY);
-    NEED(PIN, EXTERNAL_INTERRUPT_EXITING);
-    *reg(0x200 + 0x51 / 32 * 0x10) = 1u << 0x51 % 32;
+    virtual_interrupt_pends();
     *reg(VTPR) = 0x60;
-    W(GUEST_INTR_STATUS, 0x51);
     l2_start(apic_nops);
     W(GUEST_RFLAGS, FLAG_FIXED | FLAG_IF);
     want_end();

@@ -38,6 +38,15 @@ void nmi_want_exit(void)
     expect("interruption information", R(EXIT_INTR_INFO) & ~(uint64_t)EVENT_NMI_IRET, EVENT_VALID | EVENT_NMI | VECTOR_NMI);
 }
 
+// The NMI that is due: L2's own, or an exit.
+static void want_nmi(uint64_t mode)
+{
+    if (mode == NMI_PLAIN)
+        want_trap(VECTOR_NMI);
+    else
+        nmi_want_exit();
+}
+
 // L1 has taken so many NMIs; then one more when IRET unblocks them.
 static void want_l1(uint64_t before_iret, uint64_t after)
 {
@@ -87,10 +96,7 @@ static void pending_body(uint64_t mode)
     nmi_to_self();
     nmi_start(nmi_nops);
     nmi_controls((unsigned)mode);
-    if (mode == NMI_PLAIN)
-        want_trap(VECTOR_NMI);
-    else
-        nmi_want_exit();
+    want_nmi(mode);
     expect("RIP", mode == NMI_PLAIN ? this_cpu()->l2_trap.rip : R(GUEST_RIP), address(nmi_nops));
 }
 static void pending_in_l1(uint64_t mode) { nmi_blocked_in_l1(pending_body, mode); }
@@ -187,10 +193,7 @@ static void injection_first_body(uint64_t mode)
     nmi_controls((unsigned)mode);
     W(GUEST_RFLAGS, FLAG_FIXED | FLAG_IF);
     W(ENTRY_INTR_INFO, EVENT_VALID | EVENT_EXTERNAL | 0x44);
-    if (mode == NMI_PLAIN)
-        want_trap(VECTOR_NMI);
-    else
-        nmi_want_exit();
+    want_nmi(mode);
     expect("RIP: the handler", mode == NMI_PLAIN ? this_cpu()->l2_trap.rip : R(GUEST_RIP), NMI_HANDLER(0x44));
     expect("IDT-vectoring information", R(IDT_VECTORING_INFO) & EVENT_VALID, 0);
 }
@@ -226,10 +229,7 @@ static void two_body(uint64_t mode)
     nmi_to_self();
     nmi_start(nmi_nops);
     nmi_controls((unsigned)mode);
-    if (mode == NMI_PLAIN)
-        want_trap(VECTOR_NMI);
-    else
-        nmi_want_exit();
+    want_nmi(mode);
     want_end();
     expect("NMIs of L2", this_cpu()->l2_trap.count, mode == NMI_PLAIN ? 1 : 0);
 }
