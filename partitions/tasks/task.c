@@ -33,6 +33,7 @@ struct task {
     struct paging paging;
     enum source source;
     uint16_t selector;
+    bool nested;                     // the old task stays busy, and the new one's link leads to it
     uint32_t external;               // EXT of error codes: the switch comes from an event that isn't a software interrupt
 };
 
@@ -171,12 +172,11 @@ static bool read_new(struct task *task, const struct descriptor *tss, struct tas
 static bool mark(struct task *task, uint32_t place, uint64_t raw, const struct descriptor *tss)
 {
     const uint16_t old = (uint16_t)task->field[VMCS_GUEST_TR_SELECTOR];
-    const bool nested = task->source == FROM_CALL || task->source == FROM_GATE;
     uint32_t old_place;
     uint64_t old_raw;
-    if (nested && !write(task, tss->base, &old, sizeof(old), ACCESS_SYSTEM))
+    if (task->nested && !write(task, tss->base, &old, sizeof(old), ACCESS_SYSTEM))
         return false;
-    if (!nested && !(descriptor_read(task, old, VECTOR_TS, &old_place, &old_raw) && descriptor_mark(task, old_place, old_raw, 0, RIGHTS_BUSY)))
+    if (!task->nested && !(descriptor_read(task, old, VECTOR_TS, &old_place, &old_raw) && descriptor_mark(task, old_place, old_raw, 0, RIGHTS_BUSY)))
         return false;
     return descriptor_mark(task, place, raw, RIGHTS_BUSY, 0);
 }
@@ -201,14 +201,13 @@ static bool load_pdptes(struct task *task, uint32_t cr3)
 static void load_registers(struct task *task, const struct task_state *state, struct descriptor tss)
 {
     uint64_t *field = task->field;
-    const uint32_t nested = task->source == FROM_CALL || task->source == FROM_GATE ? RFLAGS_NT : 0;
     tss.rights |= RIGHTS_BUSY;
     segment_set(field, SEGMENT_TR, task->selector, tss);
     field[VMCS_GUEST_CR0] |= CR0_TS;
     field[VMCS_GUEST_DR7] &= ~DR7_LOCAL;
     field[VMCS_GUEST_RIP] = state->eip;
     field[VMCS_GUEST_RSP] = state->gpr[GPR_RSP];
-    field[VMCS_GUEST_RFLAGS] = (state->eflags & RFLAGS_KNOWN) | RFLAGS_FIXED | nested;
+    field[VMCS_GUEST_RFLAGS] = (state->eflags & RFLAGS_KNOWN) | RFLAGS_FIXED | (task->nested ? RFLAGS_NT : 0);
     field[VMCS_GUEST_INTERRUPTIBILITY] &= ~(uint64_t)(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS);
     for (unsigned i = 0; i < 8; i++)
         if (i != GPR_RSP)
@@ -357,7 +356,9 @@ enum task_result task_switch(const struct request *req, uint64_t field[VMCS_FIEL
     const uint32_t qualification = (uint32_t)req->field[0][VMCS_EXIT_QUALIFICATION];
     const uint32_t vectoring = (uint32_t)req->field[0][VMCS_IDT_VECTORING_INFO];
     const uint64_t rip = field[VMCS_GUEST_RIP];
-    struct task task = { req, field, gpr, fault, paging_from_request(req), (enum source)(qualification >> 30), (uint16_t)qualification, 0 };
+    const enum source source = (enum source)(qualification >> 30);
+    struct task task = { .req = req, .field = field, .gpr = gpr, .fault = fault, .paging = paging_from_request(req), .source = source,
+                         .selector = (uint16_t)qualification, .nested = source == FROM_CALL || source == FROM_GATE };
     struct task_state state;
     struct descriptor tss;
     uint32_t place;
