@@ -9,7 +9,6 @@
 // The name of its tree: no EPTP12 has bit 63.
 #define VMCS_PAL_TAG(number) (1ull << 63 | ((uint64_t)(number) + 1))
 
-#define VMCS_PAL_READS (GROUP_EXIT | GROUP_EXIT_EVENT)
 #define VMCS_PAL_WRITES                                                                                                                   \
     (GROUP_RIP | GROUP_ACTIVITY | GROUP_EVENT | GROUP_EVENT_DATA | GROUP_CR | GROUP_CR_SHADOW | GROUP_CR_MASK | GROUP_CR3_TARGET |        \
      GROUP_EFER | GROUP_PAT | GROUP_PRIVILEGE | GROUP_SEG_BASE | GROUP_SEG | GROUP_DATA_SEL | GROUP_DATA_SEG | GROUP_TABLES |             \
