@@ -21,8 +21,8 @@ EFI_STATUS _entry(EFI_HANDLE self, EFI_SYSTEM_TABLE *system) __attribute__((alia
 EFI_STATUS efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *system)
 {
     (void)self;
-    EFI_PHYSICAL_ADDRESS base = 0xffffffff;
-    if (EFI_ERROR(system->BootServices->AllocatePages(AllocateMaxAddress, EfiBootServicesData, MEMORY_PAGES, &base)))
+    const uint64_t base = memory_below(system, 1ull << 32, MEMORY_PAGES);
+    if (base == 0)
         console_error("no memory for pages", MEMORY_PAGES);
     interrupts_off();
     memory_use(base, MEMORY_PAGES);

@@ -6,6 +6,12 @@
 
 static uint64_t next, left;
 
+uint64_t memory_below(EFI_SYSTEM_TABLE *system, uint64_t address, uint64_t pages)
+{
+    EFI_PHYSICAL_ADDRESS base = address - 1;
+    return EFI_ERROR(system->BootServices->AllocatePages(AllocateMaxAddress, EfiBootServicesData, pages, &base)) ? 0 : base;
+}
+
 void memory_use(uint64_t base, uint64_t pages)
 {
     next = base;

@@ -34,8 +34,8 @@ static _Noreturn void give_up(const char *why, const char *what)
 
 static uint64_t pages(EFI_SYSTEM_TABLE *system, uint64_t below, uint64_t count)
 {
-    EFI_PHYSICAL_ADDRESS base = below - 1;
-    if (EFI_ERROR(system->BootServices->AllocatePages(AllocateMaxAddress, EfiBootServicesData, count, &base)))
+    const uint64_t base = memory_below(system, below, count);
+    if (base == 0)
         give_up("no memory below ", below > 0x100000 ? "4 GiB" : "1 MiB");
     return base;
 }

@@ -3,6 +3,7 @@
 // CPU that takes no NMI. A write to an MTRR is such a shoot-down on Bulkhead.
 
 #include "lapic.h"
+#include "memory.h"
 #include "probe.h"
 
 #define PAGE        4096u
@@ -21,10 +22,9 @@ static uint64_t page, wrong;
 
 bool startup_prepare(EFI_SYSTEM_TABLE *system)
 {
-    EFI_PHYSICAL_ADDRESS low = 0x9ffff;
-    if (EFI_ERROR(system->BootServices->AllocatePages(AllocateMaxAddress, EfiBootServicesData, 1, &low)))
+    page = memory_below(system, 0xa0000, 1);
+    if (page == 0)
         return false;
-    page = low;
     for (uint64_t i = 0; i < (uint64_t)(startup_page_end - startup_page); i++)
         ((volatile uint8_t *)(uintptr_t)page)[i] = startup_page[i];
     counts = (struct counts *)(uintptr_t)(page + (uint64_t)(startup_page_end - startup_page) - 8 * sizeof(struct counts));

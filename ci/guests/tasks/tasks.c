@@ -18,7 +18,8 @@
 #define PAGE_2M      0x87u
 #define WORDS_AT     0xc0000000u  // only task A's address space has it
 #define FLAGS_NEW    0x00000002u
-#define TRAMPOLINE_MAX 0x9f000u
+#define MEMORY_END     0x80000000u  // what both address spaces map
+#define TRAMPOLINE_END 0xa0000u
 
 enum paging { NONE, WIDE, PAE };
 
@@ -275,9 +276,8 @@ EFI_STATUS _entry(EFI_HANDLE self, EFI_SYSTEM_TABLE *system) __attribute__((alia
 EFI_STATUS efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *system)
 {
     (void)self;
-    EFI_PHYSICAL_ADDRESS base = 0x7fffffff, below = TRAMPOLINE_MAX;
-    if (EFI_ERROR(system->BootServices->AllocatePages(AllocateMaxAddress, EfiBootServicesData, MEMORY_PAGES, &base)) ||
-        EFI_ERROR(system->BootServices->AllocatePages(AllocateMaxAddress, EfiBootServicesData, 1, &below))) {
+    const uint64_t base = memory_below(system, MEMORY_END, MEMORY_PAGES), below = memory_below(system, TRAMPOLINE_END, 1);
+    if (base == 0 || below == 0) {
         serial_text("tasks: error no memory\n");
         power_off();
     }
