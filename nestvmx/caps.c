@@ -14,12 +14,13 @@
 #define INSN   GROUP_PRIVILEGE
 #define MEMORY (OPERAND_GROUPS | MEMORY_GROUPS)
 // Of an entry: what every one needs. The rest is fetched: for an instruction that fails, for a VMCS12 that loads fewer registers.
-#define ENTRY  (GROUP_PRIVILEGE | GROUP_ACTIVITY | GROUP_EFER | GROUP_DATA_SEL)
+#define ENTRY  (GROUP_PRIVILEGE | GROUP_BLOCKING | GROUP_EFER | GROUP_DATA_SEL)
 #define ACCESS GROUP_GPR
 
 // What the messages of L2's exits carry: what an exit to L1 needs, and by reason.
 #define PLAIN  EXIT_GROUPS
-#define EVENTS (EXIT_GROUPS | GROUP_EXIT_EVENT | GROUP_VECTORING)
+#define IDLE   (EXIT_GROUPS | GROUP_ACTIVITY)  // of those that reach a CPU that executes nothing (SDM 3C 26.2 "Other Causes of VM Exits")
+#define EVENTS (IDLE | GROUP_EXIT_EVENT | GROUP_VECTORING)
 #define VECTOR (EXIT_GROUPS | GROUP_VECTORING)
 #define DETAIL (EXIT_GROUPS | GROUP_EXIT_INSN)
 #define LINEAR (EXIT_GROUPS | GROUP_EXIT_INSN | GROUP_ADDRESS)
@@ -44,7 +45,7 @@ const struct partition_header header PARTITION_SECTION = {
     .vmcs = {
         [VMCS_KIND_01] = { .read = INFO_GROUPS | L1_STATE_GROUPS | GROUP_CR_SHADOW | GROUP_CR_MASK,
                              .write = L1_STATE_GROUPS | GROUP_EVENT | GROUP_EVENT_DATA },
-        [VMCS_KIND_SHADOW] = { .read = SHADOW_WRITTEN, .write = SHADOW_WRITTEN | INFO_GROUPS },
+        [VMCS_KIND_SHADOW] = { .read = SHADOW_WRITTEN, .write = SHADOW_WRITTEN | INFO_GROUPS | GROUP_ACTIVITY },
         [VMCS_KIND_02] = { .read = INFO_GROUPS | MERGE_GROUPS, .write = MERGE_GROUPS },
     },
     .calls = { "ept" },
@@ -67,11 +68,11 @@ const struct partition_header header PARTITION_SECTION = {
 
         ROUTE(L2, EXCEPTION_OR_NMI, EVENTS),
         ROUTE(L2, EXTERNAL_INTERRUPT, EVENTS),
-        ROUTE(L2, TRIPLE_FAULT, VECTOR),
-        ROUTE(L2, INIT, PLAIN),
-        ROUTE(L2, SIPI, PLAIN),
-        ROUTE(L2, INTERRUPT_WINDOW, PLAIN),
-        ROUTE(L2, NMI_WINDOW, PLAIN),
+        ROUTE(L2, TRIPLE_FAULT, IDLE | GROUP_VECTORING),
+        ROUTE(L2, INIT, IDLE),
+        ROUTE(L2, SIPI, IDLE),
+        ROUTE(L2, INTERRUPT_WINDOW, IDLE),
+        ROUTE(L2, NMI_WINDOW, IDLE),
         ROUTE(L2, TASK_SWITCH, VECTOR),
         ROUTE_CPUID,
         ROUTE(L2, GETSEC, PLAIN),
@@ -99,10 +100,10 @@ const struct partition_header header PARTITION_SECTION = {
         ROUTE(L2, ENTRY_MSR_LOAD, GROUP_EXIT),
         ROUTE(L2, ENTRY_MACHINE_CHECK, GROUP_EXIT),
         ROUTE(L2, MWAIT, PLAIN),
-        ROUTE(L2, MONITOR_TRAP, PLAIN),
+        ROUTE(L2, MONITOR_TRAP, IDLE),
         ROUTE(L2, MONITOR, PLAIN),
         ROUTE(L2, PAUSE, PLAIN),
-        ROUTE(L2, TPR_THRESHOLD, PLAIN),
+        ROUTE(L2, TPR_THRESHOLD, IDLE),
         ROUTE(L2, APIC_ACCESS, VECTOR | GROUP_ADDRESS),
         ROUTE(L2, VIRTUALIZED_EOI, PLAIN),
         ROUTE(L2, GDTR_IDTR, LINEAR),
@@ -111,7 +112,7 @@ const struct partition_header header PARTITION_SECTION = {
         ROUTE_BEHIND_EPT(EPT_MISCONFIG),
         ROUTE(L2, INVEPT, DETAIL),
         ROUTE(L2, RDTSCP, DETAIL),
-        ROUTE(L2, PREEMPTION_TIMER, PLAIN),
+        ROUTE(L2, PREEMPTION_TIMER, IDLE),
         ROUTE(L2, INVVPID, DETAIL),
         ROUTE(L2, WBINVD, PLAIN),
         ROUTE(L2, XSETBV, PLAIN),

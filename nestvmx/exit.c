@@ -18,6 +18,7 @@
 #include "x86.h"
 
 #define BLOCKING_BY_NMI 8u
+#define ACTIVITY_ACTIVE 0u
 
 // Groups whose values the message may carry on to VMCS12.
 #define DETAIL_GROUPS (GROUP_EXIT_EVENT | GROUP_VECTORING | GROUP_EXIT_INSN | GROUP_ADDRESS)
@@ -79,7 +80,7 @@ static void put_exit(const struct message *m, struct vmcs12 *v, const struct exi
     if (__builtin_expect(event_blocks_really(v), 0))
         blocking = (blocking & ~(uint64_t)BLOCKING_BY_NMI) | (vmcs12_get(v, VMCS_GUEST_INTERRUPTIBILITY) & BLOCKING_BY_NMI);
     put(v, VMCS_GUEST_INTERRUPTIBILITY, blocking, changed);
-    put(v, VMCS_GUEST_ACTIVITY_STATE, exit_field(m, VMCS_GUEST_ACTIVITY_STATE), changed);
+    put(v, VMCS_GUEST_ACTIVITY_STATE, m->have & GROUP_ACTIVITY ? exit_field(m, VMCS_GUEST_ACTIVITY_STATE) : ACTIVITY_ACTIVE, changed);
 }
 
 // What messages of some reasons carry besides; zero where the event of an exit is known to be none.
@@ -190,7 +191,7 @@ void exit_entry_failure(struct message *m, struct vmcs12 *v, struct exit_cause c
         reply_op(m->rep, OP_VMCS_CLEAR, vmcs12_handle(v), 0, 0, 0);
         vmcs02_of(v)->dirty |= GROUP_EVENT;  // which may still hold an event of L0's
         // Blocking by NMI stays as it was before the entry.
-        if (rt_fetch(VMCS_HANDLE_01, GROUP_ACTIVITY, 0) != STATUS_OK)
+        if (rt_fetch(VMCS_HANDLE_01, GROUP_BLOCKING, 0) != STATUS_OK)
             rt_panic("VMCS01 can't be read");
     }
     enter_l1(m, v, exit_field(m, VMCS_GUEST_INTERRUPTIBILITY) & BLOCKING_BY_NMI, false);

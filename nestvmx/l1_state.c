@@ -197,8 +197,7 @@ static uint64_t groups_to_write(struct message *m, const struct vmcs02 *vmcs02, 
     k->null_made = vmcs02->l1_null;
     if (!k->noted || k->blocking != blocking) {
         reply_field(m->rep, 0, VMCS_GUEST_INTERRUPTIBILITY, blocking);
-        reply_field(m->rep, 0, VMCS_GUEST_ACTIVITY_STATE, 0);
-        groups |= GROUP_ACTIVITY;
+        groups |= GROUP_BLOCKING;
     }
     k->noted = k->null_now = false;
     return groups;

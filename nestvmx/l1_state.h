@@ -12,7 +12,7 @@
 // L1's registers at the entry and in its host state (entry_check.def).
 #define L1_STATE_GROUPS                                                                                               \
     (GROUP_RIP | GROUP_CR | GROUP_EFER | GROUP_PAT | GROUP_PRIVILEGE | SEGMENT_GROUPS | GROUP_TABLES | GROUP_SYSENTER | \
-     GROUP_DEBUG | GROUP_ACTIVITY | GROUP_PDPTE)
+     GROUP_DEBUG | GROUP_BLOCKING | GROUP_ACTIVITY | GROUP_PDPTE)
 
 // L1 goes into VMX operation: nothing is known about its registers.
 void l1_state_forget(void);

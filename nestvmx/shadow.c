@@ -21,7 +21,7 @@ uint64_t shadow_groups(void)
 
 #define GROUP(name, shadow) \
     _Static_assert((SHADOW_##shadow == SHADOW_WRITE) == ((SHADOW_WRITTEN_MASK >> GROUP_INDEX_##name) & 1), "SHADOW_WRITTEN is what group.def says");
-#define SHADOW_WRITTEN_MASK (1ull << GROUP_INDEX_RIP | 1ull << GROUP_INDEX_ACTIVITY | 1ull << GROUP_INDEX_EVENT | 1ull << GROUP_INDEX_EVENT_DATA)
+#define SHADOW_WRITTEN_MASK (1ull << GROUP_INDEX_RIP | 1ull << GROUP_INDEX_BLOCKING | 1ull << GROUP_INDEX_EVENT | 1ull << GROUP_INDEX_EVENT_DATA)
 #include <caps/group.def>
 #undef GROUP
 
@@ -42,8 +42,7 @@ static uint64_t take_for_entry(const struct message *m, struct vmcs12 *v)
     uint64_t changed = take(m, v, VMCS_GUEST_RIP, GROUP_RIP);
     changed |= take(m, v, VMCS_GUEST_RSP, GROUP_RIP);
     changed |= take(m, v, VMCS_GUEST_RFLAGS, GROUP_RIP);
-    changed |= take(m, v, VMCS_GUEST_INTERRUPTIBILITY, GROUP_ACTIVITY);
-    changed |= take(m, v, VMCS_GUEST_ACTIVITY_STATE, GROUP_ACTIVITY);
+    changed |= take(m, v, VMCS_GUEST_INTERRUPTIBILITY, GROUP_BLOCKING);
     changed |= take(m, v, VMCS_ENTRY_INTR_INFO, GROUP_EVENT);
     return changed;
 }

@@ -6,7 +6,7 @@
 #include "vmcs_pal.h"
 
 #define PROGRAM (GROUP_EXIT | GROUP_RIP | GROUP_CR | GROUP_EFER | GROUP_PRIVILEGE | GROUP_GPR)
-#define PROGRAM_L2 (PROGRAM | GROUP_ACTIVITY)
+#define PROGRAM_L2 (PROGRAM | GROUP_BLOCKING)
 #define PLAIN   (GROUP_EXIT | GROUP_GPR)
 #define EVENT   (GROUP_EXIT | GROUP_EXIT_EVENT | GROUP_RIP | GROUP_GPR)
 #define INSN    (GROUP_EXIT | GROUP_RIP | GROUP_GPR)
@@ -20,8 +20,8 @@ const struct partition_header header PARTITION_SECTION = {
     .vmcs02_count = PAL_MAX,
     .root_count = PAL_MAX,
     .vmcs = {
-        [VMCS_KIND_01] = { .read = CALL_GROUPS & ~GROUP_GPR, .write = GROUP_RIP | GROUP_ACTIVITY | GROUP_EVENT | GROUP_EVENT_DATA },
-        [VMCS_KIND_02] = { .read = (CALL_GROUPS & ~GROUP_GPR) | GROUP_ACTIVITY | GROUP_EXIT_EVENT, .write = VMCS_PAL_WRITES },
+        [VMCS_KIND_01] = { .read = CALL_GROUPS & ~GROUP_GPR, .write = GROUP_RIP | GROUP_BLOCKING | GROUP_EVENT | GROUP_EVENT_DATA },
+        [VMCS_KIND_02] = { .read = (CALL_GROUPS & ~GROUP_GPR) | GROUP_BLOCKING | GROUP_EXIT_EVENT, .write = VMCS_PAL_WRITES },
     },
     .routes = {
         { .kind = ROUTE_TAKEN, .origin = ORIGIN_L1, .reason = EXIT_EPT_VIOLATION, .groups = CALL_GROUPS },

@@ -7,8 +7,8 @@
 #include <caps/msg.h>
 
 // What a request must carry, and what a switch may change.
-#define TASK_WRITES (GROUP_RIP | GROUP_ACTIVITY | GROUP_CR | GROUP_PRIVILEGE | GROUP_DATA_SEL | GROUP_DATA_SEG | GROUP_SEG_BASE | GROUP_SEG | \
-                     GROUP_TABLES | GROUP_DEBUG | GROUP_PDPTE)
+#define TASK_WRITES (GROUP_ACTIVITY | GROUP_RIP | GROUP_BLOCKING | GROUP_CR | GROUP_PRIVILEGE | GROUP_DATA_SEL | GROUP_DATA_SEG | GROUP_SEG_BASE | \
+                     GROUP_SEG | GROUP_TABLES | GROUP_DEBUG | GROUP_PDPTE)
 #define TASK_READS  (TASK_WRITES | GROUP_EXIT | GROUP_VECTORING | GROUP_EFER | GROUP_GPR)
 
 // A fault: of the old task, which is as it was, or of the new one before its first instruction.

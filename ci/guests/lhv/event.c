@@ -141,6 +141,20 @@ static void exception_in_delivery(uint64_t unused)
     expect("IDT-vectoring information", R(IDT_VECTORING_INFO) & ~(uint64_t)0x1000, EVENT_VALID | EVENT_HARDWARE | VECTOR_MF);
 }
 
+// An event wakes a CPU before it is delivered (SDM 3C 28.1 "Architectural State Before a VM Exit").
+static void wakes_before_delivery(uint64_t unused)
+{
+    (void)unused;
+    NEED(PROC2, ENABLE_EPT);
+    l2_start(event_nop);
+    W(GUEST_ACTIVITY_STATE, HALTED);
+    W(GUEST_IDTR_BASE, WINDOW_LINEAR);
+    inject(EVENT_NMI | VECTOR_NMI, 0, 0);
+    want_exit(EXIT_EPT_VIOLATION);
+    expect("IDT-vectoring information", R(IDT_VECTORING_INFO), EVENT_VALID | EVENT_NMI | VECTOR_NMI);
+    expect("activity state", R(GUEST_ACTIVITY_STATE), ACTIVE);
+}
+
 static void double_fault(uint64_t unused)
 {
     (void)unused;
@@ -222,6 +236,7 @@ void event_tests(void)
     for (unsigned i = 0; i < sizeof(raised) / sizeof(raised[0]); i++)
         test_row("raised_vectored", raised[i].name, raised_vectored, i);
     TEST(exception_in_delivery);
+    TEST(wakes_before_delivery);
     TEST(double_fault);
     TEST(triple_fault);
     TEST(injection_is_not_intercepted);

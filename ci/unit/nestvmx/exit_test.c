@@ -92,6 +92,31 @@ TEST(exit_information_reaches_l1)
     CHECK_EQ(shadow[VMCS_GUEST_INTERRUPTIBILITY], 1);
 }
 
+// What executes an instruction is active; only an event finds a CPU in another state.
+TEST(the_activity_state_is_saved)
+{
+    run_l2();
+    l2[VMCS_GUEST_ACTIVITY_STATE] = 1;
+    CHECK_EQ(l2_exit(EXIT_EXTERNAL_INTERRUPT), ENTERED_L1);
+    CHECK_EQ(shadow[VMCS_GUEST_ACTIVITY_STATE], 1);
+    CHECK_EQ(l1_get(VMCS_GUEST_ACTIVITY_STATE), 1);
+    // It goes on in it; L1 ends it.
+    CHECK_EQ(l1_execute(EXIT_VMRESUME), ENTERED_L2);
+    CHECK_EQ(l2[VMCS_GUEST_ACTIVITY_STATE], 1);
+    CHECK_EQ(l2_exit(EXIT_INIT), ENTERED_L1);
+    l1_set(VMCS_GUEST_ACTIVITY_STATE, 0);
+    CHECK_EQ(shadow[VMCS_GUEST_ACTIVITY_STATE], 0);
+    CHECK_EQ(l1_execute(EXIT_VMRESUME), ENTERED_L2);
+    CHECK_EQ(l2[VMCS_GUEST_ACTIVITY_STATE], 0);
+    l2[VMCS_GUEST_ACTIVITY_STATE] = 1;
+    CHECK_EQ(l2_exit(EXIT_EXTERNAL_INTERRUPT), ENTERED_L1);
+    CHECK_EQ(l1_execute(EXIT_VMRESUME), ENTERED_L2);
+    l2[VMCS_GUEST_ACTIVITY_STATE] = 0;
+    CHECK_EQ(l2_exit(EXIT_CPUID), ENTERED_L1);
+    CHECK_EQ(shadow[VMCS_GUEST_ACTIVITY_STATE], 0);
+    CHECK_EQ(l1_get(VMCS_GUEST_ACTIVITY_STATE), 0);
+}
+
 TEST(the_injected_event_is_no_longer_valid)
 {
     run_l2();
@@ -130,7 +155,7 @@ TEST(guest_state_survives_vmclear)
         if (encoding_class(vmcs_field_info[field].encoding) == CLASS_GUEST)
             l2[field] = (0x1111111111111111ull * field) & width_mask(encoding_width(vmcs_field_info[field].encoding));
     }
-    CHECK_EQ(l2_exit(EXIT_HLT), ENTERED_L1);
+    CHECK_EQ(l2_exit(EXIT_INIT), ENTERED_L1);
     CHECK_EQ(l1_with_address(EXIT_VMCLEAR, VMCS_PAGE), SUCCEEDED);
     memset(l2, 0xcc, sizeof(world_vmcs[0]));
     CHECK_EQ(l1_with_address(EXIT_VMPTRLD, VMCS_PAGE), SUCCEEDED);

@@ -122,7 +122,7 @@ static inline void reply_exception_error(struct reply *rep, uint32_t handle, enu
 #define ACCESS_RIGHTS_LONG        (1u << 13)
 
 // The instruction that exited is done: RIP behind it, in the VMCS that the message came from. Of L1's exits the kernel does it, and needs no groups
-// of the request. Of an L2's it takes the groups EXIT and RIP, and of groups that are also there: ACTIVITY: blocking by STI and MOV SS ends;
+// of the request. Of an L2's it takes the groups EXIT and RIP, and of groups that are also there: BLOCKING: blocking by STI and MOV SS ends;
 // PRIVILEGE: RIP wraps at 4 GiB outside 64-bit code; PENDING: with RFLAGS.TF a single-step trap becomes pending (SDM 3C 25.4.2 "Guest Non-Register
 // State").
 static inline void reply_advance_l2(const struct request *req, struct reply *rep, uint32_t handle)
@@ -132,7 +132,7 @@ static inline void reply_advance_l2(const struct request *req, struct reply *rep
     if ((req->groups & GROUP_PRIVILEGE) && !(field[VMCS_GUEST_CS_ACCESS_RIGHTS] & ACCESS_RIGHTS_LONG))
         rip &= 0xffffffffull;
     reply_write(rep, handle, VMCS_GUEST_RIP, rip);
-    if (req->groups & GROUP_ACTIVITY) {
+    if (req->groups & GROUP_BLOCKING) {
         const uint64_t blocking = field[VMCS_GUEST_INTERRUPTIBILITY];
         if (blocking & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS))
             reply_write(rep, handle, VMCS_GUEST_INTERRUPTIBILITY, blocking & ~3ull);
