@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Proof: of a run of mappings (OP_EPT_MAP_RUN), whose root the header grants (proof reply_ept02), each entry is read once and checked as it will be mapped;
 // they are pages of one table, and the tables that they may need are counted (I2, I5).
-// CBMC: unwind=3
+// CBMC: unwind=3 volatile
 #include "any_batch.h"
 
 #define RUN 2  // bound: so many entries; each is handled like any other
