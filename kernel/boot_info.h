@@ -74,7 +74,7 @@ struct boot_partition {
 // A fault to inject, for tests: only what the workload's configuration asks for.
 // INJECT_UD_TWICE also hits the message's second attempt: its owner pays. INJECT_PANIC and INJECT_KERNEL_PF are the kernel's own end.
 enum inject_kind { INJECT_NONE, INJECT_UD, INJECT_PF, INJECT_BAD_REPLY, INJECT_UD_TWICE, INJECT_PANIC, INJECT_KERNEL_PF };
-struct boot_inject { uint32_t partition, kind, message, instruction, count; };  // partition: its index
+struct boot_inject { uint32_t partition, kind, message, instruction, count, span, spacing; };  // partition: its index; the others: docs/boot.md
 
 enum { CONSOLE_E9 = 1, CONSOLE_COM1 = 2 };
 

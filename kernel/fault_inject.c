@@ -22,7 +22,7 @@ static bool due(struct partition *partition, struct partition_cpu *slot)
     if (partition->injections == 0 || number < partition->inject_at || slot->message->kind == MSG_INIT)
         return false;
     partition->injections--;
-    partition->inject_at = number + FAULT_INJECT_SPACING;
+    partition->inject_at = number + partition->inject->spacing;
     slot->inject_again = partition->inject->kind == INJECT_UD_TWICE;
     return true;
 }
@@ -33,7 +33,8 @@ uint64_t fault_inject_entry(struct partition *partition, struct partition_cpu *s
     slot->inject_reply = false;
     if (!due(partition, slot))
         return entry;
-    uint32_t instruction = inject->instruction + (inject->count - partition->injections - 1) % FAULT_INJECT_SPAN;
+    // Each comes one instruction after the one before, and after `span` at the first one again.
+    uint32_t instruction = inject->instruction + (inject->count - partition->injections - 1) % inject->span;
     log_line(LOG_WARN, "inject partition=%s kind=%u sequence=%u instruction=%u", partition->name, inject->kind, slot->sequence, instruction);
     if (inject->kind == INJECT_PANIC)
         panic("injected at message %u of partition %s", slot->sequence, partition->name);

@@ -8,9 +8,6 @@
 #include "partition.h"
 #include "trap_frame.h"
 
-#define FAULT_INJECT_SPACING 24u   // messages between two of them
-#define FAULT_INJECT_SPAN    96u   // each comes one instruction after the one before, and after so many at the first one again
-
 // A message is about to enter the partition. Returns where; sets slot->steps where the fault comes later.
 uint64_t fault_inject_entry(struct partition *partition, struct partition_cpu *slot, uint64_t entry);
 

@@ -233,33 +233,36 @@ static bool set_options(struct parser *p, struct span value)
     return copy(p, "options", p->workload->options, sizeof(p->workload->options), value);
 }
 
+#define INJECT_SPAN 96u     // without a word of the configuration
+#define INJECT_SPACING 24u
+
 static bool set_inject(struct parser *p, struct span value)
 {
     static const struct { const char *name; uint32_t kind; } kinds[] = {
         {"ud", INJECT_UD}, {"pf", INJECT_PF}, {"bad-reply", INJECT_BAD_REPLY}, {"ud-twice", INJECT_UD_TWICE},
         {"panic", INJECT_PANIC}, {"kernel-pf", INJECT_KERNEL_PF}};
     struct boot_inject *inject = &p->workload->inject;
-    struct span word[5] = {{0, 0}};
+    *inject = (struct boot_inject){ .count = 1, .span = INJECT_SPAN, .spacing = INJECT_SPACING };
+    const struct { const char *name; unsigned word; uint32_t least; uint32_t *to; } numbers[] = {
+        {"message", 1, 0, &inject->message}, {"instruction", 3, 0, &inject->instruction}, {"count", 4, 0, &inject->count},
+        {"span", 5, 1, &inject->span}, {"spacing", 6, 1, &inject->spacing}};
+    struct span word[7] = {{0, 0}};
     unsigned count = 0;
-    for (value = trim(value); value.length; value = trim(value)) {
-        if (count == 5)
-            return fail(p, "inject is PARTITION MESSAGE KIND [INSTRUCTION [COUNT]]");
+    for (value = trim(value); value.length && count < 7; value = trim(value))
         word[count++] = cut(&value, ' ');
-    }
-    if (count < 3)
-        return fail(p, "inject is PARTITION MESSAGE KIND [INSTRUCTION [COUNT]]");
-    uint64_t message, instruction = 0, times = 1;
+    if (count < 3 || value.length)
+        return fail(p, "inject is PARTITION MESSAGE KIND [INSTRUCTION [COUNT [SPAN [SPACING]]]]");
     if (!copy_name(p, "inject's partition", p->workload->inject_name, CAP_NAME, word[0]))
         return false;
-    if (!number(word[1], UINT32_MAX, &message))
-        return fail(p, "inject's message is a number, not '%.*s'", shown(word[1]), word[1].at);
-    if (count > 3 && !number(word[3], UINT32_MAX, &instruction))
-        return fail(p, "inject's instruction is a number, not '%.*s'", shown(word[3]), word[3].at);
-    if (count > 4 && !number(word[4], UINT32_MAX, &times))
-        return fail(p, "inject's count is a number, not '%.*s'", shown(word[4]), word[4].at);
-    inject->message = (uint32_t)message;
-    inject->instruction = (uint32_t)instruction;
-    inject->count = (uint32_t)times;
+    for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        const struct span text = word[numbers[i].word];
+        uint64_t parsed;
+        if (numbers[i].word >= count)
+            break;
+        if (!number(text, UINT32_MAX, &parsed) || parsed < numbers[i].least)
+            return fail(p, "inject's %s is a number%s, not '%.*s'", numbers[i].name, numbers[i].least ? " from 1 on" : "", shown(text), text.at);
+        *numbers[i].to = (uint32_t)parsed;
+    }
     p->workload->inject_line = p->line;
     for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (span_is(word[2], kinds[i].name))

@@ -52,7 +52,7 @@ TEST(conf_reads_everything)
                 "partitions = nestvmx, ept,hello\n"
                 "next = \\EFI\\linux\\vmlinuz.efi\n"
                 "options = console=ttyS0 initrd=\\EFI\\a#b quiet   # not this\n"
-                "inject = ept 12 bad-reply 300 2"));
+                "inject = ept 12 bad-reply 300 2 7 5"));
     CHECK(conf.require);
     CHECK_EQ(conf.console, CONSOLE_E9 | CONSOLE_COM1);
     CHECK_EQ(conf.log_level, LOG_DEBUG);
@@ -71,6 +71,8 @@ TEST(conf_reads_everything)
     CHECK_EQ(w->inject.message, 12);
     CHECK_EQ(w->inject.instruction, 300);
     CHECK_EQ(w->inject.count, 2);
+    CHECK_EQ(w->inject.span, 7);
+    CHECK_EQ(w->inject.spacing, 5);
 }
 
 TEST(conf_has_defaults)
@@ -94,6 +96,8 @@ TEST(conf_has_defaults)
     CHECK(parse("[workload t]\npartitions = a\nnext = \\n\ninject = a 3 ud"));
     CHECK_EQ(conf.workload[0].inject.count, 1);
     CHECK_EQ(conf.workload[0].inject.instruction, 0);
+    CHECK_EQ(conf.workload[0].inject.span, 96);
+    CHECK_EQ(conf.workload[0].inject.spacing, 24);
 }
 
 TEST(conf_names_the_line_of_an_error)
@@ -143,13 +147,15 @@ TEST(conf_limits_values)
     refused(T "partitions = ..\\a\n", "bulkhead.conf:3: a partition's name may have letters, digits, - and _ only: '..\\a'");
     refused(T "partitions = abcdefghijklmnop\n", "bulkhead.conf:3: a partition's name is too long: at most 15 characters");
     refused(T "partitions = a,b,c,d,e,f,g,h,i\n", "bulkhead.conf:3: more than 8 partitions");
-    refused(T "inject = a 1\n", "bulkhead.conf:3: inject is PARTITION MESSAGE KIND [INSTRUCTION [COUNT]]");
-    refused(T "inject = a 1 ud 1 1 1\n", "bulkhead.conf:3: inject is PARTITION MESSAGE KIND [INSTRUCTION [COUNT]]");
+    refused(T "inject = a 1\n", "bulkhead.conf:3: inject is PARTITION MESSAGE KIND [INSTRUCTION [COUNT [SPAN [SPACING]]]]");
+    refused(T "inject = a 1 ud 1 1 1 1 1\n", "bulkhead.conf:3: inject is PARTITION MESSAGE KIND [INSTRUCTION [COUNT [SPAN [SPACING]]]]");
     refused(T "inject = a x ud\n", "bulkhead.conf:3: inject's message is a number, not 'x'");
     refused(T "inject = a 4294967296 ud\n", "bulkhead.conf:3: inject's message is a number, not '4294967296'");
     refused(T "inject = a 1 gp\n", "bulkhead.conf:3: inject's kind is ud, pf, bad-reply, ud-twice, panic or kernel-pf, not 'gp'");
     refused(T "inject = a 1 ud x\n", "bulkhead.conf:3: inject's instruction is a number, not 'x'");
     refused(T "inject = a 1 ud 1 x\n", "bulkhead.conf:3: inject's count is a number, not 'x'");
+    refused(T "inject = a 1 ud 1 1 0\n", "bulkhead.conf:3: inject's span is a number from 1 on, not '0'");
+    refused(T "inject = a 1 ud 1 1 1 x\n", "bulkhead.conf:3: inject's spacing is a number from 1 on, not 'x'");
     refused(T "inject = a 1 ud\n", "bulkhead.conf:3: inject: [workload t] has no partition a");
 }
 
