@@ -15,3 +15,8 @@ void insn_invept(struct message *m);
 void insn_invvpid(struct message *m);
 void insn_vmlaunch(struct message *m);
 void insn_vmresume(struct message *m);
+
+// The current VMCS12 is nobody's any more: further VMX instructions end as VMfailInvalid until a VMPTRLD.
+void insn_leave(struct message *m);
+// INVEPT and INVVPID of everything, which succeeds whatever the operands.
+void insn_invalidate_all(struct message *m);

@@ -43,6 +43,23 @@ static bool operands(struct message *m, bool exists, bool (*supported)(uint64_t 
     return operand_read(m, descriptor, 16);
 }
 
+static void invalidate_trees(uint64_t type, uint64_t eptp)
+{
+    const uint64_t arg[MSG_ARGS] = { EPT_CALL_INVEPT, type, eptp };
+    uint64_t result[MSG_ARGS];
+    const enum status status = rt_call(CALL_EPT, arg, result);
+    // A parked `ept` maps nothing any more, so that nothing is stale.
+    if (status != STATUS_OK)
+        rt_log(LOG_ERROR, "INVEPT: ept answers: %s", status_text(status));
+}
+
+void insn_invalidate_all(struct message *m)
+{
+    invalidate_trees(INVEPT_ALL, 0);
+    vmcs02_flush(-1);
+    vm_succeed(m);
+}
+
 void insn_invept(struct message *m)
 {
     const bool exists = (vmcap_allowed1(WORD_PROC2) & PROC2_ENABLE_EPT) && (vmcap_ept() & EPT_CAP_INVEPT);
@@ -54,12 +71,7 @@ void insn_invept(struct message *m)
         vm_fail(m, ERROR_BAD_INVALIDATION);
         return;
     }
-    const uint64_t arg[MSG_ARGS] = { EPT_CALL_INVEPT, type, type == INVEPT_SINGLE ? descriptor[0] : 0 };
-    uint64_t result[MSG_ARGS];
-    const enum status status = rt_call(CALL_EPT, arg, result);
-    // A parked `ept` maps nothing any more, so that nothing is stale.
-    if (status != STATUS_OK)
-        rt_log(LOG_ERROR, "INVEPT: ept answers: %s", status_text(status));
+    invalidate_trees(type, type == INVEPT_SINGLE ? descriptor[0] : 0);
     vm_succeed(m);
 }
 

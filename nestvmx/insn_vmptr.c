@@ -36,17 +36,21 @@ static bool region_operand(struct message *m, uint64_t *region, enum insn_error 
     return false;
 }
 
+void insn_leave(struct message *m)
+{
+    leave_current(m);
+    shadow_off(m);
+    state_set(&m->cpu->current, 0);
+}
+
 void insn_vmclear(struct message *m)
 {
     uint64_t region = 0;
 
     if (!region_operand(m, &region, ERROR_VMCLEAR_ADDRESS, ERROR_VMCLEAR_VMXON))
         return;
-    if (m->current != NULL && m->current->region == region) {
-        leave_current(m);
-        shadow_off(m);
-        state_set(&m->cpu->current, 0);
-    }
+    if (m->current != NULL && m->current->region == region)
+        insn_leave(m);
     if (!vmcs12_clear(m, (gpa1_t){ region })) {
         // The SDM leaves this undefined (3C 25.1 "Overview": active on one processor only); the other CPU must not lose its VMCS12.
         rt_log(LOG_WARN, "VMCLEAR of the VMCS12 %lx, which is current on another CPU", region);

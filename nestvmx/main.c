@@ -49,6 +49,26 @@ void message_need(struct message *m, uint64_t groups)
     m->have |= missing;
 }
 
+// L1's VMX instruction. A hypervisor that doesn't look at VMfail must not run into L1's own ruin: without a current VMCS no L2 is entered on half of what
+// L1 has written (its host state, say), and nothing is written into the VMCS of another L2. What was to be invalidated is.
+static void kill_insn(struct message *m)
+{
+    message_need(m, GROUP_PRIVILEGE);
+    if (!insn_allowed(m))
+        return;
+    switch (BASE_REASON(m)) {
+    case EXIT_INVEPT: case EXIT_INVVPID:
+        insn_invalidate_all(m);
+        return;
+    case EXIT_VMPTRLD: case EXIT_VMWRITE:
+        insn_leave(m);
+        break;
+    default:
+        break;
+    }
+    vm_fail_invalid(m);
+}
+
 // What was to be answered failed twice: an L2 ends as a triple fault, an MSR access as #GP, a VMX instruction as VMfailInvalid.
 static void message_kill(struct message *m)
 {
@@ -59,7 +79,7 @@ static void message_kill(struct message *m)
     if (BASE_REASON(m) == EXIT_RDMSR || BASE_REASON(m) == EXIT_WRMSR)
         inject_gp(m);
     else
-        vm_fail_invalid(m);
+        kill_insn(m);
     reply_l1(m->rep);
 }
 
