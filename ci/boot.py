@@ -205,11 +205,21 @@ def l2_linux_problems(run: Boot) -> list[str]:
     return found
 
 
+PVH_ROUNDS, PVH_PAGES = 8, 256  # guests/pvh/pvh.c
+
+
 def xen_problems(run: Boot) -> list[str]:
-    """Xen turned VT-x on, with EPT and VPID, on each CPU, and ended the machine itself."""
+    """Xen turned VT-x on, with EPT and VPID, on each CPU, ran a domain, which says that all was right, and ended the machine itself."""
     said = [line for line in run.outcome.console if line.startswith("(XEN) ")]
-    return [f"Xen did not say '{text}'" for text in ("HVM: VMX enabled", "HVM: Hardware Assisted Paging (HAP) detected", "HVM: ASIDs enabled",
-            f"Brought up {run.machine.cpus} CPU", "Entering ACPI S5 state") if not any(text in line for line in said)]
+    found = [f"Xen did not say '{text}'" for text in ("HVM: VMX enabled", "HVM: Hardware Assisted Paging (HAP) detected", "HVM: ASIDs enabled",
+             f"Brought up {run.machine.cpus} CPU", "Entering ACPI S5 state") if not any(text in line for line in said)]
+    if "xen_domain" in run.workload.tests:
+        found += [f"the domain did not say '{text}'" for text in (
+            "pvh: in 64-bit mode", f"pvh: PASS primes={vmm_expected.PRIMES_BELOW_2000 * PVH_ROUNDS} series={vmm_expected.series()} timers={PVH_ROUNDS} "
+            f"pages={PVH_PAGES * PVH_ROUNDS}") if f"(d1) {text}" not in run.outcome.console]
+        if not any(line.startswith("xl: Domain 1 has shut down, reason code 0 ") for line in run.outcome.console):
+            found.append("xl did not see the domain power itself off")
+    return found
 
 
 def problems(run: Boot) -> list[str]:

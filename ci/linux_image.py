@@ -72,10 +72,9 @@ def _module_bytes(path: Path) -> bytes:
     return data
 
 
-def modules(build: Path, wanted: list[str]) -> dict[str, bytes]:
-    """The wanted modules and what they depend on, in the order of loading."""
-    files = {path.name.split(".ko")[0].replace("-", "_"): path
-             for path in (build / "linux/root").rglob("*.ko*")}
+def modules(root: Path, wanted: list[str]) -> dict[str, bytes]:
+    """The wanted modules and what they depend on, in the order of loading, from an unpacked kernel package."""
+    files = {path.name.split(".ko")[0].replace("-", "_"): path for path in root.rglob("*.ko*")}
     ordered: dict[str, bytes] = {}
 
     def add(name: str) -> None:
@@ -112,7 +111,7 @@ def _shell() -> tuple[dict[str, Path | bytes], dict[str, str]]:
 
 def _kvm_files(build: Path) -> dict[str, Path | bytes]:
     """KVM, and the test VMM."""
-    loaded = modules(build, WANTED_MODULES)
+    loaded = modules(build / "linux/root", WANTED_MODULES)
     files: dict[str, Path | bytes] = {"bin/vmm": build / "ci/guests/vmm/vmm", "bin/tsc": build / "ci/guests/linux/tsc",
                                       "tests/kvm": LINUX / "kvm", "modules/order": "\n".join(loaded).encode() + b"\n"}
     return files | {f"modules/{name}": data for name, data in loaded.items()}
@@ -124,6 +123,12 @@ def _pal_files(build: Path) -> dict[str, Path | bytes]:
     return files | {f"pal/{name}": build / "trustvisor/sdk" / name for name in ("counter", "quote")} | {"tests/pal": LINUX / "pal"}
 
 
+def make_dom0_initramfs(build: Path, more: dict[str, Path | bytes]) -> Path:
+    """Of Xen's dom0."""
+    files, links = _shell()
+    return initramfs.make(build / "linux/dom0.img", files | {"bin/tsc": build / "ci/guests/linux/tsc", "tests/xen_domain": LINUX / "xen_domain"} | more, links)
+
+
 def make_inner_initramfs(build: Path) -> Path:
     """Of the Linux that QEMU boots as L2."""
     files, links = _shell()
@@ -133,7 +138,7 @@ def make_inner_initramfs(build: Path) -> Path:
 def make_initramfs(build: Path) -> Path:
     files, links = _shell()
     files |= _kvm_files(build)
-    for_check, for_disk = modules(build, CHECK_MODULES), modules(build, DISK_MODULES)
+    for_check, for_disk = modules(build / "linux/root", CHECK_MODULES), modules(build / "linux/root", DISK_MODULES)
     files |= {
         "bin/bhctl": build / "partitions/report/bhctl/bhctl",
         "modules/check_order": "\n".join(for_check).encode() + b"\n",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -14,9 +15,12 @@ QEMU = Path("/usr/bin/qemu-system-x86_64-microvm")
 FIRMWARE = Path("/usr/share/qemu/qboot.rom")
 
 
-def libraries(program: Path) -> list[Path]:
-    """What the dynamic linker would load, and the linker itself."""
-    listed = subprocess.run(["ldd", str(program)], check=True, text=True, capture_output=True).stdout
+def libraries(program: Path, place: str = "") -> list[Path]:
+    """What the dynamic linker would load, `place` searched first, and the linker itself."""
+    environment = os.environ | ({"LD_LIBRARY_PATH": place} if place else {})
+    listed = subprocess.run(["ldd", str(program)], check=True, text=True, capture_output=True, env=environment).stdout
+    if "not found" in listed:
+        raise SystemExit(f"{program.name} needs libraries that aren't there:\n{listed}")
     return [Path(word) for line in listed.splitlines() for word in line.split() if word.startswith("/")]
 
 

@@ -49,7 +49,7 @@ LHV = Workload("lhv", next="\\EFI\\lhv\\lhv.efi", next_file="ci/guests/lhv/lhv.e
 TASKS = Workload("tasks", partitions=("tasks",), next="\\EFI\\tasks\\tasks.efi", next_file="ci/guests/tasks/tasks.efi")
 BULKHEAD = Workload("bulkhead", next=LHV.next, next_file=LHV.next_file, inner=True)
 BULKHEAD_KVM = replace(KVM, name="bulkhead-kvm", inner=True)
-XEN = Workload("xen", next="\\EFI\\xen\\xen.efi", next_file="xen/xen.efi", xen=True)
+XEN = Workload("xen", tests=("xen_domain",), next="\\EFI\\xen\\xen.efi", next_file="xen/xen.efi", xen=True)
 BY_NAME = {workload.name: workload for workload in (LINUX, KVM, NESTED, LHV, PAL, PAL_L2, BULKHEAD, BULKHEAD_KVM, XEN)}  # what `run` offers
 
 

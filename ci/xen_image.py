@@ -1,18 +1,25 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Gets Debian's Xen, and a kernel that can be its dom0 (the cloud kernel can't), without installing them."""
+"""Gets Debian's Xen with its tools, and a kernel that can be its dom0 (the cloud kernel can't), without installing them."""
 
 from __future__ import annotations
 
 import argparse
 import lzma
+import re
 import struct
 import subprocess
 from pathlib import Path
 
 import linux_image
+import nested_image
 
-PACKAGES = {"xen.efi": ("xen-system-amd64", "xen-hypervisor", "xen-*.efi"), "vmlinuz": ("linux-image-amd64", "linux-image", "vmlinuz-*")}
-XEN_OPTIONS = "console=com1 com1=115200,8n1 loglvl=all noreboot dom0_mem=192M,max:192M"
+HYPERVISOR, KERNEL, TOOLS = ("xen-system-amd64", "xen-hypervisor"), ("linux-image-amd64", "linux-image"), ("xen-system-amd64", "xen-utils")
+# All that domains print appears in Xen's log.
+XEN_OPTIONS = "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all noreboot dom0_mem=192M,max:192M"
+# What starts a domain, and what that talks to.
+PROGRAMS = ("xl", "xenstored", "xenconsoled", "xen-init-dom0")
+LIBGCC = "libgcc_s.so.1"  # what libc loads to end a thread
+MODULES = ["xen-privcmd", "xen-evtchn", "xen-gntdev", "xen-gntalloc", "xenfs"]
 XZ_MAGIC = b"\xfd7zXZ\0"
 # All that Linux says costs Xen's serial port and the emulator's time.
 DOM0_OPTIONS = "console=hvc0 quiet nokaslr mitigations=off cryptomgr.notests panic=0"
@@ -27,29 +34,72 @@ def unpacked(image: bytes) -> bytes:
     return lzma.LZMADecompressor().decompress(payload) if payload.startswith(XZ_MAGIC) else image
 
 
+def _unpacked(package: str, home: Path, to: Path, *only: str) -> None:
+    """Some folders of a package."""
+    archive = linux_image.download(package, home)
+    to.mkdir(parents=True, exist_ok=True)
+    with subprocess.Popen(["dpkg", "--fsys-tarfile", str(archive)], stdout=subprocess.PIPE) as tar:
+        subprocess.run(["tar", "-x", "-C", str(to), "--wildcards", *only], check=True, stdin=tar.stdout)
+    archive.unlink()
+
+
+def _written(path: Path, contents: bytes) -> None:
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_bytes(contents)
+    partial.rename(path)
+
+
+def _fetch_tools(home: Path) -> None:
+    """xen-utils, and of the libraries that it depends on those of Xen."""
+    tools = linux_image.package_of(*TOOLS)
+    options = [f"--no-{kind}" for kind in ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")]
+    listed = subprocess.run(["apt-cache", "depends", "--recurse", *options, tools], check=True, text=True, capture_output=True).stdout
+    wanted = {name for name in listed.splitlines() if re.match(r"libxen|libyajl", name)}
+    for package in (tools, *sorted(wanted)):
+        _unpacked(package, home, home / "tools.partial", "./usr/lib")
+    (home / "tools.partial").rename(home / "tools")
+
+
 def fetch(build: Path) -> None:
-    """Leaves build/xen/xen.efi and build/xen/vmlinuz."""
+    """Leaves build/xen/xen.efi, build/xen/vmlinuz with its modules of Xen in build/xen/modules, and build/xen/tools."""
     home = build / "xen"
     home.mkdir(parents=True, exist_ok=True)
-    for name, (meta, kind, pattern) in PACKAGES.items():
-        if (home / name).exists():
-            continue
-        archive = linux_image.download(linux_image.package_of(meta, kind), home)
-        # Only the folder boot: a kernel's modules would take long, and aren't wanted.
-        with subprocess.Popen(["dpkg", "--fsys-tarfile", str(archive)], stdout=subprocess.PIPE) as tar:
-            subprocess.run(["tar", "-x", "-C", str(home), "./boot"], check=True, stdin=tar.stdout)
-        archive.unlink()
-        contents = next((home / "boot").glob(pattern)).read_bytes()
-        partial = home / f"{name}.partial"
-        partial.write_bytes(unpacked(contents) if name == "vmlinuz" else contents)
-        partial.rename(home / name)
+    if not (home / "xen.efi").exists():
+        _unpacked(linux_image.package_of(*HYPERVISOR), home, home, "./boot/xen-*.efi")
+        _written(home / "xen.efi", next((home / "boot").glob("xen-*.efi")).read_bytes())
+    if not (home / "modules").exists() or not (home / "vmlinuz").exists():
+        # Of the kernel's modules only these: all would take long.
+        _unpacked(linux_image.package_of(*KERNEL), home, home / "modules.partial", "./boot/vmlinuz-*", "*/kernel/drivers/xen/*")
+        _written(home / "vmlinuz", unpacked(next((home / "modules.partial/boot").glob("vmlinuz-*")).read_bytes()))
+        (home / "modules.partial").rename(home / "modules")
+    if not (home / "tools").exists():
+        _fetch_tools(home)
+
+
+def _domain_files(build: Path) -> dict[str, Path | bytes]:
+    """For dom0: Xen's tools with their libraries, the modules that they need, and the kernel of a domain."""
+    home = build / "xen"
+    loaded = linux_image.modules(home / "modules", MODULES)
+    files: dict[str, Path | bytes] = {f"modules/{name}": data for name, data in loaded.items()}
+    files["modules/xen_order"] = "\n".join(loaded).encode() + b"\n"
+    files["xen/pvh.elf"] = build / "ci/guests/pvh/pvh.elf"
+    place = next((home / "tools/usr/lib").glob("*-linux-gnu"))
+    programs = next((home / "tools/usr/lib").glob("xen-*/bin"))
+    for name in PROGRAMS:
+        files[f"bin/{name}"] = programs / name
+        # Those of Xen lie where the dynamic linker looks.
+        files |= {f"lib/{path.name}" if path.is_relative_to(home) else str(path).lstrip("/"): path
+                  for path in nested_image.libraries(programs / name, str(place))}
+    libc = next(path for path in files.values() if isinstance(path, Path) and path.name == "libc.so.6")
+    files[f"lib/{LIBGCC}"] = libc.parent / LIBGCC
+    return files
 
 
 def esp_files(build: Path, run: tuple[str, ...]) -> dict[str, Path | bytes]:
     """What lies beside xen.efi. `run`: the tests that dom0's /init runs."""
     configuration = f"[global]\ndefault=dom0\n[dom0]\noptions={XEN_OPTIONS}\nkernel=vmlinuz {DOM0_OPTIONS} bh.run={','.join(run)}\nramdisk=initrd.img\n"
     return {"EFI/xen/xen.cfg": configuration.encode(), "EFI/xen/vmlinuz": build / "xen/vmlinuz",
-            "EFI/xen/initrd.img": linux_image.make_inner_initramfs(build)}
+            "EFI/xen/initrd.img": linux_image.make_dom0_initramfs(build, _domain_files(build))}
 
 
 def main() -> None:

@@ -92,7 +92,8 @@ class Inner(unittest.TestCase):
 
 class Xen(unittest.TestCase):
     LINES = ["(XEN) HVM: VMX enabled", "(XEN) HVM: Hardware Assisted Paging (HAP) detected", "(XEN) HVM: ASIDs enabled.", "(XEN) Brought up 1 CPUs",
-             "(XEN) Entering ACPI S5 state."]
+             "(d1) pvh: in 64-bit mode", "(d1) pvh: PASS primes=2424 series=4610082442274575470 timers=8 pages=2048",
+             "xl: Domain 1 has shut down, reason code 0 0x0", "(XEN) Entering ACPI S5 state."]
 
     def test_all_well(self) -> None:
         self.assertEqual(xen_problems(boot_of(self.LINES, workload.XEN)), [])
@@ -100,6 +101,10 @@ class Xen(unittest.TestCase):
     def test_each_missing_line_fails(self) -> None:
         for line in self.LINES:
             self.assertTrue(xen_problems(boot_of([other for other in self.LINES if other != line], workload.XEN)), line)
+
+    def test_another_result_fails(self) -> None:
+        for was, now in (("primes=2424", "primes=2423"), ("code 0", "code 3"), ("timers=8", "timers=80")):
+            self.assertTrue(xen_problems(boot_of([line.replace(was, now) for line in self.LINES], workload.XEN)), now)
 
     def test_packed_kernel(self) -> None:
         packed = lzma.compress(b"\x7fELF" + bytes(100), check=lzma.CHECK_CRC32)

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the domain takes from Xen's public interface. */
+#pragma once
+
+#include <stdint.h>
+
+#define PORT_XEN_CONSOLE 0xe9U  /* lines appear in Xen's log */
+#define CPUID_XEN 0x40000000U   /* EBX, ECX, EDX: XenVMMXenVMM */
+#define CPUID_XEN_VERSION 0x40000001U
+#define CPUID_XEN_PAGES 0x40000002U  /* EBX: the MSR that makes a page of hypercalls */
+#define START_MAGIC 0x336ec578U
+
+enum hypercall { HYPERCALL_MEMORY = 12, HYPERCALL_VERSION = 17, HYPERCALL_SCHEDULE = 29 };
+enum { MEMORY_DECREASE = 1, MEMORY_POPULATE = 6, SCHEDULE_YIELD = 0, SCHEDULE_SHUTDOWN = 2 };
+enum { SHUTDOWN_POWEROFF = 0, SHUTDOWN_CRASH = 3 };
+enum { DOMAIN_SELF = 0x7ff0, HYPERCALL_BYTES = 32 };
+
+struct reservation {
+    uint64_t first; /* address of the frame numbers */
+    uint64_t count;
+    uint32_t order, flags;
+    uint16_t domain;
+};
