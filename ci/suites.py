@@ -229,7 +229,8 @@ SUITES: dict[str, list[Case]] = {
     "proofs-mutations": proof_mutations.CASES,
     "unit-mutations": unit_mutations.CASES,
     "races-mutations": races.MUTATION_CASES,
+    "containment-any": containment.NIGHT_CASES,
 }
 
-# Suites that take out what others rest on, one thing at a time: long, and to be asked for.
-NIGHTLY = ("proofs-mutations", "unit-mutations", "races-mutations")
+# Long ones, to be asked for: they take out what others rest on, one thing at a time, or try what others try far more often.
+NIGHTLY = ("proofs-mutations", "unit-mutations", "races-mutations", "containment-any")

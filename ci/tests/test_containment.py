@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Tests of what judges the suites containment and containment-any."""
+
+import unittest
+
+import containment
+import vmm_expected
+from case import Failure
+from containment import Fault
+
+INJECT = "L0 {} warn inject partition={} kind=1 sequence={} instruction={}"
+FAULT = "L0 {} error fault partition={} vector=6 rip=0x401d00 cr2=0x0 sequence={} kind={} reason={} attempt=0 cause=exception"
+
+
+class Faults(unittest.TestCase):
+    LOG = [INJECT.format(0, "ept", 7, 1), FAULT.format(0, "ept", 7, "EXIT", "EPT_VIOLATION"), "L0 0 warn restart partition=ept count=1",
+           INJECT.format(0, "ept", 15, 2), INJECT.format(1, "ept", 15, 3), FAULT.format(1, "ept", 15, "CALL", "-")]
+
+    def test_those_that_happened(self) -> None:
+        self.assertEqual(containment.faults(self.LOG), (3, [Fault("EPT_VIOLATION", 1), Fault("CALL", 3)]))
+
+    def test_another_message_fails(self) -> None:
+        with self.assertRaises(Failure):
+            containment.faults([INJECT.format(0, "ept", 7, 1), FAULT.format(0, "ept", 8, "EXIT", "EPT_VIOLATION")])
+
+    def test_another_cpu_fails(self) -> None:
+        with self.assertRaises(Failure):
+            containment.faults([INJECT.format(0, "ept", 7, 1), FAULT.format(1, "ept", 7, "EXIT", "EPT_VIOLATION")])
+
+    def test_a_second_fault_fails(self) -> None:
+        with self.assertRaises(Failure):
+            containment.faults([*self.LOG, FAULT.format(0, "ept", 7, "EXIT", "EPT_VIOLATION")])
+
+    def test_table(self) -> None:
+        lines = containment.table([Fault("CPUID", 3), Fault("CPUID", 9), Fault("CPUID", 3), Fault("HLT", 1)])
+        self.assertEqual([line.split() for line in lines[1:]], [["CPUID", "3", "2", "9"], ["HLT", "1", "1", "1"]])
+
+
+class Ends(unittest.TestCase):
+    RESULT = ["vmm: vcpu=0 " + " ".join(f"{name}={value:#x}" for name, value in vmm_expected.expected(0, 1, containment.VM_ITERATIONS).items()),
+              f"vmm: PASS vcpus=1 iterations={containment.VM_ITERATIONS} exits=24"]
+
+    def test_each_end(self) -> None:
+        console = ["bh: vm 1 begin", *self.RESULT, "bh: vm 1 end status=0",
+                   "bh: vm 2 begin", "vmm: FAIL vcpu=0 exit=triple-fault(8) detail=0x0 rip=0x8000", "bh: vm 2 end status=1", "bh: vm 3 begin"]
+        self.assertEqual(containment.ends(console), {"passed": 1, "triple-fault": 1})
+
+    def test_wrong_results_fail(self) -> None:
+        with self.assertRaises(Failure):
+            containment.ends(["bh: vm 1 begin", self.RESULT[0].replace("primes=0x", "primes=0xf"), self.RESULT[1], "bh: vm 1 end status=0"])
+
+    def test_a_wrong_status_fails(self) -> None:
+        with self.assertRaises(Failure):
+            containment.ends(["bh: vm 1 begin", *self.RESULT, "bh: vm 1 end status=2"])
+
+
+if __name__ == "__main__":
+    unittest.main()
