@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Fuzzers (ci/fuzz/): clang builds each with the sources and flags of the unit test beside it, and it runs for a while from a fixed seed.
 
-    python3 ci/fuzz.py --build build [--seconds N] [NAME...]     by hand, for longer; new inputs go to build/fuzz/NAME/corpus"""
+    python3 ci/fuzz.py --build build [--seconds N] [NAME...]     by hand, for longer; new inputs go to build/fuzz/NAME/corpus
+    python3 ci/fuzz.py --build build --keep [NAME...]            the fewest of all inputs that reach as much become ci/fuzz/corpus/NAME.txt"""
 
 from __future__ import annotations
 
 import argparse
+import base64
 import json
 import shutil
 import subprocess
@@ -19,6 +21,7 @@ from case import Case, Context, Failure
 ROOT = Path(__file__).resolve().parents[1]
 FUZZ = ROOT / "ci/fuzz"
 SECONDS = 10
+NIGHT_SECONDS = 600
 INPUT_SECONDS = 30  # one input may take so long
 SEED = 1
 
@@ -30,7 +33,8 @@ class Fuzzer:
     longest: int                    # bytes of an input
     link: tuple[str, ...] = ()      # options
     library: bool = False           # the unit test is linked with the harness
-    seeds: tuple[str, ...] = ()     # files of the build to start from, beside those of ci/fuzz/corpus/NAME
+    seeds: tuple[str, ...] = ()     # files of the build to start from, beside those of ci/fuzz/corpus/NAME and NAME.txt
+    nightly: bool = False           # has its long run at night, too
 
 
 WRAPS = ("-Wl,--wrap=window_read64", "-Wl,--wrap=window_copy_in")
@@ -39,8 +43,9 @@ FUZZERS = [
     Fuzzer("elf", "unit_loader", 65536, seeds=("partitions/hello.elf", "kernel/kernel.elf")),
     Fuzzer("crash", "unit_loader", 2048),
     Fuzzer("reply", "unit_kernel_reply", 2048),
-    Fuzzer("ept", "unit_ept", 2048, WRAPS, True),
-    Fuzzer("nestvmx", "unit_nestvmx", 2048, library=True),
+    Fuzzer("ept", "unit_ept", 2048, WRAPS, True, nightly=True),
+    Fuzzer("nestvmx", "unit_nestvmx", 2048, library=True, nightly=True),
+    Fuzzer("vmcs12", "unit_nestvmx", 1024, library=True, nightly=True),
 ]
 
 
@@ -80,11 +85,39 @@ def compile_fuzzer(build: Path, fuzzer: Fuzzer) -> Path:
     return program
 
 
+def _kept(fuzzer: Fuzzer) -> Path:
+    return FUZZ / f"corpus/{fuzzer.name}.txt"
+
+
+def _unpacked(fuzzer: Fuzzer, folder: Path) -> Path:
+    """The inputs of ci/fuzz/corpus/NAME.txt: one a line, base64."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for number, line in enumerate(_kept(fuzzer).read_text().splitlines() if _kept(fuzzer).exists() else []):
+        (folder / str(number)).write_bytes(base64.b64decode(line, validate=True))
+    return folder
+
+
+def keep(build: Path, fuzzer: Fuzzer) -> str:
+    """What was found and what was kept before becomes what is kept."""
+    program = compile_fuzzer(build, fuzzer)
+    fewest = program.parent / "fewest"
+    shutil.rmtree(fewest, ignore_errors=True)
+    fewest.mkdir()
+    found = program.parent / "corpus"
+    found.mkdir(exist_ok=True)
+    subprocess.run([str(program), "-set_cover_merge=1", str(fewest), str(found), str(_unpacked(fuzzer, program.parent / "kept"))], check=True,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    inputs = sorted(path.read_bytes() for path in fewest.iterdir())
+    _kept(fuzzer).write_text("".join(base64.b64encode(data).decode() + "\n" for data in inputs))
+    return f"{len(inputs)} inputs kept"
+
+
 def run(build: Path, fuzzer: Fuzzer, seconds: int) -> str:
     program = compile_fuzzer(build, fuzzer)
     found = program.parent / "corpus"
     found.mkdir(exist_ok=True)
-    seeds = [str(path) for path in (FUZZ / "corpus" / fuzzer.name,) if path.exists()]
+    seeds = [str(path) for path in (FUZZ / "corpus" / fuzzer.name, _unpacked(fuzzer, program.parent / "kept")) if path.exists()]
     if fuzzer.seeds:
         seeds.append(str(_copies(program.parent / "seeds", [build / seed for seed in fuzzer.seeds])))
     command = [str(program), f"-max_total_time={seconds}", f"-seed={SEED}", f"-max_len={fuzzer.longest}", "-len_control=0", f"-timeout={INPUT_SECONDS}",
@@ -100,19 +133,21 @@ def run(build: Path, fuzzer: Fuzzer, seconds: int) -> str:
     return f"{int(executed[0]):,} inputs"
 
 
-def _case(fuzzer: Fuzzer, context: Context) -> str:
+def _case(fuzzer: Fuzzer, seconds: int, context: Context) -> str:
     if not shutil.which("clang"):
         return "skipped: clang is not there: ./bulkhead setup"
-    return run(context.places.build, fuzzer, SECONDS)
+    return run(context.places.build, fuzzer, seconds)
 
 
-CASES = [Case(f"fuzz-{fuzzer.name}", partial(_case, fuzzer)) for fuzzer in FUZZERS]
+CASES = [Case(f"fuzz-{fuzzer.name}", partial(_case, fuzzer, SECONDS)) for fuzzer in FUZZERS]
+NIGHT_CASES = [Case(f"fuzz-long-{fuzzer.name}", partial(_case, fuzzer, NIGHT_SECONDS)) for fuzzer in FUZZERS if fuzzer.nightly]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=Path, required=True)
     parser.add_argument("--seconds", type=int, default=SECONDS)
+    parser.add_argument("--keep", action="store_true", help="don't search: keep what was found")
     parser.add_argument("names", nargs="*", metavar="NAME")
     options = parser.parse_args()
     good = True
@@ -120,7 +155,8 @@ def main() -> int:
         if options.names and fuzzer.name not in options.names:
             continue
         try:
-            print(f"{fuzzer.name}: {run(options.build.resolve(), fuzzer, options.seconds)}", flush=True)
+            build = options.build.resolve()
+            print(f"{fuzzer.name}: {keep(build, fuzzer) if options.keep else run(build, fuzzer, options.seconds)}", flush=True)
         except Failure as failure:
             good = False
             print(f"{fuzzer.name}: {failure}", flush=True)

@@ -230,7 +230,8 @@ SUITES: dict[str, list[Case]] = {
     "unit-mutations": unit_mutations.CASES,
     "races-mutations": races.MUTATION_CASES,
     "containment-any": containment.NIGHT_CASES,
+    "fuzz-long": fuzz.NIGHT_CASES,
 }
 
 # Long ones, to be asked for: they take out what others rest on, one thing at a time, or try what others try far more often.
-NIGHTLY = ("proofs-mutations", "unit-mutations", "races-mutations", "containment-any")
+NIGHTLY = ("proofs-mutations", "unit-mutations", "races-mutations", "containment-any", "fuzz-long")
