@@ -18,7 +18,6 @@
 #include "partition.h"
 #include "pool.h"
 #include "records.h"
-#include "reply.h"
 #include "shootdown.h"
 #include "trap.h"
 #include "vmcs.h"
@@ -37,14 +36,6 @@ static uint32_t launched_count;
 
 uint32_t cpu_index(void) { return cpu_self()->index; }
 
-static enum status make_cpu(uint32_t index)
-{
-    struct cpu *cpu = hidden_va((hpa_t){ boot->cpu_blocks + index * (uint64_t)CPU_BLOCK_BYTES });
-    TRY(batch_init(cpu));
-    cpu_table[index] = cpu;
-    return STATUS_OK;
-}
-
 static enum status make_shared(struct boot_info *info)
 {
     boot = info;
@@ -56,7 +47,7 @@ static enum status make_shared(struct boot_info *info)
     pool_init(info);
     paging_init(info);
     for (; cpu_count < info->cpu_count; cpu_count++)
-        TRY(make_cpu(cpu_count));
+        cpu_table[cpu_count] = hidden_va((hpa_t){ info->cpu_blocks + cpu_count * (uint64_t)CPU_BLOCK_BYTES });
     mtrr_read();
     TRY(ept01_init(info));
     vmcs01_bitmaps_init(info);

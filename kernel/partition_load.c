@@ -9,7 +9,6 @@
 #include "partition.h"
 #include "pool.h"
 #include "records.h"
-#include "reply.h"
 #include "route.h"
 #include "shadow.h"
 #include "vmcs02.h"

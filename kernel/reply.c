@@ -26,15 +26,6 @@ static const struct { uint32_t right; enum cap_kind object; } op_need[OP_COUNT] 
 #undef OP
 };
 
-enum status batch_init(struct cpu *cpu)
-{
-    hpa_t page;
-    TRY(pool_alloc((sizeof(struct batch) + PAGE_BYTES - 1) / PAGE_BYTES, &page));
-    cpu->batch = hidden_va(page);
-    cpu->batch->work = EPT02_WORK;
-    return STATUS_OK;
-}
-
 static struct action *add_action(struct batch *batch, const struct op *op)
 {
     struct action *action = &batch->action[batch->action_count++];  // at most two an operation: fits

@@ -60,9 +60,6 @@ struct batch {
     uint64_t copy[BATCH_COPIES][VMCS_FIELD_COUNT];  // what OP_COPY_GROUPS found, OP_EPT_MAP_RUN's entries
 };
 
-// Gives the CPU its batch. Once.
-NODISCARD enum status batch_init(struct cpu *cpu);
-
 // Decodes the operations. Not STATUS_OK: nothing may be done of them, and batch_abandon is to be called.
 NODISCARD enum status batch_decode(struct batch *batch, struct cpu *cpu, struct partition *partition, const struct reply *reply);
 void batch_abandon(struct batch *batch);

@@ -19,7 +19,6 @@ static void start(void)
     fake_machine_init(256);
     fake_vmcs_init();
     group_init(fake_caps.allowed1);
-    CHECK_EQ(batch_init(&fake_cpu), STATUS_OK);
     partition.root_first = ept02_allot(4, 0);
 }
 

@@ -3,6 +3,7 @@
 #include "cpu_block.h"
 
 #include "../cpu.h"
+#include "../reply.h"
 
 // Flat segments, accessed, and what tells them apart (SDM 3A 3.4.5 "Segment Descriptors").
 #define SEGMENT_KERNEL_CODE 0x00af9b000000ffffull
@@ -48,6 +49,11 @@ bool cpu_blocks_make(struct boot_info *info, struct memory *memory, const uint32
             return false;
         *(uint32_t *)(uintptr_t)cpu->vmxon.v = info->vmx.revision;
         make_descriptors(cpu, HIDDEN_BASE + block);
+        uint64_t batch = memory_take(memory, sizeof(struct batch));
+        if (!batch)
+            return false;
+        ((struct batch *)(uintptr_t)batch)->work = EPT02_WORK;
+        cpu->batch = (struct batch *)(uintptr_t)(HIDDEN_BASE + batch);
     }
     return info->cpu_blocks != 0;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "msr_l1.h"
+#include "reply.h"
 #include "shadow.h"
 
 struct cpu fake_cpu __attribute__((aligned(CPU_BLOCK_BYTES)));
@@ -18,6 +19,9 @@ void fake_vmcs_init(void)
 {
     if ((uintptr_t)&fake_cpu % CPU_BLOCK_BYTES != 0)
         abort();
+    static struct batch batch;
+    batch.work = EPT02_WORK;
+    fake_cpu.batch = &batch;
     fake_cpu.vmcs01.v = FAKE_VMCS01;
     fake_cpu.shadow.v = FAKE_SHADOW;
     fake_cpu.level = ORIGIN_L2;

@@ -27,7 +27,6 @@ __attribute__((unused)) static void start(void)
     fake_machine_init(64);
     fake_vmcs_init();
     group_init(fake_caps.allowed1);
-    CHECK_EQ(batch_init(&fake_cpu), STATUS_OK);
     batch = fake_cpu.batch;
     partition.header.rights = ~(uint32_t)RIGHT_PAL;  // PALs' trees have other tags: see the tests of taken pages
     partition.header.vmcs02_count = FAKE_VMCS02S;
