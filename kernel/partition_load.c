@@ -10,7 +10,6 @@
 #include "pool.h"
 #include "records.h"
 #include "route.h"
-#include "shadow.h"
 #include "vmcs02.h"
 #include "vmx_caps.h"
 #include "window.h"
@@ -60,7 +59,6 @@ enum status partitions_load(const struct boot_info *info)
 {
     group_init(vmx_caps->allowed1);
     TRY(decoy_init());
-    TRY(shadow_init());
     window_init(info);
     for (uint32_t i = 0; i < info->partition_count; i++)
         load(info, &info->partition[i]);

@@ -9,9 +9,6 @@
 #include "cpu.h"
 #include "vmcs.h"
 
-// Makes the bitmaps from group.def. Once.
-NODISCARD enum status shadow_init(void);
-
 // Whether this CPU can do it: also needs VMWRITE to the exit information.
 bool shadow_supported(const struct cpu *cpu);
 

@@ -21,6 +21,7 @@ struct vmx_caps {
     uint64_t cr0_fixed0;                 // CR0 bits that VMX needs at 1 in an unrestricted guest
     uint64_t cr4_fixed0, cr4_supported;  // CR4 bits that VMX needs at 1; that this CPU can set
     bool shadowing;                      // VMCS shadowing
+    uint64_t vmread_bitmap, vmwrite_bitmap;  // L1's then, by group.def: host-physical
     bool write_any_field;                // VMWRITE to exit information works (IA32_VMX_MISC bit 29)
     bool ept_2m, ept_1g, ept_execute_only;
 };

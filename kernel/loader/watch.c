@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Makes VMCS01's bitmaps.
+// Makes VMCS01's bitmaps, and those of L1's shadow VMCS.
 #include "watch.h"
 
 #include <caps/exit_reason.h>
@@ -36,6 +36,29 @@ static void watch_msrs(const struct boot_info *info)
 // SDM 3C 25.6.4 "I/O-Bitmap Addresses".
 static void watch_port(const struct boot_info *info, unsigned port) { set(info, port < 0x8000 ? BITMAP_IO_A : BITMAP_IO_B, port & 0x7fff); }
 
+// One bit for each encoding, 0: no exit (SDM 3C 25.6.15 "VMCS Shadowing Bitmap Addresses"). The upper halves of 64-bit fields exit.
+static bool watch_fields(struct vmx_caps *caps, struct memory *memory)
+{
+    uint64_t base = caps->shadowing ? memory_take(memory, 2 * PAGE_BYTES) : 0;
+    if (!base)
+        return !caps->shadowing;
+    uint8_t *reads = (uint8_t *)(uintptr_t)base, *writes = reads + PAGE_BYTES;
+    memory_fill(reads, 0xff, 2 * PAGE_BYTES);
+    for (unsigned i = 0; i < VMCS_FIELD_COUNT; i++) {
+        const struct vmcs_field_info *field = &vmcs_field_info[i];
+        enum group_shadow shadow = group_shadow[field->group];
+        if (shadow == SHADOW_NONE || !vmcs_feature_exists((enum vmcs_feature)field->feature, caps->allowed1))
+            continue;
+        uint8_t bit = (uint8_t)(1u << field->encoding % 8);
+        reads[field->encoding / 8] &= (uint8_t)~bit;
+        if (shadow == SHADOW_WRITE)
+            writes[field->encoding / 8] &= (uint8_t)~bit;
+    }
+    caps->vmread_bitmap = base;
+    caps->vmwrite_bitmap = base + PAGE_BYTES;
+    return true;
+}
+
 static bool takes_ports(const struct partition_header *header)
 {
     for (unsigned i = 0; i < header->route_count; i++) {
@@ -50,7 +73,7 @@ bool watch_make(struct boot_info *info, struct memory *memory)
 {
     const uint16_t pm1[] = { info->pm1a_control, info->pm1b_control };
     info->bitmaps = memory_take(memory, BITMAP_KINDS * PAGE_BYTES);
-    if (!info->bitmaps)
+    if (!info->bitmaps || !watch_fields(&info->vmx, memory))
         return false;
     watch_msrs(info);
     watch_port(info, PORT_KEYBOARD);

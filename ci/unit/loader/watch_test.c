@@ -10,7 +10,7 @@
 
 #include "check.h"
 
-#define PAGES 4
+#define PAGES 8
 
 static struct boot_info *info;
 static struct memory memory;
@@ -99,6 +99,44 @@ TEST(partitions_decide_about_the_others)
 TEST(too_little_memory_for_bitmaps_is_an_error)
 {
     start(BITMAP_KINDS - 1);
+    CHECK(!watch_make(info, &memory));
+    end();
+}
+
+// By encoding, in the bitmap at base.
+static bool exits(uint64_t base, unsigned encoding) { return ((const uint8_t *)(uintptr_t)base)[encoding / 8] >> encoding % 8 & 1; }
+
+TEST(fields_that_l1_may_read_and_write_itself_dont_exit)
+{
+    start(PAGES);
+    info->vmx.shadowing = true;
+    for (unsigned i = 0; i < WORD_COUNT; i++)
+        info->vmx.allowed1[i] = 0xffffffff;
+    memory.bytes = (BITMAP_KINDS + 2) * PAGE_BYTES;
+    CHECK(watch_make(info, &memory));
+    unsigned reads = 0, writes = 0, want_reads = 0, want_writes = 0;
+    for (unsigned encoding = 0; encoding < 8 * PAGE_BYTES; encoding++) {
+        reads += !exits(info->vmx.vmread_bitmap, encoding);
+        writes += !exits(info->vmx.vmwrite_bitmap, encoding);
+    }
+    for (unsigned i = 0; i < VMCS_FIELD_COUNT; i++) {
+        const struct vmcs_field_info *field = &vmcs_field_info[i];
+        enum group_shadow shadow = group_shadow[field->group];
+        want_reads += shadow != SHADOW_NONE;
+        want_writes += shadow == SHADOW_WRITE;
+        CHECK_EQ(exits(info->vmx.vmread_bitmap, field->encoding), shadow == SHADOW_NONE);
+        CHECK_EQ(exits(info->vmx.vmwrite_bitmap, field->encoding), shadow != SHADOW_WRITE);
+    }
+    CHECK(reads == want_reads && writes == want_writes && want_writes > 0 && want_reads > want_writes);
+    memory.used = 0;
+    info->vmx.allowed1[WORD_PROC2] = info->vmx.allowed1[WORD_PROC] = 0;  // fields that the CPU lacks
+    CHECK(watch_make(info, &memory));
+    unsigned fewer = 0;
+    for (unsigned encoding = 0; encoding < 8 * PAGE_BYTES; encoding++)
+        fewer += !exits(info->vmx.vmread_bitmap, encoding);
+    CHECK(fewer < reads);
+    memory.used = 0;
+    memory.bytes = (BITMAP_KINDS + 1) * PAGE_BYTES;
     CHECK(!watch_make(info, &memory));
     end();
 }
