@@ -13,11 +13,12 @@ from case import Case, Context, Failure, require
 from crash_record import last_run
 from emulator import Machine
 from stages import Stages
+from trace_text import from_json
 from workload import KVM, LINUX, Workload, configuration
 
 TIMEOUT = 240.0
 LINE = re.compile(r"L0 \d+ \w+ .*")
-EVENT = re.compile(r"(\d+) cpu(\d+) L([12]) (\w+) (\S+)(?: \(failed entry\))? rip=(0x[0-9a-f]+) qualification=0x[0-9a-f]+.*")
+EVENT = re.compile(r" *(\d+) CPU(\d+) (L[12])(?:->L[12])? (?:(message|fault) )?([A-Z]\S+)(?: \(failed entry\))?(?: gpa=0x[0-9a-f]+)? rip=0x[0-9a-f]+.*")
 
 
 @dataclass
@@ -106,10 +107,28 @@ def trace_problems(answer: Answer, machine: Machine) -> list[str]:
             bad.append(f"trace: {len(mine)} events of CPU {cpu}, 16 asked for")
         if [int(event[1]) for event in mine] != sorted(int(event[1]) for event in mine):
             bad.append(f"trace: events of CPU {cpu} are not in the order of time")
+    if not any("->L1" in event[0] and event[0].endswith(" instr") for event in events if event):
+        bad.append("trace: no exit says what it cost and where it led")
     # The exit by which the first of its own calls came is in it.
     if not any(event and event[5] == "IO" for event in events):
         bad.append("trace: its own exit isn't there")
     return bad
+
+
+def own_problems(answer: Answer) -> list[str]:
+    """bhctl's own messages, by a filter, as JSON, the last 8 of each CPU: it runs on one of them, and reads 8 events by at least 4."""
+    events = [from_json(line) for line in answer.lines]
+    if len(events) < 4:
+        return [f"trace of its own: {len(events)} events"]
+    return [f"trace of its own: {event}" for event in events if (event.partition, event.level, event.reason, event.kind) != ("report", "L1", "IO", "exit")][:3]
+
+
+def top_problems(answer: Answer, workload: Workload) -> list[str]:
+    """It names what it causes itself: exits by the port, as many as messages to report."""
+    text = "\n".join(answer.lines)
+    wanted = [rf"workload {workload.name}, \d+ CPUs: [1-9]\d* exits/s", r"^L1  IO +[1-9]\d* +[1-9]\d* ", r"^report +[1-9]\d* +[1-9]\d* +0$",
+              r"^EPT02 +\d+ fills/s, \d+ mappings removed/s, \d+ evictions of trees/s$"]
+    return [f"top does not say {pattern}: {text}" for pattern in wanted if not re.search(pattern, text, re.MULTILINE)]
 
 
 def log_problems(answer: Answer, run: Boot, name: str) -> list[str]:
@@ -125,18 +144,21 @@ def _all(context: Context, workload: Workload, restarts: dict[str, int]) -> tupl
     if found := problems(run):
         raise Failure("\n".join(found))
     said = answers(run.outcome.console)
-    for command in ("bhctl status", "bhctl stats --json", "bhctl stats", "bhctl crash", "bhctl trace -n 16", "bhctl log"):
+    for command in ("bhctl status", "bhctl stats --json", "bhctl stats", "bhctl crash", "bhctl trace -n 16", "bhctl log",
+                    "bhctl trace -n 8 --json --partition report", "bhctl top -d 1 -n 1"):
         require(command in said and said[command].status == 0, f"{command}: {said.get(command)}")
     found = status_problems(said["bhctl status"], run, restarts)
     found += stats_problems(said["bhctl stats --json"], run)
     found += table_problems(said["bhctl stats"], said["bhctl stats --json"])
     found += trace_problems(said["bhctl trace -n 16"], run.machine)
+    found += own_problems(said["bhctl trace -n 8 --json --partition report"])
+    found += top_problems(said["bhctl top -d 1 -n 1"], workload)
     found += log_problems(said["bhctl log"], run, "log")
     if said["bhctl crash"].lines != ["no crash in the boot before this one"]:
         found.append(f"crash: {said['bhctl crash'].lines}")
     found += refused(next((answer for command, answer in said.items() if command.startswith("su nobody")), None),
                      "only root may ask Bulkhead (I/O port 0xbd0: CAP_SYS_RAWIO)")
-    for command in ("bhctl", "bhctl log --json", "bhctl trace -n 0"):
+    for command in ("bhctl", "bhctl log --json", "bhctl trace -n 0", "bhctl trace --level L3", "bhctl top -d 0"):
         if command not in said or said[command].status != 2:
             found.append(f"{command}: {said.get(command)}")
     if found:

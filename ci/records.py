@@ -11,9 +11,9 @@ from pathlib import Path
 from ram import Ram, find
 
 LAYOUT = "ci/records_layout.json"  # under the build folder, made by records_layout.c
-EVENT = struct.Struct("<QQQIBBBB")
+EVENT = struct.Struct("<QQQHBBI")
 NEXT = struct.Struct("<I")
-FAILED = 1 << 31
+FAILED = ("ENTRY_GUEST_STATE", "ENTRY_MSR_LOAD", "ENTRY_MACHINE_CHECK")  # exit reasons of VM entries that failed
 LEVELS = ("L1", "L2", "PAL")
 
 
@@ -42,6 +42,12 @@ class Event:
     qualification: int
     partition: str = ""
     status: str = ""
+    to: str = ""          # an exit: who ran then
+    ticks: int = 0        # that L0 took for it; 0: not known
+
+    def gpa(self) -> int | None:
+        """Of an L2's or PAL's EPT violation: the page."""
+        return self.qualification & ~0xfff if self.kind == "exit" and self.reason == "EPT_VIOLATION" and self.level != "L1" else None
 
 
 @dataclass
@@ -91,10 +97,11 @@ class Rings:
         return Ring(address)
 
     def _event(self, cpu: int, data: bytes) -> Event:
-        tsc, rip, qualification, reason, kind, level, partition, status = EVENT.unpack(data)
+        tsc, rip, qualification, number, what, outcome, end = EVENT.unpack(data)
+        partition, reason, kind = outcome & 15, _name(self.form.reasons, number), _name(self.form.kinds, what & 15)
         name = _name(self.partitions, partition - 1) if partition else ""
-        return Event(tsc, cpu, _name(LEVELS, level), _name(self.form.kinds, kind), _name(self.form.reasons, reason & 0xffff), bool(reason & FAILED), rip,
-                     qualification, name, _name(self.form.statuses, status) if partition else "")
+        return Event(tsc, cpu, _name(LEVELS, what >> 4), kind, reason, reason in FAILED, rip, qualification, name,
+                     _name(self.form.statuses, outcome >> 4) if partition else "", _name(LEVELS, end & 3) if end and kind == "exit" else "", end >> 2)
 
     def _slots(self, ring: Ring, first: int, count: int) -> bytes:
         return self.ram.read(ring.address + self.form["ring_slot"] + first * EVENT.size, count * EVENT.size)

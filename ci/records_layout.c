@@ -27,8 +27,7 @@ int main(void)
     for (unsigned i = 0; i < STATUS_COUNT; i++)
         status[i] = status_text((enum status)i);
     _Static_assert(sizeof(struct event) == 32 && offsetof(struct event, rip) == 8 && offsetof(struct event, qualification) == 16 &&
-                   offsetof(struct event, reason) == 24 && offsetof(struct event, kind) == 28 && offsetof(struct event, level) == 29 &&
-                   offsetof(struct event, partition) == 30 && offsetof(struct event, status) == 31, "records.py's EVENT");
+                   offsetof(struct event, reason) == 24 && offsetof(struct event, outcome) == 27 && offsetof(struct event, end) == 28, "records.py's EVENT");
     _Static_assert(sizeof(((struct event_ring *)0)->next) == 4, "records.py's NEXT");
     printf("{\"magic\": %llu, \"abi\": %u, \"slots\": %u,\n", (unsigned long long)RECORDS_MAGIC, CAP_ABI, EVENT_SLOTS);
 #define AT(name, member) printf("\"%s\": %zu,\n", name, offsetof(struct records_machine, member));

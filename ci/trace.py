@@ -5,21 +5,28 @@ time stands still meanwhile."""
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
 import emulator
+import perfetto
 import records
 import run as run_command
+import timeline
 import workload
 from boot import Boot, Places, boot, problems
+from costs import Costs
 from emulator import Machine
 from records import Event, Layout
+from spans import Span, Spans
+from trace_text import as_json, from_json, text
 from tracer import Traced, Tracer
+
+
+CPU_MAX = 64
 
 
 @dataclass(frozen=True)
@@ -35,22 +42,8 @@ class Filter:
                 and (self.reasons is None or event.reason in self.reasons) and (self.partitions is None or event.partition in self.partitions))
 
 
-def text(event: Event) -> str:
-    """One line; what isn't known of an event isn't in it."""
-    line = f"{event.tsc:14} cpu{event.cpu} {event.level:3} {event.kind:7} {event.reason}{' (failed entry)' if event.failed else ''} rip={event.rip:#x}"
-    if event.qualification:
-        line += f" qualification={event.qualification:#x}"
-    if event.partition:
-        line += f" partition={event.partition}" + (f" status={event.status}" if event.status != "done" else "")
-    return line
-
-
-def as_json(event: Event) -> str:
-    return json.dumps(asdict(event) | {"rip": hex(event.rip), "qualification": hex(event.qualification)})
-
-
-class Output:
-    """Writes what the filter wants; counts all."""
+class Lines:
+    """Writes what the filter wants as it comes, a line each."""
 
     def __init__(self, out: TextIO, wanted: Filter, form: Callable[[Event], str]):
         self.out, self.wanted, self.form = out, wanted, form
@@ -61,6 +54,41 @@ class Output:
         lines = [self.form(event) + "\n" for event in events if self.wanted.wants(event)]
         self.shown += len(lines)
         self.out.write("".join(lines))
+
+    def end(self, title: str, lost: int) -> None:
+        pass
+
+
+class Picture:
+    """Collects what the filter wants, and writes it at the end: for Perfetto, or as a timeline."""
+
+    def __init__(self, out: TextIO, wanted: Filter, form: str, last: int = timeline.LAST):
+        self.out, self.wanted, self.form, self.last = out, wanted, form, last
+        self.spans, self.costs, self.found = Spans(), Costs(), list[Span]()
+        self.events = self.shown = 0
+
+    def _take(self, spans: list[Span]) -> None:
+        """A level that ran is shown whatever was wanted of the events, if its CPU is."""
+        self.found += [span for span in spans if (self.wanted.wants(span.event) if span.event else self.wanted.cpus is None or span.cpu in self.wanted.cpus)]
+
+    def give(self, events: list[Event]) -> None:
+        self.events += len(events)
+        wanted = [event for event in events if self.wanted.wants(event)]
+        self.shown += len(wanted)
+        self.costs.give(wanted)
+        self._take(self.spans.give(events))
+
+    def end(self, title: str, lost: int) -> None:
+        self._take(self.spans.rest())
+        if self.form == "perfetto":
+            perfetto.write(self.out, self.found)
+        else:
+            timeline.write(self.out, title, self.found, self.costs, lost, self.last)
+
+
+def output(out: TextIO, wanted: Filter, form: str, last: int = timeline.LAST) -> Lines | Picture:
+    forms = {"text": text, "json": as_json}
+    return Lines(out, wanted, forms[form]) if form in forms else Picture(out, wanted, form, last)
 
 
 def traced_boot(places: Places, chosen: workload.Workload, machine: Machine, directory: Path, timeout: float, give: Callable[[list[Event]], None],
@@ -94,7 +122,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--level", metavar="A,B", help=f"of these levels only: {', '.join(records.LEVELS)}")
     parser.add_argument("--reason", metavar="A,B", help="of these exit reasons only, as CPUID")
     parser.add_argument("--partition", metavar="A,B", help="of these partitions only: exits that became messages to them, further messages, faults")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--format", choices=("text", "json", "perfetto", "html"), default="text", help="lines of text; a JSON object a line; JSON for "
+                        "Perfetto and Chrome; a timeline in one HTML file")
+    parser.add_argument("--json", dest="format", action="store_const", const="json", help="the same as --format json")
+    parser.add_argument("--last", type=int, default=timeline.LAST, metavar="N", help=f"html: the last N spans; default {timeline.LAST:,}, 0 for all")
+    parser.add_argument("--from", dest="source", type=Path, metavar="FILE", help="no boot: the events of a file that --json, or bhctl trace --json, wrote")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write there")
     return parser.parse_args()
 
@@ -109,9 +141,36 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
+def read_file(source: Path, give: Callable[[list[Event]], None]) -> None:
+    """All events of a file, in the order of time: bhctl writes them CPU by CPU."""
+    events = []
+    try:
+        with source.open() as lines:
+            for i, line in enumerate(lines, 1):
+                events.append(from_json(line))
+    except ValueError as error:
+        raise SystemExit(f"bulkhead: {source}:{i}: {error}") from None
+    except OSError as error:
+        raise SystemExit(f"bulkhead: {source}: {error.strerror}") from None
+    give(sorted(events, key=lambda event: event.tsc))
+
+
+def from_file(options: argparse.Namespace, form: Layout) -> int:
+    known = tuple(sorted({name for item in workload.BY_NAME.values() for name in item.partitions}))
+    options.cpus = CPU_MAX
+    with (options.output.open("w") if options.output else sys.stdout) as out:
+        shown = output(out, chosen_filter(options, form, known), options.format, options.last)
+        read_file(options.source, shown.give)
+        shown.end(f"Bulkhead: {options.source.name}", 0)
+    say(f"{shown.events:,} events, {shown.shown:,} of them shown")
+    return 0
+
+
 def main() -> int:
     options = arguments()
     build = options.build.resolve()
+    if options.source:
+        return from_file(options, records.layout(build))
     if options.emulator == "kvm":
         run_command.choose_emulator("kvm")
     chosen = workload.for_cpus(workload.BY_NAME[options.workload], options.cpus)
@@ -119,12 +178,13 @@ def main() -> int:
     machine = Machine(cpus=options.cpus, model=emulator.MODELS[options.emulator], emulator=options.emulator)
     directory = build / "run" / f"trace-{chosen.name}-{options.cpus}"
     with (options.output.open("w") if options.output else sys.stdout) as out:
-        output = Output(out, wanted, as_json if options.json else text)
-        result, tracer = traced_boot(Places(build, build), chosen, machine, directory, options.timeout, output.give, say)
+        shown = output(out, wanted, options.format, options.last)
+        result, tracer = traced_boot(Places(build, build), chosen, machine, directory, options.timeout, shown.give, say)
+        shown.end(f"Bulkhead: workload {chosen.name} on {options.cpus} CPU{'s'[:options.cpus > 1]}", tracer.lost)
     found = ([tracer.problem] if tracer.problem else []) + problems(result)
     if not tracer.rings:
         found.append("no event was traced")
-    say(f"{output.events:,} events, {output.shown:,} of them shown; {tracer.lost:,} lost: a CPU's ring was full before it was read")
+    say(f"{shown.events:,} events, {shown.shown:,} of them shown; {tracer.lost:,} lost: a CPU's ring was full before it was read")
     for problem in found:
         say(f"FAILED: {problem}")
     return 1 if found else 0

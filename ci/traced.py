@@ -12,7 +12,8 @@ from boot import problems
 from case import Case, Context, Failure, require
 from emulator import Machine
 from records import Event
-from trace import Filter, Output, as_json, traced_boot
+from trace import Filter, output, traced_boot
+from trace_text import as_json
 from workload import KVM
 
 TIMEOUT = 300.0
@@ -49,10 +50,10 @@ def _kvm(context: Context) -> str:
     kinds: Counter[str] = Counter()
     times: list[int] = []
     out = io.StringIO()
-    output = Output(out, Filter(levels=frozenset({"L2"}), reasons=frozenset({"CPUID"})), as_json)
+    shown = output(out, Filter(levels=frozenset({"L2"}), reasons=frozenset({"CPUID"})), "json")
 
     def give(events: list[Event]) -> None:
-        output.give(events)
+        shown.give(events)
         traced.update((event.level, event.reason) for event in events if event.kind == "exit")
         kinds.update(event.kind for event in events)
         messages.update(event.partition for event in events if event.kind in ("exit", "message") and event.partition)
@@ -76,9 +77,9 @@ def _kvm(context: Context) -> str:
     total = sum(counted.values())
     if tracer.lost * 20 > total:
         found.append(f"{tracer.lost} events were lost, {total} exits counted")
-    shown = [json.loads(line) for line in out.getvalue().splitlines()]
-    if any((event["level"], event["reason"]) != ("L2", "CPUID") for event in shown) or len(shown) < traced["L2", "CPUID"]:
-        found.append(f"{len(shown)} lines are shown of {traced['L2', 'CPUID']} CPUID exits of L2")
+    lines = [json.loads(line) for line in out.getvalue().splitlines()]
+    if any((event["level"], event["reason"]) != ("L2", "CPUID") for event in lines) or len(lines) < traced["L2", "CPUID"]:
+        found.append(f"{len(lines)} lines are shown of {traced['L2', 'CPUID']} CPUID exits of L2")
     for level, reason in (("L2", "CPUID"), ("L1", "CPUID"), ("L1", "VMRESUME")):
         if not traced[level, reason]:
             found.append(f"no {reason} of {level} was traced")

@@ -94,6 +94,14 @@ static __attribute__((noinline)) void exit_attend(struct cpu *cpu)
         route_exit(cpu);
 }
 
+// An L2's or PAL's: the event has the page as well.
+static void exit_ept_violation(struct cpu *cpu)
+{
+    uint64_t page = vmcs_read(VMCS_GUEST_PHYSICAL_ADDR) & PAGE_MASK;
+    cpu->event->qualification = page | (cpu->event->qualification & ~PAGE_MASK);
+    route_exit(cpu);
+}
+
 void exit_init(void)
 {
     for (unsigned reason = 0; reason < EXIT_REASON_COUNT; reason++) {
@@ -101,6 +109,7 @@ void exit_init(void)
         first_handler[exit_index(ORIGIN_L1, reason)] = route_observed(ORIGIN_L1) ? route_exit : own != NULL ? own : route_l1;
         first_handler[exit_index(ORIGIN_L2, reason)] = first_handler[exit_index(ORIGIN_PAL, reason)] = route_exit;
     }
+    first_handler[exit_index(ORIGIN_L2, EXIT_EPT_VIOLATION)] = first_handler[exit_index(ORIGIN_PAL, EXIT_EPT_VIOLATION)] = exit_ept_violation;
     for (unsigned level = 0; level < ORIGIN_COUNT; level++)
         first_handler[exit_index(level, EXIT_EXCEPTION_OR_NMI)] = exit_attend;
 }
@@ -143,14 +152,16 @@ static __attribute__((noinline)) void enter_attend(struct cpu *cpu)
     cpu->cr2_stale = false;
 }
 
-// The exit ends here.
-static inline __attribute__((always_inline)) void count(const struct cpu *cpu)
+// The exit ends here, with the entry of that level.
+static inline __attribute__((always_inline)) void count(const struct cpu *cpu, enum msg_origin level)
 {
     struct exit_stat *stat = cpu->stat;
     stat->count++;
     stat->vmreads += cpu->vmreads;
     stat->vmwrites += cpu->vmwrites;
-    stat->instr += tsc_since(cpu->exit_tsc);
+    uint64_t ticks = tsc_since(cpu->exit_tsc);
+    stat->instr += ticks;
+    cpu->event->end = EVENT_END(level, ticks);
 }
 
 static __attribute__((noinline, noreturn)) void enter(struct cpu *cpu, bool exited)
@@ -165,7 +176,7 @@ static __attribute__((noinline, noreturn)) void enter(struct cpu *cpu, bool exit
     if (cpu->attention != 0)
         enter_attend(cpu);
     if (exited)
-        count(cpu);
+        count(cpu, cpu->level);
     if (*launched)
         guest_resume(cpu);
     *launched = true;
@@ -179,15 +190,13 @@ void exit_enter(struct cpu *cpu)
     uint32_t number = cpu->records.events.next, level = cpu->level;
     struct event *event = &cpu->records.events.slot[number % EVENT_SLOTS];
     cpu->event = event;
-    event->kind = EVENT_EXIT;
-    event->level = (uint8_t)level;
-    event->partition = event->status = 0;
     insn_vmread_to(vmcs_field_info[VMCS_EXIT_QUALIFICATION].encoding, &event->qualification);
     event->tsc = cpu->exit_tsc = tsc;
     uint64_t rip = insn_vmread(vmcs_field_info[VMCS_GUEST_RIP].encoding);
     event->rip = cpu->rip = rip;
     uint32_t reason = (uint32_t)insn_vmread(vmcs_field_info[VMCS_EXIT_REASON].encoding), basic = reason & EXIT_REASON_BASIC;
-    event->reason = cpu->reason = reason;
+    cpu->reason = reason;
+    event->head = EVENT_HEAD(EVENT_EXIT, level, reason);
     cpu->records.events.next = number + 1;
     cpu->accesses = 3;  // VMREADs
     if (basic >= EXIT_REASON_COUNT)
@@ -200,7 +209,7 @@ void exit_enter(struct cpu *cpu)
         exit_attend(cpu);
     cpu = cpu_self();
     if (cpu->level == ORIGIN_L1 && cpu->vmcs_current.v == cpu->vmcs01.v) {
-        count(cpu);
+        count(cpu, ORIGIN_L1);
         guest_resume_quiet(cpu);
     }
     enter(cpu, true);

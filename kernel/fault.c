@@ -28,8 +28,7 @@ static void record(const struct cpu *cpu, const struct crash_scene *scene, const
     const char *reason = message->kind == MSG_EXIT || message->kind == MSG_KILL ? exit_reason_name(cpu->reason & EXIT_REASON_BASIC) : NULL;
     struct event *event = event_new(cpu_table[cpu->index], EVENT_FAULT);
     event->rip = scene->rip;
-    event->partition = (uint8_t)(partition->index + 1);
-    event->status = STATUS_FAULTED;
+    event->outcome = (uint8_t)(STATUS_FAULTED << 4 | (partition->index + 1));
     char text[RECORDS_TEXT];
     log_format(text, sizeof(text), "partition=%s vector=%d rip=0x%lx cr2=0x%lx sequence=%u kind=%s reason=%s attempt=%u cause=%s", partition->name,
                (int)scene->vector, scene->rip, scene->cr2, slot->sequence, kind_name(message->kind), reason != NULL ? reason : "-", slot->attempt, cause);

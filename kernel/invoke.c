@@ -54,6 +54,7 @@ enum status batch_invoke(struct batch *batch, struct cpu *cpu)
     enum status status = STATUS_OK;
     const struct action *end = &batch->action[batch->action_count];
     for (const struct action *action = batch->action; action < end; action++) {
+        cpu->records.stats.op[action->code]++;
         switch ((enum op_code)action->code) {
         case OP_VMCS_RESET: vmcs02_reset(action->vmcs02, cpu); break;
         case OP_VMCS_CLEAR: vmcs02_clear(action->vmcs02, cpu); break;

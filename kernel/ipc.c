@@ -45,7 +45,8 @@ enum status ipc_attempt(struct cpu *cpu, struct partition *partition, const stru
 {
     struct event *event = event_message(cpu, partition);
     enum status status = hand_over(cpu, partition, partition->slot[cpu->index], message, message->flags & REQUEST_OBSERVED, attempt, cpu->partition, answer);
-    event->status = (uint8_t)status;
+    event->status = status & 15;
+    event->end = EVENT_END(cpu->level, tsc_since(event->tsc));
     return status;
 }
 

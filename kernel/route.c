@@ -208,7 +208,7 @@ static inline __attribute__((always_inline)) bool route_message(struct cpu *cpu,
         struct partition_cpu *slot = partition->slot[cpu->index];
         struct event *event = cpu->event;  // the exit's tells of its first message, too
         if (arg == NULL) {
-            event->partition = route->number;
+            event->outcome = route->number;
         } else {
             forwarded = *message;
             forwarded.flags = REQUEST_FORWARDED;
@@ -222,7 +222,7 @@ static inline __attribute__((always_inline)) bool route_message(struct cpu *cpu,
             partition_leave(slot);
         }
         if (__builtin_expect(status != STATUS_OK, 0)) {
-            event->status = (uint8_t)status;
+            event->status = status & 15;
             if (!send_again(cpu, partition, message, status, &answer)) {
                 event->status = STATUS_FAULTED;
                 return true;

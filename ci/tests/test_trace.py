@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from records import EVENT, Event, Layout, Rings
-from trace import Filter, Output, as_json, text
+from trace import Filter, output
+from trace_text import as_json, from_json, text
 from traced import compare
 
 SLOTS = 8
@@ -17,7 +18,7 @@ FORM = Layout(json.dumps({
     "magic": 0x1122334455667788, "abi": 7, "slots": SLOTS, "machine_abi": 8, "machine_cpu_count": 16, "machine_partition_count": 20,
     "machine_base": 24, "machine_partition": 32, "machine_cpu_base": 96, "machine_bytes": 128, "partition_bytes": 24, "name_bytes": 16,
     "cpu_max": 2, "partition_max": 2, "ring": 64, "ring_next": 0, "ring_slot": 8, "ring_bytes": 8 + SLOTS * EVENT.size,
-    "kinds": ["none", "exit", "message"], "reasons": ["A", "B", "CPUID"], "statuses": ["done", "faulted"]}))
+    "kinds": ["none", "exit", "message"], "reasons": ["A", "B", "CPUID", "ENTRY_MSR_LOAD"], "statuses": ["done", "faulted"]}))
 BASE, HIDDEN = 0x3000, range(0x2000, 0x8000)
 CPUS = (0x4000, 0x5000)
 
@@ -45,9 +46,9 @@ class FakeRam:
     def used(self) -> Iterator[range]:
         yield range(self.size)
 
-    def event(self, cpu: int, tsc: int, reason: int = 2, kind: int = 1, level: int = 0, partition: int = 0, status: int = 0) -> None:
+    def event(self, cpu: int, tsc: int, reason: int = 2, kind: int = 1, level: int = 0, partition: int = 0, status: int = 0, end: int = 0) -> None:
         at = CPUS[cpu] + 64
-        self.put(at + 8 + self.next[cpu] % SLOTS * EVENT.size, EVENT.pack(tsc, 0x1000, 5, reason, kind, level, partition, status))
+        self.put(at + 8 + self.next[cpu] % SLOTS * EVENT.size, EVENT.pack(tsc, 0x1000, 5, reason, level << 4 | kind, status << 4 | partition, end))
         self.next[cpu] = (self.next[cpu] + 1) & 0xffffffff
         self.put(at, struct.pack("<I", self.next[cpu]))
 
@@ -80,7 +81,7 @@ class RingsTest(unittest.TestCase):
         rings = self.rings()
         self.ram.event(0, 1)
         rings.drain()
-        self.ram.put(CPUS[0] + 64 + 8 + 30, b"\1\1")  # its partition and status are known now
+        self.ram.put(CPUS[0] + 64 + 8 + 27, b"\x11")  # its partition and status are known now
         self.ram.event(0, 2)
         (event,) = rings.drain()[0]
         self.assertEqual((event.partition, event.status), ("nestvmx", "faulted"))
@@ -106,12 +107,14 @@ class RingsTest(unittest.TestCase):
 
     def test_what_an_event_says(self) -> None:
         rings = self.rings()
-        self.ram.event(0, 1, reason=1 << 31 | 1, kind=2, level=1, partition=1, status=1)
-        self.ram.event(0, 2, reason=99, kind=77, level=9, partition=200, status=250)
-        self.ram.event(0, 3)
-        first, second = rings.drain()[0]
-        self.assertEqual(first, Event(1, 0, "L2", "message", "B", True, 0x1000, 5, "nestvmx", "faulted"))
-        self.assertEqual(second, Event(2, 0, "9", "77", "99", False, 0x1000, 5, "199", "250"))
+        self.ram.event(0, 1, reason=1, kind=2, level=1, partition=1, status=1, end=7 << 2)
+        self.ram.event(0, 2, reason=999, kind=7, level=9, partition=14, status=15, end=0xffffffff)
+        self.ram.event(0, 3, reason=3, end=99 << 2 | 1)
+        self.ram.event(0, 4)
+        first, second, third = rings.drain()[0]
+        self.assertEqual(first, Event(1, 0, "L2", "message", "B", False, 0x1000, 5, "nestvmx", "faulted", "", 7))
+        self.assertEqual(second, Event(2, 0, "9", "7", "999", False, 0x1000, 5, "13", "15", "", (1 << 30) - 1))
+        self.assertEqual(third, Event(3, 0, "L1", "exit", "ENTRY_MSR_LOAD", True, 0x1000, 5, "", "", "L2", 99))
 
     def test_names_may_fill_their_place(self) -> None:
         self.assertEqual(self.rings().partitions, ["nestvmx", "sixteen bytes .."])
@@ -152,19 +155,35 @@ class OutputTest(unittest.TestCase):
                               (Filter(reasons=frozenset({"HLT"})), False), (Filter(partitions=frozenset({"ept"})), False),
                               (Filter(cpus=frozenset({1}), levels=frozenset({"L2"}), partitions=frozenset({""})), True)):
             out = io.StringIO()
-            output = Output(out, wanted, text)
-            output.give([event(), event()])
-            self.assertEqual((output.events, output.shown, out.getvalue().count("\n")), (2, 2 * shown, 2 * shown), wanted)
+            shown_to = output(out, wanted, "text")
+            shown_to.give([event(), event()])
+            self.assertEqual((shown_to.events, shown_to.shown, out.getvalue().count("\n")), (2, 2 * shown, 2 * shown), wanted)
 
     def test_text(self) -> None:
-        self.assertEqual(text(event()), "             7 cpu1 L2  exit    CPUID rip=0x1234")
-        self.assertEqual(text(event(failed=True, qualification=2, partition="ept", status="faulted")),
-                         "             7 cpu1 L2  exit    CPUID (failed entry) rip=0x1234 qualification=0x2 partition=ept status=faulted")
+        """As bhctl says it: ci/unit/report/bhctl_test.c has the same lines."""
+        for changes, line in (
+                ({}, "L2 CPUID rip=0x1234"),
+                ({"reason": "EPT_VIOLATION", "qualification": 0x5003182, "partition": "nestvmx", "status": "no such system call or operation", "to": "L1", "ticks": 412},
+                 "L2->L1 EPT_VIOLATION gpa=0x5003000 rip=0x1234 qualification=0x182 nestvmx: no such system call or operation 412 instr"),
+                ({"level": "L1", "reason": "ENTRY_GUEST_STATE", "failed": True, "qualification": 3, "to": "PAL"},
+                 "L1->PAL ENTRY_GUEST_STATE (failed entry) rip=0x1234 qualification=0x3"),
+                ({"level": "L1", "kind": "message", "reason": "VMRESUME", "qualification": 17, "partition": "nestvmx", "status": "done", "ticks": 99},
+                 "L1 message VMRESUME rip=0x1234 number=17 nestvmx 99 instr")):
+            self.assertEqual(text(event(**changes)), f"             7 CPU1 {line}")
 
     def test_json(self) -> None:
-        found = json.loads(as_json(event(partition="ept", status="done")))
-        self.assertEqual(found, {"tsc": 7, "cpu": 1, "level": "L2", "kind": "exit", "reason": "CPUID", "failed": False, "rip": "0x1234",
-                                 "qualification": "0x0", "partition": "ept", "status": "done"})
+        one = event(partition="ept", status="done", to="L2", ticks=5)
+        self.assertEqual(json.loads(as_json(one)), {"tsc": 7, "cpu": 1, "level": "L2", "kind": "exit", "reason": "CPUID", "failed": False, "rip": "0x1234",
+                                                    "qualification": "0x0", "partition": "ept", "status": "done", "to": "L2", "ticks": 5})
+        self.assertEqual(from_json(as_json(one)), one)
+
+    def test_what_is_no_event(self) -> None:
+        good = json.loads(as_json(event()))
+        for data in ({}, [], 5, good | {"more": 1}, good | {"tsc": "7"}, good | {"rip": "x"}, good | {"failed": 0}, {k: v for k, v in good.items() if k != "to"}):
+            with self.assertRaises(ValueError):
+                from_json(json.dumps(data))
+        with self.assertRaises(ValueError):
+            from_json("(cpu0: 5 events were overwritten)")
 
 
 if __name__ == "__main__":

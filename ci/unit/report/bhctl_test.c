@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../../../partitions/report/bhctl/command.h"
+#include "../../../partitions/report/bhctl/top.h"
 #include "check.h"
 
 #define CPUS 2
@@ -232,7 +233,7 @@ TEST(log_lines_are_harmless)
     CHECK(strspn(written, "?") == RECORDS_TEXT - 1);
 }
 
-static void event_add(unsigned cpu, uint32_t reason)
+static void event_add(unsigned cpu, uint16_t reason)
 {
     struct event_ring *ring = &region.cpu[cpu].events;
     ring->slot[ring->next % EVENT_SLOTS] = (struct event){ .tsc = ring->next, .rip = 0x1000, .reason = reason, .kind = EVENT_MESSAGE, .level = ORIGIN_L2,
@@ -240,20 +241,33 @@ static void event_add(unsigned cpu, uint32_t reason)
     ring->next++;
 }
 
+static struct wanted wanted;
+static void parse(int count, char *const *word)
+{
+    machine_good();
+    CHECK(wanted_parse(&wanted, &machine, count, word, why) == NULL);
+}
+#define WANTED(...) parse((int)(sizeof((char *[]){ __VA_ARGS__ }) / sizeof(char *)), (char *[]){ __VA_ARGS__ })
+
+static unsigned lines_written(void)
+{
+    unsigned lines = 0;
+    for (const char *c = written; *c; c++)
+        lines += *c == '\n';
+    return lines;
+}
+
 TEST(trace_is_in_order)
 {
     start();
     for (unsigned i = 0; i < EVENT_SLOTS + 5; i++)
         event_add(1, EXIT_CPUID);
-    machine_good();
-    RUN(command_trace(out, &machine, 3, why));
+    WANTED("-n", "3");
+    RUN(command_trace(out, &machine, &wanted, why));
     char text[400];
-    snprintf(text, sizeof(text), "%u cpu1 L2 message CPUID rip=0x1000 qualification=0x0 partition=nestvmx status=done\n", EVENT_SLOTS + 2);
+    snprintf(text, sizeof(text), "%14u CPU1 L2 message CPUID rip=0x1000 nestvmx\n", EVENT_SLOTS + 2);
     CHECK(strncmp(written, text, strlen(text)) == 0);
-    unsigned lines = 0;
-    for (const char *c = written; *c; c++)
-        lines += *c == '\n';
-    CHECK_EQ(lines, 3);
+    CHECK_EQ(lines_written(), 3);
 }
 
 static void more_events(uint64_t offset)
@@ -267,28 +281,123 @@ TEST(trace_shows_no_event_that_was_overwritten_while_it_was_read)
     start();
     for (unsigned i = 0; i < EVENT_SLOTS; i++)
         event_add(1, EXIT_CPUID);
-    machine_good();
+    WANTED("-n", "1024");
     when_read = more_events;
-    RUN(command_trace(out, &machine, EVENT_SLOTS, why));
+    RUN(command_trace(out, &machine, &wanted, why));
     CHECK(wrong == NULL);
     CHECK(strstr(written, "events were overwritten before they could be read"));
     CHECK(strstr(written, "HLT") == NULL);
 }
 
+// ci/tests/test_trace.py has the same lines.
+TEST(an_event_in_words)
+{
+    static const struct { struct event event; const char *text; } row[] = {
+        { { .tsc = 7, .rip = 0x1234, .head = EVENT_HEAD(EVENT_EXIT, ORIGIN_L2, EXIT_CPUID) }, "             7 CPU1 L2 CPUID rip=0x1234\n" },
+        { { .tsc = 7, .rip = 0x1234, .qualification = 0x5003182, .head = EVENT_HEAD(EVENT_EXIT, ORIGIN_L2, EXIT_EPT_VIOLATION) | 0x11ull << 24 | (uint64_t)EVENT_END(ORIGIN_L1, 412) << 32 }, "             7 CPU1 L2->L1 EPT_VIOLATION gpa=0x5003000 rip=0x1234 qualification=0x182 nestvmx: no such system call or "
+                                                "operation 412 instr\n" },
+        { { .tsc = 7, .rip = 0x1234, .qualification = 3, .head = EVENT_HEAD(EVENT_EXIT, ORIGIN_L1, EXIT_ENTRY_GUEST_STATE) | (uint64_t)EVENT_END(ORIGIN_PAL, 0) << 32 }, "             7 CPU1 L1->PAL ENTRY_GUEST_STATE (failed entry) rip=0x1234 qualification=0x3\n" },
+        { { .tsc = 7, .rip = 0x1234, .qualification = 17, .head = EVENT_HEAD(EVENT_MESSAGE, ORIGIN_L1, EXIT_VMRESUME) | 1ull << 24 | (uint64_t)EVENT_END(ORIGIN_L1, 99) << 32 }, "             7 CPU1 L1 message VMRESUME rip=0x1234 number=17 nestvmx 99 instr\n" },
+    };
+    start();
+    machine_good();
+    for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+        size_t bytes;
+        free(written);
+        FILE *out = open_memstream(&written, &bytes);
+        event_print(out, &machine, 1, &row[i].event, false);
+        fclose(out);
+        CHECK(strcmp(written, row[i].text) == 0);
+    }
+}
+
+TEST(an_event_as_json)
+{
+    const struct event event = { .tsc = 7, .rip = 0x1234, .qualification = 1, .head = EVENT_HEAD(EVENT_EXIT, ORIGIN_L2, EXIT_CPUID) | 1ull << 24 | (uint64_t)EVENT_END(ORIGIN_L2, 5) << 32 };
+    size_t bytes;
+    start();
+    machine_good();
+    free(written);
+    FILE *out = open_memstream(&written, &bytes);
+    event_print(out, &machine, 1, &event, true);
+    fclose(out);
+    CHECK(strcmp(written, "{\"tsc\": 7, \"cpu\": 1, \"level\": \"L2\", \"kind\": \"exit\", \"reason\": \"CPUID\", \"failed\": false, \"rip\": \"0x1234\", "
+                          "\"qualification\": \"0x1\", \"partition\": \"nestvmx\", \"status\": \"done\", \"to\": \"L2\", \"ticks\": 5}\n") == 0);
+}
+
 TEST(trace_knows_no_event_that_there_is_not)
 {
     start();
-    event_add(0, 0xffffffff);
-    region.cpu[0].events.slot[0].kind = 200;
-    region.cpu[0].events.slot[0].level = 255;
-    region.cpu[0].events.slot[0].partition = 200;
-    machine_good();
-    RUN(command_trace(out, &machine, 64, why));
-    CHECK(strcmp(written, "0 cpu0 L256 ? ? (failed entry) rip=0x1000 qualification=0x0\n") == 0);
+    event_add(0, 0xffff);
+    region.cpu[0].events.slot[0].head = ~0ull;
+    WANTED("-n", "64");
+    RUN(command_trace(out, &machine, &wanted, why));
+    CHECK(strcmp(written, "             0 CPU0 15 ? 65535 rip=0x1000 1073741823 instr\n") == 0);
     region.cpu[0].events.slot[0].partition = 2;
-    region.cpu[0].events.slot[0].status = 255;
-    RUN(command_trace(out, &machine, 64, why));
-    CHECK(strstr(written, "partition=report status=unknown status"));
+    RUN(command_trace(out, &machine, &wanted, why));
+    CHECK(strstr(written, " report: unknown status"));
+}
+
+TEST(filters)
+{
+    static const struct { char *option, *names; unsigned lines; } row[] = {
+        { "--cpu", "0", 1 }, { "--cpu", "1", 2 }, { "--cpu", "1,0", 3 }, { "--level", "L1", 0 }, { "--level", "PAL,L2", 3 }, { "--reason", "HLT", 1 },
+        { "--reason", "HLT,CPUID", 3 }, { "--reason", "RDMSR", 0 }, { "--partition", "nestvmx", 3 }, { "--partition", "report", 0 },
+    };
+    start();
+    event_add(0, EXIT_CPUID);
+    event_add(1, EXIT_CPUID);
+    event_add(1, EXIT_HLT);
+    for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+        WANTED(row[i].option, row[i].names);
+        RUN(command_trace(out, &machine, &wanted, why));
+        CHECK(wrong == NULL);
+        CHECK_EQ(lines_written(), row[i].lines);
+    }
+    WANTED("--cpu", "1", "--json", "--reason", "CPUID");
+    RUN(command_trace(out, &machine, &wanted, why));
+    CHECK_EQ(lines_written(), 1);
+    CHECK(written[0] == '{');
+}
+
+TEST(bad_options_of_trace)
+{
+    static char long_name[] = "a name that is longer than any that there could be, by far";
+    static char *const row[][2] = { { "-n", "0" }, { "-n", "1025" }, { "-n", "-1" }, { "-n", "1x" }, { "-n", "" }, { "--cpu", "2" }, { "--cpu", "" },
+        { "--cpu", "0,,1" }, { "--cpu", "0," }, { "--level", "L3" }, { "--reason", "cpuid" }, { "--reason", "" }, { "--partition", "ept" },
+        { "--partition", long_name }, { "--what", "0" }, { "-f", "-n" } };
+    start();
+    machine_good();
+    for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++)
+        CHECK(wanted_parse(&wanted, &machine, 2, row[i], why) != NULL);
+    CHECK(wanted_parse(&wanted, &machine, 1, (char *[]){ "--cpu" }, why) != NULL);
+}
+
+TEST(top_is_of_a_time)
+{
+    static struct top before, after;
+    start();
+    region.cpu[0].stats.exit[ORIGIN_L1][EXIT_CPUID] = (struct exit_stat){ 10, 1000, 20, 5 };
+    region.cpu[1].stats.exit[ORIGIN_L2][EXIT_HLT] = (struct exit_stat){ 7, 7, 7, 7 };
+    CHECK(top_read(&machine, &before, why));
+    region.cpu[1].stats.exit[ORIGIN_L1][EXIT_CPUID] = (struct exit_stat){ 4, 400, 12, 4 };
+    region.cpu[0].stats.exit[ORIGIN_L2][EXIT_EPT_VIOLATION] = (struct exit_stat){ 100, 50000, 300, 100 };
+    region.cpu[0].stats.message[0] = (struct message_stat){ 6, 60 };
+    region.cpu[0].stats.op[OP_EPT_MAP] = 8, region.cpu[1].stats.op[OP_EPT_MAP_RUN] = 2, region.cpu[0].stats.op[OP_EPT_DROP] = 4;
+    region.records.machine.partition[1].restarts = 5;
+    CHECK(top_read(&machine, &after, why));
+    RUN((top_print(out, &machine, &before, &after, 2000), NULL));
+    CHECK(strstr(written, "2 CPUs: 52 exits/s\n"));
+    CHECK(strstr(written, "\nL2  EPT_VIOLATION                        50          500          3          1\n"
+                          "L1  CPUID                                 2          100          3          1\n"));
+    CHECK(strstr(written, "HLT") == NULL);
+    CHECK(strstr(written, "\nnestvmx                                   3           10          0\n"));
+    CHECK(strstr(written, "\nreport                                    0            0          2\n"));
+    CHECK(strstr(written, "EPT02       5 fills/s, 0 mappings removed/s, 2 evictions of trees/s\n"));
+    RUN((top_print(out, &machine, &before, &after, 0), NULL));  // no time at all
+    CHECK(strstr(written, "2 CPUs: 0 exits/s\n"));
+    region.records.machine.cpu_count = 0;
+    CHECK(!top_read(&machine, &after, why));
 }
 
 static struct crash_record *crash_make(void)
@@ -316,7 +425,7 @@ TEST(crash)
     CHECK(wrong == NULL);
     CHECK(strncmp(written, "fault of a partition (nestvmx) on CPU 1, crash number 4, faults in that run: 2\nvector=14\n", 86) == 0);
     CHECK(strstr(written, "2001-09-09 01:46:40") && strstr(written, "after       100 ticks\n") && strstr(written, "vector 14, error 0x4\n"));
-    CHECK(strstr(written, "called from 0x405678\n") && strstr(written, "99 cpu1 L1 exit CPUID ") && strstr(written, "log:\nL0 1 error fault\n"));
+    CHECK(strstr(written, "called from 0x405678\n") && strstr(written, "99 CPU1 L1 CPUID ") && strstr(written, "log:\nL0 1 error fault\n"));
 }
 
 TEST(a_crash_that_is_damaged_is_not_shown)

@@ -7,11 +7,12 @@
 #include <stdio.h>
 
 #include "region.h"
+#include "wanted.h"
 
 const char *command_status(FILE *out, const struct records_machine *machine, char why[REGION_WHY]);
 const char *command_stats(FILE *out, const struct records_machine *machine, bool json, char why[REGION_WHY]);
 const char *command_crash(FILE *out, const struct records_machine *machine, char why[REGION_WHY]);
-const char *command_trace(FILE *out, const struct records_machine *machine, uint32_t count, char why[REGION_WHY]);
+const char *command_trace(FILE *out, const struct records_machine *machine, const struct wanted *wanted, char why[REGION_WHY]);
 
 // Lines of the log from number *next on, as far as there are any; *next goes to the first that isn't there yet. Lines that were overwritten
 // before they could be read are counted in a line of its own.
@@ -20,5 +21,5 @@ const char *log_print(FILE *out, uint64_t *next, char why[REGION_WHY]);
 // Sums over all CPUs. false: they can't be read.
 bool stats_sum(const struct records_machine *machine, struct stats *sum);
 
-// One event as a line of text.
-void event_print(FILE *out, const struct records_machine *machine, uint32_t cpu, const struct event *event);
+// One event as a line: text, or a JSON object.
+void event_print(FILE *out, const struct records_machine *machine, uint32_t cpu, const struct event *event, bool json);

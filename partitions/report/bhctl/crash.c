@@ -68,7 +68,7 @@ const char *command_crash(FILE *out, const struct records_machine *machine, char
         fprintf(out, "  called from 0x%llx\n", (unsigned long long)record.backtrace[i]);
     fputs("events:\n", out);
     for (uint32_t i = 0; i < record.event_count; i++)
-        event_print(out, machine, record.cpu, &record.event[i]);
+        event_print(out, machine, record.cpu, &record.event[i], false);
     fputs("log:\n", out);
     for (uint32_t i = 0; i < record.line_count; i++) {
         region_text(record.line[i], sizeof(record.line[i]));

@@ -6,14 +6,18 @@
 #include <string.h>
 #include <sys/io.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <caps/cpuid.h>
 
 #include "call_insn.h"
 #include "command.h"
+#include "top.h"
 
 #define FOLLOW_NANOSECONDS 200000000L
-#define TRACE_DEFAULT      64u
+#define TOP_SECONDS        2u
+#define TOP_MOST           3600u
+#define CLEAR              "\033[H\033[J"
 
 static int fail(const char *text)
 {
@@ -24,11 +28,14 @@ static int fail(const char *text)
 static int usage(void)
 {
     fputs("usage: bhctl COMMAND\n"
-          "  status          version, workload, CPUs, memory, partitions\n"
-          "  log [-f]        Bulkhead's log, as far back as it is kept; -f: and what comes\n"
-          "  stats [--json]  exits and messages: how many, and what they cost\n"
-          "  crash           the record of a crash in the boot before this one\n"
-          "  trace [-n N]    the last N exits of each CPU (64)\n", stderr);
+          "  status               version, workload, CPUs, memory, partitions\n"
+          "  log [-f]             Bulkhead's log, as far back as it is kept; -f: and what comes\n"
+          "  stats [--json]       exits and messages: how many, and what they cost\n"
+          "  top [-d S] [-n N]    the same by the second, every S seconds (2), N times\n"
+          "  crash                the record of a crash in the boot before this one\n"
+          "  trace [-n N] [-f]    the last N events of each CPU (64): exits, messages, faults; -f: and what comes\n"
+          "        [--json]       one JSON object a line\n"
+          "        [--cpu A,B] [--level A,B] [--reason A,B] [--partition A,B]   only these\n", stderr);
     return 2;
 }
 
@@ -75,34 +82,78 @@ static const char *show_log(bool follow, char why[REGION_WHY])
     }
 }
 
+static uint64_t milliseconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static const char *show_top(struct records_machine *machine, uint32_t seconds, uint32_t rounds, char why[REGION_WHY])
+{
+    static struct top before, after;
+    uint64_t start = milliseconds_now();
+    why[0] = '\0';
+    for (uint32_t round = 0; top_read(machine, &before, why) && (rounds == 0 || round < rounds); round++) {
+        const struct timespec pause = { .tv_sec = (time_t)seconds };
+        nanosleep(&pause, NULL);
+        if (!top_read(machine, &after, why))
+            break;
+        const uint64_t end = milliseconds_now();
+        fputs(isatty(STDOUT_FILENO) ? CLEAR : round > 0 ? "\n" : "", stdout);
+        top_print(stdout, machine, &before, &after, (uint32_t)(end - start));
+        if (fflush(stdout) != 0)
+            return "can't write";
+        start = end;
+        if (round + 1 == rounds)
+            return NULL;
+    }
+    return why[0] ? why : "the statistics can't be read";
+}
+
+// A number of seconds or rounds from the words of `top`. false: they are others.
+static bool top_options(int count, char **word, uint32_t *seconds, uint32_t *rounds)
+{
+    *seconds = TOP_SECONDS;
+    *rounds = 0;
+    for (int i = 0; i < count; i += 2) {
+        char *end;
+        const bool is_delay = strcmp(word[i], "-d") == 0;
+        const unsigned long value = i + 1 < count ? strtoul(word[i + 1], &end, 10) : 0;
+        if ((!is_delay && strcmp(word[i], "-n") != 0) || value == 0 || value > TOP_MOST || *end || word[i + 1][0] == '-')
+            return false;
+        *(is_delay ? seconds : rounds) = (uint32_t)value;
+    }
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     struct records_machine machine;
+    struct wanted wanted;
     char why[REGION_WHY];
+    uint32_t seconds = 0, rounds = 0;
     const char *command = argc > 1 ? argv[1] : "", *option = argc > 2 ? argv[2] : "", *wrong;
-    uint32_t count = TRACE_DEFAULT;
     const bool plain = argc == 2, follow = argc == 3 && strcmp(option, "-f") == 0, json = argc == 3 && strcmp(option, "--json") == 0;
-    const bool counted = argc == 4 && strcmp(option, "-n") == 0;
     const bool is_log = strcmp(command, "log") == 0, is_stats = strcmp(command, "stats") == 0, is_trace = strcmp(command, "trace") == 0;
-    const bool is_status = strcmp(command, "status") == 0, is_crash = strcmp(command, "crash") == 0;
-    if (!(plain && (is_status || is_crash || is_log || is_stats || is_trace)) && !(follow && is_log) && !(json && is_stats) && !(counted && is_trace))
+    const bool is_status = strcmp(command, "status") == 0, is_crash = strcmp(command, "crash") == 0, is_top = strcmp(command, "top") == 0;
+    if (!(plain && (is_status || is_crash || is_log || is_stats)) && !(follow && is_log) && !(json && is_stats) && !is_trace &&
+        !(is_top && top_options(argc - 2, argv + 2, &seconds, &rounds)))
         return usage();
-    if (counted) {
-        char *end;
-        errno = 0;
-        const unsigned long n = strtoul(argv[3], &end, 10);
-        if (errno || *end || end == argv[3] || argv[3][0] == '-' || n == 0 || n > EVENT_SLOTS) {
-            fprintf(stderr, "bhctl: -n needs a number from 1 to %u\n", EVENT_SLOTS);
+    wrong = find(&machine, why);
+    if (!wrong && is_trace) {
+        wrong = wanted_parse(&wanted, &machine, argc - 2, argv + 2, why);
+        if (wrong) {
+            fail(wrong);
             return 2;
         }
-        count = (uint32_t)n;
     }
-    wrong = find(&machine, why);
     if (!wrong)
         wrong = is_status ? command_status(stdout, &machine, why)
               : is_stats  ? command_stats(stdout, &machine, json, why)
               : is_crash  ? command_crash(stdout, &machine, why)
-              : is_trace  ? command_trace(stdout, &machine, count, why)
+              : is_trace  ? command_trace(stdout, &machine, &wanted, why)
+              : is_top    ? show_top(&machine, seconds, rounds, why)
                           : show_log(follow, why);
     if (!wrong && fflush(stdout) != 0)
         wrong = "can't write";

@@ -21,6 +21,8 @@ bool stats_sum(const struct records_machine *machine, struct stats *sum)
                 to->vmreads += from->vmreads;
                 to->vmwrites += from->vmwrites;
             }
+        for (unsigned i = 0; i < OP_COUNT; i++)
+            sum->op[i] += one.op[i];
         for (unsigned i = 0; i < PARTITION_MAX; i++) {
             sum->message[i].count += one.message[i].count;
             sum->message[i].instr += one.message[i].instr;

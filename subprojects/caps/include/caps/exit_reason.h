@@ -12,6 +12,12 @@ enum exit_reason {
 #define EXIT_REASON_BASIC   0xffffu
 #define EXIT_REASON_FAILED  (1u << 31)  // VM-entry failure (SDM 3C 25.9.1 "Basic VM-Exit Information")
 
+// The basic reasons that come with EXIT_REASON_FAILED, and never without (SDM 3C 27.8 "VM-Entry Failures During or After Loading Guest State").
+static inline _Bool exit_reason_failed(unsigned basic)
+{
+    return basic == EXIT_ENTRY_GUEST_STATE || basic == EXIT_ENTRY_MSR_LOAD || basic == EXIT_ENTRY_MACHINE_CHECK;
+}
+
 // The reason's name, for the log; NULL where the SDM defines none.
 static inline const char *exit_reason_name(unsigned reason)
 {

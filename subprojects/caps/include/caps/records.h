@@ -58,18 +58,26 @@ enum event_kind { EVENT_NONE, EVENT_EXIT, EVENT_MESSAGE, EVENT_REPLY, EVENT_FAUL
 struct event {
     uint64_t tsc;
     uint64_t rip;
-    uint64_t qualification;  // exit qualification; message: sequence number
-    uint32_t reason;
+    uint64_t qualification;  // exit qualification, of an L2's or PAL's EPT violation its low 12 bits with the page's address above; message: sequence number
     union {
-        uint32_t what;             // all four: kind lowest
+        uint64_t head;                     // all that follows, in one write
         struct {
-            uint8_t kind;          // enum event_kind
-            uint8_t level;         // enum msg_origin
-            uint8_t partition;     // index + 1, 0: none
-            uint8_t status;        // enum status
+            uint16_t reason;               // basic exit reason; exit_reason_failed() of it: an entry that failed
+            uint8_t kind : 4, level : 4;   // enum event_kind, enum msg_origin
+            union {
+                uint8_t outcome;
+                struct { uint8_t partition : 4, status : 4; };  // index + 1, 0: none; enum status
+            };
+            union {
+                uint32_t end;              // 0: it hasn't ended, or its end isn't recorded
+                struct { uint32_t to : 2, ticks : 30; };  // exit: who runs then (enum msg_origin); of the time-stamp counter, that L0 took
+            };
         };
     };
 };
+#define EVENT_END(to, ticks) ((uint32_t)(ticks) << 2 | (uint32_t)(to))
+#define EVENT_HEAD(kind, level, reason) ((uint64_t)(level) << 20 | (uint64_t)(kind) << 16 | ((reason) & EXIT_REASON_BASIC))
+_Static_assert(PARTITION_MAX < 16, "a partition's number has four bits");
 
 // Event number n lies in slot n % EVENT_SLOTS; next is the number of the next one.
 #define EVENT_SLOTS 1024
@@ -80,6 +88,7 @@ struct message_stat { uint64_t count, instr; };
 struct stats {
     struct exit_stat exit[ORIGIN_COUNT][EXIT_REASON_COUNT];
     struct message_stat message[PARTITION_MAX];
+    uint64_t op[OP_COUNT];  // how often each operation was done; mappings one after the other in the same tree are one
 };
 
 // What one CPU writes.

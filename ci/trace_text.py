@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Events of the trace as lines of text and as JSON, and back. `bhctl trace` makes the same lines (partitions/report/bhctl/event.c)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, fields
+
+from records import Event
+
+
+def text(event: Event) -> str:
+    """One line; what isn't known of an event isn't in it."""
+    exited = event.kind == "exit"
+    line = f"{event.tsc:14} CPU{event.cpu} {event.level}" + (f"->{event.to}" if event.to else "")
+    line += f" {'' if exited else event.kind + ' '}{event.reason}{' (failed entry)' if event.failed else ''}"
+    gpa, qualification = event.gpa(), event.qualification
+    if gpa is not None:
+        line += f" gpa={gpa:#x}"
+        qualification &= 0xfff
+    line += f" rip={event.rip:#x}"
+    if qualification:
+        line += f" number={qualification}" if event.kind == "message" else f" qualification={qualification:#x}"
+    if event.partition:
+        line += f" {event.partition}" + (f": {event.status}" if event.status != "done" else "")
+    return line + (f" {event.ticks} instr" if event.ticks else "")
+
+
+def as_json(event: Event) -> str:
+    return json.dumps(asdict(event) | {"rip": hex(event.rip), "qualification": hex(event.qualification)})
+
+
+def from_json(line: str) -> Event:
+    """ValueError: it isn't an event's line."""
+    data = json.loads(line)
+    names = {field.name: field.type for field in fields(Event)}
+    if not isinstance(data, dict) or set(data) != set(names):
+        raise ValueError(f"not an event: {line.strip()[:80]}")
+    data |= {name: int(str(data[name]), 0) for name in ("rip", "qualification")}
+    kinds = {"int": int, "str": str, "bool": bool}
+    if wrong := [name for name, kind in names.items() if type(data[name]) is not kinds[str(kind)]]:
+        raise ValueError(f"not an event, by its {wrong[0]}: {line.strip()[:80]}")
+    return Event(**data)
