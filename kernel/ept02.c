@@ -24,9 +24,10 @@
 #define ENTRY_TABLE   ((uint64_t)EPT_RIGHTS)
 #define EPTP_BITS     (6u | (3u << 3))           // write-back, 4 levels (SDM 3C 25.6.11 "Extended-Page-Table Pointer (EPTP)")
 #define DECOYS_LOGGED 16u
-#define PAGE_ZEROED   0xfffffffeu                // `previous` of an idle page that is as the pool gave it
+#define STOCK_PAGES   256u                       // set aside, zeroed, when the kernel starts: no miss waits for its table to be zeroed until they are used up
 
-struct page_link { uint32_t next, previous; };
+// Of a table's page: the list that it is in, and which entries may hold something. An idle page's are zeroed when it is a table again: those alone.
+struct page_link { uint32_t next, previous; uint16_t low, high; };
 
 struct root {
     struct spinlock lock;
@@ -41,7 +42,6 @@ struct root {
 struct top {
     hpa_t page;
     uint32_t references;     // one by the root, one by each VMCS02 whose EPTP names it
-    uint32_t low, high;      // entries in use: low to high - 1
 };
 
 uint32_t ept02_generation;
@@ -50,7 +50,7 @@ static uint32_t roots_allotted;
 static struct top tops[TOP_COUNT];
 static struct spinlock bind_lock;  // roots' tags and tops, tops' references; after a root's lock
 
-// Table pages: taken from the pool once, then kept in a list of their own, not zeroed.
+// Table pages: taken from the pool once, then kept in a list of their own.
 static struct spinlock page_lock;
 static struct page_link *links;    // by page number
 static hpa_t pages_first;
@@ -60,6 +60,7 @@ static uint32_t pages_budget, pages_taken, pages_idle, pages_reserved;  // taken
 static unsigned level_shift(unsigned level) { return PAGE_BITS + 9 * level; }
 static uint64_t level_bytes(unsigned level) { return 1ull << level_shift(level); }
 static uint32_t page_number(hpa_t page) { return (uint32_t)((page.v - pages_first.v) / PAGE_BYTES); }
+static uint32_t page_of(uint64_t entry) { return page_number((hpa_t){ entry & EPT_ADDRESS }); }
 static hpa_t page_address(uint32_t number) { return (hpa_t){ pages_first.v + number * PAGE_BYTES }; }
 static uint64_t *table_at(uint64_t entry) { return hidden_va((hpa_t){ entry & EPT_ADDRESS }); }
 static bool is_table(uint64_t entry, unsigned level) { return (entry & EPT_RIGHTS) && level > 0 && !(entry & EPT_LARGE); }
@@ -74,6 +75,9 @@ enum status ept02_init(hpa_t first, uint64_t pages, uint64_t budget_pages)
     pages_budget = (uint32_t)budget_pages;
     TRY(pool_alloc(1, &tops[TOP_EMPTY].page));
     tops[TOP_EMPTY].references = 1;
+    struct ept02_work stock = EPT02_WORK;
+    if (roots_allotted > 0 && ept02_reserve(&stock, STOCK_PAGES))
+        ept02_finish(&stock);
     return STATUS_OK;
 }
 
@@ -98,7 +102,7 @@ bool ept02_reserve(struct ept02_work *work, uint32_t pages)
         }
         pages_taken++;
         pages_idle++;
-        links[page_number(page)] = (struct page_link){ pages_free, PAGE_ZEROED };
+        links[page_number(page)] = (struct page_link){ .next = pages_free };
         pages_free = page_number(page);
     }
     if (ok) {
@@ -119,13 +123,22 @@ static uint32_t page_take(struct ept02_work *work)
     uint32_t page = pages_free;
     struct page_link link = links[page];
     pages_free = link.next;
-    links[page].previous = EPT02_NO_PAGE;
+    links[page] = (struct page_link){ .previous = EPT02_NO_PAGE };
     pages_idle--;
     pages_reserved--;
     spinlock_release(&page_lock);
-    if (link.previous != PAGE_ZEROED)
-        memory_fill(hidden_va(page_address(page)), 0, PAGE_BYTES);
+    memory_fill((uint64_t *)hidden_va(page_address(page)) + link.low, 0, (link.high - link.low) * sizeof(uint64_t));
     return page;
+}
+
+// The entries [low, high) of the page may hold something from now on.
+static void page_use(uint32_t page, uint32_t low, uint32_t high)
+{
+    struct page_link *link = &links[page];
+    if (link->high == 0 || low < link->low)
+        link->low = (uint16_t)low;
+    if (high > link->high)
+        link->high = (uint16_t)high;
 }
 
 // Adds the list of pages from first to last to the work's.
@@ -160,7 +173,7 @@ void ept02_finish(struct ept02_work *work)
 
 static void tree_add(struct root *root, uint32_t page)
 {
-    links[page] = (struct page_link){ root->first, EPT02_NO_PAGE };
+    links[page] = (struct page_link){ .next = root->first, .previous = EPT02_NO_PAGE };
     if (root->first != EPT02_NO_PAGE)
         links[root->first].previous = page;
     else
@@ -187,11 +200,11 @@ static void tree_remove(struct root *root, uint32_t page, struct ept02_work *wor
 // Everything unlinked at once, whatever its size.
 static void tree_drop(struct root *root, struct ept02_work *work)
 {
-    struct top *top = &tops[root->top];
-    uint64_t *table = hidden_va(top->page);
-    for (uint32_t i = top->low; i < top->high; i++)
-        ept02_entry_write(&table[i], 0);
-    top->low = top->high = 0;
+    const hpa_t top = tops[root->top].page;
+    struct page_link *link = &links[page_number(top)];
+    for (; link->low < link->high; link->low++)
+        ept02_entry_write((uint64_t *)hidden_va(top) + link->low, 0);
+    link->low = link->high = 0;
     if (root->first == EPT02_NO_PAGE)
         return;
     unlink_pages(work, root->first, root->last, root->count);
@@ -203,11 +216,12 @@ static void tree_drop(struct root *root, struct ept02_work *work)
 static void subtree_remove(struct root *root, uint64_t entry, unsigned level, struct ept02_work *work)
 {
     const uint64_t *table = table_at(entry);
+    uint32_t page = page_of(entry);
     if (level > 1)
-        for (unsigned i = 0; i < 512; i++)
+        for (unsigned i = links[page].low; i < links[page].high; i++)
             if (is_table(table[i], level - 1))
                 subtree_remove(root, table[i], level - 1, work);
-    tree_remove(root, page_number((hpa_t){ entry & EPT_ADDRESS }), work);
+    tree_remove(root, page, work);
 }
 
 uint32_t ept02_find(uint64_t tag)
@@ -294,6 +308,7 @@ void ept02_map_begin(struct ept02_cursor *cursor, uint32_t root)
 {
     cursor->root = root;
     cursor->region = ~0ull;
+    cursor->ahead = 0;
     cursor->leaf_bytes = 0;
     spinlock_acquire(&roots[root].lock);
 }
@@ -353,33 +368,25 @@ static uint64_t make_leaf(struct ept02_cursor *cursor, uint32_t a, gpa2_t from, 
            (*level > EPT_LEVEL_4K ? EPT_LARGE : 0);
 }
 
-static void top_use(struct top *top, uint32_t index)
-{
-    if (top->low == top->high)
-        top->low = top->high = index;
-    if (index < top->low)
-        top->low = index;
-    if (index >= top->high)
-        top->high = index + 1;
-}
-
-// The entry of that level, tables made on the way. NULL: no page left.
-static uint64_t *make_path(struct root *root, gpa2_t from, unsigned level, struct ept02_work *work)
+// The entry of that level, tables made on the way, and the page that it lies in. NULL: no page left.
+static uint64_t *make_path(struct root *root, gpa2_t from, unsigned level, uint32_t *page, struct ept02_work *work)
 {
     uint64_t *table = hidden_va(tops[root->top].page);
-    top_use(&tops[root->top], (from.v >> level_shift(LEVEL_TOP)) & 511);
+    *page = page_number(tops[root->top].page);
     for (unsigned l = LEVEL_TOP; l > level; l--) {
         uint64_t *entry = &table[(from.v >> level_shift(l)) & 511];
         if (!is_table(*entry, l)) {
-            uint32_t page = page_take(work);
-            if (page == EPT02_NO_PAGE)
+            uint32_t below = page_take(work), index = (uint32_t)(entry - table);
+            if (below == EPT02_NO_PAGE)
                 return NULL;
             if (*entry & EPT_RIGHTS)  // a large leaf gives way: ept fills again what is wanted of it
                 work->shootdown = true;
-            tree_add(root, page);
-            ept02_entry_write(entry, page_address(page).v | ENTRY_TABLE);
+            tree_add(root, below);
+            page_use(*page, index, index + 1);
+            ept02_entry_write(entry, page_address(below).v | ENTRY_TABLE);
         }
         table = table_at(*entry);
+        *page = page_of(*entry);
     }
     return &table[(from.v >> level_shift(level)) & 511];
 }
@@ -391,15 +398,17 @@ void ept02_map(struct ept02_cursor *cursor, uint32_t a, gpa2_t from, gpa1_t to, 
     uint64_t *entry = NULL, leaf = make_leaf(cursor, a, from, to, &level);
     if (leaf == 0 || !root->used)
         return;
+    uint32_t index = (from.v >> level_shift(level)) & 511;
     if (level == EPT_LEVEL_4K && from.v >> 21 == cursor->region) {
-        entry = &cursor->table[(from.v >> PAGE_BITS) & 511];
+        entry = &cursor->table[index];
     } else {
-        entry = make_path(root, from, level, work);
+        entry = make_path(root, from, level, &cursor->page, work);
         if (entry == NULL)
             return;
         cursor->region = level == EPT_LEVEL_4K ? from.v >> 21 : ~0ull;
-        cursor->table = entry - ((from.v >> PAGE_BITS) & 511);
+        cursor->table = entry - index;
     }
+    page_use(cursor->page, index, index + 1 + cursor->ahead);
     uint64_t old = *entry & ~EPT_FLAGS;
     if (old == leaf)
         return;
@@ -451,9 +460,11 @@ uint32_t ept02_owner(uint32_t index, gpa2_t address)
 }
 
 // Out of a table and those below go leaves that map one of these pages, and decoys of pages that have an owner.
-static void expel(uint64_t *table, unsigned level, unsigned from, unsigned to, const gpa1_t *page, unsigned count)
+static void expel(uint32_t number, unsigned level, const gpa1_t *page, unsigned count)
 {
-    for (unsigned i = from; i < to; i++) {
+    uint64_t *table = hidden_va(page_address(number));
+    const unsigned to = links[number].high;
+    for (unsigned i = links[number].low; i < to; i++) {
         uint64_t entry = table[i];
         if (i % 8 == 0 && i + 8 <= to && !(entry | table[i + 1] | table[i + 2] | table[i + 3] | table[i + 4] | table[i + 5] | table[i + 6] | table[i + 7])) {
             i += 7;  // most tables are sparse
@@ -462,7 +473,7 @@ static void expel(uint64_t *table, unsigned level, unsigned from, unsigned to, c
         if (!(entry & EPT_RIGHTS))
             continue;
         if (is_table(entry, level)) {
-            expel(table_at(entry), level - 1, 0, 512, page, count);
+            expel(page_of(entry), level - 1, page, count);
             continue;
         }
         bool gone = entry & EPT_OWNER;
@@ -477,9 +488,8 @@ void ept02_expel(const gpa1_t *page, unsigned count)
 {
     for (struct root *root = roots; root < &roots[roots_allotted]; root++) {
         spinlock_acquire(&root->lock);
-        const struct top *top = &tops[root->top];
         if (root->used && !root->pals_of && (count > 0 || root->decoys))
-            expel(hidden_va(top->page), LEVEL_TOP, top->low, top->high, page, count);
+            expel(page_number(tops[root->top].page), LEVEL_TOP, page, count);
         root->decoys = false;
         spinlock_release(&root->lock);
     }

@@ -62,6 +62,8 @@ struct ept02_cursor {
     uint32_t root;
     uint64_t region;     // L2-physical >> 21 of table, or ~0
     uint64_t *table;     // of 4 KiB entries
+    uint32_t page;       // where the last entry lies
+    uint32_t ahead;      // how many entries behind the next one the caller is about to use as well
     uint64_t leaf_first, leaf_bytes;  // L1-physical: what leaf holds for
     struct ept01_leaf leaf;           // EPT01's, of leaf_first
 };

@@ -41,6 +41,7 @@ void ept02_map_run(uint32_t index, gpa2_t from, const uint64_t *entries, uint32_
                 ept02_entry_write(slot, leaf);
             work->shootdown |= ept02_leaf_shrinks(old, leaf);
         } else {
+            cursor.ahead = count - 1 - i;
             ept02_map(&cursor, ept_map_of(entries[i]), from, (gpa1_t){ entries[i] & EPT_RUN_ADDRESS }, work);
         }
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Proof: ept02_map() and ept02_unmap() on a tree of any shape change the translation of no L2-physical address outside of the leaf, put nothing but
-// the leaf into the tree, and shoot down wherever a right or a page is taken away (I2).
+// the leaf into the tree, and shoot down wherever a right or a page is taken away (I2). What they write lies in the part of the table that is zeroed
+// before the page is a table again.
 // CBMC: unwind=6 replace=make_leaf:contract_leaf,subtree_remove:contract_remove,page_take:contract_take
 #include "any_caps.h"
 #include "no_machine.h"
@@ -8,7 +9,7 @@
 // Hidden memory is a few tables: page number n is table[n]. Of each table the first ENTRIES entries are looked at; which ones doesn't matter.
 #define PAGES   10
 #define ENTRIES 2
-static uint64_t table[PAGES][ENTRIES];
+static uint64_t table[PAGES][ENTRIES], table_before[PAGES][ENTRIES];
 #define FEW_ENTRIES(address) (((address) & ~(1ull << 39 | 1ull << 30 | 1ull << 21 | 1ull << 12 | 0xfff)) == 0)
 #define hidden_va hidden_va_of_the_kernel
 #include "../../kernel/pool.h"
@@ -102,6 +103,7 @@ int main(void)
     struct page_link some_links[PAGES];
     links = some_links;
     roots[0].first = roots[0].last = EPT02_NO_PAGE;
+    memcpy(table_before, table, sizeof(table));
 
     // Maybe another mapping before, whose table the cursor keeps.
     struct ept02_cursor cursor;
@@ -141,6 +143,8 @@ int main(void)
     PROVE(seen_after == seen_before || seen_after == the_leaf || seen_after == 0, "the leaf's addresses get the leaf");
     if (!unmap && the_leaf != 0)
         PROVE(seen_after == the_leaf && level_seen == the_level, "at the leaf's level");
+    unsigned page = any_below(PAGES), i = any_below(ENTRIES);
+    PROVE(table[page][i] == 0 || table[page][i] == table_before[page][i] || (links[page].low <= i && i < links[page].high), "zeroed in time");
     if (unmap)
         PROVE(seen_after == 0 || seen_before == ~0ull, "what is unmapped is gone");
     if (seen_before != seen_after && (seen_before & 7) && ((seen_before & EPT_ADDRESS) != (seen_after & EPT_ADDRESS) || (seen_before & 7 & ~seen_after)))

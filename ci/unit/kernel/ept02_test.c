@@ -332,6 +332,34 @@ TEST(a_run_maps_each_entry)
     }
 }
 
+// Of what a table held nothing is left when its page is a table again.
+TEST(a_table_that_is_used_again_is_empty)
+{
+    static const struct { unsigned first, count; } run[] = { { 0, 64 }, { 448, 64 }, { 100, 1 }, { 511, 1 }, { 3, 40 }, { 200, 17 } };
+    const uint32_t root = start(6);  // four are in use: the same pages each time
+    uint64_t entries[EPT_RUN_MAX];
+    struct ept02_work work = EPT02_WORK;
+    for (unsigned round = 0; round < 36; round++) {
+        const unsigned a = round % 6, b = round / 6;
+        for (unsigned part = 0; part < 2; part++) {
+            const unsigned first = run[part ? b : a].first, count = run[part ? b : a].count;
+            for (unsigned i = 0; i < count; i++)
+                entries[i] = (part && i % 3 == 0) ? 0 : 0x40000000 | 6 << 3 | EPT_RIGHTS;
+            CHECK(ept02_reserve(&work, part ? 1 : 3));
+            ept02_map_run(root, (gpa2_t){ first * PAGE_BYTES }, entries, count, &work);
+            ept02_finish(&work);
+        }
+        for (uint64_t page = 0; page < 512; page++) {
+            const bool in_a = page - run[a].first < run[a].count, in_b = page - run[b].first < run[b].count && (page - run[b].first) % 3 != 0;
+            CHECK_EQ(walk(root, page * PAGE_BYTES) != 0, in_a || in_b);
+        }
+        for (uint64_t region = 1; region < 512; region++)
+            CHECK_EQ(walk(root, region * LARGE_BYTES), 0);
+        ept02_drop(root, &work);
+        ept02_finish(&work);
+    }
+}
+
 TEST(a_row_of_mappings_under_one_lock_is_as_good_as_each_alone)
 {
     uint32_t root = start(64);
