@@ -80,7 +80,7 @@ static bool find_table(const struct ept12_cpu *cpu, uint64_t tag, struct record 
         return false;
     // Every entry is about to be looked at, by what they grant.
     for (unsigned level = record->level + 1u; level < WALK12_LEVELS; level++)
-        record->path[level] = walk->path[level];
+        record->path[level] = walk->path.entry[level];
     record->mixed = false;
     return true;
 }

@@ -73,8 +73,8 @@ struct record *record_get(uint32_t root, gpa2_t address, const struct walk12 *wa
     if (!record)
         return 0;
     for (unsigned level = walk->level + 1; level < WALK12_LEVELS; level++) {
-        record->mixed |= known && record->path[level] != walk->path[level];
-        record->path[level] = walk->path[level];
+        record->mixed |= known && record->path[level] != walk->path.entry[level];
+        record->path[level] = walk->path.entry[level];
     }
     record->rights |= (uint8_t)walk->rights_above;
     return record;

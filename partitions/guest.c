@@ -60,7 +60,6 @@ _Static_assert((WINDOW_BYTES & (WINDOW_BYTES - 1)) == 0, "an address in the wind
 
 bool guest_walk(gpa1_t top, uint64_t address, struct guest_path *path)
 {
-    // Tables beyond the window are none that can be read.
-    path->mask |= ENTRY_ADDRESS & ~(WINDOW_BYTES - 1);
-    return in_window(top, PAGE_BYTES) && window_walk(WINDOW_BASE + top.v, address, path);
+    // Tables beyond the window are none that can be read: what was, in the place of one, says nothing.
+    return in_window(top, PAGE_BYTES) && window_walk(WINDOW_BASE + top.v, address, path) && !(path->any & ENTRY_ADDRESS & ~(WINDOW_BYTES - 1));
 }

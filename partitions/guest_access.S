@@ -51,41 +51,44 @@ ENTRY window_compare        // rdi: address, rsi: with, rdx: qwords, rcx: equal
     mov %rax, (%r8)
     mov $1, %eax
     ret
+    .macro WALK_ENTRY level     // rax: the entry of that level
+    mov %rsi, %rcx
+    shr $(12 + 9 * \level - 3), %rcx
+    and $0xff8, %ecx
+    mov (%rdi,%rcx), %rax
+    mov %rax, (32 + 8 * \level)(%rdx)
+    .endm
+    .macro WALK_TABLE level     // goes on to the next table, wherever in the window that is
+    WALK_ENTRY \level
+    test $0x80, %al
+    jnz .Lleaf\level
+    and %rax, %r11
+    or %rax, %r10
+    and %r8, %rax
+    lea (%rax,%r9), %rdi
+    .endm
 ENTRY window_walk           // rdi: top, rsi: address, rdx: struct guest_path
     mov $-1, %r11           // AND and OR of the tables' entries
     xor %r10d, %r10d
-    mov $3, %r9d            // the level
-    mov $39, %ecx
-1:  mov %rsi, %rax
-    shr %cl, %rax
-    and $511, %eax
-    mov (%rdi,%rax,8), %rax
-    mov %rax, 48(%rdx,%r9,8)
-    mov %rax, %r8
-    and (%rdx), %r8
-    cmp 8(%rdx), %r8
-    jne 3f
-    sub $9, %ecx
-    dec %r9d
-    js 2f
-    test $0x80, %al
-    jnz 2f
-    and %rax, %r11
-    or %rax, %r10
-    mov %rax, %rdi
-    and entry_address(%rip), %rdi
-    add window_base(%rip), %rdi
-    jmp 1b
-2:  inc %r9d
-    sub window_base(%rip), %rdi
-    mov %r11, 16(%rdx)
-    mov %r10, 24(%rdx)
-    mov %rdi, 32(%rdx)
-    mov %r9, 40(%rdx)
+    mov window_address(%rip), %r8
+    mov window_base(%rip), %r9
+    WALK_TABLE 3
+    WALK_TABLE 2
+    WALK_TABLE 1
+    WALK_ENTRY 0
+    xor %eax, %eax
+2:  mov %r11, (%rdx)
+    mov %r10, 8(%rdx)
+    sub %r9, %rdi
+    mov %rdi, 16(%rdx)
+    mov %rax, 24(%rdx)
     mov $1, %eax
     ret
-3:  xor %eax, %eax
-    ret
+    .irp level, 1, 2, 3
+.Lleaf\level:
+    mov $\level, %eax
+    jmp 2b
+    .endr
 ENTRY window_exchange64     // rdi: address, rsi: expected, rdx: desired, rcx: found
     mov %rsi, %rax
     lock cmpxchg %rdx, (%rdi)
@@ -108,8 +111,8 @@ rt_fixup_resume:
 
     .section .rodata
     .balign 8
-entry_address:
-    .quad 0x000ffffffffff000
+window_address:
+    .quad 0x000001fffffff000    // of an entry's bits 51:12, those below WINDOW_BYTES
 window_base:
     .quad 0x0000010000000000    // WINDOW_BASE of caps/layout.h
 

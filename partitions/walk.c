@@ -219,12 +219,12 @@ bool walk_supervisor(uint64_t cr3, bool no_execute, gva_t linear, unsigned acces
 {
     const uint64_t reserved = (ENTRY_ADDRESS & ~((1ull << info->physical_bits) - 1)) | (no_execute ? 0 : ENTRY_NX);
     const uint64_t want = ENTRY_PRESENT | ENTRY_ACCESSED | (access & ACCESS_WRITE ? ENTRY_WRITE : 0);
-    struct guest_path path = { .mask = want | reserved, .want = want };
+    struct guest_path path;
 
     if ((uint64_t)((int64_t)(linear.v << 16) >> 16) != linear.v || !guest_walk((gpa1_t){ cr3 & ENTRY_ADDRESS }, linear.v, &path))
         return false;
-    const uint64_t offset = (PAGE_BYTES << (9 * path.level)) - 1, entry = path.entry[path.level];
-    if ((path.all & entry & ENTRY_USER) || path.level == 3 || (entry & ENTRY_ADDRESS & offset & ~0x1fffull) ||
+    const uint64_t offset = (PAGE_BYTES << (9 * path.level)) - 1, entry = path.entry[path.level], all = path.all & entry;
+    if ((all & (want | ENTRY_USER)) != want || ((path.any | entry) & reserved) || path.level == 3 || (entry & ENTRY_ADDRESS & offset & ~0x1fffull) ||
         ((access & ACCESS_WRITE) && !(entry & ENTRY_DIRTY)))
         return false;
     out->v = (entry & ENTRY_ADDRESS & ~offset) | (linear.v & offset);

@@ -77,42 +77,43 @@ void walk12_at(const struct ept12_cpu *cpu, gpa2_t address, struct walk12 *walk)
     walk->rights = walk->kind == ENTRY12_NOT_PRESENT ? 0 : walk->rights_above & (unsigned)walk->entry & EPT_RIGHTS;
 }
 
-// What nearly every walk is: down to a leaf, over entries that are all readable. false: anything else.
+// What nearly every walk is: down to a page or to where one could be, over tables' entries that are all readable. false: anything else.
 static bool walk_quick(const struct ept12_cpu *cpu, uint64_t eptp12, gpa2_t address, struct walk12 *walk)
 {
-    struct guest_path path = { .mask = EPT_READ | cpu->reserved, .want = EPT_READ };
-    if ((address.v >> 48) || !guest_walk((gpa1_t){ eptp12 & WALK12_ADDRESS }, address.v, &path) || (path.any & (ENTRY_PAGE | ENTRY_TABLE_ZERO)))
+    const struct guest_path *path = &walk->path;
+    if (!guest_walk((gpa1_t){ eptp12 & WALK12_ADDRESS }, address.v, &walk->path) || !(path->all & EPT_READ) ||
+        (path->any & (cpu->reserved | ENTRY_TABLE_ZERO)))
         return false;
-    const unsigned level = (unsigned)path.level;
-    if (level == WALK12_LEVELS - 1 || entry12_kind(cpu, path.entry[level], level) != ENTRY12_LEAF)
-        return false;
-    walk->kind = ENTRY12_LEAF;
-    walk->level = level;
-    walk->rights = (unsigned)(path.all & path.entry[level]) & EPT_RIGHTS;
-    walk->rights_above = (unsigned)path.all & EPT_RIGHTS;
-    walk->unaccessed = !(path.all & ENTRY12_ACCESSED);
-    walk->table.v = path.table;
-    walk->entry = path.entry[level];
-    for (unsigned above = level + 1; above < WALK12_LEVELS; above++)
-        walk->path[above] = path.entry[above];
+    walk->level = (unsigned)path->level;
+    walk->entry = path->entry[walk->level];
+    walk->rights_above = (unsigned)path->all & EPT_RIGHTS;
+    walk->rights = (unsigned)walk->entry & walk->rights_above;
+    walk->unaccessed = !(path->all & ENTRY12_ACCESSED);
+    walk->table.v = path->table;
+    walk->kind = walk->level == 0 && entry12_is_plain(cpu, walk->entry) ? ENTRY12_LEAF : entry12_kind(cpu, walk->entry, walk->level);
     return true;
 }
 
 struct walk12 walk12(const struct ept12_cpu *cpu, uint64_t eptp12, gpa2_t address, unsigned last)
 {
-    struct walk12 walk = {
-        .kind = ENTRY12_NOT_PRESENT,
-        .level = WALK12_LEVELS - 1,
-        .rights_above = EPT_RIGHTS,
-        .table = { eptp12 & WALK12_ADDRESS },
-    };
-    if (address.v >> 48 || (last == 0 && walk_quick(cpu, eptp12, address, &walk)))
+    struct walk12 walk;
+    const bool beyond = address.v >> 48;
+    if (last == 0 && !beyond && walk_quick(cpu, eptp12, address, &walk))
+        return walk;
+    walk.kind = ENTRY12_NOT_PRESENT;
+    walk.level = WALK12_LEVELS - 1;
+    walk.rights = 0;
+    walk.rights_above = EPT_RIGHTS;
+    walk.unaccessed = false;
+    walk.table.v = eptp12 & WALK12_ADDRESS;
+    walk.entry = 0;
+    if (beyond)
         return walk;
     for (;;) {
         walk12_at(cpu, address, &walk);
         if (walk.kind != ENTRY12_TABLE || walk.level == last)
             return walk;   // an entry of a page table is never a table: level 0 always ends here
-        walk.path[walk.level] = walk.entry;
+        walk.path.entry[walk.level] = walk.entry;
         walk.rights_above = walk.rights;
         walk.unaccessed |= !(walk.entry & ENTRY12_ACCESSED);
         walk.table.v = walk.entry & WALK12_ADDRESS;

@@ -11,7 +11,7 @@ bool window_walk(uint64_t top, uint64_t address, struct guest_path *path)
     path->any = 0;
     for (unsigned level = 3;; level--) {
         uint64_t *entry = &path->entry[level];
-        if (!window_read64(WINDOW_BASE + table + (address >> (12 + 9 * level) & 511) * 8, entry) || (*entry & path->mask) != path->want)
+        if (!window_read64(WINDOW_BASE + table + (address >> (12 + 9 * level) & 511) * 8, entry))
             return false;
         if (level == 0 || (*entry & 0x80)) {
             path->table = table;
@@ -20,6 +20,6 @@ bool window_walk(uint64_t top, uint64_t address, struct guest_path *path)
         }
         path->all &= *entry;
         path->any |= *entry;
-        table = *entry & 0x000ffffffffff000ull;
+        table = *entry & 0x000ffffffffff000ull & (WINDOW_BYTES - 1);
     }
 }

@@ -30,12 +30,12 @@ bool guest_exchange32(gpa1_t address, uint32_t expected, uint32_t desired, uint3
 // A walk down tables of 512 entries, as page tables of IA-32e mode and EPT's are: bits 51:12 of an entry name the next table, bit 7 above the lowest level
 // makes it a leaf.
 struct guest_path {
-    uint64_t mask, want;  // in: of every entry these bits are to be those
-    uint64_t all, any;    // the AND and the OR of the entries that name tables (all ones and 0 where there was none)
+    uint64_t all, any;    // the AND and the OR of the entries that were taken for tables (all ones and 0 where there was none)
     uint64_t table;       // the table where the walk ended, of...
     uint64_t level;       // ...that level, 3 to 0
     uint64_t entry[4];    // by level: those that name tables, and the leaf
 };
 
-// From a table of the fourth level, for bits 47:12 of the address. Each entry is read once. false: EPT01 doesn't map an entry, or one isn't what was wanted.
+// From a table of the fourth level, for bits 47:12 of the address. Each entry is read once, and none is judged: the caller looks at all, any and the leaf.
+// false: EPT01 doesn't map an entry.
 bool guest_walk(gpa1_t top, uint64_t address, struct guest_path *path);

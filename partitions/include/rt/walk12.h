@@ -10,6 +10,7 @@
 
 #include <caps/addr.h>
 #include <caps/info.h>
+#include <rt/guest.h>
 
 #define WALK12_LEVELS  4u   // 0: page table, 1: page directory, 2: page-directory-pointer table, 3: PML4 table
 #define WALK12_ENTRIES 512u
@@ -37,7 +38,7 @@ struct walk12 {
     bool unaccessed;        // one of the entries above lacks the accessed flag
     gpa1_t table;           // the table that holds it
     uint64_t entry;
-    uint64_t path[WALK12_LEVELS];  // by level: the entries above it
+    struct guest_path path; // path.entry[]: by level, the entries above it
 };
 
 // Accessed and dirty flags, where the EPTP asks for them (SDM 3C 29.3.5 "Accessed and Dirty Flags for EPT").

@@ -21,6 +21,5 @@ bool window_walk(uint64_t top, uint64_t address, struct guest_path *path);
 bool window_exchange64(uint64_t address, uint64_t expected, uint64_t desired, uint64_t *found);
 bool window_exchange32(uint64_t address, uint32_t expected, uint32_t desired, uint32_t *found);
 
-_Static_assert(offsetof(struct guest_path, mask) == 0 && offsetof(struct guest_path, want) == 8 && offsetof(struct guest_path, all) == 16 &&
-               offsetof(struct guest_path, any) == 24 && offsetof(struct guest_path, table) == 32 && offsetof(struct guest_path, level) == 40 &&
-               offsetof(struct guest_path, entry) == 48, "guest_access.S knows where they are");
+_Static_assert(offsetof(struct guest_path, all) == 0 && offsetof(struct guest_path, any) == 8 && offsetof(struct guest_path, table) == 16 &&
+               offsetof(struct guest_path, level) == 24 && offsetof(struct guest_path, entry) == 32, "guest_access.S knows where they are");
