@@ -5,7 +5,6 @@
 #include <caps/ept_map.h>
 #include <rt/call.h>
 #include <rt/guest.h>
-#include <rt/info.h>
 #include <rt/reply.h>
 
 #include "record.h"
@@ -71,11 +70,11 @@ static bool path_holds(uint64_t tag, const struct record *record, struct walk12 
 }
 
 // Where the record's table is now; false: it isn't there any more.
-static bool find_table(const struct ept12_cpu *cpu, uint64_t tag, struct record *record, struct walk12 *walk)
+static bool find_table(uint64_t tag, struct record *record, struct walk12 *walk)
 {
     if (path_holds(tag, record, walk))
         return true;
-    *walk = walk12(cpu, tag, record->base, record->level);
+    *walk = walk12(&tree_cpu, tag, record->base, record->level);
     if (walk->level != record->level)
         return false;
     // Every entry is about to be looked at, by what they grant.
@@ -85,13 +84,14 @@ static bool find_table(const struct ept12_cpu *cpu, uint64_t tag, struct record 
     return true;
 }
 
-static void revalidate_record(struct reply *rep, const struct ept12_cpu *cpu, uint64_t tag, struct record *record)
+static void revalidate_record(struct reply *rep, uint64_t tag, struct record *record)
 {
     struct walk12 walk;
     const bool flags = tag & EPTP12_FLAGS;
-    const bool there = find_table(cpu, tag, record, &walk) && !(flags && walk.unaccessed);
+    const bool there = find_table(tag, record, &walk) && !(flags && walk.unaccessed);
     // Fewer rights above: each entry has to be looked at, even if it is what it was.
     const bool fewer = there && (record->rights & ~walk.rights_above);
+    bool changed = false;
     for (unsigned index = record->low; index < record->high; index++) {
         uint64_t equal = 0, now = ~0ull;  // what EPT01 doesn't map reads as all-ones
         if (there && !fewer && guest_compare(entry12_address(walk.table, index), &record->seen[index], record->high - index, &equal)) {
@@ -99,19 +99,22 @@ static void revalidate_record(struct reply *rep, const struct ept12_cpu *cpu, ui
             if (index == record->high)
                 break;
         }
+        changed = true;
         if (there && !guest_read64(entry12_address(walk.table, index), &now))
             now = ~0ull;
         if (record_maps(record, index) && !(there && still_holds(record, record->seen[index], now, walk.rights_above, flags)))
             remove_entry(rep, record, index);
         record->seen[index] = now;
     }
+    if (!changed)
+        return;
     if (there)
         record->rights &= (uint8_t)walk.rights_above;
     if (record_is_empty(record))
         record_free(record);
 }
 
-static void revalidate(struct reply *rep, const struct ept12_cpu *cpu, uint32_t root)
+static void revalidate(struct reply *rep, uint32_t root)
 {
     const struct tree *tree = tree_at(root);
     if (!tree->filled)
@@ -122,21 +125,35 @@ static void revalidate(struct reply *rep, const struct ept12_cpu *cpu, uint32_t 
     }
     for (struct record *record = record_first(root), *after; record != 0; record = after) {
         after = record_after(record);  // it may be given back
-        revalidate_record(rep, cpu, tree->tag, record);
+        revalidate_record(rep, tree->tag, record);
     }
     apply(rep);
 }
 
-void inval(struct reply *rep, enum invept_type type, uint64_t eptp12)
+static void revalidate_trees(struct reply *rep, enum invept_type type, uint64_t eptp12)
 {
-    const struct ept12_cpu cpu = ept12_cpu(info);
-    state_lock(&tree_lock);
     for (uint32_t root = 0; root < tree_count(); root++) {
         uint64_t tag = tree_at(root)->tag;
         if (tag != 0 && (type == INVEPT_ALL || ((tag ^ eptp12) & WALK12_ADDRESS) == 0))
-            revalidate(rep, &cpu, root);
+            revalidate(rep, root);
     }
+}
+
+void inval(struct reply *rep, enum invept_type type, uint64_t eptp12)
+{
+    state_lock(&tree_lock);
+    revalidate_trees(rep, type, eptp12);
     state_unlock(&tree_lock);
+}
+
+bool inval_known(struct reply *rep, uint64_t eptp12)
+{
+    state_lock(&tree_lock);
+    const bool known = eptp12 != 0 && tree_find(eptp12) != ROOT_NONE;
+    if (known)
+        revalidate_trees(rep, INVEPT_SINGLE, eptp12);
+    state_unlock(&tree_lock);
+    return known;
 }
 
 void inval_reset(struct reply *rep)

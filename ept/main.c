@@ -2,14 +2,18 @@
 // The partition ept: keeps the EPT02 trees that L2s run on, shadows of what EPT12 and EPT01 together allow.
 #include <caps/ept_call.h>
 #include <rt/call.h>
+#include <rt/info.h>
 #include <rt/partition.h>
 #include <rt/reply.h>
 
+#include "instruction.h"
 #include "inval.h"
+#include "tree.h"
 #include "violation.h"
 
 static void message_init(const struct request *req, struct reply *rep)
 {
+    tree_cpu = ept12_cpu(info);
     // After a reload the tables here are empty: so must the kernel's trees be. L2 meets its violations again.
     if (req->arg[0] != 0)
         inval_reset(rep);
@@ -44,14 +48,17 @@ void partition_message(const struct request *req, struct reply *rep)
             rep->arg[4] = req->arg[4];
             return;
         }
-        violation(req, rep);
+        if (req->origin == ORIGIN_L1)
+            instruction(req, rep);
+        else
+            violation(req, rep);
         return;
     case MSG_CALL:
         message_call(req, rep);
         return;
     case MSG_KILL:
-        // An L2 whose memory can't be mapped ends as one that can't go on.
-        reply_forward(rep, EXIT_TRIPLE_FAULT, 0, 0, 0);
+        // An L2 whose memory can't be mapped ends as one that can't go on. L1's instruction nestvmx can end.
+        reply_forward(rep, req->origin == ORIGIN_L1 ? 0 : EXIT_TRIPLE_FAULT, 0, 0, 0);
         return;
     default:
         rt_panic("a message that the kernel doesn't send to ept");

@@ -5,6 +5,7 @@
 #include "record.h"
 
 struct state_lock tree_lock;
+struct ept12_cpu tree_cpu;
 static struct tree trees[TREES];
 static uint64_t tree_clock;
 static uint32_t trees_used;  // from it on no root was ever assigned

@@ -11,10 +11,14 @@
 
 #include <caps/msg.h>
 #include <rt/state.h>
+#include <rt/walk12.h>
 
 #define TREES 16u  // roots that the header asks for
 
 extern struct state_lock tree_lock;
+
+// What decides about EPT12's entries.
+extern struct ept12_cpu tree_cpu;
 
 struct tree {
     uint64_t tag;       // EPTP12; 0: unused

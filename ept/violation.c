@@ -5,7 +5,6 @@
 #include <caps/ept_map.h>
 #include <caps/exit_reason.h>
 #include <rt/call.h>
-#include <rt/info.h>
 #include <rt/reply.h>
 
 #include "fill.h"
@@ -26,7 +25,6 @@ uint64_t violation_qualification(uint64_t real, unsigned rights)
 
 void violation(const struct request *req, struct reply *rep)
 {
-    const struct ept12_cpu cpu = ept12_cpu(info);
     const uint64_t *field = req->field[0];
     const bool misconfig = (req->reason & EXIT_REASON_BASIC) == EXIT_EPT_MISCONFIG;
     const uint64_t qualification = misconfig ? 0 : field[VMCS_EXIT_QUALIFICATION];
@@ -35,15 +33,15 @@ void violation(const struct request *req, struct reply *rep)
 
     // From here on to the end of the fill: see tree.h.
     state_lock(&tree_lock);
-    struct walk12 walk = walk12(&cpu, req->tag, address, 0);
+    struct walk12 walk = walk12(&tree_cpu, req->tag, address, 0);
     enum status status = STATUS_OK;
     bool allowed = walk.kind == ENTRY12_LEAF && !(access & ~walk.rights), marked = true;
     if (allowed && !misconfig) {
-        marked = mark12(&cpu, req->tag, address, access & EPT_WRITE, &walk);
+        marked = mark12(&tree_cpu, req->tag, address, access & EPT_WRITE, &walk);
         allowed = walk.kind == ENTRY12_LEAF && !(access & ~walk.rights);
     }
     if (allowed && marked && !misconfig)
-        status = fill(req, rep, &cpu, address, &walk);
+        status = fill(req, rep, &tree_cpu, address, &walk);
     state_unlock(&tree_lock);
 
     const uint64_t linear = field[VMCS_GUEST_LINEAR_ADDR];

@@ -96,6 +96,7 @@ static inline bool matches(struct cpu *cpu, const struct route *route)
     switch (route->cap->kind) {
     case ROUTE_RANGE: return key_matches(cpu, route->cap);
     case ROUTE_TAKEN: return page_matches(cpu, route->partition);
+    case ROUTE_IN_VMX: return cpu->l1_vmx && route->partition->record->state != PARTITION_PARKED;
     default: return true;
     }
 }
@@ -189,8 +190,6 @@ static __attribute__((noinline)) bool send_again(struct cpu *cpu, struct partiti
     status = ipc_send_again(cpu, partition, message, status, answer);
     if (status != STATUS_OK || answer->killed)
         give_back_interrupt(cpu);
-    if (status != STATUS_OK)
-        owner_pays(cpu);
     return status == STATUS_OK;
 }
 
@@ -225,6 +224,9 @@ static inline __attribute__((always_inline)) bool route_message(struct cpu *cpu,
             event->status = status & 15;
             if (!send_again(cpu, partition, message, status, &answer)) {
                 event->status = STATUS_FAULTED;
+                if (route->cap->kind == ROUTE_IN_VMX)
+                    continue;
+                owner_pays(cpu);
                 return true;
             }
         }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Memory operands: from the exit's instruction information to L1's memory (SDM 3C 28.2.5 "Information for VM Exits Due to Instruction
-// Execution").
+// Operands that are no matter of the runtime's alone (rt/operand.h): registers, segments, faults.
 
 #include <rt/call.h>
 #include <rt/guest.h>
 #include <rt/info.h>
 #include <rt/linear.h>
+#include <rt/operand.h>
 #include <rt/reply.h>
 
 #include "field.h"
@@ -14,11 +14,7 @@
 #include "result.h"
 #include "x86.h"
 
-// The instruction information.
-static uint32_t bits(const struct message *m, unsigned from, unsigned count)
-{
-    return (uint32_t)(exit_field(m, VMCS_EXIT_INSTRUCTION_INFO) >> from) & ((1u << count) - 1);
-}
+static uint32_t bits(const struct message *m, unsigned from, unsigned count) { return operand_bits(m->req, from, count); }
 
 enum segment { SEGMENT_ES, SEGMENT_CS, SEGMENT_SS, SEGMENT_DS, SEGMENT_FS, SEGMENT_GS };
 
@@ -33,18 +29,10 @@ bool operand_is_register(const struct message *m) { return bits(m, 10, 1); }
 unsigned operand_register(const struct message *m) { return bits(m, 3, 4); }
 unsigned operand_register2(const struct message *m) { return bits(m, 28, 4); }
 
-// The register file as the instruction sees it.
-static uint64_t register_value(struct message *m, unsigned number)
-{
-    if (number != GPR_RSP)
-        return m->req->gpr[number];
-    message_need(m, GROUP_RIP);
-    return exit_field(m, VMCS_GUEST_RSP);
-}
-
 uint64_t operand_get(struct message *m, unsigned number)
 {
-    const uint64_t value = register_value(m, number);
+    message_need(m, number == GPR_RSP ? GROUP_RIP : 0);
+    const uint64_t value = operand_gpr(m->req, number);
     return insn_is_64(m) ? value : value & 0xffffffff;
 }
 
@@ -58,17 +46,6 @@ void operand_set(struct message *m, unsigned number, uint64_t value)
         return;
     }
     reply_gpr(m->rep, (enum gpr)number, value);
-}
-
-static uint64_t effective_address(struct message *m)
-{
-    const unsigned size = bits(m, 7, 3);  // 0: 16, 1: 32, 2: 64 bits
-    uint64_t address = exit_field(m, VMCS_EXIT_QUALIFICATION);
-    if (!bits(m, 27, 1))
-        address += register_value(m, bits(m, 23, 4));
-    if (!bits(m, 22, 1))
-        address += register_value(m, bits(m, 18, 4)) << bits(m, 0, 2);
-    return size == 2 ? address : size == 1 ? address & 0xffffffff : address & 0xffff;
 }
 
 static uint32_t segment_rights(const struct message *m, unsigned segment)
@@ -106,7 +83,7 @@ static bool linear_address(struct message *m, uint32_t bytes, bool write, gva_t 
     const unsigned segment = bits(m, 15, 3);
 
     message_need(m, MEMORY_GROUPS);
-    const uint64_t offset = effective_address(m);
+    const uint64_t offset = operand_offset(m->req);
     if (segment > SEGMENT_GS) {
         inject_ud(m);
         return false;
@@ -153,20 +130,10 @@ static bool walked(struct message *m, enum walk walk, gva_t fault, uint32_t erro
     return false;
 }
 
-// What nearly every operand is: in 64-bit code at CPL 0 (who comes here has been asked), in a segment without a base, on one page that L1 uses already.
-// false: anything else.
-static bool operand_quick(struct message *m, uint32_t bytes, unsigned access, gpa1_t *at)
+static bool quick(struct message *m, uint32_t bytes, unsigned access, gpa1_t *at)
 {
-    const uint32_t wanted = 7u << 7 | 4u << 15, information = (uint32_t)exit_field(m, VMCS_EXIT_INSTRUCTION_INFO);
-
     message_need(m, MEMORY_GROUPS);
-    const uint64_t efer = exit_field(m, VMCS_GUEST_EFER);
-    if ((information & wanted) != 2u << 7 || !insn_is_64(m) || !(efer & EFER_LMA) || (exit_field(m, VMCS_GUEST_CR4) & CR4_LA57))
-        return false;
-    const uint64_t linear = effective_address(m);
-    if ((linear & ~PAGE_MASK) + bytes > PAGE_BYTES)
-        return false;
-    return walk_supervisor(exit_field(m, VMCS_GUEST_CR3), efer & EFER_NXE, (gva_t){ linear }, access, at);
+    return operand_quick(m->req, bytes, access, at);
 }
 
 bool operand_read(struct message *m, void *to, uint32_t bytes)
@@ -175,7 +142,7 @@ bool operand_read(struct message *m, void *to, uint32_t bytes)
     gpa1_t at = { 0 };
     uint32_t error = 0;
 
-    if (operand_quick(m, bytes, ACCESS_READ, &at)) {
+    if (quick(m, bytes, ACCESS_READ, &at)) {
         if (!guest_copy_in(to, at, bytes))
             memset(to, 0xff, bytes);
         return true;
@@ -195,7 +162,7 @@ bool operand_write(struct message *m, const void *from, uint32_t bytes)
     gpa1_t at = { 0 };
     uint32_t error = 0;
 
-    if (operand_quick(m, bytes, ACCESS_WRITE, &at)) {
+    if (quick(m, bytes, ACCESS_WRITE, &at)) {
         guest_copy_out(at, from, bytes);
         return true;
     }

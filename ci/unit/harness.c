@@ -149,7 +149,7 @@ static const struct route_cap *route_find(enum msg_origin origin, enum exit_reas
                                                   : world_vmcs[VMCS_HANDLE_02 + WORLD_L2][VMCS_GUEST_PHYSICAL_ADDR] + world_l2_offset;
         if (route->kind == ROUTE_TAKEN && !world_owned(page & PAGE_MASK))
             continue;
-        if (route->kind == ROUTE_EXIT || route->kind == ROUTE_TAKEN || (route_key(reason) >= route->first && route_key(reason) <= route->last))
+        if (route->kind == ROUTE_EXIT || route->kind == ROUTE_TAKEN || route->kind == ROUTE_IN_VMX || (route_key(reason) >= route->first && route_key(reason) <= route->last))
             return route;
     }
     return NULL;

@@ -223,6 +223,14 @@ const struct reply *trees_violation(uint64_t tag, uint64_t address, unsigned acc
     return trees_exit(EXIT_EPT_VIOLATION, tag, address, access | 0x180);
 }
 
+const struct reply *trees_invept_exit(void)
+{
+    const struct reply *rep = world_exit(ORIGIN_L1, EXIT_INVEPT, NULL);
+    CHECK_EQ(rep->op_count, 0);
+    catch_up();
+    return rep;
+}
+
 enum status trees_invept(uint64_t type, uint64_t eptp12)
 {
     const uint64_t arg[MSG_ARGS] = { EPT_CALL_INVEPT, type, eptp12 };

@@ -38,6 +38,8 @@ const struct reply *trees_violation(uint64_t tag, uint64_t address, unsigned acc
 const struct reply *trees_exit(enum exit_reason reason, uint64_t tag, uint64_t address, uint64_t qualification);
 // nestvmx's call; returns the status.
 enum status trees_invept(uint64_t type, uint64_t eptp12);
+// The instruction's exit, as VMCS01 and the registers have it.
+const struct reply *trees_invept_exit(void);
 
 // What EPT02 holds.
 uint32_t trees_root(uint64_t tag);  // the first that holds the tag, as L2 finds it; ROOT_NONE: nothing

@@ -90,6 +90,7 @@ TEST(execute_only_where_the_cpu_has_it_not)
     CHECK_EQ(trees_leaf(eptp, address)->rights, 4);
     check_forward(trees_violation(eptp, address, 1), EXIT_EPT_VIOLATION, 0x181 | 4 << 3, address);
     world_info.vmx_msr[0x48c - VMX_MSR_FIRST] &= ~1ull;
+    world_init(1, 0);
     check_forward(trees_violation(eptp, address, 4), EXIT_EPT_MISCONFIG, 0, address);
 }
 

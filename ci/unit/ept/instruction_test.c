@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// INVEPT straight from its exit: the plain one is answered, every other is nestvmx'.
+#include <caps/ept_call.h>
+
+#include "../../../ept/tree.h"
+#include "trees.h"
+
+#define WB (6u << 3)
+#define CR3 (40 * PAGE_BYTES)
+#define USED 0x23u  // present, writable, accessed
+#define LINEAR 0xffff888000123000ull
+#define DESCRIPTOR (45 * PAGE_BYTES + 0xff0)
+#define RSP_OPERAND (2u << 7 | 2u << 15 | 1u << 22 | 4u << 23 | 6u << 28)  // invept (%rsp), %rsi
+
+static const uint64_t address = 0x40200000, leaf_table = 4 * PAGE_BYTES;
+static uint64_t eptp;
+static uint64_t *const field = world_vmcs[VMCS_HANDLE_01];
+
+// L1's page tables: CR3's page and three more, for LINEAR's page; and an L2 that has touched some pages.
+static void start(void)
+{
+    trees_start();
+    eptp = trees_path(1, address, 0, 0);
+    for (unsigned i = 0; i < 8; i++)
+        trees_entry(leaf_table, i, (0x100000 + i * PAGE_BYTES) | WB | 7);
+    trees_violation(eptp, address, 1);
+    CHECK_EQ(trees_count(), 8);
+    for (unsigned level = 3; level > 0; level--)
+        trees_entry(CR3 + (3 - level) * PAGE_BYTES, LINEAR >> (12 + 9 * level) & 511, (CR3 + (4 - level) * PAGE_BYTES) | USED);
+    trees_entry(CR3 + 3 * PAGE_BYTES, LINEAR >> 12 & 511, (DESCRIPTOR & PAGE_MASK) | USED);
+    trees_entry(DESCRIPTOR & PAGE_MASK, 0xff0 / 8, eptp);
+    trees_entry(DESCRIPTOR & PAGE_MASK, 0xff8 / 8, 0);
+    field[VMCS_GUEST_CR3] = CR3;
+    field[VMCS_GUEST_CR4] = 1u << 5;
+    field[VMCS_GUEST_EFER] = 1u << 10;
+    field[VMCS_GUEST_CS_ACCESS_RIGHTS] = 0xa09b;
+    field[VMCS_GUEST_SS_ACCESS_RIGHTS] = 0xc093;
+    field[VMCS_GUEST_RSP] = LINEAR + 0xfe8;
+    field[VMCS_EXIT_QUALIFICATION] = 8;
+    field[VMCS_EXIT_INSTRUCTION_INFO] = RSP_OPERAND;
+    world_gpr[GPR_RSI] = INVEPT_SINGLE;
+}
+
+static void check_answered(void)
+{
+    const struct reply *rep = trees_invept_exit();
+    CHECK_EQ(rep->verdict, VERDICT_RESUME);
+    CHECK_EQ(rep->set, SET_ADVANCE | SET_FLAGS);
+    CHECK_EQ(rep->rflags, 0);
+}
+
+static void check_left_alone(void)
+{
+    const uint32_t ops = world_ops;
+    const struct reply *rep = trees_invept_exit();
+    CHECK_EQ(rep->verdict, VERDICT_FORWARD);
+    CHECK_EQ(rep->arg[0], 0);
+    CHECK_EQ(rep->set, 0);
+    CHECK_EQ(world_ops, ops);
+    CHECK_EQ(trees_count(), 8);
+}
+
+TEST(invept_of_what_has_not_changed)
+{
+    start();
+    const uint32_t ops = world_ops;
+    check_answered();
+    CHECK_EQ(world_ops, ops);
+    CHECK_EQ(trees_count(), 8);
+}
+
+TEST(invept_of_what_has_changed)
+{
+    start();
+    trees_entry(leaf_table, 3, 0);
+    check_answered();
+    CHECK_EQ(trees_count(), 7);
+    CHECK(trees_leaf(eptp, address + 3 * PAGE_BYTES) == NULL);
+    trees_check();
+}
+
+TEST(invept_that_is_not_plain_is_nestvmxs)
+{
+    start();
+    static const struct { enum vmcs_field field; uint64_t value; } odd[] = {
+        { VMCS_GUEST_SS_ACCESS_RIGHTS, 0xc0f3 },                  // CPL 3
+        { VMCS_GUEST_CS_ACCESS_RIGHTS, 0xc09b },                  // compatibility mode
+        { VMCS_GUEST_EFER, 0 },                                   // not IA-32e mode
+        { VMCS_GUEST_CR4, 1u << 12 | 1u << 5 },                   // five levels
+        { VMCS_GUEST_CR3, 50 * PAGE_BYTES },                      // nothing mapped
+        { VMCS_GUEST_CR3, 1ull << 51 },                           // beyond the window
+        { VMCS_EXIT_QUALIFICATION, 9 },                           // the descriptor crosses a page
+        { VMCS_GUEST_RSP, LINEAR + (1ull << 47) },                // not canonical
+        { VMCS_EXIT_INSTRUCTION_INFO, RSP_OPERAND ^ 1u << 17 ^ 1u << 16 },  // FS
+        { VMCS_EXIT_INSTRUCTION_INFO, RSP_OPERAND ^ 3u << 7 },    // 32-bit addresses
+        { VMCS_EXIT_INSTRUCTION_INFO, RSP_OPERAND ^ 2u << 28 },   // the type is in RSP
+    };
+    for (unsigned i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+        const uint64_t before = field[odd[i].field];
+        field[odd[i].field] = odd[i].value;
+        check_left_alone();
+        field[odd[i].field] = before;
+    }
+    check_answered();
+}
+
+TEST(invept_types_and_eptps_that_nobody_has_are_nestvmxs)
+{
+    start();
+    static const uint64_t types[] = { 0, INVEPT_ALL, 3, 1ull << 32 | INVEPT_SINGLE, ~0ull };
+    for (unsigned i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        world_gpr[GPR_RSI] = types[i];
+        check_left_alone();
+    }
+    world_gpr[GPR_RSI] = INVEPT_SINGLE;
+    const uint64_t eptps[] = { 0, eptp ^ 1u << 6, eptp ^ 7, eptp ^ PAGE_BYTES, ~0ull };
+    for (unsigned i = 0; i < sizeof(eptps) / sizeof(eptps[0]); i++) {
+        trees_entry(DESCRIPTOR & PAGE_MASK, 0xff0 / 8, eptps[i]);
+        check_left_alone();
+    }
+}
+
+TEST(invept_by_page_tables_that_the_cpu_would_not_walk_quietly_is_nestvmxs)
+{
+    start();
+    for (unsigned table = 0; table < 4; table++) {
+        const uint64_t place = CR3 + table * PAGE_BYTES;
+        const unsigned index = LINEAR >> (39 - 9 * table) & 511;
+        const uint64_t entry = trees_entry_now(place, index);
+        const uint64_t odd[] = { 0, entry & ~1ull, entry & ~0x20ull, entry | 1ull << 63, entry | 1ull << 51 };  // absent, not accessed, reserved bits
+        for (unsigned i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+            trees_entry(place, index, odd[i]);
+            check_left_alone();
+        }
+        trees_entry(place, index, entry);
+    }
+    world_mapped[DESCRIPTOR / PAGE_BYTES] = false;
+    check_left_alone();
+}
+
+TEST(invept_that_l1_is_not_offered_is_nestvmxs)
+{
+    start();
+    for (unsigned bit = 20; bit <= 25; bit += 5) {
+        world_info.vmx_msr[0x48c - VMX_MSR_FIRST] ^= 1ull << bit;
+        check_left_alone();
+        world_info.vmx_msr[0x48c - VMX_MSR_FIRST] ^= 1ull << bit;
+    }
+    check_answered();
+}
+
+TEST(invept_whose_message_failed_twice_is_nestvmxs)
+{
+    start();
+    const struct reply *rep = world_message(MSG_KILL, ORIGIN_L1, NULL);
+    CHECK_EQ(rep->verdict, VERDICT_FORWARD);
+    CHECK_EQ(rep->arg[0], 0);
+}
