@@ -31,8 +31,7 @@ static void roll_back(struct state_journal *journal)
     }
 }
 
-// The number of the last message on that CPU; MSG_INIT isn't one.
-static uint32_t last_sequence(uint32_t cpu)
+uint32_t state_last_sequence(uint32_t cpu)
 {
     const struct request *last = NULL;
     for (unsigned slot = 0; slot < RING_SLOTS; slot++) {
@@ -47,7 +46,7 @@ void state_roll_back(uint64_t cpus)
 {
     for (uint32_t cpu = 0; cpu < CPU_MAX; cpu++) {
         struct state_journal *journal = &rt_journal[cpu];
-        if (((cpus >> cpu) & 1) && journal->sequence == last_sequence(cpu))
+        if (((cpus >> cpu) & 1) && journal->sequence == state_last_sequence(cpu))
             roll_back(journal);
         else
             journal->count = 0;

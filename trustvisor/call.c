@@ -5,8 +5,10 @@
 #include <rt/reply.h>
 #include <rt/string.h>
 
+#include "commit.h"
 #include "end.h"
 #include "marshal.h"
+#include "turn.h"
 #include "vector.h"
 
 #define QUALIFICATION_FETCH 4u
@@ -45,23 +47,23 @@ static void finish(const struct pal *pal, struct reply *rep, uint64_t result)
 }
 
 // The PAL's turn on this CPU begins with these registers.
-static void enter(struct pal *pal, struct reply *rep, const uint64_t gpr[GPR_COUNT])
+static void enter(const struct request *req, struct pal *pal, struct reply *rep, const uint64_t gpr[GPR_COUNT], enum pal_state from)
 {
-    const uint32_t number = pal_number(pal);
     memcpy(rep->gpr, gpr, sizeof(rep->gpr));
     rep->set |= SET_GPRS;
-    vector_save(pal_vectors[number][VECTORS_CPU]);
-    vector_load(pal_vectors[number][VECTORS_PAL]);
-    reply_l2(rep, number);
+    turn_begin(pal);
+    reply_l2(rep, pal_number(pal));
+    commit(req, rep, pal, from, PAL_RUNNING);
 }
 
-// And ends.
+// And ends. The VMCS goes first: from the commit on, another CPU may take it.
 static void leave(struct pal *pal, struct reply *rep)
 {
-    const uint32_t number = pal_number(pal);
-    vector_save(pal_vectors[number][VECTORS_PAL]);
-    vector_load(pal_vectors[number][VECTORS_CPU]);
-    reply_op(rep, OP_VMCS_CLEAR, VMCS_HANDLE_02 + number, 0, 0, 0);
+    turn_end(pal);
+    rep->op_count = 0;
+    reply_op(rep, OP_VMCS_CLEAR, VMCS_HANDLE_02 + pal_number(pal), 0, 0, 0);
+    if (rt_invoke() != STATUS_OK)
+        rt_panic("the kernel does not take a PAL's VMCS back");
     reply_l1(rep);  // or to the L2 that called
 }
 
@@ -79,11 +81,11 @@ static void start(struct pal *pal, const struct request *req, struct reply *rep)
     if (field[VMCS_GUEST_RFLAGS] & RFLAGS_IF)  // else no interrupt could end the PAL's turn
         marshal = marshal_in(pal, &caller, gpr, &rsp);
     if (marshal != MARSHAL_OK) {
-        pal_change(pal, PAL_RUNNING, PAL_IDLE, 0);
         if (marshal == MARSHAL_FAULT)
             fault_at_call(pal, rep, &caller);
         else if (marshal != MARSHAL_EPT12 || !caller_by_ept12(&caller, rep))
             finish(pal, rep, CALL_FAILED);
+        commit(req, rep, pal, PAL_STARTING, PAL_IDLE);
         return;
     }
     const uint32_t handle = VMCS_HANDLE_02 + pal_number(pal);
@@ -91,7 +93,7 @@ static void start(struct pal *pal, const struct request *req, struct reply *rep)
     reply_write(rep, handle, VMCS_GUEST_RSP, rsp);
     reply_write(rep, handle, VMCS_GUEST_RFLAGS, PAL_RFLAGS);
     vector_reset(pal_vectors[pal_number(pal)][VECTORS_PAL]);
-    enter(pal, rep, gpr);
+    enter(req, pal, rep, gpr, PAL_STARTING);
 }
 
 // Whether it is the call that was interrupted, not another one meanwhile.
@@ -123,20 +125,23 @@ static bool copy_out(struct pal *pal, struct caller *caller, struct reply *rep, 
 static void go_on(struct pal *pal, const struct request *req, struct reply *rep)
 {
     if (!pal->call.returned) {
-        enter(pal, rep, pal->gpr);
+        enter(req, pal, rep, pal->gpr, PAL_RESUMING);
         return;
     }
     struct caller caller = caller_of(req);
-    pal_change(pal, PAL_RUNNING, copy_out(pal, &caller, rep, true) ? PAL_IDLE : PAL_SUSPENDED, 0);
+    const bool done = copy_out(pal, &caller, rep, true);
+    commit(req, rep, pal, PAL_RESUMING, done ? PAL_IDLE : PAL_SUSPENDED);
 }
 
 static void call(struct pal *pal, const struct request *req, struct reply *rep)
 {
-    if (pal_change(pal, PAL_IDLE, PAL_RUNNING, req->cpu)) {
+    // On this CPU: this very message, which was cut short.
+    if (pal_change(pal, PAL_IDLE, PAL_STARTING, req->cpu) || pal_is(pal, PAL_STARTING, req->cpu)) {
         start(pal, req, rep);
         return;
     }
-    if (pal_state(pal) == PAL_SUSPENDED && same_call(pal, req) && pal_change(pal, PAL_SUSPENDED, PAL_RUNNING, req->cpu)) {
+    if ((pal_state(pal) == PAL_SUSPENDED && same_call(pal, req) && pal_change(pal, PAL_SUSPENDED, PAL_RESUMING, req->cpu)) ||
+        pal_is(pal, PAL_RESUMING, req->cpu)) {
         go_on(pal, req, rep);
         return;
     }
@@ -147,13 +152,13 @@ static void call(struct pal *pal, const struct request *req, struct reply *rep)
 
 // An access that is no call. On EPT01 the kernel shows ones and lets writes vanish. An L2's EPT12 has its own trees, where a decoy takes no writes:
 // there one that writes ends the PAL.
-static void stray(struct pal *pal, const struct caller *caller, bool fetch, struct reply *rep)
+static void stray(struct pal *pal, const struct caller *caller, uint32_t cpu, bool fetch, struct reply *rep)
 {
     if (caller->paging.eptp12 == 0)
         reply_forward(rep, 0, 0, 0, 0);
     else if (fetch)
         reply_exception_error(rep, caller->handle, VECTOR_GP, 0);
-    else if (end_pal(pal, rep))
+    else if (end_pal(pal, cpu, rep))
         rt_log(LOG_WARN, "pal %u: an L2 wrote to its memory: ended", pal_number(pal));
 }
 
@@ -177,20 +182,20 @@ void call_violation(const struct request *req, struct reply *rep)
     if (pal == NULL)
         return;  // it was given back meanwhile
     if (pal_mapped(pal, page)) {
-        stray(pal, &caller, fetch, rep);
+        stray(pal, &caller, req->cpu, fetch, rep);
         return;
     }
     // The system has taken the page from the program, and will give it to another.
-    if (end_pal(pal, rep))
+    if (end_pal(pal, req->cpu, rep))
         rt_log(LOG_INFO, "pal %u: its program has lost a page: ended", pal_number(pal));
 }
 
 void call_suspend(struct pal *pal, const struct request *req, struct reply *rep)
 {
     memcpy(pal->gpr, req->gpr, sizeof(pal->gpr));
-    at_call(pal, rep);
     leave(pal, rep);
-    pal_change(pal, PAL_RUNNING, PAL_SUSPENDED, 0);
+    at_call(pal, rep);
+    commit(req, rep, pal, PAL_RUNNING, PAL_SUSPENDED);
 }
 
 void call_return(struct pal *pal, const struct request *req, struct reply *rep)
@@ -200,18 +205,16 @@ void call_return(struct pal *pal, const struct request *req, struct reply *rep)
     pal->call.returned = 1;
     leave(pal, rep);
     const bool done = copy_out(pal, &caller, rep, false);
-    pal_change(pal, PAL_RUNNING, done ? PAL_IDLE : PAL_SUSPENDED, 0);
+    commit(req, rep, pal, PAL_RUNNING, done ? PAL_IDLE : PAL_SUSPENDED);
 }
 
 void call_broken(struct pal *pal, const struct request *req, struct reply *rep, const char *why)
 {
     rt_log(LOG_WARN, "pal %u: %s (exit %u qualification 0x%lx): ended", pal_number(pal), why, req->reason & 0xffff,
            (unsigned long)req->field[0][VMCS_EXIT_QUALIFICATION]);
-    vector_load(pal_vectors[pal_number(pal)][VECTORS_CPU]);
-    const uint32_t handle = pal->handle;
+    turn_end(pal);
     at_call(pal, rep);
-    if (pal_change(pal, PAL_RUNNING, PAL_ENDING, req->cpu))
-        end_pages(pal, rep);
-    reply_exception_error(rep, handle, VECTOR_GP, 0);
+    reply_exception_error(rep, pal->handle, VECTOR_GP, 0);
     reply_l1(rep);
+    commit(req, rep, pal, PAL_RUNNING, PAL_ENDING);
 }

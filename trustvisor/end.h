@@ -9,10 +9,14 @@
 #include "pal.h"
 
 // Ends a PAL that doesn't run. false: it does, or it is ending already. rep: of the message being handled; its list of operations is used and empty afterwards.
-bool end_pal(struct pal *pal, struct reply *rep);
+bool end_pal(struct pal *pal, uint32_t cpu, struct reply *rep);
 
 // The same for one in state ENDING. Then it is FREE.
 void end_pages(struct pal *pal, struct reply *rep);
 
 // Pages that were taken for a registration that fails: back as they are, in state MAKING. Then it is FREE.
 void end_making(struct pal *pal, struct reply *rep);
+
+// In MSG_INIT, of what was cut short: the same two, where some pages may have gone back already.
+void end_pages_rest(struct pal *pal, struct reply *rep);
+void end_making_rest(struct pal *pal, struct reply *rep);

@@ -6,11 +6,13 @@
 
 #include "call.h"
 #include "caller.h"
+#include "commit.h"
 #include "cpuid_insn.h"
 #include "end.h"
 #include "pal.h"
 #include "register.h"
 #include "seal_key.h"
+#include "turn.h"
 #include "utpm_call.h"
 #include "vector.h"
 
@@ -43,24 +45,26 @@ static void program_call(const struct request *req, struct reply *rep)
 {
     struct caller caller = caller_of(req);
     const uint64_t mask = caller.word == 8 ? ~0ull : 0xffffffff, ecx = req->gpr[GPR_RCX] & mask;
-    uint32_t result = TV_ERROR;
+    struct registered done = { .result = TV_ERROR };
     switch (req->gpr[GPR_RAX] - (req->origin == ORIGIN_L2 ? TV_CALL_L2_OFFSET : 0)) {
     case TV_CALL_REGISTER:
-        result = register_pal(req, rep, &caller, ecx, req->gpr[GPR_RSI] & mask, req->gpr[GPR_RDI] & mask);
+        done = register_pal(req, rep, &caller, ecx, req->gpr[GPR_RSI] & mask, req->gpr[GPR_RDI] & mask);
         break;
     case TV_CALL_UNREGISTER:
-        result = unregister_pal(rep, &caller, ecx);
+        done = unregister_pal(req, &caller, ecx);
         break;
     case TV_CALL_TEST:
         test(ecx);
-        result = TV_OK;
+        done.result = TV_OK;
         break;
     default:
         break;  // only PALs have a micro-TPM; nothing can be lent to a PAL yet
     }
     rep->op_count = 0;
     if (!caller_by_ept12(&caller, rep))
-        finish(req, rep, result);
+        finish(req, rep, done.result);
+    if (done.pal != NULL)
+        commit(req, rep, done.pal, done.from, done.to);
 }
 
 static uint32_t cpuid_flags(uint32_t word, const struct paging *paging)
@@ -109,15 +113,14 @@ static void pal_call(struct pal *pal, const struct request *req, struct reply *r
 {
     const uint64_t mask = pal->word == 8 ? ~0ull : 0xffffffff;
     const struct utpm_arguments argument = { req->gpr[GPR_RCX] & mask, req->gpr[GPR_RDX] & mask, req->gpr[GPR_RSI] & mask, req->gpr[GPR_RDI] & mask };
-    uint8_t *vectors = pal_vectors[pal_number(pal)][VECTORS_PAL];
     const uint64_t number = req->gpr[GPR_RAX] - (req->gpr[GPR_RAX] >= TV_CALL_L2_OFFSET ? TV_CALL_L2_OFFSET : 0);
     uint32_t result = TV_OK;
     if (number == TV_CALL_TEST) {
         test(argument.ecx);
     } else {
-        vector_save(vectors);
+        turn_pause(pal);
         result = utpm_call(pal, (enum tv_call)number, &argument);
-        vector_load(vectors);
+        turn_begin(pal);
     }
     finish(req, rep, result);
 }
@@ -161,32 +164,69 @@ static void message_init(const struct request *req, struct reply *rep)
         vector_load(vectors);
         rt_log(LOG_INFO, "sealing keys are for this boot only");
     }
-    // After a fault: what was half done is undone or finished, and the message comes again.
+    // After a fault: what was half done is undone, finished, or goes on when its message comes again.
+    commit_init(req->arg[1]);
     for (struct pal *pal = pal_table; pal < &pal_table[PAL_MAX]; pal++) {
-        if (pal_state(pal) == PAL_MAKING && (req->arg[1] >> pal->cpu & 1))
+        if (pal_state(pal) == PAL_MAKING && !commit_waits(pal))
+            end_making_rest(pal, rep);
+        if (pal_state(pal) == PAL_ENDING && (pal->unloaded || !commit_waits(pal)))
+            end_pages_rest(pal, rep);
+    }
+    rep->op_count = 0;
+    reply_return(rep, STATUS_OK);
+}
+
+// The message before this one, on this CPU, was cut short while the CPU's registers were ours.
+static void put_back(uint32_t cpu)
+{
+    for (struct pal *pal = pal_table; pal < &pal_table[PAL_MAX]; pal++)
+        if (pal_is(pal, PAL_UNMADE, cpu)) {
+            turn_end(pal);
+            pal_change(pal, PAL_UNMADE, PAL_FREE, 0);
+        }
+}
+
+// What a message was at when it failed, on this CPU: a PAL ends.
+static void kill_pals(uint32_t cpu, struct reply *rep)
+{
+    for (struct pal *pal = pal_table; pal < &pal_table[PAL_MAX]; pal++) {
+        if (pal_is(pal, PAL_MAKING, cpu))
             end_making(pal, rep);
-        if (pal_state(pal) == PAL_ENDING)
+        const bool in_call = pal_is(pal, PAL_STARTING, cpu) || pal_is(pal, PAL_RESUMING, cpu) || pal_is(pal, PAL_RUNNING, cpu);
+        if (in_call && pal->turn != TURN_NONE)
+            turn_end(pal);
+        if (in_call || pal_is(pal, PAL_CLOSING, cpu))
+            pal_change(pal, pal_state(pal), PAL_ENDING, cpu);
+        if (pal_is(pal, PAL_ENDING, cpu))
             end_pages(pal, rep);
     }
-    reply_return(rep, STATUS_OK);
 }
 
 // Twice it went wrong: the program that is behind it pays.
 static void message_kill(const struct request *req, struct reply *rep)
 {
-    uint32_t handle = VMCS_HANDLE_01;
+    const uint32_t handle = req->origin == ORIGIN_PAL && req->vmcs02 < PAL_MAX ? pal_table[req->vmcs02].handle : VMCS_HANDLE_01;
+    commit_forget(req->cpu);
+    put_back(req->cpu);
+    kill_pals(req->cpu, rep);
+    rep->op_count = 0;
     if (req->origin == ORIGIN_L2) {
         reply_forward(rep, 0, 0, 0, 0);  // then it is an exit as any other of an L2's
         return;
     }
-    for (struct pal *pal = pal_table; pal < &pal_table[PAL_MAX]; pal++)
-        if (pal_state(pal) == PAL_RUNNING && pal->cpu == req->cpu && pal_change(pal, PAL_RUNNING, PAL_ENDING, req->cpu)) {
-            handle = pal->handle;
-            end_pages(pal, rep);
-        }
-    rep->op_count = 0;
     reply_exception_error(rep, handle, VECTOR_GP, 0);
     reply_l1(rep);
+}
+
+// true: it has come before, and is answered as it was then.
+static bool answered(const struct request *req, struct reply *rep)
+{
+    if (__builtin_expect(req->attempt == 0, 1)) {
+        commit_forget(req->cpu);
+        return false;
+    }
+    put_back(req->cpu);
+    return commit_again(req, rep);
 }
 
 void partition_message(const struct request *req, struct reply *rep)
@@ -196,6 +236,8 @@ void partition_message(const struct request *req, struct reply *rep)
         message_init(req, rep);
         return;
     case MSG_EXIT:
+        if (answered(req, rep))
+            return;
         if (req->origin == ORIGIN_PAL)
             pal_exit(req, rep);
         else

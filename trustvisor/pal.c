@@ -15,17 +15,37 @@ STATE uint64_t pal_frame[PAL_MAX][PAL_PAGES_MAX];
 STATE uint64_t pal_tables[PAL_MAX][PAL_TABLES][PAGE_BYTES / 8] __attribute__((aligned(4096)));
 STATE uint8_t pal_vectors[PAL_MAX][2][PAL_VECTORS] __attribute__((aligned(64)));
 
+// One word holds both, so that a state never goes with another CPU's number.
+union place { uint64_t word; struct { uint32_t state, cpu; } as; };
+
+static union place place_of(const struct pal *pal)
+{
+    return (union place){ __atomic_load_n((const uint64_t *)(const void *)&pal->state, __ATOMIC_ACQUIRE) };
+}
+
+static bool exchange(struct pal *pal, union place old, enum pal_state to, uint32_t cpu)
+{
+    const union place new = { .as = { (uint32_t)to, cpu } };
+    return __atomic_compare_exchange_n((uint64_t *)(void *)&pal->state, &old.word, new.word, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
 bool pal_change(struct pal *pal, enum pal_state from, enum pal_state to, uint32_t cpu)
 {
-    // One word holds both, so that a state never goes with another CPU's number.
-    union { uint64_t word; struct { uint32_t state, cpu; } as; } old, new;
-    uint64_t *place = (uint64_t *)(void *)&pal->state;
-    old.word = __atomic_load_n(place, __ATOMIC_ACQUIRE);
-    new.as.state = to;
-    new.as.cpu = cpu;
-    return old.as.state == (uint32_t)from &&
-           __atomic_compare_exchange_n(place, &old.word, new.word, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+    const union place old = place_of(pal);
+    return old.as.state == (uint32_t)from && exchange(pal, old, to, cpu);
 }
+
+bool pal_release(struct pal *pal, uint32_t cpu, enum pal_state from, enum pal_state to)
+{
+    return exchange(pal, (union place){ .as = { (uint32_t)from, cpu } }, to, cpu);
+}
+
+bool pal_is(const struct pal *pal, enum pal_state state, uint32_t cpu)
+{
+    const union place now = place_of(pal);
+    return now.as.state == (uint32_t)state && now.as.cpu == cpu;
+}
+
 _Static_assert(offsetof(struct pal, cpu) == offsetof(struct pal, state) + 4 && offsetof(struct pal, state) % 8 == 0, "one word");
 
 enum pal_state pal_state(const struct pal *pal) { return (enum pal_state)__atomic_load_n(&pal->state, __ATOMIC_ACQUIRE); }
@@ -45,7 +65,7 @@ static bool same_program(const struct pal *pal, const struct caller *caller)
 struct pal *pal_find(const struct caller *caller, uint64_t entry)
 {
     for (struct pal *pal = pal_table; pal < &pal_table[PAL_MAX]; pal++)
-        if (pal_state(pal) > PAL_MAKING && pal->entry == entry && same_program(pal, caller))
+        if (pal_state(pal) >= PAL_IDLE && pal->entry == entry && same_program(pal, caller))
             return pal;
     return NULL;
 }

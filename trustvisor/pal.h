@@ -21,10 +21,14 @@
 enum pal_state {
     PAL_FREE,
     PAL_MAKING,     // being registered
+    PAL_UNMADE,     // was being registered on pal->cpu when we were reloaded; the registers of that CPU wait in VECTORS_CPU
     PAL_IDLE,
+    PAL_STARTING,   // on pal->cpu: a call of an idle PAL is being made
+    PAL_RESUMING,   // on pal->cpu: a call of a suspended one
     PAL_RUNNING,    // on pal->cpu, or its call is being answered there
     PAL_SUSPENDED,  // its call has not returned: the caller executes the call again
-    PAL_ENDING,     // being unregistered
+    PAL_CLOSING,    // on pal->cpu: about to end, because its program wants so
+    PAL_ENDING,     // pages are being given back; VMCS and tree are, too, unless it ran on pal->cpu
 };
 
 struct pal_section { uint32_t type, pages, first; uint64_t start; };  // first: its first page among all of the PAL's
@@ -40,11 +44,14 @@ struct pal_call {
 };
 
 struct pal {
-    uint32_t state;             // enum pal_state: changed by pal_change() alone
+    uint32_t state;             // enum pal_state: changed by pal_change() and pal_release() alone
     uint32_t cpu;
+    uint32_t turn;              // enum turn
+    uint32_t unloaded;          // 1: no CPU has its VMCS, its tree is empty
+    uint32_t scrubbed;          // 1: nothing of it is left in its pages
     uint32_t word;              // of the program, bytes: 4 or 8
     uint32_t page_count;
-    uint32_t taken, taking;     // pages before taken are ours; up to taking they may be
+    uint32_t taken, taking;     // pages before the lower of the two are ours; up to the higher they may be
     uint32_t table_count;
     uint32_t section_count, param_count;
     uint32_t entry_page;        // index
@@ -69,12 +76,15 @@ static inline uint32_t pal_number(const struct pal *pal) { return (uint32_t)(pal
 
 // From one state to another, if it is in that state. The cpu is set with it.
 bool pal_change(struct pal *pal, enum pal_state from, enum pal_state to, uint32_t cpu);
+// The same, if it is in that state on that CPU, which it stays on.
+bool pal_release(struct pal *pal, uint32_t cpu, enum pal_state from, enum pal_state to);
 enum pal_state pal_state(const struct pal *pal);
+bool pal_is(const struct pal *pal, enum pal_state state, uint32_t cpu);
 
 // CR3's address bits; what else it holds is no part of an address space's identity.
 uint64_t pal_space(const struct paging *paging);
 
-// The PAL of that level, EPT12, address space, word size and entry; NULL. It may be in any state but FREE and MAKING.
+// The PAL of that level, EPT12, address space, word size and entry; NULL. It may be in any state from IDLE on.
 struct pal *pal_find(const struct caller *caller, uint64_t entry);
 
 // The PAL that has the frame; *page: which of its pages. NULL.

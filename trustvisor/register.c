@@ -12,7 +12,7 @@
 #include "measure.h"
 #include "pal.h"
 #include "tables.h"
-#include "vector.h"
+#include "turn.h"
 #include "vmcs_pal.h"
 
 #define MEMORY_WB  6u
@@ -126,10 +126,10 @@ static enum status map_frames(struct pal *pal, struct reply *rep)
 }
 
 // PALs whose programs are gone: their pages have gone to others, or will.
-static void sweep(struct reply *rep)
+static void sweep(uint32_t cpu, struct reply *rep)
 {
     for (struct pal *pal = pal_table; pal < &pal_table[PAL_MAX]; pal++)
-        if ((pal_state(pal) == PAL_IDLE || pal_state(pal) == PAL_SUSPENDED) && !pal_all_mapped(pal) && end_pal(pal, rep))
+        if ((pal_state(pal) == PAL_IDLE || pal_state(pal) == PAL_SUSPENDED) && !pal_all_mapped(pal) && end_pal(pal, cpu, rep))
             rt_log(LOG_INFO, "pal %u: its program is gone: ended", pal_number(pal));
 }
 
@@ -151,6 +151,8 @@ static enum tv_result describe(struct pal *pal, struct caller *caller, uint64_t 
     pal->handle = caller->handle;
     pal->page_count = pal->table_count = pal->taken = pal->taking = 0;
     pal->section_count = pal->param_count = 0;
+    pal->unloaded = pal->scrubbed = 0;
+    pal->turn = TURN_NONE;
     pal->entry = entry;
     pal->space = pal_space(&caller->paging);
     pal->paging = caller->paging;
@@ -161,25 +163,25 @@ static enum tv_result describe(struct pal *pal, struct caller *caller, uint64_t 
     return good ? TV_OK : TV_BAD_PARAM;
 }
 
-uint32_t register_pal(const struct request *req, struct reply *rep, struct caller *caller, uint64_t sections, uint64_t params, uint64_t entry)
+struct registered register_pal(const struct request *req, struct reply *rep, struct caller *caller, uint64_t sections, uint64_t params, uint64_t entry)
 {
     if (pal_find(caller, entry) != NULL) {
-        sweep(rep);  // an address space of the same name, of a program that is gone
+        sweep(req->cpu, rep);  // an address space of the same name, of a program that is gone
         if (pal_find(caller, entry) != NULL)
-            return REGISTER_BUSY;
+            return (struct registered){ REGISTER_BUSY, NULL, PAL_FREE, PAL_FREE };
     }
     struct pal *pal = slot_take(req->cpu);
     if (pal == NULL) {
-        sweep(rep);
+        sweep(req->cpu, rep);
         pal = slot_take(req->cpu);
     }
     if (pal == NULL)
-        return REGISTER_NO_ROOM;
+        return (struct registered){ REGISTER_NO_ROOM, NULL, PAL_FREE, PAL_FREE };
     uint32_t result = describe(pal, caller, sections, params, entry);
     if (result != TV_OK) {
         pal->table_count = 0;  // there is no tree yet
         end_making(pal, rep);
-        return result;
+        return (struct registered){ result, NULL, PAL_FREE, PAL_FREE };
     }
     const uint32_t tables = pal->table_count;
     pal->table_count = 0;
@@ -189,30 +191,31 @@ uint32_t register_pal(const struct request *req, struct reply *rep, struct calle
         status = map_frames(pal, rep);
     }
     if (status == STATUS_OK) {
-        uint8_t *vectors = pal_vectors[pal_number(pal)][VECTORS_CPU];
-        vector_save(vectors);
+        turn_borrow(pal);
         measure(pal);
-        vector_load(vectors);
+        turn_end(pal);
         vmcs_pal_make(pal, req, rep);
         status = rt_invoke();
     }
     if (status != STATUS_OK) {
         rt_log(LOG_INFO, "pal %u: not registered: %s", pal_number(pal), status_text(status));
         end_making(pal, rep);
-        return status == STATUS_BUSY || status == STATUS_BAD_ADDRESS ? (uint32_t)REGISTER_BUSY : (uint32_t)REGISTER_NO_ROOM;
+        result = status == STATUS_BUSY || status == STATUS_BAD_ADDRESS ? (uint32_t)REGISTER_BUSY : (uint32_t)REGISTER_NO_ROOM;
+        return (struct registered){ result, NULL, PAL_FREE, PAL_FREE };
     }
-    pal_change(pal, PAL_MAKING, PAL_IDLE, 0);
     rt_log(LOG_INFO, "pal %u: registered pages=%u bits=%u", pal_number(pal), pal->page_count, pal->word * 8);
-    return TV_OK;
+    return (struct registered){ TV_OK, pal, PAL_MAKING, PAL_IDLE };
 }
 
-uint32_t unregister_pal(struct reply *rep, const struct caller *caller, uint64_t entry)
+struct registered unregister_pal(const struct request *req, const struct caller *caller, uint64_t entry)
 {
     struct pal *pal = pal_find(caller, entry);
     if (pal == NULL)
-        return TV_BAD_PARAM;
-    if (!end_pal(pal, rep))
-        return REGISTER_BUSY;
+        return (struct registered){ TV_BAD_PARAM, NULL, PAL_FREE, PAL_FREE };
+    // On this CPU: this very message, which was cut short.
+    if (!pal_change(pal, PAL_IDLE, PAL_CLOSING, req->cpu) && !pal_change(pal, PAL_SUSPENDED, PAL_CLOSING, req->cpu) &&
+        !pal_is(pal, PAL_CLOSING, req->cpu))
+        return (struct registered){ REGISTER_BUSY, NULL, PAL_FREE, PAL_FREE };
     rt_log(LOG_INFO, "pal %u: unregistered", pal_number(pal));
-    return TV_OK;
+    return (struct registered){ TV_OK, pal, PAL_CLOSING, PAL_ENDING };
 }

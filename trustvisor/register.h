@@ -6,6 +6,7 @@
 #include <trustvisor/abi.h>
 
 #include "caller.h"
+#include "pal.h"
 
 // What besides enum tv_result a program is told.
 enum register_error {
@@ -13,6 +14,9 @@ enum register_error {
     REGISTER_BUSY = 6,     // a page is another PAL's, or the same page twice; unregistering: the PAL runs
 };
 
-// The result for the program. rep: of the message; its list of operations is used, and empty afterwards.
-uint32_t register_pal(const struct request *req, struct reply *rep, struct caller *caller, uint64_t sections, uint64_t params, uint64_t entry);
-uint32_t unregister_pal(struct reply *rep, const struct caller *caller, uint64_t entry);
+// The result for the program; and the change of the PAL's state that is to be committed with it, if there is one.
+struct registered { uint32_t result; struct pal *pal; enum pal_state from, to; };
+
+// rep: of the message; its list of operations is used.
+struct registered register_pal(const struct request *req, struct reply *rep, struct caller *caller, uint64_t sections, uint64_t params, uint64_t entry);
+struct registered unregister_pal(const struct request *req, const struct caller *caller, uint64_t entry);

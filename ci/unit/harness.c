@@ -34,7 +34,7 @@ enum status (*world_answer_call)(uint32_t index, const uint64_t arg[MSG_ARGS], u
 enum status (*world_read_msr)(uint32_t msr, uint64_t *value);
 
 static uint32_t sequence[CPU_MAX];
-static jmp_buf message_end, fault_end;
+static jmp_buf message_end, fault_end, cut_end;
 static bool fault_expected;
 
 void world_fault(const char *text)
@@ -61,15 +61,30 @@ bool world_faults(void (*run)(void))
 static struct request *request_now(void) { return &rt_channel[world_cpu].channel.request[ring_slot(sequence[world_cpu])].request; }
 static struct reply *reply_now(void) { return &rt_channel[world_cpu].channel.reply[ring_slot(sequence[world_cpu])].reply; }
 
-void syscall_reply(void) { longjmp(message_end, 1); }
+uint32_t world_cut;
+static uint8_t attempts;
+
+void world_cut_point(void)
+{
+    if (world_cut > 0 && --world_cut == 0)
+        longjmp(cut_end, 1);
+}
+
+void syscall_reply(void)
+{
+    world_cut_point();
+    longjmp(message_end, 1);
+}
 
 uint64_t syscall_invoke(void)
 {
     struct reply *rep = reply_now();
+    world_cut_point();
     const enum status status = world_check_batch(rep);
     if (status == STATUS_OK)
         world_apply_batch(rep);
     rep->op_count = 0;
+    world_cut_point();
     return status;
 }
 
@@ -118,6 +133,7 @@ uint64_t syscall_read_msr(uint64_t msr)
 
 uint64_t syscall_log(uint64_t level, uint64_t bytes)
 {
+    world_cut_point();
     if (!(header.rights & RIGHT_LOG))
         return STATUS_DENIED;
     if (level >= LOG_LEVELS || bytes > OUTBOX_TEXT)
@@ -197,7 +213,7 @@ static const struct reply *deliver(enum msg_kind kind, enum msg_origin origin, c
     req->kind = (uint8_t)kind;
     req->origin = (uint8_t)origin;
     req->flags = (uint8_t)((route && route->kind == ROUTE_OBSERVE ? REQUEST_OBSERVED : 0) | (kind == MSG_EXIT && args ? REQUEST_FORWARDED : 0));
-    req->attempt = 0;
+    req->attempt = attempts;
     req->cpu = world_cpu;
     req->reason = reason;
     req->from = from;
@@ -213,6 +229,13 @@ static const struct reply *deliver(enum msg_kind kind, enum msg_origin origin, c
     read_groups(req->field[0], handle, req->groups);
     read_groups(req->field[1], VMCS_HANDLE_SHADOW, req->groups_shadow);
 
+    if (setjmp(cut_end) != 0) {
+        (void)world_init(1, 1ull << world_cpu);
+        attempts = 1;
+        const struct reply *again = deliver(kind, origin, route, reason, from, args);
+        attempts = 0;
+        return again;
+    }
     if (setjmp(message_end) == 0)
         rt_message(world_cpu, req, 0, 0, rep);
     if (req->flags & REQUEST_OBSERVED)

@@ -41,6 +41,12 @@ static void page_tables(void)
     *program_pte(KERNEL_PAGE) = (FRAME_OF(KERNEL_PAGE) - offset) | 3;
 }
 
+void program_large(uint32_t pages)
+{
+    for (uint64_t linear = LARGE_AT; linear < LARGE_AT + pages * PAGE_BYTES; linear += PAGE_BYTES)
+        *program_pte(linear) = (FRAME_OF(linear) - offset) | 7;
+}
+
 // Of the 2 MiB in which everything of the program lies.
 uint64_t *program_ept12(uint64_t linear) { return (uint64_t *)world_at((EPTP12 & PAGE_MASK) + 0x3000) + (FRAME_OF(linear) >> 12 & 511); }
 

@@ -21,6 +21,7 @@
 #define READ_ONLY   0x18000ull
 #define KERNEL_PAGE 0x19000ull   // not for user mode
 #define ABSENT      0x1a000ull
+#define LARGE_AT    0x20000ull   // program_large(): so many pages
 #define FRAME_OF(linear) ((linear) + 0x700000ull)
 #define ENTRY       (CODE_PAGE + 0x40)
 #define RETURN_TO   0x401234ull
@@ -38,6 +39,8 @@ uint64_t *program_pte(uint64_t linear);
 // The structures of a registration: a page each of code, data, stack and parameters; nothing registered yet. To be changed at will.
 extern struct tv_sections *program_sections;
 extern struct tv_params *program_params;
+
+void program_large(uint32_t pages);
 
 // Gives the registration two parameters: an integer of a word, a pointer to four.
 void program_two_params(void);

@@ -96,3 +96,6 @@ static inline void state_begin(uint32_t cpu, uint32_t sequence)
     rt_journal[cpu].sequence = sequence;
 }
 void state_roll_back(uint64_t cpus);
+
+// The number of the last message on that CPU; MSG_INIT isn't one.
+uint32_t state_last_sequence(uint32_t cpu);
