@@ -8,6 +8,7 @@
 #include "commit.h"
 #include "end.h"
 #include "marshal.h"
+#include "share.h"
 #include "turn.h"
 #include "vector.h"
 
@@ -81,10 +82,12 @@ static void start(struct pal *pal, const struct request *req, struct reply *rep)
     if (field[VMCS_GUEST_RFLAGS] & RFLAGS_IF)  // else no interrupt could end the PAL's turn
         marshal = marshal_in(pal, &caller, gpr, &rsp);
     if (marshal != MARSHAL_OK) {
-        if (marshal == MARSHAL_FAULT)
+        if (marshal == MARSHAL_FAULT) {
             fault_at_call(pal, rep, &caller);
-        else if (marshal != MARSHAL_EPT12 || !caller_by_ept12(&caller, rep))
+        } else if (marshal != MARSHAL_EPT12 || !caller_by_ept12(&caller, rep)) {
+            share_end(pal, rep);
             finish(pal, rep, CALL_FAILED);
+        }
         commit(req, rep, pal, PAL_STARTING, PAL_IDLE);
         return;
     }
@@ -111,14 +114,16 @@ static bool same_call(const struct pal *pal, const struct request *req)
 static bool copy_out(struct pal *pal, struct caller *caller, struct reply *rep, bool again)
 {
     const enum marshal marshal = marshal_out(pal, caller);
-    if (marshal == MARSHAL_FAULT)
+    if (marshal == MARSHAL_FAULT) {
         fault_at_call(pal, rep, caller);
-    else if (marshal == MARSHAL_EPT12 && again)
+    } else if (marshal == MARSHAL_EPT12 && again) {
         (void)caller_by_ept12(caller, rep);
-    else if (marshal == MARSHAL_EPT12)
+    } else if (marshal == MARSHAL_EPT12) {
         at_call(pal, rep);
-    else
+    } else {
+        share_end(pal, rep);
         finish(pal, rep, marshal == MARSHAL_OK ? pal->gpr[GPR_RAX] : CALL_FAILED);
+    }
     return marshal != MARSHAL_FAULT && marshal != MARSHAL_EPT12;
 }
 

@@ -15,22 +15,22 @@ static void invoke(struct reply *rep)
         rt_panic("the kernel does not take a page back");
 }
 
-// All pages, from the last one on, in as many batches as it takes.
-static void give(struct pal *pal, struct reply *rep)
+void end_give(struct pal *pal, uint32_t first, struct reply *rep)
 {
     const uint64_t *frame = pal_frame[pal_number(pal)];
     rep->op_count = 0;
-    while (pal->taken > 0) {
+    while (pal->taken > first) {
         pal->taking = pal->taken;
-        for (; pal->taking > 0 && rep->op_count < OP_MAX; pal->taking--)
+        for (; pal->taking > first && rep->op_count < OP_MAX; pal->taking--)
             reply_op(rep, OP_PAGE_GIVE, 0, 0, frame[pal->taking - 1], 0);
         invoke(rep);
         pal->taken = pal->taking;
     }
+    pal->taking = pal->taken;
 }
 
-// One by one: the last batch may have been given, or it may never have been taken. No other message is handled meanwhile. What is another PAL's stays there.
-static void give_rest(struct pal *pal, struct reply *rep)
+// The uncertain ones one by one. What is another PAL's stays there.
+void end_give_rest(struct pal *pal, uint32_t first, struct reply *rep)
 {
     const uint64_t *frame = pal_frame[pal_number(pal)];
     const uint32_t sure = pal->taken < pal->taking ? pal->taken : pal->taking;
@@ -45,7 +45,7 @@ static void give_rest(struct pal *pal, struct reply *rep)
         if (status != STATUS_OK && status != STATUS_BAD_ADDRESS)
             rt_panic("the kernel does not take a page back");
     }
-    give(pal, rep);
+    end_give(pal, first, rep);
 }
 
 static void forget(struct pal *pal, enum pal_state from)
@@ -84,7 +84,7 @@ void end_pages(struct pal *pal, struct reply *rep)
 {
     unload(pal, rep);
     scrub(pal);
-    give(pal, rep);
+    end_give(pal, 0, rep);
     forget(pal, PAL_ENDING);
 }
 
@@ -92,7 +92,7 @@ void end_pages_rest(struct pal *pal, struct reply *rep)
 {
     unload(pal, rep);
     scrub(pal);
-    give_rest(pal, rep);
+    end_give_rest(pal, 0, rep);
     forget(pal, PAL_ENDING);
 }
 
@@ -115,14 +115,14 @@ static void drop_tree(const struct pal *pal, struct reply *rep)
 void end_making(struct pal *pal, struct reply *rep)
 {
     drop_tree(pal, rep);
-    give(pal, rep);
+    end_give(pal, 0, rep);
     forget(pal, PAL_MAKING);
 }
 
 void end_making_rest(struct pal *pal, struct reply *rep)
 {
     drop_tree(pal, rep);
-    give_rest(pal, rep);
+    end_give_rest(pal, 0, rep);
     if (pal->turn != TURN_NONE)
         pal_change(pal, PAL_MAKING, PAL_UNMADE, pal->cpu);
     else

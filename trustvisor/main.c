@@ -12,6 +12,7 @@
 #include "pal.h"
 #include "register.h"
 #include "seal_key.h"
+#include "share.h"
 #include "turn.h"
 #include "utpm_call.h"
 #include "vector.h"
@@ -53,12 +54,15 @@ static void program_call(const struct request *req, struct reply *rep)
     case TV_CALL_UNREGISTER:
         done = unregister_pal(req, &caller, ecx);
         break;
+    case TV_CALL_SHARE:
+        done = share_pal(req, rep, &caller, ecx, req->gpr[GPR_RDX] & mask, req->gpr[GPR_RSI] & mask, req->gpr[GPR_RDI] & mask);
+        break;
     case TV_CALL_TEST:
         test(ecx);
         done.result = TV_OK;
         break;
     default:
-        break;  // only PALs have a micro-TPM; nothing can be lent to a PAL yet
+        break;  // only PALs have a micro-TPM
     }
     rep->op_count = 0;
     if (!caller_by_ept12(&caller, rep))
@@ -171,6 +175,8 @@ static void message_init(const struct request *req, struct reply *rep)
             end_making_rest(pal, rep);
         if (pal_state(pal) == PAL_ENDING && (pal->unloaded || !commit_waits(pal)))
             end_pages_rest(pal, rep);
+        if (pal_state(pal) >= PAL_IDLE && pal_state(pal) < PAL_ENDING)
+            share_rest(pal, rep);
     }
     rep->op_count = 0;
     reply_return(rep, STATUS_OK);
@@ -192,6 +198,7 @@ static void kill_pals(uint32_t cpu, struct reply *rep)
     for (struct pal *pal = pal_table; pal < &pal_table[PAL_MAX]; pal++) {
         if (pal_is(pal, PAL_MAKING, cpu))
             end_making(pal, rep);
+        (void)pal_release(pal, cpu, PAL_SHARING, PAL_IDLE);  // all of it is lent, or nothing
         const bool in_call = pal_is(pal, PAL_STARTING, cpu) || pal_is(pal, PAL_RESUMING, cpu) || pal_is(pal, PAL_RUNNING, cpu);
         if (in_call && pal->turn != TURN_NONE)
             turn_end(pal);

@@ -150,7 +150,7 @@ unsigned section_rights(uint32_t type)
 {
     switch (type) {
     case TV_SECTION_CODE: case TV_SECTION_SHARED_CODE: return EPT_READ | EPT_EXECUTE;
-    case TV_SECTION_DATA: case TV_SECTION_PARAM: case TV_SECTION_STACK: return EPT_READ | EPT_WRITE;
+    case TV_SECTION_DATA: case TV_SECTION_PARAM: case TV_SECTION_STACK: case SECTION_SHARED: return EPT_READ | EPT_WRITE;
     default: return 0;
     }
 }

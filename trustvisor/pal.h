@@ -27,6 +27,7 @@ enum pal_state {
     PAL_RESUMING,   // on pal->cpu: a call of a suspended one
     PAL_RUNNING,    // on pal->cpu, or its call is being answered there
     PAL_SUSPENDED,  // its call has not returned: the caller executes the call again
+    PAL_SHARING,    // on pal->cpu: pages are being lent to it
     PAL_CLOSING,    // on pal->cpu: about to end, because its program wants so
     PAL_ENDING,     // pages are being given back; VMCS and tree are, too, unless it ran on pal->cpu
 };
@@ -54,6 +55,7 @@ struct pal {
     uint32_t taken, taking;     // pages before the lower of the two are ours; up to the higher they may be
     uint32_t table_count;
     uint32_t section_count, param_count;
+    uint32_t own_sections, own_pages;  // of its registration; what follows is lent for one call (share.h)
     uint32_t entry_page;        // index
     uint32_t handle;            // of the VMCS of who registered it: VMCS_HANDLE_01 or VMCS_HANDLE_L2
     uint64_t space;             // the program's CR3, address bits alone (a PCID is no part of an address space's name)
@@ -103,5 +105,6 @@ void *pal_page(const struct pal *pal, uint32_t page);
 bool pal_mapped(const struct pal *pal, uint32_t page);
 bool pal_all_mapped(const struct pal *pal);
 
+#define SECTION_SHARED 6u  // of the types that a program can't name: lent (share.h)
 // The PAL's rights to a section of that type, EPT_READ | ...; 0: no such type. Sections that the PAL may write are zeroed at the end.
 unsigned section_rights(uint32_t type);

@@ -2,29 +2,27 @@
 #include "register.h"
 
 #include <caps/ept_map.h>
-#include <caps/layout.h>
 #include <rt/call.h>
-#include <rt/info.h>
 #include <rt/reply.h>
 #include <rt/string.h>
 
 #include "end.h"
+#include "frames.h"
 #include "measure.h"
 #include "pal.h"
 #include "tables.h"
 #include "turn.h"
 #include "vmcs_pal.h"
 
-#define MEMORY_WB  6u
 #define LINEAR_END 0x800000000000ull   // of a program's half of the address space
 
 // What the structures say, copied once.
 struct wanted { struct tv_sections sections; struct tv_params params; };
 
-static bool section_valid(const struct tv_section *section, uint32_t word)
+bool section_valid(const struct tv_section *section, uint32_t word)
 {
     const uint64_t end = word == 8 ? LINEAR_END : 1ull << 32;
-    return section_rights(section->type) != 0 && section->pages > 0 && section->pages <= PAL_PAGES_MAX && section->start % PAGE_BYTES == 0 &&
+    return section->pages > 0 && section->pages <= PAL_PAGES_MAX && section->start % PAGE_BYTES == 0 &&
            section->start >= PAGE_BYTES && section->start < end && section->pages * PAGE_BYTES <= end - section->start;
 }
 
@@ -34,7 +32,7 @@ static bool take_sections(struct pal *pal, const struct tv_sections *sections)
         return false;
     for (uint32_t i = 0; i < sections->count; i++) {
         const struct tv_section *section = &sections->section[i];
-        if (!section_valid(section, pal->word) || pal->page_count + section->pages > PAL_PAGES_MAX)
+        if (section->type > TV_SECTION_SHARED_CODE || section_rights(section->type) == 0 || !section_valid(section, pal->word) || pal->page_count + section->pages > PAL_PAGES_MAX)
             return false;
         pal->section[i] = (struct pal_section){ section->type, section->pages, pal->page_count, section->start };
         pal->page_count += section->pages;
@@ -65,64 +63,6 @@ static bool complete(struct pal *pal)
         stack = stack || pal->section[i].type == TV_SECTION_STACK;
     pal->entry_page = pal_page_at(pal, pal->entry, &writable);
     return stack && pal->entry_page != PAL_PAGES_MAX && !writable;
-}
-
-// The frames, which the program must be able to use as the PAL will.
-static bool find_frames(struct pal *pal, struct caller *caller)
-{
-    uint64_t *frame = pal_frame[pal_number(pal)];
-    for (uint32_t i = 0; i < pal->section_count; i++) {
-        const struct pal_section *section = &pal->section[i];
-        const unsigned rights = section_rights(section->type), access = rights & EPT_WRITE ? ACCESS_WRITE : ACCESS_EXECUTE;
-        for (uint32_t page = 0; page < section->pages; page++) {
-            gpa1_t found;
-            const uint64_t address = section->start + page * PAGE_BYTES;
-            if (caller_walk(caller, address, access, &found) != WALK_OK)
-                return false;
-            frame[section->first + page] = found.v & PAGE_MASK;
-        }
-    }
-    return true;
-}
-
-// All of them, or none: what was taken is given back by end_making.
-static enum status take_frames(struct pal *pal, struct reply *rep)
-{
-    const uint64_t *frame = pal_frame[pal_number(pal)];
-    while (pal->taken < pal->page_count) {
-        const uint32_t left = pal->page_count - pal->taken, batch = left < OP_MAX ? left : OP_MAX;
-        rep->op_count = 0;
-        for (uint32_t i = 0; i < batch; i++)
-            reply_op(rep, OP_PAGE_TAKE, 0, 0, frame[pal->taken + i], 0);
-        pal->taking = pal->taken + batch;
-        TRY(rt_invoke());
-        pal->taken = pal->taking;
-    }
-    return STATUS_OK;
-}
-
-// Its tree: pages with the rights of their section, page tables.
-static enum status map_frames(struct pal *pal, struct reply *rep)
-{
-    const uint32_t number = pal_number(pal);
-    rep->op_count = 0;
-    reply_op(rep, OP_EPT_CREATE, number, 0, VMCS_PAL_TAG(number), 0);
-    for (uint32_t i = 0; i < pal->table_count; i++) {
-        if (rep->op_count == OP_MAX)
-            TRY(rt_invoke());
-        reply_op(rep, OP_EPT_MAP, number, ept_map_pack(EPT_LEVEL_4K, EPT_READ, MEMORY_WB, 0), PAL_PHYSICAL_TABLE(i),
-                 info->state + ((uintptr_t)pal_tables[number][i] - STATE_BASE));
-    }
-    for (uint32_t i = 0; i < pal->section_count; i++) {
-        const struct pal_section *section = &pal->section[i];
-        for (uint32_t page = section->first; page < section->first + section->pages; page++) {
-            if (rep->op_count == OP_MAX)
-                TRY(rt_invoke());
-            reply_op(rep, OP_EPT_MAP, number, ept_map_pack(EPT_LEVEL_4K, section_rights(section->type), MEMORY_WB, 0), PAL_PHYSICAL_PAGE(page),
-                     pal_frame[number][page]);
-        }
-    }
-    return rt_invoke();
 }
 
 // PALs whose programs are gone: their pages have gone to others, or will.
@@ -159,7 +99,9 @@ static enum tv_result describe(struct pal *pal, struct caller *caller, uint64_t 
     pal->paging.pdpte_known = false;
     memset(&pal->utpm, 0, sizeof(pal->utpm));
     const bool good = take_sections(pal, &wanted.sections) && take_params(pal, &wanted.params) && complete(pal) && tables_build(pal) &&
-                      find_frames(pal, caller);
+                      frames_find(pal, caller, 0);
+    pal->own_sections = pal->section_count;
+    pal->own_pages = pal->page_count;
     return good ? TV_OK : TV_BAD_PARAM;
 }
 
@@ -185,10 +127,10 @@ struct registered register_pal(const struct request *req, struct reply *rep, str
     }
     const uint32_t tables = pal->table_count;
     pal->table_count = 0;
-    enum status status = take_frames(pal, rep);
+    enum status status = frames_take(pal, rep);
     if (status == STATUS_OK) {
         pal->table_count = tables;
-        status = map_frames(pal, rep);
+        status = frames_create(pal, rep);
     }
     if (status == STATUS_OK) {
         turn_borrow(pal);

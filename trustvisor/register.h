@@ -17,6 +17,9 @@ enum register_error {
 // The result for the program; and the change of the PAL's state that is to be committed with it, if there is one.
 struct registered { uint32_t result; struct pal *pal; enum pal_state from, to; };
 
+// Whether a program of that word size may have a section there; its type is not looked at.
+bool section_valid(const struct tv_section *section, uint32_t word);
+
 // rep: of the message; its list of operations is used.
 struct registered register_pal(const struct request *req, struct reply *rep, struct caller *caller, uint64_t sections, uint64_t params, uint64_t entry);
 struct registered unregister_pal(const struct request *req, const struct caller *caller, uint64_t entry);

@@ -32,15 +32,21 @@ static bool map(struct pal *pal, uint64_t address, uint32_t page)
     return true;
 }
 
+bool tables_add(struct pal *pal, uint32_t section)
+{
+    const struct pal_section *added = &pal->section[section];
+    for (uint32_t page = 0; page < added->pages; page++)
+        if (!map(pal, added->start + page * PAGE_BYTES, added->first + page))
+            return false;
+    return true;
+}
+
 bool tables_build(struct pal *pal)
 {
     memset(pal_tables[pal_number(pal)], 0, sizeof(pal_tables[0]));
     pal->table_count = 1;
-    for (uint32_t i = 0; i < pal->section_count; i++) {
-        const struct pal_section *section = &pal->section[i];
-        for (uint32_t page = 0; page < section->pages; page++)
-            if (!map(pal, section->start + page * PAGE_BYTES, section->first + page))
-                return false;
-    }
+    for (uint32_t i = 0; i < pal->section_count; i++)
+        if (!tables_add(pal, i))
+            return false;
     return true;
 }

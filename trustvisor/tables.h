@@ -14,3 +14,5 @@ _Static_assert(PAL_PHYSICAL_PAGE(PAL_PAGES_MAX) <= PAL_PHYSICAL_TABLE(0), "pages
 
 // Builds them from the sections. false: the sections lie too far apart for PAL_TABLES tables, or two of them overlap.
 bool tables_build(struct pal *pal);
+// One section more.
+bool tables_add(struct pal *pal, uint32_t section);

@@ -151,6 +151,28 @@ static void large_life(void)
 
 TEST(all_pages_come_back_wherever_a_message_is_cut_short) { cut_everywhere(large_life); }
 
+// Enough pages for several batches.
+static void lending_life(void)
+{
+    program_large(100);
+    program_params->count = 0;
+    CHECK_EQ(program_register(), TV_OK);
+    memset(world_at(FRAME_OF(LARGE_AT)), 0x11, 100 * PAGE_BYTES);
+    CHECK_EQ(program_share(LARGE_AT, 100 * PAGE_BYTES), TV_OK);
+    CHECK_EQ(world_owned_pages(), 104);
+    CHECK_EQ(program_enter()->verdict, VERDICT_L2);
+    *pal_sees(0, LARGE_AT + 99 * PAGE_BYTES, &rights) = 0x77;
+    CHECK_EQ(pal_return(1)->verdict, VERDICT_L1);
+    CHECK_EQ(world_gpr[GPR_RAX], 1);
+    CHECK_EQ(world_owned_pages(), 4);
+    CHECK_EQ(*(uint8_t *)world_at(FRAME_OF(LARGE_AT)), 0x11);
+    CHECK_EQ(*(uint8_t *)world_at(FRAME_OF(LARGE_AT) + 99 * PAGE_BYTES), 0x77);
+    CHECK_EQ(program_unregister(), TV_OK);
+    CHECK(program_nothing_left());
+}
+
+TEST(what_is_lent_comes_back_wherever_a_message_is_cut_short) { cut_everywhere(lending_life); }
+
 TEST(a_message_that_fails_twice_leaves_the_programs_vector_registers)
 {
     program_registered(8);

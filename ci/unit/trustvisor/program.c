@@ -113,6 +113,13 @@ uint64_t program_call(uint64_t number, uint64_t ecx, uint64_t edx, uint64_t esi,
 uint64_t program_register(void) { return program_call(TV_CALL_REGISTER, SECTIONS_AT, 0, PARAMS_AT, ENTRY); }
 uint64_t program_unregister(void) { return program_call(TV_CALL_UNREGISTER, ENTRY, 0, 0, 0); }
 
+uint64_t program_share(uint64_t linear, uint64_t bytes)
+{
+    memcpy(world_at(FRAME_OF(OWN_STACK)), &linear, word_bytes);
+    memcpy(world_at(FRAME_OF(OWN_STACK) + 0x100), &bytes, word_bytes);
+    return program_call(TV_CALL_SHARE, ENTRY, OWN_STACK, OWN_STACK + 0x100, 1);
+}
+
 const struct reply *program_touch(uint64_t linear, unsigned qualification)
 {
     program_l1[VMCS_GUEST_PHYSICAL_ADDR] = FRAME_OF(linear) - offset;
@@ -164,7 +171,7 @@ static const struct op *mapping(uint32_t number, uint64_t physical)
 {
     for (uint32_t i = world_ops; i > 0; i--) {
         const struct op *op = &world_op[(i - 1) % WORLD_OPS];
-        if (op->object == number && op->code == OP_EPT_CREATE)
+        if (op->object == number && (op->code == OP_EPT_CREATE || (op->code == OP_EPT_UNMAP && op->b == physical)))
             return NULL;
         if (op->object == number && op->code == OP_EPT_MAP && op->b == physical)
             return op;

@@ -53,6 +53,8 @@ bool program_nothing_left(void);
 uint64_t program_call(uint64_t number, uint64_t ecx, uint64_t edx, uint64_t esi, uint64_t edi);
 uint64_t program_register(void);
 uint64_t program_unregister(void);
+// Lends so many pages from linear on.
+uint64_t program_share(uint64_t linear, uint64_t bytes);
 
 // The program calls the PAL: registers are in world_gpr, the stack at OWN_STACK + 0x800. Returns the reply.
 #define CALL_RSP (OWN_STACK + 0x800)
