@@ -96,6 +96,13 @@ enum pal_status pal_open(struct pal *pal, const void *function, const struct tv_
     return status;
 }
 
+enum pal_status pal_lend(const struct pal *pal, void *pages, uintptr_t bytes)
+{
+    volatile uintptr_t address = (uintptr_t)pages, length = bytes;
+    const uintptr_t result = tv_vmcall(pal->level + TV_CALL_SHARE, (uintptr_t)pal->entry, (uintptr_t)&address, (uintptr_t)&length, 1);
+    return result == TV_OK ? PAL_OK : PAL_REFUSED;
+}
+
 enum pal_status pal_unregister(struct pal *pal)
 {
     return tv_vmcall(pal->level + TV_CALL_UNREGISTER, (uintptr_t)pal->entry, 0, 0, 0) == 0 ? PAL_OK : PAL_REFUSED;

@@ -4,7 +4,7 @@
 #define SECRET 0x5ec4e75e
 
     .section pal_code, "ax", @progbits
-    .globl abuse_leak, abuse_ud2, abuse_read, abuse_loop, abuse_syscall, abuse_hlt
+    .globl abuse_leak, abuse_ud2, abuse_read, abuse_loop, abuse_syscall, abuse_hlt, abuse_count
     .type abuse_leak, @function
 abuse_leak:                     // returns whether a vector register held anything when it began
 #ifdef __x86_64__
@@ -52,6 +52,17 @@ abuse_syscall:
     ret
 abuse_loop:
     jmp abuse_loop
+abuse_count:                    // up to its argument, which it returns: long enough to be interrupted
+#ifdef __x86_64__
+    mov %rdi, %rcx
+#else
+    mov 4(%esp), %ecx
+#endif
+    xor %eax, %eax
+1:  inc %eax
+    cmp %ecx, %eax
+    jne 1b
+    ret
 
     .text
     .globl call_and_look
@@ -120,5 +131,58 @@ call_and_look:                  // (function, found): calls it with all vector r
     ret
 #endif
     .size call_and_look, . - call_and_look
+
+    .globl thread_run
+    .type thread_run, @function
+thread_run:                     // (function, argument, stack): a process with the same memory, which ends with what the function returns; its number
+#ifdef __x86_64__
+    lea -16(%rdx), %rax
+    mov %rdi, (%rax)
+    mov %rsi, 8(%rax)
+    mov %rax, %rsi
+    mov $0x111, %edi            // CLONE_VM, SIGCHLD
+    xor %edx, %edx
+    xor %r10d, %r10d
+    xor %r8d, %r8d
+    mov $56, %eax
+    syscall
+    test %eax, %eax
+    jnz 1f
+    pop %rax
+    pop %rdi
+    call *%rax
+    mov %eax, %edi
+    mov $231, %eax
+    syscall
+1:  ret
+#else
+    push %ebx
+    push %esi
+    push %edi
+    mov 24(%esp), %ecx
+    sub $16, %ecx
+    mov 16(%esp), %eax
+    mov %eax, (%ecx)
+    mov 20(%esp), %eax
+    mov %eax, 4(%ecx)
+    mov $0x111, %ebx
+    xor %edx, %edx
+    xor %esi, %esi
+    xor %edi, %edi
+    mov $120, %eax
+    int $0x80
+    test %eax, %eax
+    jnz 1f
+    pop %eax
+    call *%eax
+    mov %eax, %ebx
+    mov $252, %eax
+    int $0x80
+1:  pop %edi
+    pop %esi
+    pop %ebx
+    ret
+#endif
+    .size thread_run, . - thread_run
 
     .section .note.GNU-stack, "", @progbits

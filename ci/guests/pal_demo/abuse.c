@@ -12,16 +12,19 @@
 #define SIGNAL(status) ((status) & 0x7f)
 enum { SIGILL_NUMBER = 4, SIGKILL_NUMBER = 9, SIGSEGV_NUMBER = 11 };
 
-uintptr_t abuse_leak(void), abuse_ud2(void), abuse_hlt(void), abuse_loop(void), abuse_syscall(void), abuse_read(uintptr_t);
+uintptr_t abuse_leak(void), abuse_ud2(void), abuse_hlt(void), abuse_loop(void), abuse_syscall(void), abuse_read(uintptr_t), abuse_count(uintptr_t);
+long thread_run(uintptr_t (*function)(uintptr_t), uintptr_t argument, void *stack);
 uintptr_t call_and_look(const void *function, uintptr_t *found);
 
 typedef uintptr_t add_t(uintptr_t, uintptr_t *);
 typedef uintptr_t plain_t(uintptr_t);
 
 static const struct tv_params add_params = { 2, 0, { { TV_PARAM_INTEGER, 0, 1 }, { TV_PARAM_POINTER, 0, 1 } } };
+static const struct tv_params lend_params = { 2, 0, { { TV_PARAM_INTEGER, 0, 1 }, { TV_PARAM_INTEGER, 0, 1 } } };
 static const struct tv_params one_param = { 1, 0, { { TV_PARAM_INTEGER, 0, 1 } } };
 static const struct tv_params no_params = { .count = 0 };
 static int failures;
+static uint32_t level;   // 0, or TV_CALL_L2_OFFSET in a guest of L1's hypervisor
 
 static void expect(const char *what, int good)
 {
@@ -36,7 +39,7 @@ static uintptr_t try_register(const struct tv_sections *sections, const struct t
 {
     volatile struct tv_sections s = *sections;
     volatile struct tv_params p = *params;
-    return tv_vmcall(TV_CALL_REGISTER, (uintptr_t)&s, 0, (uintptr_t)&p, entry);
+    return tv_vmcall(level + TV_CALL_REGISTER, (uintptr_t)&s, 0, (uintptr_t)&p, entry);
 }
 
 static int all(const volatile uint8_t *bytes, uintptr_t count, uint8_t value)
@@ -80,9 +83,10 @@ static void malformed(void)
     p.param[1].words = 1ull << 60;
     expect("endless parameter", try_register(&pal.sections, &p, entry) != 0);
     expect("entry in data", try_register(&pal.sections, &add_params, (uintptr_t)pal.sections.section[1].start) != 0);
-    expect("wrong pointers", tv_vmcall(TV_CALL_REGISTER, 8, 0, 8, entry) != 0);
-    expect("unregistration of nothing", tv_vmcall(TV_CALL_UNREGISTER, entry, 0, 0, 0) != 0);
-    expect("micro-TPM outside of a PAL", tv_vmcall(TV_CALL_PCR_READ, 0, (uintptr_t)&p, 0, 0) != 0);
+    expect("wrong pointers", tv_vmcall(level + TV_CALL_REGISTER, 8, 0, 8, entry) != 0);
+    expect("unregistration of nothing", tv_vmcall(level + TV_CALL_UNREGISTER, entry, 0, 0, 0) != 0);
+    expect("micro-TPM outside of a PAL", tv_vmcall(level + TV_CALL_PCR_READ, 0, (uintptr_t)&p, 0, 0) != 0);
+    expect("NVRAM outside of a PAL", tv_vmcall(level + TV_CALL_NV_READ, (uintptr_t)&p, 0, 0, 0) != 0);
     // A page that the program itself may not write (10: mprotect's number is the 64-bit one, 125 the other).
     linux_call(sizeof(void *) == 8 ? 10 : 125, (long)pal.sections.section[1].start, PAGE, 1, 0, 0, 0);
     expect("read-only page as data", try_register(&pal.sections, &add_params, entry) != 0);
@@ -99,9 +103,11 @@ static void isolated(void)
     }
     volatile uint8_t *pages = pal.pages;
     expect("reads give ones", all(pages, pal.bytes, ONES));
-    for (uintptr_t i = 0; i < pal.bytes; i += 64)
-        pages[i] = 0;
-    expect("writes vanish", adds(&pal) && all(pages, pal.bytes, ONES));
+    if (level == 0) {
+        for (uintptr_t i = 0; i < pal.bytes; i += 64)
+            pages[i] = 0;
+        expect("writes vanish", adds(&pal) && all(pages, pal.bytes, ONES));
+    }
     struct tv_sections s = pal.sections;
     expect("the same PAL twice", try_register(&s, &add_params, (uintptr_t)pal.entry) != 0);
     struct pal other;
@@ -115,6 +121,36 @@ static void isolated(void)
     const uintptr_t code = pal.sections.section[0].pages * PAGE;
     expect("what it could write is zero then", all(pages + code, pal.bytes - code, 0));
     expect("code is not", !all(pages, code, 0));
+}
+
+// In an L2 a write ends the PAL: what it held is gone before anybody sees the page.
+static void written(void)
+{
+    struct pal pal;
+    expect("registration", pal_open(&pal, (const void *)pal_add, &add_params) == PAL_OK);
+    volatile uint8_t *data = pal.pages + pal.sections.section[0].pages * PAGE;
+    data[8] = 1;
+    expect("a write ends an L2's PAL", data[8] == 1 && all(data + 9, pal.bytes - pal.sections.section[0].pages * PAGE - 9, 0));
+    expect("which is nobody's to end any more", pal_unregister(&pal) != PAL_OK);
+}
+
+// Pages of the program's for one call.
+static void lent(void)
+{
+    struct pal pal;
+    volatile uintptr_t *own = (volatile uintptr_t *)linux_call(LINUX_MMAP, 0, 2 * PAGE, 3, 0x22, -1, 0);
+    linux_call(LINUX_MLOCK, (long)own, 2 * PAGE, 0, 0, 0, 0);
+    own[0] = own[PAGE / sizeof(uintptr_t)] = 41;
+    expect("registration", pal_open(&pal, (const void *)pal_add, &lend_params) == PAL_OK);
+    expect("a page that isn't lent whole", pal_lend(&pal, (void *)(uintptr_t)own, PAGE / 2) != PAL_OK);
+    expect("a page of the PAL's own", pal_lend(&pal, pal.pages, PAGE) != PAL_OK);
+    expect("pages are lent", pal_lend(&pal, (void *)(uintptr_t)own, 2 * PAGE) == PAL_OK);
+    expect("and not twice", pal_lend(&pal, (void *)(uintptr_t)own, PAGE) != PAL_OK);
+    expect("meanwhile they are the PAL's", own[0] == ~(uintptr_t)0);
+    const uintptr_t result = ((add_t *)(uintptr_t)pal.entry)(MUST_BE_PAL | 1, (uintptr_t *)(uintptr_t)&own[PAGE / sizeof(uintptr_t)]);
+    expect("what the PAL leaves there is the program's", result == 42 && own[0] == 41 && own[PAGE / sizeof(uintptr_t)] == 42);
+    pal_close(&pal);
+    linux_call(LINUX_MUNMAP, (long)own, 2 * PAGE, 0, 0, 0, 0);
 }
 
 static void registers(void)
@@ -201,7 +237,7 @@ static void gone(void)
     linux_call(sizeof(void *) == 8 ? 35 : 162, (long)wait, 0, 0, 0, 0, 0);  // nanosleep: the timer gets through
     linux_call(sizeof(void *) == 8 ? 62 : 37, pid, SIGKILL_NUMBER, 0, 0, 0, 0);
     expect("a program killed in an endless PAL", SIGNAL(wait_for(pid)) == SIGKILL_NUMBER);
-    const uintptr_t bytes = 64ul << 20;
+    const uintptr_t bytes = level == 0 ? 64ul << 20 : 16ul << 20;
     volatile uint8_t *memory = (volatile uint8_t *)linux_call(LINUX_MMAP, 0, (long)bytes, 3, 0x22, -1, 0);
     int zero = 1;
     for (uintptr_t at = 0; at < bytes; at += PAGE)
@@ -210,14 +246,70 @@ static void gone(void)
     linux_call(LINUX_MUNMAP, (long)memory, (long)bytes, 0, 0, 0, 0);
 }
 
+#define THREADS 3
+static uint8_t stacks[THREADS][4 * PAGE] __attribute__((aligned(16)));
+static struct pal shared;
+
+static uintptr_t call_often(uintptr_t from)
+{
+    for (uintptr_t i = 0; i < 20; i++)
+        if (((plain_t *)(uintptr_t)shared.entry)(from + i) != from + i)
+            return 1;
+    return 0;
+}
+
+static uintptr_t call_for_ever(uintptr_t argument) { return ((plain_t *)(uintptr_t)shared.entry)(argument); }
+
+// One call at a time, whoever makes it.
+static void threads(void)
+{
+    long pid[THREADS];
+    int good = 1;
+    expect("registration", pal_open(&shared, (const void *)abuse_count, &one_param) == PAL_OK);
+    for (unsigned i = 0; i < THREADS; i++)
+        pid[i] = thread_run(call_often, 100000 + 1000 * i, stacks[i] + sizeof(stacks[i]));
+    good = call_often(90000) == 0;
+    for (unsigned i = 0; i < THREADS; i++)
+        good = wait_for(pid[i]) == 0 && good;
+    expect("four threads in one PAL", good);
+    pal_close(&shared);
+}
+
+// A PAL that never returns, on another CPU or interrupted on this one.
+static void unending(void)
+{
+    expect("registration", pal_open(&shared, (const void *)abuse_loop, &one_param) == PAL_OK);
+    const long pid = thread_run(call_for_ever, 0, stacks[0] + sizeof(stacks[0]));
+    unsigned tries = 0;
+    long wait[4] = { 0, 50000000, 0, 0 };
+    linux_call(sizeof(void *) == 8 ? 35 : 162, (long)wait, 0, 0, 0, 0, 0);
+    while (pal_unregister(&shared) != PAL_OK && tries < 200000)
+        tries++;
+    expect("the end of a PAL that runs", tries < 200000);
+    const uintptr_t code = shared.sections.section[0].pages * PAGE;
+    expect("nothing is left of it", all(shared.pages + code, shared.bytes - code, 0));
+    linux_call(sizeof(void *) == 8 ? 62 : 37, pid, SIGKILL_NUMBER, 0, 0, 0, 0);
+    expect("its thread", SIGNAL(wait_for(pid)) == SIGKILL_NUMBER);
+    linux_call(LINUX_MUNMAP, (long)shared.pages, (long)shared.bytes, 0, 0, 0, 0);
+}
+
 int program(int argc, char **argv)
 {
     (void)argc, (void)argv;
+    if (!pal_level(&level)) {
+        print_text("no trustvisor\n");
+        return 1;
+    }
     malformed();
     isolated();
+    if (level != 0)
+        written();
+    lent();
     registers();
     crashes();
     forked();
+    threads();
+    unending();
     gone();
     return failures != 0;
 }

@@ -47,6 +47,9 @@ enum pal_status pal_open(struct pal *pal, const void *function, const struct tv_
 // The same, not registered: the function runs there as it does anywhere.
 enum pal_status pal_copy(struct pal *pal, const void *function);
 enum pal_status pal_register(struct pal *pal, const struct tv_params *params);
+// Lends pages of the program's to the PAL: its next call may read and write them where they are; until it returns nobody else sees them. Whole pages, locked and
+// written to once; once for each call.
+enum pal_status pal_lend(const struct pal *pal, void *pages, uintptr_t bytes);
 // Unregisters and frees.
 enum pal_status pal_close(struct pal *pal);
 enum pal_status pal_unregister(struct pal *pal);
