@@ -120,7 +120,7 @@ def _kvm_files(build: Path) -> dict[str, Path | bytes]:
 def _pal_files(build: Path) -> dict[str, Path | bytes]:
     """Programs with PALs, and what runs them."""
     files: dict[str, Path | bytes] = {f"pal/{name}": build / "ci/guests/pal_demo" / name for name in PAL_PROGRAMS}
-    return files | {f"pal/{name}": build / "trustvisor/sdk" / name for name in ("counter", "quote")} | {"tests/pal": LINUX / "pal"}
+    return files | {f"pal/{name}": build / "trustvisor/sdk" / name for name in ("counter", "quote", "agent")} | {"tests/pal": LINUX / "pal"}
 
 
 def make_dom0_initramfs(build: Path, more: dict[str, Path | bytes]) -> Path:

@@ -166,6 +166,7 @@ def _port(context: Context) -> str:
 
 
 VERIFY = Path(__file__).parent.parent / "trustvisor/sdk/examples/verify.py"
+VERIFY_SIGNATURE = VERIFY.parent / "verify_signature.py"
 
 
 def _check_pals(run: Boot, least: int) -> str:
@@ -176,6 +177,11 @@ def _check_pals(run: Boot, least: int) -> str:
     nonce = next((line.split()[1] for line in quote.splitlines() if line.startswith("nonce ")), "")
     verified = subprocess.run([sys.executable, str(VERIFY), nonce], input=quote, text=True, capture_output=True, check=False)
     require(verified.returncode == 0, f"the example's quote is not good: {verified.stderr.strip()}")
+    agent = dict(line.split("pal: agent ", 1)[1].split() for line in run.outcome.console if "pal: agent " in line)
+    for message, status in (("pay 100", 0), ("pay 900", 1)):
+        verified = subprocess.run([sys.executable, str(VERIFY_SIGNATURE), agent.get("public", ""), agent.get("signature", ""), message],
+                                  text=True, capture_output=True, check=False)
+        require(verified.returncode == status, f"the example's signature of '{message}' is {verified.stdout.strip()}")
     require(any("scrub partition=trustvisor" in line for line in lines), "the partition was not scrubbed before the power-off")
     return f"{registered} PALs, {run.summary().exit_count('PAL'):,} exits of theirs"
 

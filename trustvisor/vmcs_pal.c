@@ -46,6 +46,19 @@ static void segments(struct reply *rep, uint32_t word)
     segment(rep, VMCS_GUEST_TR_SELECTOR, VMCS_GUEST_TR_LIMIT, VMCS_GUEST_TR_ACCESS_RIGHTS, SELECTOR_TSS, LIMIT_TSS, RIGHTS_TSS);
 }
 
+// Compilers' stack protectors find their value behind a thread's base, FS in 64-bit and GS in 32-bit code: that is the PAL's first DATA section.
+static void thread_base(const struct pal *pal, struct reply *rep)
+{
+    uint32_t i = 0;
+    while (i < pal->section_count && pal->section[i].type != TV_SECTION_DATA)
+        i++;
+    if (i == pal->section_count)
+        return;
+    reply_field(rep, 0, pal->word == 8 ? VMCS_GUEST_FS_BASE : VMCS_GUEST_GS_BASE, pal->section[i].start);
+    if (pal->word == 4)
+        segment(rep, VMCS_GUEST_GS_SELECTOR, VMCS_GUEST_GS_LIMIT, VMCS_GUEST_GS_ACCESS_RIGHTS, SELECTOR_DATA, LIMIT_FLAT, RIGHTS_DATA);
+}
+
 void vmcs_pal_make(const struct pal *pal, const struct request *req, struct reply *rep)
 {
     const uint32_t number = pal_number(pal), handle = VMCS_HANDLE_02 + number;
@@ -53,6 +66,7 @@ void vmcs_pal_make(const struct pal *pal, const struct request *req, struct repl
         if (VMCS_PAL_WRITES >> vmcs_field_info[field].group & 1)
             rep->field[0][field] = 0;
     segments(rep, pal->word);
+    thread_base(pal, rep);
     reply_field(rep, 0, VMCS_GUEST_RFLAGS, RFLAGS_RESET);
     reply_field(rep, 0, VMCS_GUEST_CR0, CR0_PAL);
     reply_field(rep, 0, VMCS_GUEST_CR3, PAL_PHYSICAL_TABLE(0));

@@ -22,12 +22,12 @@ ROOMS = {
     "nestvmx": ("caps/", "rt/"),
     "ept": ("caps/", "rt/"),
     "trustvisor": ("caps/", "rt/", "trustvisor/", "bearssl"),
-    "trustvisor/sdk/examples": ("trustvisor/", "stdio.h", "string.h"),  # Linux programs
+    "trustvisor/sdk/examples": ("trustvisor/", "bearssl.h", "stdio.h", "string.h"),  # Linux programs
     "trustvisor/sdk/template": ("trustvisor/", "stdio.h"),
 }
 FREESTANDING = {"limits.h", "stdalign.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdnoreturn.h"}
 # Made by the build: no such file in the tree.
-GENERATED = {"manifest_table.h"}
+GENERATED = {"agent_layout.h", "manifest_table.h"}
 # The loader, which lies in the kernel's folder, hands over to it by this contract and builds what it starts with: CPU blocks, batches, page tables, bitmaps. Some
 # instructions are the same.
 LOADER_MAY_INCLUDE = {"boot_info.h", "cpu.h", "cr.h", "io.h", "memory.h", "msr_watch.def", "reply.h"}

@@ -5,14 +5,15 @@
 #include <trustvisor/vmcall.h>
 
 #define PAGE        4096u
-#define OTHER_PAGES 3u      // data, stack, parameters
+#define SECTIONS    4u      // code, data, stack, parameters
 #define FILL        0x90    // not zero: pages of zeroes may be one page that the system shares
 #define PROT_ALL    7       // read, write, execute
 #define MAP_OWN     0x22    // private, anonymous
+#define MAP_THERE   0x100000  // there or nowhere
 #define FAILED(result) ((unsigned long)(result) > -4096ul)
 
-// Made by the linker.
-extern const uint8_t __start_pal_code[], __stop_pal_code[];
+// Made by the linker, where there is any.
+extern const uint8_t __start_pal_code[] __attribute__((weak)), __stop_pal_code[] __attribute__((weak));
 
 // Volatile: there may be no memcpy to make a call of.
 static void fill(volatile uint8_t *to, uint8_t value, uintptr_t bytes)
@@ -30,34 +31,46 @@ static void copy(volatile uint8_t *to, const uint8_t *from, uintptr_t bytes)
 // Where the next PAL is wanted: addresses are measured, so a program's PALs should have the same ones each time that it runs. A wish: the system may put it elsewhere.
 static uintptr_t place = sizeof(void *) == 8 ? (uintptr_t)0x700000000ull : 0x60000000u;
 
+// Fresh pages, locked and filled. at: a wish, unless there is MAP_FIXED_NOREPLACE in flags.
+static enum pal_status get_pages(struct pal *pal, uintptr_t at, uintptr_t bytes, long flags)
+{
+    const long pages = linux_call(LINUX_MMAP, (long)at, (long)bytes, PROT_ALL, MAP_OWN | flags, -1, 0);
+    if (FAILED(pages))
+        return PAL_NO_MEMORY;
+    if (FAILED(linux_call(LINUX_MLOCK, pages, (long)bytes, 0, 0, 0, 0))) {
+        linux_call(LINUX_MUNMAP, pages, (long)bytes, 0, 0, 0, 0);
+        return PAL_NO_MEMORY;
+    }
+    pal->pages = (uint8_t *)pages;
+    pal->bytes = bytes;
+    fill(pal->pages, FILL, bytes);
+    return PAL_OK;
+}
+
+// One behind the other.
+static void set_sections(struct pal *pal, const uint32_t pages[SECTIONS])
+{
+    static const enum tv_section_type type[SECTIONS] = { TV_SECTION_CODE, TV_SECTION_DATA, TV_SECTION_STACK, TV_SECTION_PARAM };
+    uintptr_t start = (uintptr_t)pal->pages;
+    fill((uint8_t *)&pal->sections, 0, sizeof(pal->sections));
+    pal->sections.count = SECTIONS;
+    for (unsigned i = 0; i < SECTIONS; i++, start += pages[i - 1] * PAGE)
+        pal->sections.section[i] = (struct tv_section){ (uint32_t)type[i], pages[i], start };
+}
+
 enum pal_status pal_copy(struct pal *pal, const void *function)
 {
     const uintptr_t code = (uintptr_t)__stop_pal_code - (uintptr_t)__start_pal_code, at = (uintptr_t)function - (uintptr_t)__start_pal_code;
     if (at >= code)
         return PAL_NOT_CODE;
-    const uintptr_t code_pages = (code + PAGE - 1) / PAGE;
-    pal->bytes = (code_pages + OTHER_PAGES) * PAGE;
-    const long pages = linux_call(LINUX_MMAP, (long)place, (long)pal->bytes, PROT_ALL, MAP_OWN, -1, 0);
-    if (FAILED(pages))
-        return PAL_NO_MEMORY;
+    const uint32_t code_pages = (uint32_t)((code + PAGE - 1) / PAGE), pages[SECTIONS] = { code_pages, 1, 1, 1 };
+    const enum pal_status status = get_pages(pal, place, (code_pages + SECTIONS - 1) * PAGE, 0);
+    if (status != PAL_OK)
+        return status;
     place += pal->bytes;
-    if (FAILED(linux_call(LINUX_MLOCK, pages, (long)pal->bytes, 0, 0, 0, 0))) {
-        linux_call(LINUX_MUNMAP, pages, (long)pal->bytes, 0, 0, 0, 0);
-        return PAL_NO_MEMORY;
-    }
-    pal->pages = (uint8_t *)pages;
-    fill(pal->pages, FILL, pal->bytes);
     copy(pal->pages, __start_pal_code, code);
     pal->entry = pal->pages + at;
-
-    static const enum tv_section_type type[OTHER_PAGES] = { TV_SECTION_DATA, TV_SECTION_STACK, TV_SECTION_PARAM };
-    uintptr_t start = (uintptr_t)pages;
-    fill((uint8_t *)&pal->sections, 0, sizeof(pal->sections));
-    pal->sections.count = 1 + OTHER_PAGES;
-    pal->sections.section[0] = (struct tv_section){ TV_SECTION_CODE, (uint32_t)code_pages, start };
-    start += code_pages * PAGE;
-    for (unsigned i = 0; i < OTHER_PAGES; i++, start += PAGE)
-        pal->sections.section[1 + i] = (struct tv_section){ (uint32_t)type[i], 1, start };
+    set_sections(pal, pages);
     return PAL_OK;
 }
 
@@ -85,15 +98,30 @@ enum pal_status pal_register(struct pal *pal, const struct tv_params *params)
     return tv_vmcall(pal->level + TV_CALL_REGISTER, (uintptr_t)&sections, 0, (uintptr_t)&copied, (uintptr_t)pal->entry) == 0 ? PAL_OK : PAL_REFUSED;
 }
 
-enum pal_status pal_open(struct pal *pal, const void *function, const struct tv_params *params)
+static enum pal_status register_or_free(struct pal *pal, const struct tv_params *params)
 {
-    enum pal_status status = pal_copy(pal, function);
-    if (status != PAL_OK)
-        return status;
-    status = pal_register(pal, params);
+    const enum pal_status status = pal_register(pal, params);
     if (status != PAL_OK)
         linux_call(LINUX_MUNMAP, (long)pal->pages, (long)pal->bytes, 0, 0, 0, 0);
     return status;
+}
+
+enum pal_status pal_open_image(struct pal *pal, const struct pal_image *image, const struct tv_params *params)
+{
+    const uint32_t pages[SECTIONS] = { image->code_pages, image->data_pages, image->stack_pages, image->param_pages };
+    const enum pal_status status = get_pages(pal, image->at, (pages[0] + pages[1] + pages[2] + pages[3]) * PAGE, MAP_THERE);
+    if (status != PAL_OK)
+        return status;
+    copy(pal->pages, image->bytes, (pages[0] + pages[1]) * PAGE);
+    pal->entry = (void *)image->entry;
+    set_sections(pal, pages);
+    return register_or_free(pal, params);
+}
+
+enum pal_status pal_open(struct pal *pal, const void *function, const struct tv_params *params)
+{
+    const enum pal_status status = pal_copy(pal, function);
+    return status == PAL_OK ? register_or_free(pal, params) : status;
 }
 
 enum pal_status pal_lend(const struct pal *pal, void *pages, uintptr_t bytes)

@@ -35,6 +35,8 @@ TEST(pal_runs_at_cpl_3_without_descriptor_tables_and_is_interruptible)
     CHECK_EQ(vmcs[VMCS_EXCEPTION_BITMAP], 0xffffffff);
     CHECK(vmcs[VMCS_PIN_CONTROLS] & 1);
     CHECK_EQ(vmcs[VMCS_GUEST_EFER] & 1, 0);
+    CHECK_EQ(vmcs[VMCS_GUEST_FS_BASE], DATA_PAGE);
+    CHECK_EQ(vmcs[VMCS_GUEST_FS_ACCESS_RIGHTS], 0x10000);
     CHECK_EQ(world_count(OP_VMCS_CLEAR), 1);
 }
 
@@ -86,6 +88,8 @@ TEST(a_32_bit_program_has_its_parameters_on_the_stack)
 {
     program_registered(4);
     CHECK_EQ(PAL_VMCS(0)[VMCS_GUEST_CS_ACCESS_RIGHTS], 0xc0fb);
+    CHECK_EQ(PAL_VMCS(0)[VMCS_GUEST_GS_BASE], DATA_PAGE);
+    CHECK_EQ(PAL_VMCS(0)[VMCS_GUEST_GS_ACCESS_RIGHTS], 0xc0f3);
     const uint32_t argument[2] = { 77, (uint32_t)BUFFER_PAGE }, data[4] = { 1, 2, 3, 4 };
     memcpy((uint8_t *)world_at(FRAME_OF(CALL_RSP)) + 4, argument, sizeof(argument));
     memcpy(world_at(FRAME_OF(BUFFER_PAGE)), data, sizeof(data));

@@ -47,6 +47,11 @@ enum pal_status pal_open(struct pal *pal, const void *function, const struct tv_
 // The same, not registered: the function runs there as it does anywhere.
 enum pal_status pal_copy(struct pal *pal, const void *function);
 enum pal_status pal_register(struct pal *pal, const struct tv_params *params);
+// A PAL that is linked by itself (examples/image.ld), for code that has constants, variables, a library: bytes of its pages, code_pages of code and constants, then
+// data_pages of variables, for that address alone. The first 64 bytes of its data are where stack protectors have their value.
+struct pal_image { const uint8_t *bytes; uintptr_t at, entry; uint32_t code_pages, data_pages, stack_pages, param_pages; };
+enum pal_status pal_open_image(struct pal *pal, const struct pal_image *image, const struct tv_params *params);
+
 // Lends pages of the program's to the PAL: its next call may read and write them where they are; until it returns nobody else sees them. Whole pages, locked and
 // written to once; once for each call.
 enum pal_status pal_lend(const struct pal *pal, void *pages, uintptr_t bytes);
