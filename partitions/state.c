@@ -31,7 +31,7 @@ static void roll_back(struct state_journal *journal)
     }
 }
 
-uint32_t state_last_sequence(uint32_t cpu)
+const struct request *state_last_request(uint32_t cpu)
 {
     const struct request *last = NULL;
     for (unsigned slot = 0; slot < RING_SLOTS; slot++) {
@@ -39,14 +39,15 @@ uint32_t state_last_sequence(uint32_t cpu)
         if (request->kind != MSG_INIT && (last == NULL || (int32_t)(request->sequence - last->sequence) > 0))
             last = request;
     }
-    return last == NULL ? 0 : last->sequence;
+    return last;
 }
 
 void state_roll_back(uint64_t cpus)
 {
     for (uint32_t cpu = 0; cpu < CPU_MAX; cpu++) {
         struct state_journal *journal = &rt_journal[cpu];
-        if (((cpus >> cpu) & 1) && journal->sequence == state_last_sequence(cpu))
+        const struct request *last = state_last_request(cpu);
+        if (((cpus >> cpu) & 1) && journal->sequence == (last == NULL ? 0 : last->sequence))
             roll_back(journal);
         else
             journal->count = 0;

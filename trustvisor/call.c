@@ -53,6 +53,7 @@ static void enter(const struct request *req, struct pal *pal, struct reply *rep,
     memcpy(rep->gpr, gpr, sizeof(rep->gpr));
     rep->set |= SET_GPRS;
     turn_begin(pal);
+    pal->entered = 1;
     reply_l2(rep, pal_number(pal));
     commit(req, rep, pal, from, PAL_RUNNING);
 }
@@ -65,6 +66,7 @@ static void leave(struct pal *pal, struct reply *rep)
     reply_op(rep, OP_VMCS_CLEAR, VMCS_HANDLE_02 + pal_number(pal), 0, 0, 0);
     if (rt_invoke() != STATUS_OK)
         rt_panic("the kernel does not take a PAL's VMCS back");
+    pal->entered = 0;
     reply_l1(rep);  // or to the L2 that called
 }
 

@@ -64,9 +64,12 @@ void commit(const struct request *req, struct reply *rep, struct pal *pal, enum 
 
 void commit_init(uint64_t unfinished)
 {
-    for (uint32_t cpu = 0; cpu < CPU_MAX; cpu++)
-        if (!(unfinished >> cpu & 1) || commits[cpu].sequence != state_last_sequence(cpu))
+    for (uint32_t cpu = 0; cpu < CPU_MAX; cpu++) {
+        const struct request *last = unfinished >> cpu & 1 ? state_last_request(cpu) : NULL;
+        // One that had come again was cut short as well: what isn't of its first time was forgotten by then.
+        if (last == NULL || (last->attempt == 0 && commits[cpu].sequence != last->sequence))
             commits[cpu].valid = 0;
+    }
 }
 
 bool commit_waits(const struct pal *pal)

@@ -60,13 +60,12 @@ static void forget(struct pal *pal, enum pal_state from)
 static void unload(struct pal *pal, struct reply *rep)
 {
     const uint32_t number = pal_number(pal);
-    if (pal->unloaded)
-        return;
     rep->op_count = 0;
-    reply_op(rep, OP_VMCS_CLEAR, VMCS_HANDLE_02 + number, 0, 0, 0);
+    if (pal->entered)
+        reply_op(rep, OP_VMCS_CLEAR, VMCS_HANDLE_02 + number, 0, 0, 0);
     reply_op(rep, OP_EPT_DROP, number, 0, 0, 0);
     invoke(rep);
-    pal->unloaded = 1;
+    __atomic_store_n(&pal->entered, 0u, __ATOMIC_SEQ_CST);
 }
 
 // What it could write. None of its pages has been given yet.

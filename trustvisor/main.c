@@ -173,7 +173,7 @@ static void message_init(const struct request *req, struct reply *rep)
     for (struct pal *pal = pal_table; pal < &pal_table[PAL_MAX]; pal++) {
         if (pal_state(pal) == PAL_MAKING && !commit_waits(pal))
             end_making_rest(pal, rep);
-        if (pal_state(pal) == PAL_ENDING && (pal->unloaded || !commit_waits(pal)))
+        if (pal_state(pal) == PAL_ENDING && !pal->entered)  // else its CPU's message comes again
             end_pages_rest(pal, rep);
         if (pal_state(pal) >= PAL_IDLE && pal_state(pal) < PAL_ENDING)
             share_rest(pal, rep);

@@ -29,7 +29,7 @@ enum pal_state {
     PAL_SUSPENDED,  // its call has not returned: the caller executes the call again
     PAL_SHARING,    // on pal->cpu: pages are being lent to it
     PAL_CLOSING,    // on pal->cpu: about to end, because its program wants so
-    PAL_ENDING,     // pages are being given back; VMCS and tree are, too, unless it ran on pal->cpu
+    PAL_ENDING,     // its pages are being given back, by pal->cpu
 };
 
 struct pal_section { uint32_t type, pages, first; uint64_t start; };  // first: its first page among all of the PAL's
@@ -48,7 +48,7 @@ struct pal {
     uint32_t state;             // enum pal_state: changed by pal_change() and pal_release() alone
     uint32_t cpu;
     uint32_t turn;              // enum turn
-    uint32_t unloaded;          // 1: no CPU has its VMCS, its tree is empty
+    uint32_t entered;           // 1: its VMCS may be active, on pal->cpu
     uint32_t scrubbed;          // 1: nothing of it is left in its pages
     uint32_t word;              // of the program, bytes: 4 or 8
     uint32_t page_count;

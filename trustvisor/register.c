@@ -91,7 +91,7 @@ static enum tv_result describe(struct pal *pal, struct caller *caller, uint64_t 
     pal->handle = caller->handle;
     pal->page_count = pal->table_count = pal->taken = pal->taking = 0;
     pal->section_count = pal->param_count = 0;
-    pal->unloaded = pal->scrubbed = 0;
+    pal->entered = pal->scrubbed = 0;
     pal->turn = TURN_NONE;
     pal->entry = entry;
     pal->space = pal_space(&caller->paging);

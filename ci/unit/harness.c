@@ -61,7 +61,7 @@ bool world_faults(void (*run)(void))
 static struct request *request_now(void) { return &rt_channel[world_cpu].channel.request[ring_slot(sequence[world_cpu])].request; }
 static struct reply *reply_now(void) { return &rt_channel[world_cpu].channel.reply[ring_slot(sequence[world_cpu])].reply; }
 
-uint32_t world_cut;
+uint32_t world_cut, world_cut_again;
 static uint8_t attempts;
 
 void world_cut_point(void)
@@ -232,6 +232,8 @@ static const struct reply *deliver(enum msg_kind kind, enum msg_origin origin, c
     if (setjmp(cut_end) != 0) {
         (void)world_init(1, 1ull << world_cpu);
         attempts = 1;
+        world_cut = world_cut_again;
+        world_cut_again = 0;
         const struct reply *again = deliver(kind, origin, route, reason, from, args);
         attempts = 0;
         return again;

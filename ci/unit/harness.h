@@ -81,8 +81,8 @@ const struct reply *world_init(uint64_t attempt, uint64_t unfinished_cpus);
 const struct reply *world_call(uint32_t from, const uint64_t arg[MSG_ARGS]);
 const struct reply *world_message(enum msg_kind kind, enum msg_origin origin, const uint64_t *args);
 // The message is cut short at the world_cut-th point from now on, 0: at none (points: where world_cut_point() is called, before and behind each
-// system call among them). Then the partition gets MSG_INIT, and the message again.
-extern uint32_t world_cut;
+// system call among them). Then the partition gets MSG_INIT, and the message again, which is cut short at the world_cut_again-th point.
+extern uint32_t world_cut, world_cut_again;
 void world_cut_point(void);
 
 // Whether the exit would be routed to the partition now (by the header and the registers).

@@ -97,5 +97,6 @@ static inline void state_begin(uint32_t cpu, uint32_t sequence)
 }
 void state_roll_back(uint64_t cpus);
 
-// The number of the last message on that CPU; MSG_INIT isn't one.
-uint32_t state_last_sequence(uint32_t cpu);
+// The last message on that CPU, NULL: there was none. MSG_INIT isn't one.
+struct request;
+const struct request *state_last_request(uint32_t cpu);
