@@ -8,13 +8,10 @@
 #include "ept01.h"
 #include "exit.h"
 #include "host.h"
-#include "io.h"
 #include "log.h"
 #include "memory.h"
 #include "mtrr.h"
-#include "paging.h"
 #include "msr.h"
-#include "panic.h"
 #include "partition.h"
 #include "pool.h"
 #include "records.h"
@@ -32,26 +29,23 @@ static struct vmx_caps caps;
 const struct vmx_caps *vmx_caps = &caps;
 
 static struct boot_info *boot;
+const struct boot_info *boot_info;
 static uint32_t launched_count;
 
 uint32_t cpu_index(void) { return cpu_self()->index; }
 
 static enum status make_shared(struct boot_info *info)
 {
-    boot = info;
+    boot_info = boot = info;
     records = hidden_va((hpa_t){ info->records });
     log_init(info);
     crash_init(info);
-    panic_init(info);
     memory_copy(&caps, &info->vmx, sizeof(caps));
     pool_init(info);
-    paging_init(info);
     for (; cpu_count < info->cpu_count; cpu_count++)
         cpu_table[cpu_count] = hidden_va((hpa_t){ info->cpu_blocks + cpu_count * (uint64_t)CPU_BLOCK_BYTES });
     mtrr_read();
     TRY(ept01_init(info));
-    vmcs01_bitmaps_init(info);
-    io_init(info);
     watchdog_init(info->watchdog_ticks);
     trap_init();
     return STATUS_OK;

@@ -44,6 +44,11 @@ struct launch_state {
     uint16_t gdtr_limit, idtr_limit;
 };
 
+// VMCS fields, by their encodings, and what they are to hold.
+#define BOOT_FIELDS 80
+struct field_write { uint32_t encoding; uint64_t value; };
+struct boot_fields { uint32_t count; struct field_write write[BOOT_FIELDS]; };
+
 enum boot_range_kind { RANGE_RAM, RANGE_RESERVED, RANGE_MMIO, RANGE_ACPI };
 struct boot_range { uint64_t base, bytes; uint32_t kind; uint32_t reserved; };  // from UEFI's memory map; sorted, no overlap
 
@@ -106,8 +111,11 @@ struct boot_info {
     struct boot_inject inject;
     struct boot_range range[BOOT_RANGES];
     struct launch_state launch[CPU_MAX];
+    struct boot_fields host, after_init;  // of every VMCS; of VMCS01 after INIT (loader/fields.c)
+    struct boot_fields vmcs01[CPU_MAX];   // for the launch
     const char *error;                    // the kernel's one clear line where it returns instead of launching: in its rodata
 };
+extern const struct boot_info *boot_info;
 
 // The kernel's ELF entry point. Called on each CPU by the loader's switching code, interrupts off, on the loader's page tables and on the stack
 // of the CPU's block: CPU 0 first, the others when it has returned as L1.

@@ -4,32 +4,19 @@
 
 #include "cr.h"
 #include "descriptor_insn.h"
-#include "paging.h"
 #include "trap.h"
 #include "upcall.h"
 #include "vmx_caps.h"
-
-// TS: the vector registers are the guest's. A partition that touches them faults.
-uint64_t host_cr0(void)
-{
-    return CR0_PE | CR0_MP | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_PG | vmx_caps->cr0_fixed0;
-}
-
-uint64_t host_cr4(void)
-{
-    uint64_t wanted = CR4_MCE | CR4_PGE | CR4_UMIP | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE | CR4_SMEP | CR4_SMAP | (paging_pcid ? CR4_PCIDE : 0);
-    return CR4_PAE | CR4_VMXE | (wanted & vmx_caps->cr4_supported) | vmx_caps->cr4_fixed0;
-}
 
 void host_enter(struct cpu *cpu, const struct launch_state *launch)
 {
     dr7_write(DR7_RESET);
     msr_write(MSR_DEBUGCTL, 0);
     msr_write(MSR_EFER, launch->efer | EFER_NXE);
-    cr0_write(host_cr0() | (launch->cr0 & (CR0_CD | CR0_NW)));
+    cr0_write(vmx_caps->host_cr0 | (launch->cr0 & (CR0_CD | CR0_NW)));
     cr4_write(launch->cr4 & ~(CR4_PGE | CR4_PCIDE));  // no translation of the firmware's survives, global ones neither
-    cr3_write(paging_root().v);
-    cr4_write(host_cr4());
+    cr3_write(boot_info->kernel_tables);
+    cr4_write(vmx_caps->host_cr4);
     gdt_load(&cpu->gdtr);
     idt_load(trap_idt());
     cs_load(SELECTOR_KERNEL_CS);
@@ -38,7 +25,7 @@ void host_enter(struct cpu *cpu, const struct launch_state *launch)
     es_load(0);
     fs_load(0);
     gs_load(0);
-    msr_write(MSR_FS_BASE, INFO_BASE);  // see vmcs_init_host_state
+    msr_write(MSR_FS_BASE, INFO_BASE);  // see loader/fields.c
     tr_load(SELECTOR_TSS);
     msr_write(MSR_SYSENTER_CS, SELECTOR_KERNEL_CS);
     msr_write(MSR_SYSENTER_ESP, (uintptr_t)cpu_rsp0(cpu));

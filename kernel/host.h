@@ -13,9 +13,6 @@
 #define HOST_EFER (EFER_LME | EFER_LMA | EFER_NXE)
 #define HOST_PAT  0x0007040600070406ull
 
-uint64_t host_cr0(void);
-uint64_t host_cr4(void);
-
 // HOST_RIP (entry.S).
 extern const char vm_exit[];
 

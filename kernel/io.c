@@ -21,14 +21,6 @@ enum { RESET_CPU = 4, KEYBOARD_PULSE_RESET = 0xf0 };
 #define IO_REP       (1u << 5)
 #define IO_PORT(q)   ((uint16_t)((q) >> 16))
 
-static uint16_t pm1[2];
-
-void io_init(const struct boot_info *info)
-{
-    pm1[0] = info->pm1a_control;
-    pm1[1] = info->pm1b_control;
-}
-
 // The emulator's power switch takes the word byte by byte.
 static bool shutdown_word(uint8_t byte)
 {
@@ -42,6 +34,7 @@ static bool shutdown_word(uint8_t byte)
 // double word at 0xcf8 is a PCI configuration address.
 static const char *stage_of(uint16_t port, unsigned bytes, uint32_t value)
 {
+    const uint16_t pm1[] = { boot_info->pm1a_control, boot_info->pm1b_control };
     for (unsigned i = 0; i < 2; i++)
         if (pm1[i] && ((port == pm1[i] && value & PM1_SLEEP_ENABLE) || (port == pm1[i] + 1 && value & PM1_SLEEP_ENABLE >> 8)))
             return "power-off";

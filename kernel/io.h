@@ -11,9 +11,6 @@
 // Besides ACPI's power control and HYPERCALL_PORT.
 enum watched_port { PORT_KEYBOARD = 0x64, PORT_RESET = 0xcf9, PORT_BOCHS_SHUTDOWN = 0x8900 };
 
-// Which ports are ACPI's. CPU 0, once.
-void io_init(const struct boot_info *info);
-
 // Whether the exit being handled is IN EAX from HYPERCALL_PORT and nothing else. Its VMCS is the current one.
 bool io_hypercall(void);
 

@@ -32,10 +32,10 @@ int64_t ipc_upcall_special(struct cpu *cpu, struct partition *partition, struct 
 {
     uint64_t entry = partition->inject != NULL ? fault_inject_entry(partition, slot, partition->entry) : partition->entry;
     if (partition->header.rights & RIGHT_VECTORS)
-        cr0_write(host_cr0() & ~CR0_TS);
+        cr0_write(vmx_caps->host_cr0 & ~CR0_TS);
     int64_t end = (slot->steps > 0 ? upcall_step : upcall)(cpu->index, request, entry, slot->stack, request + offsetof(struct channel, reply), cpu_rsp0(cpu));
     if (partition->header.rights & RIGHT_VECTORS)
-        cr0_write(host_cr0());
+        cr0_write(vmx_caps->host_cr0);
     if (partition->inject != NULL)
         fault_inject_end(slot);
     return end;

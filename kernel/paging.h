@@ -21,14 +21,8 @@
 #define PTE_USER_PAGE  (PTE_PRESENT | PTE_USER | PTE_ACCESSED | PTE_DIRTY)
 #define PTE_USER_TABLE (PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED)
 
-// Takes over the tables: text R-X, rodata R, data RW, hidden memory RW NX without text, rodata and stack guards, the LAPIC uncached. CPU 0, once.
-void paging_init(const struct boot_info *info);
-
-// Top-level table of the kernel alone. Its PCID is 0; it is every VMCS' host CR3.
-hpa_t paging_root(void);
-
-// Whether the CPUs use PCIDs, INVPCID (boot decides once): without, loading CR3 flushes.
-extern bool paging_pcid, paging_invpcid;
+// The top-level table of the kernel alone is boot_info->kernel_tables: text R-X, rodata R, data RW, hidden memory RW NX without text, rodata and stack
+// guards, the LAPIC uncached. Its PCID is 0; it is every VMCS' host CR3.
 
 // Flushes every translation of the host (all PCIDs, globals kept) on this CPU. Safe in NMI context.
 void paging_flush_all(void);

@@ -15,10 +15,6 @@
 
 #define PANIC_EVENTS 16
 
-static bool resets;
-
-void panic_init(const struct boot_info *info) { resets = info->panic_resets; }
-
 // The first CPU that comes here stops the others and speaks for all.
 __attribute__((noreturn)) static void stop(const struct crash_scene *scene, const char *text)
 {
@@ -36,7 +32,7 @@ __attribute__((noreturn)) static void stop(const struct crash_scene *scene, cons
         log_line(LOG_ERROR, "stage panic");
         partitions_scrub(false);
         log_flush();
-        if (resets)
+        if (boot_info != NULL && boot_info->panic_resets)
             power_reset();
     }
     for (;;)

@@ -7,8 +7,6 @@
 #include "boot_info.h"
 #include "trap_frame.h"
 
-void panic_init(const struct boot_info *info);
-
 __attribute__((noreturn, format(printf, 1, 2))) void panic(const char *format, ...);
 
 // An exception in the kernel itself.

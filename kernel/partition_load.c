@@ -44,7 +44,7 @@ static void load(const struct boot_info *info, const struct boot_partition *imag
         for (unsigned slot = 0; slot < RING_SLOTS; slot++)
             channel->request[slot].request.cpu = i;
     }
-    partition->cr3 = partition->space.root.v | (paging_pcid ? CR3_NO_FLUSH | (count + 1) : 0);
+    partition->cr3 = partition->space.root.v | (vmx_caps->pcid ? CR3_NO_FLUSH | (count + 1) : 0);
     if (info->inject.kind != INJECT_NONE && info->inject.partition == count) {
         partition->inject = &info->inject;
         partition->injections = info->inject.count;

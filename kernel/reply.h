@@ -20,8 +20,6 @@
 #define FIELD_WRITES_MAX 256u
 #define BATCH_COPIES     4u
 
-struct field_write { uint32_t encoding; uint64_t value; };
-
 // One thing to do. Checked writes of consecutive operations into the same VMCS are one action.
 struct action {
     uint16_t code;            // enum op_code; OP_WRITE_FIELD: write[first] to write[first + count - 1] into region

@@ -7,6 +7,7 @@
 #include <caps/addr.h>
 #include <caps/vmcs_field.h>
 
+#include "boot_info.h"
 #include "cpu.h"
 #include "vmx_caps.h"
 #include "vmx_insn.h"
@@ -46,6 +47,9 @@ void vmcs_format(struct cpu *cpu, hpa_t vmcs, bool shadow);
 
 // Sets or clears bits of a control field of the current VMCS, where they aren't so yet.
 void vmcs_control(struct cpu *cpu, enum vmcs_field field, uint32_t bits, bool on);
+
+// Writes a list of the loader's into the current VMCS.
+void vmcs_write_list(struct cpu *cpu, const struct boot_fields *list);
 
 // Host-state area of the current VMCS, and what is the same in every VMCS: no MSR lists, no link, no CR3 targets, no PLE... Controls, bitmaps,
 // EPTP, VPID and guest state are the caller's.

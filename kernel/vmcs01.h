@@ -13,10 +13,7 @@
 
 #define VMCS01_VPID 1u
 
-// Takes over the bitmaps: which MSRs and ports L0 watches (loader/watch.c). CPU 0, once.
-void vmcs01_bitmaps_init(const struct boot_info *info);
-
-// 512 qwords (SDM 3C 25.6.4 "I/O-Bitmap Addresses", 25.6.9 "MSR-Bitmap Address"); constant after boot. Never NULL.
+// 512 qwords (SDM 3C 25.6.4 "I/O-Bitmap Addresses", 25.6.9 "MSR-Bitmap Address"); loader/watch.c's. Never NULL.
 const uint64_t *vmcs01_bitmap(enum bitmap_kind kind);
 
 // Fills the current VMCS, fresh, with L1 as it was: it goes on at launch->rip.

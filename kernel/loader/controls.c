@@ -4,6 +4,8 @@
 
 #include <caps/cap.h>
 
+#include "../cr.h"
+
 enum need { NEED_NONE, NEED_REQUIRED, NEED_WANTED, NEED_FORCED, NEED_NEVER };
 
 static const struct { uint8_t word, bit, need; } control[] = {
@@ -60,6 +62,12 @@ void controls_make(struct vmx_caps *caps, const struct vtx_facts *facts)
     caps->cr0_fixed0 = caps->msr[VMX_CAP_CR0_FIXED0] & ~CR0_PE_PG;
     caps->cr4_fixed0 = caps->msr[VMX_CAP_CR4_FIXED0];
     caps->cr4_supported = caps->msr[VMX_CAP_CR4_FIXED1];
+    caps->pcid = facts->pcid && caps->cr4_supported & CR4_PCIDE;
+    caps->invpcid = facts->invpcid;
+    // TS: the vector registers are the guest's. A partition that touches them faults.
+    caps->host_cr0 = CR0_PE | CR0_MP | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_PG | caps->cr0_fixed0;
+    uint64_t wanted = CR4_MCE | CR4_PGE | CR4_UMIP | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE | CR4_SMEP | CR4_SMAP | (caps->pcid ? CR4_PCIDE : 0);
+    caps->host_cr4 = CR4_PAE | CR4_VMXE | (wanted & caps->cr4_supported) | caps->cr4_fixed0;
     caps->shadowing = caps->allowed1[WORD_PROC2] & PROC2_VMCS_SHADOWING;
     caps->write_any_field = caps->msr[VMX_CAP_MISC] & MISC_WRITE_ANY_FIELD;
 }

@@ -7,6 +7,7 @@
 #include "../cpu.h"
 #include "cr.h"
 #include "descriptor.h"
+#include "fields.h"
 #include "msr.h"
 #include "pagetable.h"
 #include "segment.h"
@@ -156,6 +157,7 @@ static void EFIAPI turn(void *argument)
         msr_write(MSR_FEATURE_CONTROL, feature_control | FEATURE_LOCK | FEATURE_VMX);
     capture_segments(state);
     capture_registers(state);
+    fields_launch(&info->vmcs01[launch->cpu], info, state);
     launch->launched = launch_switch(state, info->loader_tables, launch->entry, HIDDEN_BASE + (uint64_t)(uintptr_t)info, launch->cpu, stack) == 0;
     // As L1 this CPU can't see the boot information any more; one that failed can.
     if (launch->launched)

@@ -8,6 +8,7 @@
 #include "cpu_block.h"
 #include "cpus.h"
 #include "cr.h"
+#include "fields.h"
 #include "file.h"
 #include "firmware.h"
 #include "launch.h"
@@ -121,6 +122,8 @@ static bool build(struct launch *launch, struct memory *memory, const struct con
                 window_make(info, memory) && watch_make(info, memory);
     for (uint32_t i = 0; done && i < info->partition_count; i++)
         done = space_make(info, memory, i);
+    fields_host(&info->host, info);
+    fields_init(&info->after_init, &info->vmx);
     info->hidden_base = memory->base;
     info->hidden_bytes = memory->bytes;
     info->free_base = memory->base + memory->used;

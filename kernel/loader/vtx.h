@@ -19,6 +19,7 @@ struct vtx_facts {
     bool vmx;                     // CPUID says so
     bool no_execute;              // the CPU has EFER.NXE
     bool no_execute_on;           // and the firmware set it
+    bool pcid, invpcid;           // the CPU has them
     uint64_t cr4;
     uint32_t physical_bits;       // MAXPHYADDR
     uint64_t feature_control;

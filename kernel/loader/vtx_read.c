@@ -9,6 +9,9 @@
 
 #define CPUID_FEATURES          1u
 #define CPUID_FEATURES_VMX      (1u << 5)   // ECX
+#define CPUID_FEATURES_PCID     (1u << 17)  // ECX
+#define CPUID_STRUCTURED        7u
+#define CPUID_STRUCTURED_INVPCID (1u << 10) // EBX
 #define CPUID_FEATURES_GUEST    (1u << 31)  // ECX: there is a hypervisor
 #define CPUID_EXTENDED          0x80000001u
 #define CPUID_EXTENDED_NX       (1u << 20)  // EDX
@@ -34,6 +37,8 @@ void vtx_read(struct vtx_facts *facts)
     facts->physical_bits = cpuid(CPUID_ADDRESS_BITS).eax & 0xff;
     facts->no_execute = cpuid(CPUID_EXTENDED).edx & CPUID_EXTENDED_NX;
     facts->no_execute_on = facts->no_execute && msr_read(MSR_EFER) & EFER_NXE;
+    facts->pcid = cpuid(CPUID_FEATURES).ecx & CPUID_FEATURES_PCID;
+    facts->invpcid = cpuid(CPUID_STRUCTURED).ebx & CPUID_STRUCTURED_INVPCID;
     facts->vmx = cpuid(CPUID_FEATURES).ecx & CPUID_FEATURES_VMX;
     if (!facts->vmx)
         return;
