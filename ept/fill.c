@@ -9,9 +9,10 @@
 #include "record.h"
 #include "tree.h"
 
-// Neighbours: the aligned block of that many entries around the wanted one. A CPU may load any present leaf into its TLB at any
-// time, so mapping what wasn't asked for yet is no difference that L1 or L2 can see.
+// Neighbours: the aligned block of that many entries around the wanted one, of a table of which nothing is mapped yet fewer. A CPU may load any present
+// leaf into its TLB at any time, so mapping what wasn't asked for yet is no difference that L1 or L2 can see.
 #define AROUND_4K    32u
+#define AROUND_FIRST 8u
 #define AROUND_LARGE 8u
 _Static_assert(AROUND_4K <= EPT_RUN_MAX && AROUND_LARGE + 2 <= OP_MAX, "a block, EPT_CREATE and EPT_BIND fit one reply");
 
@@ -37,7 +38,7 @@ static inline uint64_t leaf_rights(const struct batch *batch, uint64_t entry)
 }
 
 // Whether a neighbour is a leaf to be mapped that isn't mapped like that already.
-static inline bool is_wanted(const struct batch *batch, const struct ept12_cpu *cpu, uint64_t entry, unsigned index, const struct record *known)
+static inline bool is_wanted(const struct batch *batch, uint64_t entry, unsigned index, const struct record *known)
 {
     if ((entry & batch->walk->rights_above & EPT_RIGHTS) == 0)
         return false;
@@ -46,13 +47,13 @@ static inline bool is_wanted(const struct batch *batch, const struct ept12_cpu *
         return false;
     if (known && record_maps(known, index) && known->seen[index] == entry)
         return false;
-    return (batch->walk->level == 0 && entry12_is_plain(cpu, entry)) || entry12_kind(cpu, entry, batch->walk->level) == ENTRY12_LEAF;
+    return (batch->walk->level == 0 && entry12_is_plain(&tree_cpu, entry)) || entry12_kind(&tree_cpu, entry, batch->walk->level) == ENTRY12_LEAF;
 }
 
 // The block around the wanted entry, which has been read already and is judged by that.
-static void batch_around(struct batch *batch, const struct ept12_cpu *cpu, const struct record *known)
+static void batch_around(struct batch *batch, const struct record *known)
 {
-    const unsigned count = batch->walk->level == 0 ? AROUND_4K : AROUND_LARGE, first = batch->wanted & ~(count - 1);
+    const unsigned count = batch->walk->level != 0 ? AROUND_LARGE : known ? AROUND_4K : AROUND_FIRST, first = batch->wanted & ~(count - 1);
     uint64_t mask = 1ull << (batch->wanted - first);
     entries12_read(batch->walk->table, first, count, batch->entries);
     batch->entries[batch->wanted - first] = batch->walk->entry;
@@ -61,7 +62,7 @@ static void batch_around(struct batch *batch, const struct ept12_cpu *cpu, const
         const uint64_t *entry = &batch->entries[i];
         if (i % 4 == 0 && (entry[0] | entry[1] | entry[2] | entry[3]) == 0)
             i += 3;
-        else if (is_wanted(batch, cpu, *entry, first + i, known))
+        else if (is_wanted(batch, *entry, first + i, known))
             mask |= 1ull << i;
     }
     batch->first = first;
@@ -75,11 +76,9 @@ static void batch_ask(const struct batch *batch, struct reply *rep)
     const unsigned level = batch->walk->level;
     if (level == 0) {
         const unsigned low = (unsigned)__builtin_ctzll(batch->mask), high = 63u - (unsigned)__builtin_clzll(batch->mask);
-        for (unsigned i = low; i <= high; i++) {
-            const uint64_t entry = batch->entries[i];
-            const bool asked = (batch->mask >> i) & 1;
-            reply_field(rep, 0, (enum vmcs_field)(i - low), asked ? (entry & (EPT_RUN_ADDRESS | EPT_RUN_TYPE)) | leaf_rights(batch, entry) : 0);
-        }
+        uint64_t *place = rep->field[0], asked = batch->mask >> low;
+        for (const uint64_t *entry = &batch->entries[low]; asked != 0; entry++, asked >>= 1)
+            *place++ = asked & 1 ? (*entry & (EPT_RUN_ADDRESS | EPT_RUN_TYPE)) | leaf_rights(batch, *entry) : 0;
         reply_op(rep, OP_EPT_MAP_RUN, batch->root, high - low + 1, batch->base.v + (batch->first + low) * PAGE_BYTES, 0);
         return;
     }
@@ -91,11 +90,11 @@ static void batch_ask(const struct batch *batch, struct reply *rep)
     }
 }
 
-static void batch_record(const struct batch *batch)
+static void batch_record(const struct batch *batch, struct record *known)
 {
     struct tree *tree = tree_at(batch->root);
     tree->filled = true;
-    struct record *record = record_get(batch->root, batch->base, batch->walk);
+    struct record *record = record_get(batch->root, batch->base, batch->walk, known);
     if (!record)
         tree->unrecorded = true;
     else
@@ -119,8 +118,13 @@ static bool make_room(struct reply *rep, uint32_t needy)
     return true;
 }
 
-enum status fill(const struct request *req, struct reply *rep, const struct ept12_cpu *cpu, gpa2_t address,
-    const struct walk12 *walk)
+// The root of the request's tree. The table decides, not the request: another CPU may have reused the root since.
+static uint32_t root_of(const struct request *req)
+{
+    return req->root < TREES && tree_at(req->root)->tag == req->tag ? req->root : tree_find(req->tag);
+}
+
+enum status fill(const struct request *req, struct reply *rep, gpa2_t address, const struct walk12 *walk)
 {
     const uint64_t bytes = level12_bytes(walk->level);
     struct batch batch;
@@ -132,7 +136,7 @@ enum status fill(const struct request *req, struct reply *rep, const struct ept1
     batch.wanted = level12_index(address, walk->level);
     // Every further attempt has given up the neighbours (once) or emptied one more tree.
     for (unsigned attempt = 0; attempt < TREES + 2; attempt++) {
-        uint32_t root = tree_find(req->tag);
+        uint32_t root = root_of(req);
         bool create = root == ROOT_NONE;
         if (create)
             root = tree_victim();
@@ -143,11 +147,11 @@ enum status fill(const struct request *req, struct reply *rep, const struct ept1
         batch.entries[0] = walk->entry;
         if (create)
             reply_op(rep, OP_EPT_CREATE, root, 0, req->tag, 0);
-        // The table decides, not the request: another CPU may have reused the root since.
         if (create || req->root != root)
             reply_op(rep, OP_EPT_BIND, root, 0, 0, 0);
+        struct record *known = create ? 0 : record_find(root, address, walk->level);
         if (around)
-            batch_around(&batch, cpu, create ? 0 : record_find(root, address, walk->level));
+            batch_around(&batch, known);
         batch_ask(&batch, rep);
 
         enum status status = rt_invoke();
@@ -155,7 +159,7 @@ enum status fill(const struct request *req, struct reply *rep, const struct ept1
             if (create)
                 tree_assign(root, req->tag);
             tree_touch(root);
-            batch_record(&batch);
+            batch_record(&batch, known);
             return STATUS_OK;
         }
         if (status == STATUS_BAD_ADDRESS && around) {

@@ -11,5 +11,4 @@
 // binds the tree if need be, and room if the kernel has none. Called with tree_lock held; what was mapped is mapped when it returns.
 //   walk: ended in a leaf
 // BAD_ADDRESS: EPT01 does not map the page. BUSY: again, later. Nothing was mapped then.
-NODISCARD enum status fill(const struct request *req, struct reply *rep, const struct ept12_cpu *cpu, gpa2_t address,
-    const struct walk12 *walk);
+NODISCARD enum status fill(const struct request *req, struct reply *rep, gpa2_t address, const struct walk12 *walk);

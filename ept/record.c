@@ -64,12 +64,9 @@ static struct record *make(uint32_t root, gpa2_t base, unsigned level)
     return record;
 }
 
-struct record *record_get(uint32_t root, gpa2_t address, const struct walk12 *walk)
+struct record *record_get(uint32_t root, gpa2_t address, const struct walk12 *walk, struct record *known)
 {
-    struct record *record = record_find(root, address, walk->level);
-    const bool known = record != 0;
-    if (!known)
-        record = make(root, base_of(address, walk->level), walk->level);
+    struct record *record = known ? known : make(root, base_of(address, walk->level), walk->level);
     if (!record)
         return 0;
     for (unsigned level = walk->level + 1; level < WALK12_LEVELS; level++) {

@@ -31,8 +31,8 @@ struct record {
 // The record of the table of that level that translates the address; NULL where there is none.
 struct record *record_find(uint32_t root, gpa2_t address, unsigned level);
 
-// The record of the table in which the walk to the address ended; makes one where there is none. NULL: none is left.
-struct record *record_get(uint32_t root, gpa2_t address, const struct walk12 *walk);
+// The record of the table in which the walk to the address ended: the known one, as record_find() has found it, or else a new one. NULL: none is left.
+struct record *record_get(uint32_t root, gpa2_t address, const struct walk12 *walk, struct record *known);
 
 static inline bool record_maps(const struct record *record, unsigned index)
 {

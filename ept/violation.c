@@ -41,7 +41,7 @@ void violation(const struct request *req, struct reply *rep)
         allowed = walk.kind == ENTRY12_LEAF && !(access & ~walk.rights);
     }
     if (allowed && marked && !misconfig)
-        status = fill(req, rep, &tree_cpu, address, &walk);
+        status = fill(req, rep, address, &walk);
     state_unlock(&tree_lock);
 
     const uint64_t linear = field[VMCS_GUEST_LINEAR_ADDR];
