@@ -25,6 +25,8 @@ static struct {
     const struct boot_info *info;
 } ept;
 
+uint32_t ept01_generation;
+
 static uint64_t leaf_of(uint64_t hpa, unsigned level, unsigned rights, enum memory_type type)
 {
     return hpa | rights | (uint64_t)type << EPT_TYPE_SHIFT | (level ? EPT_LARGE : 0);
@@ -134,6 +136,7 @@ void ept01_retype(void)
     bool changed = mtrr_read();
     if (changed)
         retype_table(hidden_va(ept.tree.root), 3, 0);
+    __atomic_fetch_add(&ept01_generation, changed, __ATOMIC_RELEASE);
     spinlock_release(&ept.lock);
     if (changed)
         shootdown();
@@ -180,6 +183,7 @@ enum status ept01_own(gpa1_t page, uint32_t from, uint32_t to, bool mapped)
     if (status == STATUS_OK) {
         (void)mtrr_type(page.v, PAGE_BYTES, &type);
         __atomic_store_n(slot, (mapped ? leaf_of(page.v, 0, EPT_RIGHTS, type) : 0) | (uint64_t)to << EPT_OWNER_SHIFT, __ATOMIC_RELEASE);
+        __atomic_fetch_add(&ept01_generation, 1, __ATOMIC_RELEASE);
     }
     spinlock_release(&ept.lock);
     return status;

@@ -28,6 +28,9 @@ struct ept01_leaf {
     enum ept_level level;  // of the leaf: how far around the address the answer holds
 };
 
+// Bumped when a page gets another owner or another memory type, before who did it goes through what was made from the leaf before.
+extern uint32_t ept01_generation;
+
 // Builds the tables over low 4 GiB and all RAM. CPU 0, once, after pool_init and mtrr_init.
 NODISCARD enum status ept01_init(const struct boot_info *info);
 

@@ -36,6 +36,7 @@ struct root {
     uint32_t pals_of;             // see ept02_allot
     bool decoys;                  // there may be decoys of pages that have an owner
     uint32_t top;
+    struct ept02_cursor cursor;
     uint32_t first, last, count;  // list of its tables, without the top table
 };
 
@@ -135,10 +136,8 @@ static uint32_t page_take(struct ept02_work *work)
 static void page_use(uint32_t page, uint32_t low, uint32_t high)
 {
     struct page_link *link = &links[page];
-    if (link->high == 0 || low < link->low)
-        link->low = (uint16_t)low;
-    if (high > link->high)
-        link->high = (uint16_t)high;
+    link->low = link->high == 0 || low < link->low ? (uint16_t)low : link->low;
+    link->high = high > link->high ? (uint16_t)high : link->high;
 }
 
 // Adds the list of pages from first to last to the work's.
@@ -295,22 +294,19 @@ void ept02_drop(uint32_t index, struct ept02_work *work)
     spinlock_release(&root->lock);
 }
 
-bool ept02_map_valid(uint32_t a, gpa2_t from, gpa1_t to)
+struct ept02_cursor *ept02_map_begin(uint32_t root)
 {
-    unsigned level = ept_map_level(a), rights = ept_map_rights(a), type = ept_map_type(a);
-    if (level >= EPT_LEVEL_COUNT || (rights & ~EPT_RIGHTS) || type > 7 || (a >> 13) != 0)
-        return false;
-    return ept02_run_valid(to.v | type << 3 | rights) && to.v % PAGE_BYTES == 0 && from.v >> 48 == 0 && from.v % PAGE_BYTES == 0 &&
-           (from.v ^ to.v) % level_bytes(level) == 0;
-}
-
-void ept02_map_begin(struct ept02_cursor *cursor, uint32_t root)
-{
+    struct ept02_cursor *cursor = &roots[root].cursor;
+    spinlock_acquire(&roots[root].lock);
+    // Who changes EPT01 bumps this first, and goes through the trees afterwards: he finds what was made from a leaf that was still taken to hold.
+    uint32_t generation = __atomic_load_n(&ept01_generation, __ATOMIC_ACQUIRE);
+    if (cursor->generation != generation)
+        cursor->leaf_bytes = 0;
+    cursor->generation = generation;
     cursor->root = root;
     cursor->region = ~0ull;
     cursor->ahead = 0;
-    cursor->leaf_bytes = 0;
-    spinlock_acquire(&roots[root].lock);
+    return cursor;
 }
 
 void ept02_map_end(struct ept02_cursor *cursor) { spinlock_release(&roots[cursor->root].lock); }
@@ -318,11 +314,9 @@ void ept02_map_end(struct ept02_cursor *cursor) { spinlock_release(&roots[cursor
 static uint64_t decoy_leaf(uint32_t a, gpa2_t from, gpa1_t to)
 {
     static uint32_t logged;
-    if (logged < DECOYS_LOGGED) {
-        logged++;
+    if (logged++ < DECOYS_LOGGED)
         log_line(LOG_WARN, "decoy l1_physical=0x%lx l2_physical=0x%lx: not L1's memory, an L2 sees ones there", (unsigned long)to.v,
                  (unsigned long)from.v);
-    }
     decoy_refill();
     return decoy_page().v | (ept_map_rights(a) & EPT_WRITE) | EPT_READ | (6u << EPT_TYPE_SHIFT);
 }
@@ -393,10 +387,17 @@ static uint64_t *make_path(struct root *root, gpa2_t from, unsigned level, uint3
 
 void ept02_map(struct ept02_cursor *cursor, uint32_t a, gpa2_t from, gpa1_t to, struct ept02_work *work)
 {
-    struct root *root = &roots[cursor->root];
     unsigned level;
-    uint64_t *entry = NULL, leaf = make_leaf(cursor, a, from, to, &level);
-    if (leaf == 0 || !root->used)
+    uint64_t leaf = make_leaf(cursor, a, from, to, &level);
+    if (leaf != 0)
+        ept02_map_leaf(cursor, leaf, level, from, work);
+}
+
+void ept02_map_leaf(struct ept02_cursor *cursor, uint64_t leaf, unsigned level, gpa2_t from, struct ept02_work *work)
+{
+    struct root *root = &roots[cursor->root];
+    uint64_t *entry;
+    if (!root->used)
         return;
     uint32_t index = (from.v >> level_shift(level)) & 511;
     if (level == EPT_LEVEL_4K && from.v >> 21 == cursor->region) {
@@ -466,10 +467,6 @@ static void expel(uint32_t number, unsigned level, const gpa1_t *page, unsigned 
     const unsigned to = links[number].high;
     for (unsigned i = links[number].low; i < to; i++) {
         uint64_t entry = table[i];
-        if (i % 8 == 0 && i + 8 <= to && !(entry | table[i + 1] | table[i + 2] | table[i + 3] | table[i + 4] | table[i + 5] | table[i + 6] | table[i + 7])) {
-            i += 7;  // most tables are sparse
-            continue;
-        }
         if (!(entry & EPT_RIGHTS))
             continue;
         if (is_table(entry, level)) {

@@ -57,7 +57,7 @@ static inline bool ept02_run_valid(uint64_t entry)
     return !(entry & ept02_run_rule.none) && (ept02_run_rule.rights >> (entry & EPT_RIGHTS) & 1) && (ept02_run_rule.types >> (entry >> 3 & 7) & 1);
 }
 
-// Where mappings go, one after the other: holds the root's lock, and remembers where the last one was.
+// Where a root's mappings go, one after the other, under its lock: remembers where the last one was, and from one batch to the next EPT01's leaf.
 struct ept02_cursor {
     uint32_t root;
     uint64_t region;     // L2-physical >> 21 of table, or ~0
@@ -65,9 +65,10 @@ struct ept02_cursor {
     uint32_t page;       // where the last entry lies
     uint32_t ahead;      // how many entries behind the next one the caller is about to use as well
     uint64_t leaf_first, leaf_bytes;  // L1-physical: what leaf holds for
-    struct ept01_leaf leaf;           // EPT01's, of leaf_first
+    struct ept01_leaf leaf;           // EPT01's, of leaf_first...
+    uint32_t generation;              // ...then
 };
-void ept02_map_begin(struct ept02_cursor *cursor, uint32_t root);
+struct ept02_cursor *ept02_map_begin(uint32_t root);
 void ept02_map_end(struct ept02_cursor *cursor);
 
 static inline void ept02_entry_write(uint64_t *entry, uint64_t value) { __atomic_store_n(entry, value, __ATOMIC_RELEASE); }
@@ -83,6 +84,7 @@ static inline bool ept02_leaf_shrinks(uint64_t old, uint64_t new)
 //   page is mapped.
 void ept02_create(uint32_t root, uint64_t tag, struct ept02_work *work);
 void ept02_map(struct ept02_cursor *cursor, uint32_t a, gpa2_t from, gpa1_t to, struct ept02_work *work);
+void ept02_map_leaf(struct ept02_cursor *cursor, uint64_t leaf, unsigned level, gpa2_t from, struct ept02_work *work);  // one that EPT01 allows
 void ept02_map_run(uint32_t root, gpa2_t from, const uint64_t *entries, uint32_t count, struct ept02_work *work);
 void ept02_unmap(uint32_t root, enum ept_level level, gpa2_t from, struct ept02_work *work);
 void ept02_drop(uint32_t root, struct ept02_work *work);

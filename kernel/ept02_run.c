@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Runs of mappings: many 4 KiB pages of one table of an EPT02 tree (OP_EPT_MAP_RUN).
+// Which mappings may be asked for, and runs of them: many 4 KiB pages of one table of an EPT02 tree (OP_EPT_MAP_RUN).
 
 #include "ept02.h"
 
+#include "tree.h"
 #include "vmx_caps.h"
 
 struct ept02_run_rule ept02_run_rule;
@@ -14,6 +15,15 @@ void ept02_run_init(void)
     ept02_run_rule.rights = rights | (vmx_caps->ept_execute_only ? 1u << EPT_EXECUTE : 0);
     ept02_run_rule.types = 1u << 0 | 1u << 1 | 1u << 4 | 1u << 5 | 1u << 6;
     ept02_run_rule.none = ~(EPT_RUN_BITS & ((1ull << vmx_caps->physical_bits) - 1));
+}
+
+bool ept02_map_valid(uint32_t a, gpa2_t from, gpa1_t to)
+{
+    unsigned level = ept_map_level(a), rights = ept_map_rights(a), type = ept_map_type(a);
+    if (level >= EPT_LEVEL_COUNT || (rights & ~EPT_RIGHTS) || type > 7 || (a >> 13) != 0)
+        return false;
+    return ept02_run_valid(to.v | type << 3 | rights) && to.v % PAGE_BYTES == 0 && from.v >> 48 == 0 && from.v % PAGE_BYTES == 0 &&
+           (from.v ^ to.v) % tree_bytes(level) == 0;
 }
 
 // The same as make_leaf() for an entry of a run, where EPT01 restricts nothing (the leaf of the one before holds for it): the entry, but for the frame.
@@ -29,21 +39,22 @@ static bool run_leaf(const struct ept02_cursor *cursor, uint64_t entry, uint64_t
 
 void ept02_map_run(uint32_t index, gpa2_t from, const uint64_t *entries, uint32_t count, struct ept02_work *work)
 {
-    struct ept02_cursor cursor;
+    struct ept02_cursor *cursor = ept02_map_begin(index);
     uint64_t leaf;
-    ept02_map_begin(&cursor, index);
     for (uint32_t i = 0; i < count; i++, from.v += PAGE_BYTES) {
         if (entries[i] == 0)
             continue;
-        if (cursor.region == from.v >> 21 && run_leaf(&cursor, entries[i], &leaf)) {
-            uint64_t *slot = &cursor.table[(from.v >> PAGE_BITS) & 511], old = *slot & ~EPT_FLAGS;
+        cursor->ahead = count - 1 - i;
+        if (!run_leaf(cursor, entries[i], &leaf)) {
+            ept02_map(cursor, ept_map_of(entries[i]), from, (gpa1_t){ entries[i] & EPT_RUN_ADDRESS }, work);
+        } else if (cursor->region != from.v >> 21) {
+            ept02_map_leaf(cursor, leaf, EPT_LEVEL_4K, from, work);
+        } else {
+            uint64_t *slot = &cursor->table[(from.v >> PAGE_BITS) & 511], old = *slot & ~EPT_FLAGS;
             if (old != leaf)
                 ept02_entry_write(slot, leaf);
             work->shootdown |= ept02_leaf_shrinks(old, leaf);
-        } else {
-            cursor.ahead = count - 1 - i;
-            ept02_map(&cursor, ept_map_of(entries[i]), from, (gpa1_t){ entries[i] & EPT_RUN_ADDRESS }, work);
         }
     }
-    ept02_map_end(&cursor);
+    ept02_map_end(cursor);
 }

@@ -25,14 +25,13 @@ static void invoke_writes(struct cpu *cpu, const struct batch *batch, const stru
 // The mappings from action on that go into the same root; returns the last one.
 static const struct action *invoke_maps(struct batch *batch, const struct action *action, const struct action *end)
 {
-    struct ept02_cursor cursor;
-    ept02_map_begin(&cursor, action->root);
+    struct ept02_cursor *cursor = ept02_map_begin(action->root);
     for (;; action++) {
-        ept02_map(&cursor, action->a, (gpa2_t){ action->b }, (gpa1_t){ action->c }, &batch->work);
+        ept02_map(cursor, action->a, (gpa2_t){ action->b }, (gpa1_t){ action->c }, &batch->work);
         if (action + 1 == end || action[1].code != OP_EPT_MAP || action[1].root != action->root)
             break;
     }
-    ept02_map_end(&cursor);
+    ept02_map_end(cursor);
     return action;
 }
 

@@ -106,9 +106,8 @@ int main(void)
     memcpy(table_before, table, sizeof(table));
 
     // Maybe another mapping before, whose table the cursor keeps.
-    struct ept02_cursor cursor;
     bool unmap = any_bool();
-    ept02_map_begin(&cursor, 0);
+    struct ept02_cursor *cursor = ept02_map_begin(0);
     if (!unmap && any_bool()) {
         gpa2_t earlier = { any_u64() };
         unsigned ignored;
@@ -117,13 +116,13 @@ int main(void)
         uint64_t leaf = the_leaf;
         the_level = 0;
         the_leaf = 0x123456000 | EPT_RIGHTS;
-        ept02_map(&cursor, 0, earlier, (gpa1_t){ 0 }, &work);
+        ept02_map(cursor, 0, earlier, (gpa1_t){ 0 }, &work);
         work.shootdown = false;
         the_level = level;
         the_leaf = leaf;
     }
     if (unmap)
-        ept02_map_end(&cursor);
+        ept02_map_end(cursor);
 
     // other: outside of the leaf; seen: inside.
     uint64_t bytes = level_bytes(the_level);
@@ -134,7 +133,7 @@ int main(void)
     if (unmap)
         ept02_unmap(0, (enum ept_level)the_level, from, &work);
     else
-        ept02_map(&cursor, 0, from, (gpa1_t){ 0 }, &work);
+        ept02_map(cursor, 0, from, (gpa1_t){ 0 }, &work);
     after = translate(other, &level_after);
     seen_after = translate(seen, &level_seen);
 

@@ -33,10 +33,9 @@ static bool map(uint32_t root, unsigned level, unsigned rights, unsigned type, u
     CHECK(ept02_map_valid(a, (gpa2_t){ from }, (gpa1_t){ to }));
     if (!ept02_reserve(&work, EPT02_MAP_PAGES))
         return false;
-    struct ept02_cursor cursor;
-    ept02_map_begin(&cursor, root);
-    ept02_map(&cursor, a, (gpa2_t){ from }, (gpa1_t){ to }, &work);
-    ept02_map_end(&cursor);
+    struct ept02_cursor *cursor = ept02_map_begin(root);
+    ept02_map(cursor, a, (gpa2_t){ from }, (gpa1_t){ to }, &work);
+    ept02_map_end(cursor);
     ept02_finish(&work);
     return true;
 }
@@ -101,6 +100,7 @@ TEST(a_large_leaf_is_as_large_as_ept01_allows_and_holds_the_page)
     CHECK_EQ(PAGE_OF(walk(root, 0x100345000)), 0x200000);
     CHECK_EQ(walk(root, 0x100000000), 0);
     fake_ept01_level = EPT_LEVEL_4K;
+    ept01_generation++;
     CHECK(map(root, EPT_LEVEL_2M, 7, 6, 0x200345000, 0x345000));
     CHECK_EQ(level_of(root, 0x200345000), EPT_LEVEL_4K);
     CHECK_EQ(PAGE_OF(walk(root, 0x200345000)), 0x345000);
@@ -113,6 +113,7 @@ TEST(rights_are_a_subset_of_ept01s)
     CHECK(map(root, EPT_LEVEL_4K, 7, 6, 0x7000, 0x3000));
     CHECK_EQ(walk(root, 0x7000) & EPT_RIGHTS, EPT_READ | EPT_EXECUTE);
     fake_ept01_rights = EPT_EXECUTE;
+    ept01_generation++;
     CHECK(map(root, EPT_LEVEL_4K, EPT_READ | EPT_WRITE, 6, 0x8000, 0x3000));
     CHECK_EQ(walk(root, 0x8000), 0);
 }
@@ -364,17 +365,16 @@ TEST(a_row_of_mappings_under_one_lock_is_as_good_as_each_alone)
 {
     uint32_t root = start(64);
     struct ept02_work work = EPT02_WORK;
-    struct ept02_cursor cursor;
     uint32_t small = ept_map_pack(EPT_LEVEL_4K, 7, 6, 0), large = ept_map_pack(EPT_LEVEL_2M, 5, 6, 0);
     CHECK(ept02_reserve(&work, 12));
-    ept02_map_begin(&cursor, root);
-    ept02_map(&cursor, small, (gpa2_t){ 0x1ff000 }, (gpa1_t){ 0x400ff000 }, &work);
-    ept02_map(&cursor, small, (gpa2_t){ 0x200000 }, (gpa1_t){ 0x40100000 }, &work);
-    ept02_map(&cursor, small, (gpa2_t){ 0x201000 }, (gpa1_t){ 0x3000 }, &work);
-    ept02_map(&cursor, large, (gpa2_t){ 0x200000 }, (gpa1_t){ 0x40200000 }, &work);  // the table just written to goes
-    ept02_map(&cursor, small, (gpa2_t){ 0x202000 }, (gpa1_t){ FAKE_HIDDEN_FIRST }, &work);
-    ept02_map(&cursor, small, (gpa2_t){ 0x203000 }, (gpa1_t){ 0x5000 }, &work);
-    ept02_map_end(&cursor);
+    struct ept02_cursor *cursor = ept02_map_begin(root);
+    ept02_map(cursor, small, (gpa2_t){ 0x1ff000 }, (gpa1_t){ 0x400ff000 }, &work);
+    ept02_map(cursor, small, (gpa2_t){ 0x200000 }, (gpa1_t){ 0x40100000 }, &work);
+    ept02_map(cursor, small, (gpa2_t){ 0x201000 }, (gpa1_t){ 0x3000 }, &work);
+    ept02_map(cursor, large, (gpa2_t){ 0x200000 }, (gpa1_t){ 0x40200000 }, &work);  // the table just written to goes
+    ept02_map(cursor, small, (gpa2_t){ 0x202000 }, (gpa1_t){ FAKE_HIDDEN_FIRST }, &work);
+    ept02_map(cursor, small, (gpa2_t){ 0x203000 }, (gpa1_t){ 0x5000 }, &work);
+    ept02_map_end(cursor);
     ept02_finish(&work);
     CHECK_EQ(PAGE_OF(walk(root, 0x1ff000)), 0x400ff000);
     CHECK_EQ(walk(root, 0x201000), 0);

@@ -23,6 +23,7 @@ unsigned fake_shootdowns;
 uint64_t fake_pool_limit = FAKE_HIDDEN_PAGES;
 enum ept_level fake_ept01_level = EPT_LEVEL_1G;
 uint32_t fake_ept01_rights = EPT_RIGHTS, fake_ept01_type = 6;
+uint32_t ept01_generation;
 static uint64_t pool_next;
 struct fake_page fake_page[FAKE_PAGES];  // pages that have an owner, or had one
 
@@ -105,6 +106,7 @@ enum status ept01_own(gpa1_t page, uint32_t from, uint32_t to, bool mapped)
         return STATUS_BUSY;
     page_at(page)->owner = to;
     page_at(page)->mapped = mapped;
+    ept01_generation++;
     return STATUS_OK;
 }
 

@@ -118,11 +118,10 @@ static uint32_t l2_tree(void)
 static void l2_map(uint32_t root, unsigned level, uint64_t from, uint64_t to)
 {
     struct ept02_work work = EPT02_WORK;
-    struct ept02_cursor cursor;
     CHECK(ept02_reserve(&work, EPT02_MAP_PAGES));
-    ept02_map_begin(&cursor, root);
-    ept02_map(&cursor, ept_map_pack(level, EPT_RIGHTS, 6, 0), (gpa2_t){ from }, (gpa1_t){ to }, &work);
-    ept02_map_end(&cursor);
+    struct ept02_cursor *cursor = ept02_map_begin(root);
+    ept02_map(cursor, ept_map_pack(level, EPT_RIGHTS, 6, 0), (gpa2_t){ from }, (gpa1_t){ to }, &work);
+    ept02_map_end(cursor);
     ept02_finish(&work);
 }
 
@@ -144,6 +143,7 @@ TEST(an_l2_that_looks_again_sees_a_decoy_and_whose_it_is)
 {
     start_pal();
     const uint32_t root = l2_tree();
+    l2_map(root, EPT_LEVEL_4K, 0x3000, 0x7000);           // by the same leaf of EPT01
     CHECK_EQ(try(OP_PAGE_TAKE, 0, 0, 0x5000, 0), STATUS_OK);
     l2_map(root, EPT_LEVEL_4K, 0x1000, 0x5000);
     const uint64_t leaf = leaf_of(L2_TAG, 0x1000);
