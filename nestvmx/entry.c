@@ -178,6 +178,20 @@ static bool is_steady(const struct vmcs12 *v, const struct vmcs02 *vmcs02)
            (vmcs12_entry(v, ENTRY_LOAD_GUEST_EFER) || efer_fixed);
 }
 
+// Mostly it is where L2 goes on: values that go over as they are (merge_value).
+static void write_quick(struct message *m, const struct vmcs12 *v, uint64_t groups)
+{
+    const struct l1_registers none = { 0 };
+    if (groups != GROUP_RIP) {
+        write_groups(m, v, &none, groups);
+        return;
+    }
+    reply_field(m->rep, 1, VMCS_GUEST_RIP, vmcs12_get(v, VMCS_GUEST_RIP));
+    reply_field(m->rep, 1, VMCS_GUEST_RSP, vmcs12_get(v, VMCS_GUEST_RSP));
+    reply_field(m->rep, 1, VMCS_GUEST_RFLAGS, vmcs12_get(v, VMCS_GUEST_RFLAGS));
+    reply_op(m->rep, OP_WRITE_GROUPS, vmcs12_handle(v), 1, GROUP_RIP, 0);
+}
+
 // An entry as the one before. false: no such.
 static bool enter_again(struct message *m, struct vmcs12 *v, struct vmcs02 *vmcs02)
 {
@@ -185,18 +199,16 @@ static bool enter_again(struct message *m, struct vmcs12 *v, struct vmcs02 *vmcs
         vmcs02->l1_efer != exit_field(m, VMCS_GUEST_EFER) || ((vmcs02->dirty | vmcs02->unchecked) & MERGE_GROUPS & ~QUICK_GROUPS) ||
         (vmcs12_get(v, VMCS_ENTRY_INTR_INFO) & EVENT_VALID))
         return false;
-    if (vmcs02->unchecked && !check(m, v, vmcs02))
+    if ((vmcs02->unchecked || entry_check_vtpr(v)) && !check(m, v, vmcs02))
         return true;
     if (!vmcs02->constant_bitmaps && bitmap_update(m, v, vmcs02)) {
         find_stable(v, vmcs02);
         if (!is_steady(v, vmcs02))
             return false;
     }
-    if (vmcs02->dirty) {
-        const struct l1_registers none = { 0 };
-        write_groups(m, v, &none, vmcs02->dirty & QUICK_GROUPS);
-        vmcs02->dirty = 0;
-    }
+    if (vmcs02->dirty)
+        write_quick(m, v, vmcs02->dirty & QUICK_GROUPS);
+    vmcs02->dirty = 0;
     reply_l2(m->rep, vmcs12_place(v));
     return true;
 }

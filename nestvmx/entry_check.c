@@ -285,24 +285,17 @@ const char *entry_check_refused(const struct vmcs12 *v)
     return "one that has no name here";
 }
 
-// Groups that the checks of each kind read; what the CPU itself changes in VMCS02 stays valid.
-#define CONTROL_DEPENDS (GROUP_CONTROLS | GROUP_TSC | GROUP_CR3_TARGET | GROUP_BITMAP | GROUP_APIC | GROUP_VPID | GROUP_EPTP | GROUP_MSR_LIST)
-#define HOST_DEPENDS    (GROUP_HOST | GROUP_CONTROLS)
-#define GUEST_DEPENDS   (GROUP_CR | GROUP_LINK | GROUP_CONTROLS)
-
 enum check_result entry_check(const struct vmcs12 *v, uint64_t changed, bool l1_long, const char **name, uint64_t *qualification)
 {
-    // The virtual TPR lies in memory, where it changes without anybody's leave.
-    const bool vtpr = PROC(USE_TPR_SHADOW) && !PROC2(VIRTUAL_INTERRUPT_DELIVERY) && !PROC2(VIRTUALIZE_APIC_ACCESSES);
     const bool pdpte = !PROC2(ENABLE_EPT) && guest_is_pae(v);
 
-    if (((changed & CONTROL_DEPENDS) || vtpr) && (*name = check_controls(v)) != NULL)
+    if (((changed & CHECK_CONTROL_GROUPS) || entry_check_vtpr(v)) && (*name = check_controls(v)) != NULL)
         return CHECK_BAD_CONTROLS;
     if ((F(ENTRY_INTR_INFO) & EVENT_VALID) && (*name = check_event(v, F(ENTRY_INTR_INFO))) != NULL)
         return CHECK_BAD_CONTROLS;
-    if ((changed & HOST_DEPENDS) && (*name = check_host(v, l1_long)) != NULL)
+    if ((changed & CHECK_HOST_GROUPS) && (*name = check_host(v, l1_long)) != NULL)
         return CHECK_BAD_HOST;
-    if (((changed & GUEST_DEPENDS) || pdpte) && (*name = check_guest(v, qualification)) != NULL)
+    if (((changed & CHECK_GUEST_GROUPS) || pdpte) && (*name = check_guest(v, qualification)) != NULL)
         return CHECK_BAD_GUEST;
     return CHECK_PASSED;
 }

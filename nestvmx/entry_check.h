@@ -14,6 +14,18 @@ enum check_result {
     CHECK_BAD_GUEST,     // exit 33
 };
 
+// Groups that the checks read; what the CPU itself changes in VMCS02 stays valid.
+#define CHECK_CONTROL_GROUPS (GROUP_CONTROLS | GROUP_TSC | GROUP_CR3_TARGET | GROUP_BITMAP | GROUP_APIC | GROUP_VPID | GROUP_EPTP | GROUP_MSR_LIST)
+#define CHECK_HOST_GROUPS    (GROUP_HOST | GROUP_CONTROLS)
+#define CHECK_GUEST_GROUPS   (GROUP_CR | GROUP_LINK | GROUP_CONTROLS)
+#define CHECK_GROUPS         (CHECK_CONTROL_GROUPS | CHECK_HOST_GROUPS | CHECK_GUEST_GROUPS)
+
+// Whether a check reads the virtual TPR, which lies in memory, where it changes without anybody's leave: nothing that passed stays passed.
+static inline bool entry_check_vtpr(const struct vmcs12 *v)
+{
+    return vmcs12_proc(v, PROC_USE_TPR_SHADOW) && !vmcs12_proc2(v, PROC2_VIRTUAL_INTERRUPT_DELIVERY) && !vmcs12_proc2(v, PROC2_VIRTUALIZE_APIC_ACCESSES);
+}
+
 // All checks; l1_long: L1 is in IA-32e mode now.
 //   changed: groups that L1 wrote since the checks last passed with the same l1_long: only what depends on them is looked at
 //   *name: of the check that failed; *qualification: with CHECK_BAD_GUEST

@@ -16,6 +16,10 @@ struct field_ref {
 // Builds the tables from vmcs_field.def and the capabilities that L1 is offered. After vmcap_init.
 void field_init(void);
 
+// By encoding without its lowest bit, the access type: index + 1 of the fields that L1 has, 0: none.
+#define ENCODING_LAST 0x6fffu
+extern uint8_t field_at[ENCODING_LAST / 2 + 1];
+
 // Whether L1 has a field with that encoding, and which (SDM 3C 25.11.2 "VMREAD, VMWRITE, and Encodings of VMCS Fields").
 bool field_find(uint64_t encoding, struct field_ref *out);
 

@@ -30,9 +30,11 @@ static handler_t *const l1_handler[EXIT_REASON_COUNT] = {
 static void message_exit(struct message *m)
 {
     if (m->req->origin == ORIGIN_L2) {
+        m->handle = VMCS_HANDLE_02 + m->req->vmcs02;
         resolve_exit(m);
         return;
     }
+    m->handle = VMCS_HANDLE_01;
     handler_t *handler = BASE_REASON(m) < EXIT_REASON_COUNT ? l1_handler[BASE_REASON(m)] : NULL;
     if (handler == NULL)
         rt_panic("an exit of L1 that no route names");
@@ -107,12 +109,12 @@ void partition_message(const struct request *req, struct reply *rep)
 {
     struct message m = { .req = req, .rep = rep, .cpu = vmx_cpu_self(), .have = req->groups };
     m.current = vmx_cpu_current(m.cpu);
-    // An entry that failed is told in L2's name, but it is L1's instruction that ends.
-    m.handle = req->kind == MSG_ENTRY_FAILED ? VMCS_HANDLE_01 : request_handle(req);
-
-    if (__builtin_expect(req->kind == MSG_EXIT, 1))
+    if (__builtin_expect(req->kind == MSG_EXIT, 1)) {
         message_exit(&m);
-    else
+    } else {
+        // An entry that failed is told in L2's name, but it is L1's instruction that ends.
+        m.handle = req->kind == MSG_ENTRY_FAILED ? VMCS_HANDLE_01 : request_handle(req);
         message_other(&m);
+    }
     vmcs12_unlock(&m);
 }

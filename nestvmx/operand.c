@@ -25,10 +25,6 @@ enum segment { SEGMENT_ES, SEGMENT_CS, SEGMENT_SS, SEGMENT_DS, SEGMENT_FS, SEGME
 #define TYPE_READ_WRITE      2u  // data: writable; code: readable
 #define RIGHTS_BIG           (1u << 14)
 
-bool operand_is_register(const struct message *m) { return bits(m, 10, 1); }
-unsigned operand_register(const struct message *m) { return bits(m, 3, 4); }
-unsigned operand_register2(const struct message *m) { return bits(m, 28, 4); }
-
 uint64_t operand_get(struct message *m, unsigned number)
 {
     message_need(m, number == GPR_RSP ? GROUP_RIP : 0);

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <rt/operand.h>
+
 #include "message.h"
 
 // What the message carries for them; what isn't there is fetched where an operand needs it.
@@ -16,10 +18,10 @@
 bool operand_read(struct message *m, void *to, uint32_t bytes);
 bool operand_write(struct message *m, const void *from, uint32_t bytes);
 
-// Bit 10 of the instruction information: the first operand is register number (bits 6:3).
-bool operand_is_register(const struct message *m);
-unsigned operand_register(const struct message *m);  // of bits 6:3
-unsigned operand_register2(const struct message *m); // of bits 31:28
+// The first operand is a register: which; and the second operand's.
+static inline bool operand_is_register(const struct message *m) { return operand_bits(m->req, 10, 1); }
+static inline unsigned operand_register(const struct message *m) { return operand_bits(m->req, 3, 4); }
+static inline unsigned operand_register2(const struct message *m) { return operand_bits(m->req, 28, 4); }
 
 // A register as the instruction's operand: 64 bits in 64-bit code, else 32.
 uint64_t operand_get(struct message *m, unsigned number);

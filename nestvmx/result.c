@@ -13,7 +13,7 @@
 #define RFLAGS_ZF     (1ull << 6)
 
 // VMCS01 stands at the instruction, also where this isn't the message of its exit.
-static void end(struct message *m, uint64_t flags)
+void vm_end(struct message *m, uint64_t flags)
 {
     struct reply *rep = m->rep;
     if (m->req->kind == MSG_EXIT && m->req->origin == ORIGIN_L1) {
@@ -34,9 +34,7 @@ static void end(struct message *m, uint64_t flags)
         reply_write(rep, VMCS_HANDLE_01, VMCS_GUEST_INTERRUPTIBILITY, blocking & ~instruction);
 }
 
-void vm_succeed(struct message *m) { end(m, 0); }
-
-void vm_fail_invalid(struct message *m) { end(m, RFLAGS_CF); }
+void vm_fail_invalid(struct message *m) { vm_end(m, RFLAGS_CF); }
 
 void vm_fail(struct message *m, enum insn_error error)
 {
@@ -47,22 +45,13 @@ void vm_fail(struct message *m, enum insn_error error)
     }
     if (vmcs12_put(v, VMCS_INSTRUCTION_ERROR, error))
         shadow_update(m, v, GROUP_INSN_ERROR);
-    end(m, RFLAGS_ZF);
+    vm_end(m, RFLAGS_ZF);
 }
 
-unsigned insn_cpl(const struct message *m) { return (unsigned)(exit_field(m, VMCS_GUEST_SS_ACCESS_RIGHTS) >> 5) & 3; }
-
-bool insn_is_64(const struct message *m) { return exit_field(m, VMCS_GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_LONG; }
-
-bool insn_allowed(struct message *m)
+void insn_refuse(struct message *m)
 {
-    if (!m->cpu->on) {
+    if (!m->cpu->on)
         inject_ud(m);
-        return false;
-    }
-    if (insn_cpl(m) != 0) {
+    else
         inject_gp(m);
-        return false;
-    }
-    return true;
 }

@@ -4,6 +4,9 @@
 
 #include <stdbool.h>
 
+#include <rt/reply.h>
+
+#include "cpu.h"
 #include "message.h"
 
 // VM-instruction error numbers (SDM 3C 31.4 "VM Instruction Error Numbers").
@@ -25,13 +28,29 @@ enum insn_error {
 };
 
 // Each ends the instruction: flags and RIP. VMfail is VMfailValid where there is a current VMCS, else VMfailInvalid.
-void vm_succeed(struct message *m);
+void vm_end(struct message *m, uint64_t flags);
+static inline void vm_succeed(struct message *m)
+{
+    if (__builtin_expect(m->req->kind == MSG_EXIT && m->req->origin == ORIGIN_L1 && !m->rsp_set, 1)) {
+        m->rep->rflags = 0;
+        m->rep->set |= SET_FLAGS | SET_ADVANCE;
+    } else {
+        vm_end(m, 0);
+    }
+}
 void vm_fail_invalid(struct message *m);
 void vm_fail(struct message *m, enum insn_error error);
 
-// #UD outside VMX operation, #GP(0) where CPL > 0: true where the instruction may go on. The message carries PRIVILEGE.
-bool insn_allowed(struct message *m);
-
 // 64-bit code: operands and addresses of 64 bits. The message carries PRIVILEGE.
-bool insn_is_64(const struct message *m);
-unsigned insn_cpl(const struct message *m);
+static inline bool insn_is_64(const struct message *m) { return exit_field(m, VMCS_GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_LONG; }
+static inline unsigned insn_cpl(const struct message *m) { return (unsigned)(exit_field(m, VMCS_GUEST_SS_ACCESS_RIGHTS) >> 5) & 3; }
+
+// #UD outside VMX operation, #GP(0) where CPL > 0: true where the instruction may go on. The message carries PRIVILEGE.
+void insn_refuse(struct message *m);
+static inline bool insn_allowed(struct message *m)
+{
+    if (__builtin_expect(m->cpu->on && insn_cpl(m) == 0, 1))
+        return true;
+    insn_refuse(m);
+    return false;
+}

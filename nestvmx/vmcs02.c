@@ -3,6 +3,7 @@
 
 #include <rt/cpu.h>
 
+#include "entry_check.h"
 #include "vmcs02.h"
 
 struct vmcs02 vmcs02_table[VMCS12_COUNT];
@@ -33,7 +34,7 @@ void vmcs02_changed(const struct vmcs12 *v, uint64_t groups)
 {
     struct vmcs02 *vmcs02 = vmcs02_of(v);
     vmcs02->dirty |= groups;
-    vmcs02->unchecked |= groups;
+    vmcs02->unchecked |= groups & CHECK_GROUPS;
     if (groups & ~QUICK_GROUPS)
         vmcs02->steady = 0;
     if (groups & (GROUP_HOST | GROUP_CONTROLS))

@@ -28,7 +28,7 @@ struct vmcs02 {
     uint32_t cpu;          // where its VPID may have translations of use, + 1; the entry on any other CPU flushes
     uint32_t steady;       // an entry on that CPU (+ 1) writes what is dirty and nothing else, as long as only QUICK_GROUPS are; 0: none
     uint64_t dirty;        // groups to be written at the next entry
-    uint64_t unchecked;    // groups that L1 changed since the VM-entry checks passed
+    uint64_t unchecked;    // groups of the VM-entry checks that L1 changed since they passed
     uint64_t saves;        // groups that an exit leaves behind (lazy); 0: not computed
     uint64_t loses;        // with saves: groups that L2 may have changed and VMCS12 doesn't save
     uint64_t stable;       // EFER, PAT: L2 can't change it without an exit to L1

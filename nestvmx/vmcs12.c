@@ -15,6 +15,8 @@
 STATE struct vmcs12 vmcs12_table[VMCS12_COUNT];
 static struct state_lock table_lock;
 
+void vmcs12_set(struct vmcs12 *v, enum vmcs_field field, uint64_t value) { state_set(&v->value[field], value); }
+
 // What an exit saves into a field of VMCS12, of what it saves into VMCS02 (there everything is saved).
 static uint64_t saved(const struct vmcs12 *v, enum vmcs_field field, uint64_t value)
 {

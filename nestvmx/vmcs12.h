@@ -48,12 +48,13 @@ _Static_assert(sizeof(struct vmcs12_region) <= PAGE_BYTES, "a region is at most 
 
 static inline uint64_t vmcs12_get(const struct vmcs12 *v, enum vmcs_field field) { return v->value[field]; }
 
-// Sets a field of the copy (no laziness looked at). Does nothing where the value is the same; returns whether it changed.
-static inline bool vmcs12_put(struct vmcs12 *v, enum vmcs_field field, uint64_t value)
+// Set a field of the copy (no laziness looked at). The second does nothing where the value is the same; returns whether it changed.
+void vmcs12_set(struct vmcs12 *v, enum vmcs_field field, uint64_t value);
+static inline __attribute__((always_inline)) bool vmcs12_put(struct vmcs12 *v, enum vmcs_field field, uint64_t value)
 {
-    if (v->value[field] == value)
+    if (__builtin_expect(v->value[field] == value, 1))
         return false;
-    state_set(&v->value[field], value);
+    vmcs12_set(v, field, value);
     return true;
 }
 
