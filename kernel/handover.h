@@ -74,7 +74,7 @@ static inline __attribute__((always_inline)) enum status reply_conclude(struct c
     enum status status = operations ? batch_decode(batch, cpu, partition, reply) : STATUS_OK;
     bool decoded = status == STATUS_OK;
     if (decoded)
-        status = verdict_decode(cpu, partition, message, slot->sequence, reply, answer);
+        status = verdict_decode(cpu, partition, message, slot->sequence, reply, operations, answer);
     if (__builtin_expect(status != STATUS_OK, 0)) {
         batch_abandon(batch);
         fault_reply(partition, cpu, decoded ? NULL : batch, reply, status);

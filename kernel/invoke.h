@@ -19,7 +19,7 @@ static inline __attribute__((always_inline)) void set_invoke(struct cpu *cpu, co
         cpu->cr2_stale = true;
     if (!(set & ~SET_GPRS))
         return;
-    vmcs_select(cpu, cpu->vmcs01);
+    vmcs_select(cpu, cpu->level == ORIGIN_L1 ? cpu->vmcs01 : cpu->vmcs02->region);
     if (set & SET_ADVANCE)
         advance_rip(cpu);
     if (set & SET_FLAGS)

@@ -17,17 +17,25 @@ static const uint8_t verdicts[] = {
     [MSG_KILL] = 1 << VERDICT_L1 | 1 << VERDICT_L2 | 1 << VERDICT_FORWARD | 1 << VERDICT_RETURN | VERDICT_SETS,
 };
 
-// What a reply sets besides general-purpose registers.
-NODISCARD static inline enum status set_decode(const struct partition *partition, const struct message *message, uint32_t set)
+// What a reply sets besides general-purpose registers: of L1, or of an own L2 that goes on, and to which nothing else happens.
+NODISCARD static inline enum status set_decode(struct cpu *cpu, const struct partition *partition, const struct message *message, const struct answer *answer,
+                                               bool operations)
 {
-    if ((set & ~SET_ALL) || message->kind != MSG_EXIT || message->origin != ORIGIN_L1)
+    uint32_t handle = VMCS_HANDLE_01;
+    if ((answer->set & ~SET_ALL) || message->kind != MSG_EXIT || message->origin == ORIGIN_PAL)
         return STATUS_BAD_ARG;
-    return cap_check(&partition->header, CAP_WRITE, VMCS_HANDLE_01, GROUP_RIP) ? STATUS_OK : STATUS_DENIED;
+    if (message->origin == ORIGIN_L2) {
+        if (operations || answer->verdict != VERDICT_RESUME || cpu->vmcs02->partition != partition->index)
+            return STATUS_DENIED;
+        TRY(vmcs02_take(cpu->vmcs02, cpu));
+        handle = VMCS_HANDLE_02 + cpu->vmcs02->owner_index;
+    }
+    return cap_check(&partition->header, CAP_WRITE, handle, GROUP_RIP) ? STATUS_OK : STATUS_DENIED;
 }
 
-// Decodes the verdict on a message of that kind and origin.
+// Decodes the verdict on a message of that kind and origin. operations: there are some, and they are decoded.
 NODISCARD static inline __attribute__((always_inline)) enum status verdict_decode(struct cpu *cpu, const struct partition *partition,
-    const struct message *message, uint32_t sequence, const struct reply *reply, struct answer *answer)
+    const struct message *message, uint32_t sequence, const struct reply *reply, bool operations, struct answer *answer)
 {
     uint16_t verdict = ONCE(reply->verdict);
     unsigned allowed = verdicts[message->kind];
@@ -38,7 +46,7 @@ NODISCARD static inline __attribute__((always_inline)) enum status verdict_decod
     answer->verdict = verdict;
     answer->set = allowed & VERDICT_SETS ? ONCE(reply->set) : 0;
     if (answer->set & ~SET_GPRS)
-        TRY(set_decode(partition, message, answer->set));
+        TRY(set_decode(cpu, partition, message, answer, operations));
     if (verdict == VERDICT_RESUME)
         return STATUS_OK;
     if (verdict == VERDICT_L1 && message->origin == ORIGIN_L2 && !cap_check(&partition->header, CAP_RIGHT, RIGHT_VMCS02, 0))

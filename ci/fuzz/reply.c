@@ -89,7 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         fake_vmcs02[i].active_cpu = VMCS02_NO_CPU;
     struct batch *batch = fake_cpu.batch;
     bool good = batch_decode(batch, &fake_cpu, &partition, &reply) == STATUS_OK &&
-                verdict_decode(&fake_cpu, &partition, &message, 0, &reply, &answer) == STATUS_OK;
+                verdict_decode(&fake_cpu, &partition, &message, 0, &reply, reply.op_count != 0, &answer) == STATUS_OK;
     if (!good) {
         batch_abandon(batch);
         CHECK(memcmp(before, fake_field, sizeof(before)) == 0);  // nothing of it has happened

@@ -8,7 +8,8 @@
 #include "../../kernel/verdict.h"
 
 static struct partition partition;
-static bool taken;
+static struct vmcs02 exited;  // that of the L2 that the message is about
+static bool taken, kept;
 
 struct vmcs02 *vmcs02_at(uint32_t index)
 {
@@ -19,9 +20,10 @@ struct vmcs02 *vmcs02_at(uint32_t index)
 
 enum status vmcs02_take(struct vmcs02 *vmcs02, struct cpu *self)
 {
-    (void)vmcs02, (void)self;
+    (void)self;
     taken = true;
-    return any_bool() ? STATUS_OK : STATUS_BUSY;
+    kept = vmcs02 == &exited && any_bool();
+    return kept || (vmcs02 != &exited && any_bool()) ? STATUS_OK : STATUS_BUSY;
 }
 
 void contract_copy(void *to, const void *from, size_t bytes)
@@ -38,10 +40,17 @@ int main(void)
     partition.header.rights = any_u32();
     partition.header.vmcs02_count = any_below(VMCS02_MAX + 1);
     partition.header.vmcs[VMCS_KIND_01].write = any_u64();
+    partition.header.vmcs[VMCS_KIND_02].write = any_u64();
     partition.vmcs02_first = any_below(VMCS02_MAX);
+    partition.index = any_u32();
+    exited.partition = any_u32();
+    exited.owner_index = any_below(VMCS02_MAX);
+    ASSUME(exited.partition != partition.index || exited.owner_index < partition.header.vmcs02_count);  // proof vmcs02
+    cpu.vmcs02 = &exited;
+    bool operations = any_bool();
     ASSUME(message.kind <= MSG_KILL && message.origin < ORIGIN_COUNT);
     const struct reply *nowhere = (const struct reply *)(uintptr_t)any_u64();
-    if (verdict_decode(&cpu, &partition, &message, any_u32(), nowhere, &answer) != STATUS_OK)
+    if (verdict_decode(&cpu, &partition, &message, any_u32(), nowhere, operations, &answer) != STATUS_OK)
         return 0;
     PROVE(answer.verdict < VERDICT_COUNT, "a verdict");
     if (message.kind == MSG_INIT || message.kind == MSG_CALL)
@@ -56,8 +65,11 @@ int main(void)
     if (message.kind == MSG_INIT || message.kind == MSG_CALL)
         PROVE(answer.set == 0, "a call leaves the guest's registers alone");
     if (answer.set & ~SET_GPRS) {
-        PROVE(message.kind == MSG_EXIT && message.origin == ORIGIN_L1, "only L1's instruction that exited is completed");
-        PROVE(partition.header.vmcs[VMCS_KIND_01].write & GROUP_RIP, "by who may write VMCS01's RIP and RFLAGS");
+        PROVE(message.kind == MSG_EXIT && message.origin != ORIGIN_PAL, "only an instruction that exited is completed");
+        bool l2 = message.origin == ORIGIN_L2;
+        PROVE(partition.header.vmcs[l2 ? VMCS_KIND_02 : VMCS_KIND_01].write & GROUP_RIP, "by who may write RIP and RFLAGS there");
+        PROVE(!l2 || (exited.partition == partition.index && kept), "an L2's on the partition's own VMCS02, which this CPU holds");
+        PROVE(!l2 || (!operations && answer.verdict == VERDICT_RESUME), "and which goes on, with nothing else done to it");
     }
     if (answer.verdict == VERDICT_L1 && message.origin == ORIGIN_L2)
         PROVE(partition.header.rights & RIGHT_VMCS02, "only who runs L2s ends one");

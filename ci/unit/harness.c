@@ -183,9 +183,8 @@ static const uint8_t verdicts[] = {
 };
 
 // SET_ADVANCE, as the kernel does it.
-static void advance(void)
+static void advance(uint64_t *field)
 {
-    uint64_t *field = world_vmcs[VMCS_HANDLE_01];
     const uint64_t before = field[VMCS_GUEST_RIP];
     field[VMCS_GUEST_RIP] += field[VMCS_EXIT_INSTRUCTION_LENGTH];
     world_vmwrites++;
@@ -252,7 +251,9 @@ static const struct reply *deliver(enum msg_kind kind, enum msg_origin origin, c
         world_fault("VERDICT_L2 names a VMCS02 that the partition does not have");
     if (rep->set & ~SET_ALL)
         world_fault("the reply sets what there isn't");
-    if ((rep->set & ~SET_GPRS) && (kind != MSG_EXIT || origin != ORIGIN_L1 || !(header.vmcs[VMCS_KIND_01].write & GROUP_RIP)))
+    const bool l2_goes_on = origin == ORIGIN_L2 && (header.rights & RIGHT_VMCS02) && rep->op_count == 0 && rep->verdict == VERDICT_RESUME;
+    if ((rep->set & ~SET_GPRS) &&
+        (kind != MSG_EXIT || !(origin == ORIGIN_L1 ? header.vmcs[VMCS_KIND_01].write & GROUP_RIP : l2_goes_on && (header.vmcs[VMCS_KIND_02].write & GROUP_RIP))))
         world_fault("the reply advances RIP where it may not");
     if (world_check_batch(rep) != STATUS_OK)
         world_fault("the kernel refuses the reply");
@@ -261,9 +262,9 @@ static const struct reply *deliver(enum msg_kind kind, enum msg_origin origin, c
         if (rep->set & SET_GPR(i))
             world_gpr[i] = rep->gpr[i];
     if (rep->set & SET_ADVANCE)
-        advance();
+        advance(world_vmcs[handle]);
     if (rep->set & SET_FLAGS) {
-        uint64_t *rflags = &world_vmcs[VMCS_HANDLE_01][VMCS_GUEST_RFLAGS];
+        uint64_t *rflags = &world_vmcs[handle][VMCS_GUEST_RFLAGS];
         *rflags = (*rflags & ~(uint64_t)RFLAGS_STATUS) | (rep->rflags & RFLAGS_STATUS);
         world_vmwrites++;
     }

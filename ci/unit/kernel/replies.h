@@ -50,7 +50,7 @@ static enum status decode(void)
     return status;
 }
 
-static enum status try(enum op_code code, uint32_t object, uint32_t a, uint64_t b, uint64_t c)
+__attribute__((unused)) static enum status try(enum op_code code, uint32_t object, uint32_t a, uint64_t b, uint64_t c)
 {
     add(code, object, a, b, c);
     enum status status = decode();
