@@ -208,8 +208,13 @@ void exit_enter(struct cpu *cpu)
     else
         exit_attend(cpu);
     cpu = cpu_self();
-    if (cpu->level == ORIGIN_L1 && cpu->vmcs_current.v == cpu->vmcs01.v) {
-        count(cpu, ORIGIN_L1);
+    if (cpu->level == ORIGIN_L1) {
+        if (cpu->vmcs_current.v == cpu->vmcs01.v) {
+            count(cpu, ORIGIN_L1);
+            guest_resume_quiet(cpu);
+        }
+    } else if (vmcs02_ready(cpu->vmcs02, cpu)) {
+        count(cpu, cpu->level);
         guest_resume_quiet(cpu);
     }
     enter(cpu, true);

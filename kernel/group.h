@@ -18,41 +18,67 @@ struct group_field { uint16_t encoding; uint16_t field; };  // field: enum vmcs_
 // other are one run. Fields that it lacks are in no group: they read as 0.
 extern const struct group_field *group_first[GROUP_COUNT + 1];
 
-// The groups of whose fields a partition may write any value into a VMCS of that kind (enum vmcs_kind).
-extern uint64_t group_plain[VMCS_KINDS];
+// The groups of whose fields a partition may write any value into a VMCS of that kind (enum vmcs_kind); and those others where the policy only masks.
+extern uint64_t group_plain[VMCS_KINDS], group_masked[VMCS_KINDS];
+
+// What the policy makes of a field of these: (value & keep) | force.
+struct group_mask { uint64_t keep, force; };
+extern struct group_mask group_mask[VMCS_FIELD_COUNT];
 
 // Fills the lists. allowed1: the controls that the CPU can set. Once, before the first message.
 void group_init(const uint32_t allowed1[WORD_COUNT]);
 
-// The next run of fields: takes its groups out of *groups.
-struct group_run { const struct group_field *first, *end; };
-static inline struct group_run group_next(uint64_t *groups)
+// Fields of a list. The fields of the groups that are next to each other in *groups are one; takes these groups out of it.
+struct group_list { const struct group_field *first, *end; };
+static inline struct group_list group_next(uint64_t *groups)
 {
     const uint64_t all = *groups, carry = all + (all & -all);  // the run's bits become 0, the bit above it 1
     *groups = all & carry;
-    return (struct group_run){ group_first[__builtin_ctzll(all)], group_first[__builtin_ctzll(carry)] };
+    return (struct group_list){ group_first[__builtin_ctzll(all)], group_first[__builtin_ctzll(carry)] };
 }
 
-// Reads the groups' fields of the current VMCS into their places in bank. Only groups that exist.
+// The fields of these groups, for messages that name them again and again. exited: without what exit_enter() keeps of what it reads. None (first is NULL): there are too many
+// lists already.
+#define GROUP_LISTED_MAX 4096
+struct group_list group_list(uint64_t groups, bool exited);
+
+// Reads fields of the current VMCS into their places in bank.
+static inline void group_read_list(struct cpu *cpu, const struct group_list *list, uint64_t bank[VMCS_FIELD_COUNT])
+{
+    cpu->vmreads += (uint32_t)(list->end - list->first);
+    for (const struct group_field *field = list->first; field < list->end; field++)
+        insn_vmread_to(field->encoding, &bank[field->field]);
+}
+
+// The same of groups. Only those that exist.
 static inline void group_read(struct cpu *cpu, uint64_t groups, uint64_t bank[VMCS_FIELD_COUNT])
 {
     while (groups != 0) {
-        struct group_run run = group_next(&groups);
-        cpu->vmreads += (uint32_t)(run.end - run.first);
-#pragma GCC unroll 4
-        for (; run.first < run.end; run.first++)
-            insn_vmread_to(run.first->encoding, &bank[run.first->field]);
+        struct group_list list = group_next(&groups);
+        group_read_list(cpu, &list, bank);
     }
 }
 
-// Writes them into the current VMCS. bank may be a partition's: each value is read once.
-static inline void group_write(struct cpu *cpu, uint64_t groups, const uint64_t bank[VMCS_FIELD_COUNT])
+// The same of the VMCS that has exited, in which nothing was written since, by the groups' list.
+static inline void group_read_exit(struct cpu *cpu, uint64_t groups, const struct group_list *list, uint64_t bank[VMCS_FIELD_COUNT])
+{
+    if (groups & GROUP_EXIT)
+        bank[VMCS_EXIT_REASON] = cpu->reason;
+    if (groups & GROUP_RIP)
+        bank[VMCS_GUEST_RIP] = cpu->rip;
+    group_read_list(cpu, list, bank);
+}
+
+// Writes groups of group_plain[], or (masked) of group_masked[], into the current VMCS. bank may be a partition's: each value is read once.
+static inline __attribute__((always_inline)) void group_write(struct cpu *cpu, uint64_t groups, const uint64_t bank[VMCS_FIELD_COUNT], bool masked)
 {
     while (groups != 0) {
-        struct group_run run = group_next(&groups);
-        cpu->vmwrites += (uint32_t)(run.end - run.first);
+        struct group_list list = group_next(&groups);
+        cpu->vmwrites += (uint32_t)(list.end - list.first);
 #pragma GCC unroll 4
-        for (; run.first < run.end; run.first++)
-            insn_vmwrite(run.first->encoding, bank[run.first->field]);
+        for (const struct group_field *field = list.first; field < list.end; field++) {
+            const uint64_t value = *(const volatile uint64_t *)&bank[field->field];
+            insn_vmwrite(field->encoding, masked ? (value & group_mask[field->field].keep) | group_mask[field->field].force : value);
+        }
     }
 }

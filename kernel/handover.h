@@ -23,29 +23,35 @@ int64_t ipc_upcall_special(struct cpu *cpu, struct partition *partition, struct 
 
 // Fills the next request slot: just what the message names. What the slot held of earlier messages stays; a partition has seen it.
 static inline __attribute__((always_inline)) void request_build(struct cpu *cpu, const struct partition *partition, struct request *request,
-                                                                const struct message *message)
+                                                                const struct message *message, const struct message *known, uint8_t attempt)
 {
     request->reason = cpu->reason;
     request->groups = message->groups;
     request->groups_shadow = 0;
-    if (message->arg != NULL) {
+    if (known->arg != NULL) {
         request->from = message->from;
         memory_copy(request->arg, message->arg, sizeof(request->arg));
     }
-    if (message->origin != ORIGIN_L1)
+    if (known->origin != ORIGIN_L1)
         ipc_name_l2(request, cpu, partition);
     if (message->groups & GROUP_GPR)
         memory_copy(request->gpr, cpu->gpr, sizeof(request->gpr));
     if (message->groups & ~GROUP_GPR) {
-        vmcs_select(cpu, message->origin != ORIGIN_L1 ? cpu->vmcs02->region : cpu->vmcs01);
-        group_read(cpu, message->groups & ~GROUP_GPR, request->field[0]);
-        if (cpu->nmi_exit && message->kind == MSG_EXIT)
+        vmcs_select(cpu, known->origin != ORIGIN_L1 ? cpu->vmcs02->region : cpu->vmcs01);
+        if (attempt == 0 && message->list.first != NULL)
+            group_read_exit(cpu, message->groups, &message->list, request->field[0]);
+        else  // who has had the message of this exit before may have written there
+            group_read(cpu, message->groups & ~GROUP_GPR, request->field[0]);
+        if (known->origin != ORIGIN_L1 && cpu->nmi_exit && known->kind == MSG_EXIT)
             ipc_show_nmi(request->field[0]);
     }
     if (message->groups_shadow != 0 && cpu->shadowing) {
         request->groups_shadow = message->groups_shadow;
         vmcs_select(cpu, cpu->shadow);
-        group_read(cpu, message->groups_shadow, request->field[1]);
+        if (message->list_shadow.first != NULL)
+            group_read_list(cpu, &message->list_shadow, request->field[1]);
+        else
+            group_read(cpu, message->groups_shadow, request->field[1]);
     }
 }
 
@@ -92,9 +98,10 @@ static inline __attribute__((always_inline)) enum status reply_conclude(struct c
 
 // The partition is the caller's (partition_enter); observed: the reply counts for nothing. STATUS_FAULTED: recorded;
 // STATUS_BUSY: another CPU stops it.
+//   known: kind, origin and arg as in the message; where this is inlined the compiler may know them
 //   outer: the partition that runs on this CPU, by whose call or restart this comes, or NULL
 NODISCARD static inline __attribute__((always_inline)) enum status hand_over(struct cpu *cpu, struct partition *partition, struct partition_cpu *slot,
-    const struct message *message, bool observed, uint8_t attempt, struct partition *outer, struct answer *answer)
+    const struct message *message, const struct message *known, bool observed, uint8_t attempt, struct partition *outer, struct answer *answer)
 {
     uint64_t start = tsc_read();
     uint32_t sequence = slot->sequence + 1;
@@ -109,10 +116,10 @@ NODISCARD static inline __attribute__((always_inline)) enum status hand_over(str
     channel->request[0].request.sequence = sequence;
     channel->request[0].request.what = message->what;
     channel->request[0].request.attempt = attempt;
-    request_build(cpu, partition, &channel->request[0].request, message);
+    request_build(cpu, partition, &channel->request[0].request, message, known, attempt);
     int64_t end = partition_run(cpu, partition, slot, place, outer);
     enum status status = end == UPCALL_ABORTED ? STATUS_BUSY : end != UPCALL_REPLIED ? STATUS_FAULTED : observed ? STATUS_OK
-                       : reply_conclude(cpu, partition, slot, message, &channel->reply[0].reply, answer);
+                       : reply_conclude(cpu, partition, slot, known, &channel->reply[0].reply, answer);
     if (__builtin_expect(status != STATUS_OK, 0))
         slot->incomplete = true;
     struct message_stat *stat = slot->stat;

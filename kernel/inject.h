@@ -26,7 +26,7 @@ void inject_gp(struct cpu *cpu, uint32_t error_code);
 #define RIGHTS_LONG      (1u << 13)
 
 // Behind the instruction that exited: RIP, blocking by STI and MOV SS ends, a single-step trap becomes pending. Uses cpu->rip.
-static inline void advance_rip(struct cpu *cpu)
+static inline __attribute__((always_inline)) void advance_rip_with(struct cpu *cpu, uint64_t rflags)
 {
     const uint64_t before = cpu->rip;
     uint64_t rip = before + insn_vmread(vmcs_field_info[VMCS_EXIT_INSTRUCTION_LENGTH].encoding);
@@ -36,10 +36,12 @@ static inline void advance_rip(struct cpu *cpu)
     uint64_t blocking = insn_vmread(vmcs_field_info[VMCS_GUEST_INTERRUPTIBILITY].encoding);
     if (__builtin_expect(blocking & (BLOCKING_STI | BLOCKING_MOV_SS), 0))
         vmcs_set(cpu, VMCS_GUEST_INTERRUPTIBILITY, blocking & ~(uint64_t)(BLOCKING_STI | BLOCKING_MOV_SS));
-    cpu->vmreads += 2;
-    if (__builtin_expect(vmcs_get(cpu, VMCS_GUEST_RFLAGS) & RFLAGS_TF, 0) && !(vmcs_get(cpu, VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF))
+    cpu->vmreads += 3;  // RFLAGS, too
+    if (__builtin_expect(rflags & RFLAGS_TF, 0) && !(vmcs_get(cpu, VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF))
         vmcs_set(cpu, VMCS_GUEST_PENDING_DEBUG, vmcs_get(cpu, VMCS_GUEST_PENDING_DEBUG) | PENDING_DEBUG_BS);
 }
+
+static inline void advance_rip(struct cpu *cpu) { advance_rip_with(cpu, insn_vmread(vmcs_field_info[VMCS_GUEST_RFLAGS].encoding)); }
 
 // The exit interrupted the delivery of an event, and the guest goes on where it was: deliver it again (SDM 3C 28.2.4 "Information for VM Exits
 // During Event Delivery"). Nothing happens where there was none.

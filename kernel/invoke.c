@@ -76,7 +76,8 @@ enum status batch_invoke(struct batch *batch, struct cpu *cpu)
         case OP_PAGE_TAKE: case OP_PAGE_GIVE: move_page(batch, (gpa1_t){ action->b }, action->code == OP_PAGE_TAKE); break;
         case OP_WRITE_GROUPS:
             vmcs_select(cpu, action->region);
-            group_write(cpu, action->groups, action->bank);
+            group_write(cpu, action->masked, action->bank, true);
+            group_write(cpu, action->groups, action->bank, false);
             break;
         default: invoke_writes(cpu, batch, action); break;
         }

@@ -20,8 +20,11 @@ static inline __attribute__((always_inline)) void set_invoke(struct cpu *cpu, co
     if (!(set & ~SET_GPRS))
         return;
     vmcs_select(cpu, cpu->level == ORIGIN_L1 ? cpu->vmcs01 : cpu->vmcs02->region);
+    const uint64_t rflags = insn_vmread(vmcs_field_info[VMCS_GUEST_RFLAGS].encoding);
     if (set & SET_ADVANCE)
-        advance_rip(cpu);
+        advance_rip_with(cpu, rflags);
+    else
+        cpu->vmreads++;
     if (set & SET_FLAGS)
-        vmcs_set(cpu, VMCS_GUEST_RFLAGS, (vmcs_get(cpu, VMCS_GUEST_RFLAGS) & ~(uint64_t)RFLAGS_STATUS) | (reply->rflags & RFLAGS_STATUS));
+        vmcs_set(cpu, VMCS_GUEST_RFLAGS, (rflags & ~(uint64_t)RFLAGS_STATUS) | (reply->rflags & RFLAGS_STATUS));
 }

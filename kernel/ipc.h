@@ -6,6 +6,7 @@
 #include <caps/status.h>
 
 #include "cpu.h"
+#include "group.h"
 
 struct partition;
 
@@ -19,6 +20,7 @@ struct message {
     uint64_t groups;         // from the VMCS of the origin into bank 0
     uint64_t groups_shadow;  // from the shadow VMCS into bank 1, where shadowing is on
     const uint64_t *arg;     // MSG_ARGS of them, or NULL
+    struct group_list list, list_shadow;  // their fields, of an exit in whose name nothing was done yet; or none
 };
 
 // What the partition answered, after its operations were applied.

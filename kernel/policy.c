@@ -26,6 +26,12 @@ bool policy_plain(enum vmcs_kind kind, enum vmcs_field field)
     }
 }
 
+bool policy_bitwise(enum vmcs_kind kind, enum vmcs_field field)
+{
+    bool masked = vmcs_field_info[field].policy == POLICY_MASKED && field != VMCS_GUEST_ACTIVITY_STATE;
+    return policy_plain(kind, field) || (masked && (kind != VMCS_KIND_01 || vmcs01_writable(field)));
+}
+
 static uint64_t admit_control(enum control_word word, uint64_t value)
 {
     uint32_t wanted = ((uint32_t)value | vmx_caps->forced1[word]) & ~vmx_caps->forced0[word];

@@ -20,6 +20,9 @@
 
 #define TAKE_RESERVE 256u   // pages of the pool that tables of taken pages leave to others
 
+// In the way of nearly every reply (WRITE_GROUPS).
+#define HOT inline __attribute__((always_inline))
+
 static const struct { uint32_t right; enum cap_kind object; } op_need[OP_COUNT] = {
 #define OP(name, right, needs) { RIGHT_##right & ~(uint32_t)RIGHT_NONE, CAP_##needs },
 #include <caps/op.def>
@@ -53,7 +56,7 @@ static struct action *write_action(struct batch *batch, const struct vmcs_target
 }
 
 // What the handle names. A VMCS02 that the batch clears belongs to nobody from there on.
-static enum status resolve(const struct batch *batch, uint32_t handle, struct vmcs_target *target)
+static HOT enum status resolve(const struct batch *batch, uint32_t handle, struct vmcs_target *target)
 {
     TRY(handle_resolve(batch->cpu, batch->partition, handle, target));
     bool own = target->vmcs02 != NULL && handle != VMCS_HANDLE_L2;
@@ -61,7 +64,7 @@ static enum status resolve(const struct batch *batch, uint32_t handle, struct vm
 }
 
 // The same for one whose groups are written.
-static enum status resolve_written(struct batch *batch, uint32_t handle, uint64_t groups, struct vmcs_target *target)
+static HOT enum status resolve_written(struct batch *batch, uint32_t handle, uint64_t groups, struct vmcs_target *target)
 {
     TRY(resolve(batch, handle, target));
     batch->wrote_event |= (groups & GROUP_EVENT) && target->vmcs02 != NULL && target->vmcs02 == batch->cpu->vmcs02;
@@ -125,26 +128,27 @@ static enum status add_checked(struct batch *batch, struct action *action, const
     return STATUS_OK;
 }
 
-static enum status add_groups(struct batch *batch, const struct vmcs_target *target, uint64_t groups, const uint64_t *bank)
+static HOT enum status add_groups(struct batch *batch, const struct vmcs_target *target, uint64_t groups, const uint64_t *bank)
 {
-    uint64_t plain = groups & group_plain[target->kind];
-    groups &= ~plain;
+    uint64_t plain = groups & group_plain[target->kind], masked = groups & group_masked[target->kind];
+    groups &= ~(plain | masked);
     if (groups != 0) {
         struct action *action = write_action(batch, target);
         for (; groups != 0; groups &= groups - 1)
             TRY(add_checked(batch, action, target, (unsigned)__builtin_ctzll(groups), bank));
     }
-    if (plain != 0) {  // any value will do: the invocation takes them where they are
+    if ((plain | masked) != 0) {  // any value will do: the invocation takes them where they are
         struct action *action = &batch->action[batch->action_count++];
         action->code = OP_WRITE_GROUPS;
         action->region = target->region;
         action->groups = plain;
+        action->masked = masked;
         action->bank = bank;
     }
     return STATUS_OK;
 }
 
-static enum status decode_write_groups(struct batch *batch, const struct op *op)
+static HOT enum status decode_write_groups(struct batch *batch, const struct op *op)
 {
     struct vmcs_target target;
     if (op->a >= MSG_BANKS)
@@ -322,13 +326,18 @@ static decode_t *const decoders[OP_COUNT] = {
     [OP_L1_FLUSH] = decode_l1_flush,
 };
 
-static enum status decode_op(struct batch *batch, const struct op *op)
+static HOT enum status decode_as(struct batch *batch, const struct op *op, unsigned code)
+{
+    if (!granted(batch, CAP_RIGHT, op_need[code].right, 0) || !granted(batch, op_need[code].object, op->object, 0))
+        return STATUS_DENIED;
+    return decoders[code](batch, op);
+}
+
+static HOT enum status decode_op(struct batch *batch, const struct op *op)
 {
     if (op->code >= OP_COUNT)
         return STATUS_BAD_CALL;
-    if (!granted(batch, CAP_RIGHT, op_need[op->code].right, 0) || !granted(batch, op_need[op->code].object, op->object, 0))
-        return STATUS_DENIED;
-    return decoders[op->code](batch, op);
+    return op->code == OP_WRITE_GROUPS ? decode_as(batch, op, OP_WRITE_GROUPS) : decode_as(batch, op, op->code);
 }
 
 enum status batch_decode(struct batch *batch, struct cpu *cpu, struct partition *partition, const struct reply *reply)

@@ -23,7 +23,7 @@
 // One thing to do. Checked writes of consecutive operations into the same VMCS are one action.
 struct action {
     uint16_t code;            // enum op_code; OP_WRITE_FIELD: write[first] to write[first + count - 1] into region
-    uint64_t groups;          // OP_WRITE_GROUPS: from bank into region, whatever the values are
+    uint64_t groups, masked;  // OP_WRITE_GROUPS: from bank into region: whatever the values are; masked by group_mask[]
     const uint64_t *bank;
     uint32_t a;               // as in struct op
     uint64_t b, c;

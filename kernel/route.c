@@ -52,7 +52,8 @@ void route_add(struct partition *partition)
         while (*place != NULL && (*place)->cap->priority <= cap->priority)
             place = (const struct route **)(uintptr_t)&(*place)->next;
         *route = (struct route){ *place, partition, (uint8_t)(partition->index + 1), cap, { .kind = MSG_EXIT, .origin = cap->origin, .groups = cap->groups,
-            .groups_shadow = cap->groups_shadow, .flags = cap->kind == ROUTE_OBSERVE ? REQUEST_OBSERVED : 0 } };
+            .groups_shadow = cap->groups_shadow, .flags = cap->kind == ROUTE_OBSERVE ? REQUEST_OBSERVED : 0, .list = group_list(cap->groups & ~GROUP_GPR, true),
+            .list_shadow = group_list(cap->groups_shadow, false) } };
         *place = route;
     }
 }
@@ -136,7 +137,7 @@ static void resume_l2(struct cpu *cpu, const struct answer *answer)
 {
     bool entered = enter_l2(cpu, cpu->vmcs02);
     unsigned reason = cpu->reason & EXIT_REASON_BASIC;
-    if (!entered || answer->wrote_event || (answer->set & SET_ADVANCE) || cpu->nmi_exit || reason >= EXIT_REASON_COUNT || !fault_like[reason])
+    if (!entered || answer->wrote_event || cpu->nmi_exit || reason >= EXIT_REASON_COUNT || !fault_like[reason])
         return;
     vmcs_select(cpu, cpu->vmcs02->region);
     event_reinject(cpu);
@@ -183,62 +184,81 @@ static void give_back_interrupt(struct cpu *cpu)
         lapic_requeue((uint8_t)information);
 }
 
-// The first attempt ended with that status. true: another one was answered.
-static __attribute__((noinline)) bool send_again(struct cpu *cpu, struct partition *partition, const struct message *message, enum status status,
-                                                 struct answer *answer)
+// How a message has ended of which not only the first attempt counts. true: it was answered.
+static __attribute__((noinline)) bool answered(struct cpu *cpu, enum status status, const struct answer *answer)
 {
-    status = ipc_send_again(cpu, partition, message, status, answer);
     if (status != STATUS_OK || answer->killed)
         give_back_interrupt(cpu);
     return status == STATUS_OK;
 }
 
-// Hands the exit to the partitions. false: nobody wants it. taken: only where it is about a page that was taken.
-static inline __attribute__((always_inline)) bool route_message(struct cpu *cpu, const struct route *route, bool taken)
+// taken: only where the exit is about a page that was taken.
+static inline bool wants(struct cpu *cpu, const struct route *route, bool taken)
 {
-    struct message forwarded;
+    return (!taken || route->cap->kind == ROUTE_TAKEN) && matches(cpu, route);
+}
+
+// It is for the partitions behind the first: that one has said so, with arg, or has failed. false: nobody wants it.
+static __attribute__((noinline)) bool forward(struct cpu *cpu, const struct route *route, bool taken, const uint64_t *arg)
+{
     struct answer answer;
-    const uint64_t *arg = NULL;
     for (; route != NULL; route = route->next) {
-        if ((taken && route->cap->kind != ROUTE_TAKEN) || !matches(cpu, route))
+        if (!wants(cpu, route, taken))
             continue;
-        const struct message *message = &route->message;
-        struct partition *partition = route->partition;
-        struct partition_cpu *slot = partition->slot[cpu->index];
-        struct event *event = cpu->event;  // the exit's tells of its first message, too
-        if (arg == NULL) {
-            event->outcome = route->number;
-        } else {
-            forwarded = *message;
-            forwarded.flags = REQUEST_FORWARDED;
-            forwarded.arg = arg;
-            message = &forwarded;
-            event = event_message(cpu, partition);
-        }
-        enum status status = STATUS_BUSY;
-        if (partition_enter(partition, slot)) {
-            status = hand_over(cpu, partition, slot, message, false, 0, NULL, &answer);
-            partition_leave(slot);
-        }
-        if (__builtin_expect(status != STATUS_OK, 0)) {
-            event->status = status & 15;
-            if (!send_again(cpu, partition, message, status, &answer)) {
-                event->status = STATUS_FAULTED;
-                if (route->cap->kind == ROUTE_IN_VMX)
-                    continue;
-                owner_pays(cpu);
-                return true;
-            }
-        }
-        if (answer.verdict == VERDICT_RESUME && cpu->level == ORIGIN_L1)
+        struct message message = route->message;
+        message.flags = arg != NULL ? REQUEST_FORWARDED : 0;
+        message.arg = arg;
+        message.list.first = NULL;
+        answer.killed = false;
+        if (!answered(cpu, ipc_send(cpu, route->partition, &message, &answer), &answer)) {
+            if (route->cap->kind == ROUTE_IN_VMX)
+                continue;
+            owner_pays(cpu);
             return true;
+        }
         if (answer.verdict != VERDICT_FORWARD) {
-            route_answer(cpu, partition, &answer);
+            route_answer(cpu, route->partition, &answer);
             return true;
         }
         arg = answer.arg;  // written again only with the next reply, which needs them no more
     }
     return false;
+}
+
+// Hands the exit to the partitions. false: nobody wants it. origin: cpu->level.
+static inline __attribute__((always_inline)) bool route_message(struct cpu *cpu, const struct route *route, enum msg_origin origin, bool taken)
+{
+    while (route != NULL && !wants(cpu, route, taken))
+        route = route->next;
+    if (route == NULL)
+        return false;
+    struct answer answer;
+    struct partition *partition = route->partition;
+    struct partition_cpu *slot = partition->slot[cpu->index];
+    struct event *event = cpu->event;  // the exit's tells of its first message, too
+    event->outcome = route->number;
+    enum status status = STATUS_BUSY;
+    if (partition_enter(partition, slot)) {
+        const struct message known = { .kind = MSG_EXIT, .origin = (uint8_t)origin };
+        status = hand_over(cpu, partition, slot, &route->message, &known, false, 0, NULL, &answer);
+        partition_leave(slot);
+    }
+    if (__builtin_expect(status != STATUS_OK, 0)) {
+        event->status = status & 15;
+        if (!answered(cpu, ipc_send_again(cpu, partition, &route->message, status, &answer), &answer)) {
+            event->status = STATUS_FAULTED;
+            if (route->cap->kind == ROUTE_IN_VMX)
+                return forward(cpu, route->next, taken, NULL);
+            owner_pays(cpu);
+            return true;
+        }
+    }
+    if (answer.verdict == VERDICT_FORWARD)
+        return forward(cpu, route->next, taken, answer.arg);
+    // Where an instruction is done there is nothing to be delivered again, and an L2's VMCS02 is held (set_decode).
+    if (answer.verdict != VERDICT_RESUME || (origin != ORIGIN_L1 && !(answer.set & SET_ADVANCE)))
+        route_answer(cpu, partition, &answer);
+    return true;
 }
 
 // One that is parked misses what happens, and nothing else changes.
@@ -276,12 +296,12 @@ void route_exit(struct cpu *cpu)
         cpu->init_pending = true;  // L1's, once the partition has left the PAL
     if (observers[cpu->level] != NULL)
         show_observers(cpu, observers[cpu->level]);
-    if (!route_message(cpu, table[cpu->level][reason], kernel_first(cpu, reason)))
+    if (!route_message(cpu, table[cpu->level][reason], cpu->level, kernel_first(cpu, reason)))
         unclaimed(cpu);
 }
 
 void route_l1(struct cpu *cpu)
 {
-    if (!route_message(cpu, table[ORIGIN_L1][cpu->reason & EXIT_REASON_BASIC], false))
+    if (!route_message(cpu, table[ORIGIN_L1][cpu->reason & EXIT_REASON_BASIC], ORIGIN_L1, false))
         unclaimed(cpu);
 }

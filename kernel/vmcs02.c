@@ -152,3 +152,9 @@ void vmcs02_prepare(struct vmcs02 *vmcs02, struct cpu *cpu)
         vmcs02->eptp = eptp;
     }
 }
+
+bool vmcs02_ready(const struct vmcs02 *vmcs02, const struct cpu *cpu)
+{
+    return cpu->vmcs_current.v == vmcs02->region.v && vmcs02->host_cpu == cpu->index && vmcs02->launched && vmcs02->bound &&
+           vmcs02->generation == __atomic_load_n(&ept02_generation, __ATOMIC_ACQUIRE);
+}

@@ -56,3 +56,6 @@ uint32_t vmcs02_root(const struct vmcs02 *vmcs02);
 // Makes it current and its EPTP that of the tree which holds its tag now. To be called before each entry on it; a tree that changes hands
 // between this and the entry is harmless: its old top table stays, empty, as long as an EPTP names it.
 void vmcs02_prepare(struct vmcs02 *vmcs02, struct cpu *cpu);
+
+// Whether it is prepared already, and launched.
+bool vmcs02_ready(const struct vmcs02 *vmcs02, const struct cpu *cpu);

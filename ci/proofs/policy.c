@@ -54,6 +54,11 @@ int main(void)
     bool admitted = policy_admit(kind, field, &value) == STATUS_OK;
     if (policy_plain(kind, field))
         PROVE(admitted && value == asked, "a plain field needs no policy");
+    if (kind != VMCS_KIND_SHADOW && policy_bitwise(kind, field)) {
+        uint64_t of_zero = 0, of_ones = ~0ull;
+        PROVE(policy_admit(VMCS_KIND_02, field, &of_zero) == STATUS_OK && policy_admit(VMCS_KIND_02, field, &of_ones) == STATUS_OK, "masks are those of VMCS02s");
+        PROVE(admitted && value == ((asked & of_ones) | of_zero), "a field whose bits are looked at one by one");
+    }
     if (!admitted || kind == VMCS_KIND_SHADOW)
         return 0;
 

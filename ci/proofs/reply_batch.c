@@ -5,7 +5,7 @@
 #include "any_batch.h"
 
 const struct group_field *group_first[GROUP_COUNT + 1];
-uint64_t group_plain[VMCS_KINDS];
+uint64_t group_plain[VMCS_KINDS], group_masked[VMCS_KINDS];
 static const struct reply *const nowhere = (const struct reply *)0x10000000;  // only ever read by ONCE(), which gives any value each time
 static unsigned decoded, refused;
 static uint32_t pages, reserved;

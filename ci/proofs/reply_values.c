@@ -7,7 +7,7 @@
 #define FIELDS 3  // bound: of the group
 static struct group_field list[FIELDS];
 const struct group_field *group_first[GROUP_COUNT + 1];
-uint64_t group_plain[VMCS_KINDS];
+uint64_t group_plain[VMCS_KINDS], group_masked[VMCS_KINDS];
 
 static struct { uint16_t field; uint64_t value; } admitted[FIELDS];
 static unsigned admissions, refused;

@@ -6,7 +6,7 @@
 #include "any_batch.h"
 
 const struct group_field *group_first[GROUP_COUNT + 1];
-uint64_t group_plain[VMCS_KINDS];
+uint64_t group_plain[VMCS_KINDS], group_masked[VMCS_KINDS];
 
 static struct { enum vmcs_kind kind; unsigned field; uint64_t value; } admitted;
 static uint64_t copied, checked;  // groups
@@ -53,9 +53,9 @@ static bool may(uint32_t handle, bool write, uint64_t groups)
 }
 
 // Cases are constants: CBMC knows then where in the batch everything goes.
-//   object, groups, plain: the operation's VMCS, and its groups, of which plain ones take any value
+//   object, groups, plain, masked: the operation's VMCS, and its groups, of which plain ones take any value, and masked ones one that the invocation masks
 //   actions, writes, copies: how many the batch has already; open: the last action takes writes into the same VMCS
-static void prove(enum op_code code, uint16_t object, uint64_t groups, uint64_t plain, unsigned actions, unsigned writes, unsigned copies, bool open)
+static void prove(enum op_code code, uint16_t object, uint64_t groups, uint64_t plain, uint64_t masked, unsigned actions, unsigned writes, unsigned copies, bool open)
 {
     any_batch(actions);
     the_batch.write_count = writes;
@@ -71,7 +71,7 @@ static void prove(enum op_code code, uint16_t object, uint64_t groups, uint64_t 
     if (code == OP_WRITE_FIELD)
         group_plain[kind] = any_u64();
     else
-        group_plain[kind] = plain;
+        group_plain[kind] = plain, group_masked[kind] = masked;
     uint32_t first = writes;
     if (actions > 0) {
         struct action *last = &the_batch.action[actions - 1];
@@ -87,7 +87,7 @@ static void prove(enum op_code code, uint16_t object, uint64_t groups, uint64_t 
         return;
 
     if (code == OP_WRITE_FIELD) {
-        plain = 0;
+        plain = masked = 0;
         groups = 1ull << vmcs_field_info[op.a].group;
     }
     PROVE(may(object, true, groups), "groups that it may write");
@@ -101,19 +101,20 @@ static void prove(enum op_code code, uint16_t object, uint64_t groups, uint64_t 
         PROVE(op.a < MSG_BANKS, "from a bank that there is");
 
     unsigned next = actions;
-    if (groups & ~plain) {
+    if (groups & ~(plain | masked)) {
         next += open ? 0 : 1;
         const struct action *into = &the_batch.action[next - 1];
         PROVE(into->code == OP_WRITE_FIELD && into->region.v == region.v, "values go into that VMCS");
         PROVE(into->first == first && into->first + into->count == the_batch.write_count, "and all of them do, and no others");
     }
-    if (plain) {
+    if (plain | masked) {
         const struct action *into = &the_batch.action[next++];
-        PROVE(into->code == OP_WRITE_GROUPS && into->region.v == region.v && into->groups == plain && into->bank == the_bank, "groups that take any value, from the bank");
+        PROVE(into->code == OP_WRITE_GROUPS && into->region.v == region.v && into->groups == plain && into->masked == masked && into->bank == the_bank,
+              "groups that take any value, and those to be masked, from the bank");
     }
     PROVE(the_batch.action_count == next, "and nothing else happens");
     if (code != OP_WRITE_FIELD) {
-        PROVE(checked == (groups & ~plain), "the other groups are checked");
+        PROVE(checked == (groups & ~(plain | masked)), "the other groups are checked");
         return;
     }
     const struct field_write *write = &the_batch.write[writes];
@@ -128,15 +129,15 @@ int main(void)
 {
     const unsigned many = 2 * OP_MAX - 2, last = FIELD_WRITES_MAX - 1;
     switch (any_below(9)) {
-    case 8: prove(OP_WRITE_FIELD, VMCS_HANDLE_L2, 0, 0, 0, 0, 0, false); break;
-    case 0: prove(OP_WRITE_FIELD, 0, 0, 0, 0, 0, 0, false); break;
-    case 1: prove(OP_WRITE_FIELD, 7, 0, 0, many, last, 0, true); break;
-    case 7: prove(OP_WRITE_FIELD, 0, 0, 0, 1, last + 1, 0, true); break;
-    case 2: prove(OP_WRITE_GROUPS, 0, 7, 2, 0, 0, 0, false); break;
-    case 3: prove(OP_WRITE_GROUPS, 1, 5, 5, 1, 1, 0, true); break;
-    case 4: prove(OP_WRITE_GROUPS, 7, 5, 0, many, last, BATCH_COPIES, false); break;
-    case 5: prove(OP_COPY_GROUPS, 0, 7, 2, 1, 1, BATCH_COPIES - 1, false); break;
-    default: prove(OP_COPY_GROUPS, 7, 5, 1, many, last, BATCH_COPIES, false); break;
+    case 8: prove(OP_WRITE_FIELD, VMCS_HANDLE_L2, 0, 0, 0, 0, 0, 0, false); break;
+    case 0: prove(OP_WRITE_FIELD, 0, 0, 0, 0, 0, 0, 0, false); break;
+    case 1: prove(OP_WRITE_FIELD, 7, 0, 0, 0, many, last, 0, true); break;
+    case 7: prove(OP_WRITE_FIELD, 0, 0, 0, 0, 1, last + 1, 0, true); break;
+    case 2: prove(OP_WRITE_GROUPS, 0, 7, 2, 4, 0, 0, 0, false); break;
+    case 3: prove(OP_WRITE_GROUPS, 1, 5, 5, 0, 1, 1, 0, true); break;
+    case 4: prove(OP_WRITE_GROUPS, 7, 5, 0, 4, many, last, BATCH_COPIES, false); break;
+    case 5: prove(OP_COPY_GROUPS, 0, 7, 2, 1, 1, 1, BATCH_COPIES - 1, false); break;
+    default: prove(OP_COPY_GROUPS, 7, 5, 1, 0, many, last, BATCH_COPIES, false); break;
     }
     return 0;
 }

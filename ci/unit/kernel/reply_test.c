@@ -247,14 +247,14 @@ TEST(field_writes_are_limited)
     start();
     for (unsigned i = 0; i < OP_MAX; i++)
         add(OP_WRITE_GROUPS, VMCS_HANDLE_02, 0, ALL_GROUPS, 0);
-    CHECK_EQ(decode(), STATUS_BAD_ARG);
+    CHECK_EQ(decode(), STATUS_OK);  // most groups are written as they are, or masked: the checked ones of so many operations fit
     CHECK(batch->write_count <= FIELD_WRITES_MAX);
     for (unsigned i = 0; i < BATCH_COPIES + 1; i++)
         add(OP_COPY_GROUPS, VMCS_HANDLE_SHADOW, VMCS_HANDLE_02, ALL_GROUPS, 0);
     CHECK_EQ(decode(), STATUS_BAD_ARG);
     // As many actions as there can be: two an operation.
     for (unsigned i = 0; i < OP_MAX; i++)
-        add(OP_WRITE_GROUPS, VMCS_HANDLE_02, 0, GROUP_CR | GROUP_RIP, 0);
+        add(OP_WRITE_GROUPS, VMCS_HANDLE_02, 0, GROUP_APIC | GROUP_RIP, 0);
     CHECK_EQ(decode(), STATUS_OK);
     CHECK_EQ(batch->action_count, 2 * OP_MAX);
 }
