@@ -2,7 +2,6 @@
 // Boot: what all CPUs share, then each CPU into VMX operation and L1 on it.
 #include "boot.h"
 
-#include "cpuid.h"
 #include "cr.h"
 #include "crash.h"
 #include "ept01.h"
@@ -55,7 +54,6 @@ static void start_partitions(struct cpu *cpu)
 {
     if (partitions_load(boot) != STATUS_OK)
         boot_fail(cpu, "hidden memory is too small for the partitions");
-    cpuid_init();
     exit_init();
     if (partitions_start(cpu) != STATUS_OK)
         boot_fail(cpu, "a partition doesn't start: the log says which and why");

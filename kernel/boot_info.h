@@ -81,6 +81,9 @@ struct boot_partition {
 enum inject_kind { INJECT_NONE, INJECT_UD, INJECT_PF, INJECT_BAD_REPLY, INJECT_UD_TWICE, INJECT_PANIC, INJECT_KERNEL_PF };
 struct boot_inject { uint32_t partition, kind, message, instruction, count, span, spacing; };  // partition: its index; the others: docs/boot.md
 
+// CPUID bits that stay for L1 (loader/hide.c); OSXSAVE and OSPKE follow L1's CR4.
+struct boot_cpuid { uint32_t leaf1_ecx, leaf1_edx, leaf7_ebx, leaf7_ecx, leaf7_edx, leafd_eax, extended1_edx; };
+
 enum { CONSOLE_E9 = 1, CONSOLE_COM1 = 2 };
 
 struct boot_info {
@@ -95,6 +98,7 @@ struct boot_info {
     uint64_t bitmaps;                     // VMCS01's, a page each by enum bitmap_kind
     uint64_t records;                     // struct records_own: filled in, the log empty
     struct vmx_caps vmx;                  // the same on all CPUs, with all that L0 needs
+    struct boot_cpuid cpuid;
     struct info info;                     // what partitions are told of it
     uint32_t cpu_count;
     uint32_t console;        // CONSOLE_...

@@ -9,38 +9,11 @@
 #include "cr.h"
 #include "inject.h"
 #include "partition.h"
-#include "route.h"
 #include "vmcs.h"
 
-#define LEAF1_ECX_DS         (1u << 2 | 1u << 4)  // DTES64, DS-CPL
-#define LEAF1_EDX_DS         (1u << 21)
-#define LEAF1_ECX_VMX        (1u << 5)
-#define LEAF1_ECX_SMX        (1u << 6)
 #define LEAF1_ECX_OSXSAVE    (1u << 27)
 #define LEAF1_ECX_HYPERVISOR (1u << 31)
-#define LEAF7_EBX_INVPCID    (1u << 10)
-#define LEAF7_EBX_PT         (1u << 25)
 #define LEAF7_ECX_OSPKE      (1u << 4)
-#define LEAF7_ECX_WAITPKG    (1u << 5)
-#define LEAF7_ECX_CET_SS     (1u << 7)
-#define LEAF7_EDX_PCONFIG    (1u << 18)
-#define LEAF7_EDX_CET_IBT    (1u << 20)
-#define LEAFD_1_EAX_XSAVES   (1u << 3)
-#define EXTENDED1_EDX_RDTSCP (1u << 27)
-
-// Bits that stay; OSXSAVE and OSPKE follow L1's CR4, not L0's.
-static struct { uint32_t leaf1_ecx, leaf7_ebx, leaf7_ecx, leaf7_edx, leafd_eax, extended1_edx; } keep;
-
-void cpuid_init(void)
-{
-    uint32_t proc2 = vmx_caps->allowed1[WORD_PROC2];
-    keep.leaf1_ecx = ~(LEAF1_ECX_SMX | LEAF1_ECX_OSXSAVE | LEAF1_ECX_DS | (route_has(ORIGIN_L1, EXIT_VMXON) ? 0 : LEAF1_ECX_VMX));
-    keep.leaf7_ebx = ~(LEAF7_EBX_PT | (proc2 & PROC2_ENABLE_INVPCID ? 0 : LEAF7_EBX_INVPCID));
-    keep.leaf7_ecx = ~(LEAF7_ECX_OSPKE | LEAF7_ECX_CET_SS | (proc2 & PROC2_ENABLE_USER_WAIT ? 0 : LEAF7_ECX_WAITPKG));
-    keep.leaf7_edx = ~(LEAF7_EDX_PCONFIG | LEAF7_EDX_CET_IBT);
-    keep.leafd_eax = ~(proc2 & PROC2_ENABLE_XSAVES ? 0 : LEAFD_1_EAX_XSAVES);
-    keep.extended1_edx = ~(proc2 & PROC2_ENABLE_RDTSCP ? 0 : EXTENDED1_EDX_RDTSCP);
-}
 
 // Leaves below 32 in which L0 changes something.
 #define LEAVES_CHANGED (1u << 1 | 1u << 7 | 1u << 0xd | 1u << 0x14)
@@ -53,30 +26,31 @@ static void set(uint64_t gpr[GPR_COUNT], uint64_t rax, uint64_t rbx, uint64_t rc
 // From the CPU's answer to L0's.
 static __attribute__((noinline)) void change(struct cpu *cpu, uint32_t leaf, uint32_t subleaf)
 {
+    const struct boot_cpuid *keep = &boot_info->cpuid;
     uint64_t *gpr = cpu->gpr;
     switch (leaf) {
     case 1:
-        gpr[GPR_RCX] &= keep.leaf1_ecx;
+        gpr[GPR_RCX] &= keep->leaf1_ecx;
         gpr[GPR_RCX] |= LEAF1_ECX_HYPERVISOR | (vmcs_get(cpu, VMCS_GUEST_CR4) & CR4_OSXSAVE ? LEAF1_ECX_OSXSAVE : 0);
-        gpr[GPR_RDX] &= ~LEAF1_EDX_DS;
+        gpr[GPR_RDX] &= keep->leaf1_edx;
         break;
     case 7:
         if (subleaf == 0) {
-            gpr[GPR_RBX] &= keep.leaf7_ebx;
-            gpr[GPR_RCX] &= keep.leaf7_ecx;
+            gpr[GPR_RBX] &= keep->leaf7_ebx;
+            gpr[GPR_RCX] &= keep->leaf7_ecx;
             gpr[GPR_RCX] |= vmcs_get(cpu, VMCS_GUEST_CR4) & CR4_PKE ? LEAF7_ECX_OSPKE : 0;
-            gpr[GPR_RDX] &= keep.leaf7_edx;
+            gpr[GPR_RDX] &= keep->leaf7_edx;
         }
         break;
     case 0xd:
         if (subleaf == 1)
-            gpr[GPR_RAX] &= keep.leafd_eax;
+            gpr[GPR_RAX] &= keep->leafd_eax;
         break;
     case 0x14:
         set(gpr, 0, 0, 0, 0);
         break;
     case 0x80000001:
-        gpr[GPR_RDX] &= keep.extended1_edx;
+        gpr[GPR_RDX] &= keep->extended1_edx;
         break;
     case CPUID_BULKHEAD:
         set(gpr, CPUID_BULKHEAD_INFO, CPUID_BULKHEAD_EBX, CPUID_BULKHEAD_ECX, CPUID_BULKHEAD_EDX);

@@ -11,6 +11,7 @@
 #include "fields.h"
 #include "file.h"
 #include "firmware.h"
+#include "hide.h"
 #include "launch.h"
 #include "load.h"
 #include "machine.h"
@@ -122,6 +123,7 @@ static bool build(struct launch *launch, struct memory *memory, const struct con
                 window_make(info, memory) && watch_make(info, memory);
     for (uint32_t i = 0; done && i < info->partition_count; i++)
         done = space_make(info, memory, i);
+    hide_make(&info->cpuid, info);
     fields_host(&info->host, info);
     fields_init(&info->after_init, &info->vmx);
     info->hidden_base = memory->base;
