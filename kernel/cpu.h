@@ -55,9 +55,8 @@ struct cpu {
         uint64_t accesses;         // made by the kernel since that exit
         struct { uint32_t vmreads, vmwrites; };
     };
-    uint64_t exit_tsc;             // at that exit
     struct exit_stat *stat;        // where that exit is counted
-    struct event *event;           // where it is recorded
+    struct event *event;           // where it is recorded, and when it was
     hpa_t vmcs_current;            // what VMPTRLD loaded last
     hpa_t vmcs01, shadow, vmxon;   // VMCS regions; shadow is 0 without VMCS shadowing
     struct vmcs02 *vmcs02;         // level L2 or PAL: the VMCS02 it runs on

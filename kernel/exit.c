@@ -159,9 +159,10 @@ static inline __attribute__((always_inline)) void count(const struct cpu *cpu, e
     stat->count++;
     stat->vmreads += cpu->vmreads;
     stat->vmwrites += cpu->vmwrites;
-    uint64_t ticks = tsc_since(cpu->exit_tsc);
+    struct event *event = cpu->event;
+    uint64_t ticks = tsc_since(event->tsc);
     stat->instr += ticks;
-    cpu->event->end = EVENT_END(level, ticks);
+    event->end = EVENT_END(level, ticks);
 }
 
 static __attribute__((noinline, noreturn)) void enter(struct cpu *cpu, bool exited)
@@ -187,17 +188,17 @@ static __attribute__((noinline, noreturn)) void enter(struct cpu *cpu, bool exit
 void exit_enter(struct cpu *cpu)
 {
     uint64_t tsc = tsc_read();
-    uint32_t number = cpu->records.events.next, level = cpu->level;
-    struct event *event = &cpu->records.events.slot[number % EVENT_SLOTS];
+    uint32_t level = cpu->level;
+    struct event *event = &cpu->records.events.slot[cpu->records.events.next % EVENT_SLOTS];
+    event = insn_vmread_into(vmcs_field_info[VMCS_EXIT_QUALIFICATION].encoding, event, offsetof(struct event, qualification));
     cpu->event = event;
-    insn_vmread_to(vmcs_field_info[VMCS_EXIT_QUALIFICATION].encoding, &event->qualification);
-    event->tsc = cpu->exit_tsc = tsc;
+    event->tsc = tsc;
     uint64_t rip = insn_vmread(vmcs_field_info[VMCS_GUEST_RIP].encoding);
     event->rip = cpu->rip = rip;
     uint32_t reason = (uint32_t)insn_vmread(vmcs_field_info[VMCS_EXIT_REASON].encoding), basic = reason & EXIT_REASON_BASIC;
     cpu->reason = reason;
-    event->head = EVENT_HEAD(EVENT_EXIT, level, reason);
-    cpu->records.events.next = number + 1;
+    event->head = EVENT_HEAD(EVENT_EXIT, level, basic);
+    cpu->records.events.next++;
     cpu->accesses = 3;  // VMREADs
     if (basic >= EXIT_REASON_COUNT)
         panic("exit reason 0x%x at rip=0x%lx", reason, rip);

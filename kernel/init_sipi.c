@@ -25,7 +25,7 @@ void init_deliver(struct cpu *cpu)
 void init_exit(struct cpu *cpu)
 {
     // Sent while the CPU waited for SIPI and kept pending there: it has been reset already, and the SIPI behind it has been taken.
-    bool stale = cpu->started && cpu->rip == 0 && cpu->exit_tsc - cpu->started_tsc < STALE_TICKS;
+    bool stale = cpu->started && cpu->rip == 0 && cpu->event->tsc - cpu->started_tsc < STALE_TICKS;
     cpu->started = false;
     if (stale)
         return;
@@ -53,7 +53,7 @@ void sipi_exit(struct cpu *cpu)
     log_line(LOG_DEBUG, "SIPI vector=0x%lx", vector);
     cpu->wait_for_sipi = false;
     cpu->started = true;
-    cpu->started_tsc = cpu->exit_tsc;
+    cpu->started_tsc = cpu->event->tsc;
     vmcs_write(VMCS_GUEST_CS_SELECTOR, vector << 8);
     vmcs_write(VMCS_GUEST_CS_BASE, vector << 12);
     vmcs_write(VMCS_GUEST_RIP, 0);

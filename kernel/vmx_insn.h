@@ -40,6 +40,13 @@ static inline void insn_vmread_to(uint64_t encoding, uint64_t *to)
     __asm__ volatile("vmread %1, %0" : "=m"(*to) : "r"(encoding) : "cc", "memory");
 }
 
+// The same into a structure, whose address comes back as one of which the compiler knows nothing: it stays in that register.
+static inline __attribute__((always_inline)) void *insn_vmread_into(uint64_t encoding, void *structure, uint64_t offset)
+{
+    __asm__ volatile("vmread %1, %c2(%0)" : "+r"(structure) : "r"(encoding), "i"(offset) : "cc", "memory");
+    return structure;
+}
+
 static inline void insn_vmwrite(uint64_t encoding, uint64_t value)
 {
     __asm__ volatile("vmwrite %1, %0" : : "r"(encoding), "rm"(value) : "cc", "memory");

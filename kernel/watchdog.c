@@ -44,7 +44,7 @@ void watchdog_exit(struct cpu *cpu)
     watchdog_arm();
     for (uint32_t i = 0; budget && i < cpu_count; i++)
         if (cpu_table[i] != cpu)
-            watch(cpu_table[i], cpu->exit_tsc);
+            watch(cpu_table[i], cpu->event->tsc);
 }
 
 bool watchdog_expired(const struct cpu *cpu)

@@ -51,7 +51,9 @@ int main(void)
     partition.cpu[1].sequence = any_u32();
     other->partition = any_bool() ? &partition : NULL;
     uint64_t watched = other->watched = any_u64(), since = other->watched_tsc = any_u64(), expired = other->expired = any_u64();
-    uint64_t now = cpus[0].exit_tsc = any_u64(), message = other->partition ? (uint64_t)partition.cpu[1].sequence << 8 | (partition.index + 1) : 0;
+    struct event event;
+    cpus[0].event = &event;
+    uint64_t now = event.tsc = any_u64(), message = other->partition ? (uint64_t)partition.cpu[1].sequence << 8 | (partition.index + 1) : 0;
     bool was = watchdog_expired(other);
     PROVE(was == (other->partition && expired == message), "only the message that was meant");
 

@@ -40,7 +40,9 @@ static void start(uint64_t budget)
 
 static void look(uint64_t now)
 {
-    fake_cpu.exit_tsc = now;
+    static struct event event;
+    event.tsc = now;
+    fake_cpu.event = &event;
     watchdog_exit(&fake_cpu);
 }
 

@@ -76,7 +76,7 @@ struct event {
     };
 };
 #define EVENT_END(to, ticks) ((uint32_t)(ticks) << 2 | (uint32_t)(to))
-#define EVENT_HEAD(kind, level, reason) ((uint64_t)(level) << 20 | (uint64_t)(kind) << 16 | ((reason) & EXIT_REASON_BASIC))
+#define EVENT_HEAD(kind, level, reason) (((uint64_t)(level) << 20) + ((uint64_t)(kind) << 16) + ((reason) & EXIT_REASON_BASIC))
 _Static_assert(PARTITION_MAX < 16, "a partition's number has four bits");
 
 // Event number n lies in slot n % EVENT_SLOTS; next is the number of the next one.
