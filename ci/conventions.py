@@ -15,6 +15,8 @@ CODE = {".c", ".h", ".S", ".def", ".py", ".lds", ".asl"}
 LINES_MAX = 500
 KERNEL_LINES_MAX = 6000
 ROOMS_WITHOUT_ASM = ("kernel/", "partitions/", "nestvmx/", "ept/", "trustvisor/")
+BINARY_MAX = 128 << 10
+PICTURE_OR_RECORDING = re.compile(r"docs/[\w-]+\.png|ci/recordings/[\w-]+\.rec\.xz")
 FORBIDDEN_NAMES = re.compile(r"(^|/)(util|utils|misc|common|helper|helpers)(\.\w+)?$")
 ASM = re.compile(r"\b(asm|__asm__)\b\s*(volatile|__volatile__|\()")
 COMMENT_OR_BLANK = re.compile(r"\s*(//.*|/\*.*\*/|\*.*)?$")
@@ -63,6 +65,10 @@ def main() -> int:
     names = files(root)
     problems = []
     for name in names:
+        if PICTURE_OR_RECORDING.fullmatch(name):
+            if (root / name).stat().st_size > BINARY_MAX:
+                problems.append(f"{name}: more than {BINARY_MAX >> 10} KiB")
+            continue
         try:
             text = (root / name).read_text()
         except UnicodeDecodeError:

@@ -10,13 +10,13 @@ import tomllib
 from dataclasses import replace
 from pathlib import Path
 
-from boot import KERNEL, LOADER, Places, boot, bulkhead_problems
-from broken_route import ROOT, do
+from boot import Places, boot, bulkhead_problems
 from case import Case, Context, Failure, require
 from emulator import Machine
 from hostile import PROBE, attempts
 from memory_guard import MemoryGuard
 from ram import PAGE, Ram
+from source_copy import Edit, built_copy
 
 TIMEOUT = 240.0
 # CPUs take turns as often as the emulator can.
@@ -95,21 +95,7 @@ MUTATIONS = Path(__file__).parent / "races_mutations.toml"
 
 def _mutated(places: Places, mutation: dict[str, str]) -> Places:
     """Bulkhead from a copy of the sources with that change."""
-    copy, built = places.build / "variant/races/source", places.build / "variant/races/build"
-    for name in do("git", "-C", str(ROOT), "ls-files").splitlines():
-        text = (ROOT / name).read_bytes()
-        if name == mutation["file"]:
-            old = text.decode()
-            require(old.count(mutation["from"]) == 1, f"{name} does not have '{mutation['from']}' once")
-            text = old.replace(mutation["from"], mutation["to"]).encode()
-        target = copy / name
-        if not target.exists() or target.read_bytes() != text:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(text)
-    if not (built / "build.ninja").exists():
-        do("meson", "setup", str(built), str(copy))
-    do("ninja", "--quiet", "-C", str(built), LOADER, KERNEL, *(f"kernel/loader/{name}.elf" for name in WORKLOAD.partitions))
-    return Places(places.build, built)
+    return built_copy(places, "races", [Edit(mutation["file"], mutation["from"], mutation["to"])], WORKLOAD.partitions)
 
 
 def _mutations(context: Context) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import emulator
 import kvm_probe
 import post_mortem
+import recording
 import summary
 import workload
 from boot import Places, boot, problems
@@ -39,6 +40,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--options", default="", metavar="TEXT", help="load options of a workload that isn't Linux")
     parser.add_argument("--inject", default="", metavar="'PARTITION MESSAGE KIND'",
                         help="make a partition fault at that message: KIND is ud, pf, bad-reply, ud-twice, panic or kernel-pf")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="write down all that a partition gets and does there, for `bulkhead replay`; *.xz: packed")
+    parser.add_argument("--recorded", choices=recording.PARTITIONS, default="nestvmx", help="that partition; default nestvmx")
     parser.add_argument("--tag", default="", help="keeps the output apart from other runs'")
     parser.add_argument("--keep-going", action="store_true", help="run to the time limit after a panic")
     parser.add_argument("-v", "--verbose", action="store_true", help="every line of COM1 and of Bulkhead's log")
@@ -74,6 +77,12 @@ def main() -> int:
         chosen = replace(chosen, partitions=tuple(name for name in options.partitions.split(",") if name))
     chosen = replace(chosen, inject=options.inject, plain_options=options.options)
     machine = emulator.Machine(cpus=options.cpus, model=options.model or emulator.MODELS[name], emulator=name)
+    product = (options.product or build).resolve()
+    if options.record:
+        try:
+            product = recording.build(build, options.recorded)
+        except recording.Unusable as error:
+            raise SystemExit(f"bulkhead: {error}") from None
     directory = build / "run" / "-".join([chosen.name, str(options.cpus)] + [options.tag] * bool(options.tag))
     timeout = options.timeout or (float("inf") if options.interactive else 300.0)
 
@@ -83,16 +92,23 @@ def main() -> int:
         say("The serial console follows; Ctrl-] ends the run.")
     stages = Stages(None if options.interactive or options.verbose else say, say if options.verbose else None,
                     options.keep_going)
-    result = boot(Places(build, (options.product or build).resolve()), chosen, machine, directory, timeout, not options.bare, stages,
+    result = boot(Places(build, product), chosen, machine, directory, timeout, not options.bare, stages,
                   options.interactive)
     say(f"{result.outcome.seconds:7.1f} s  the emulator ended: {result.outcome.ending}\n")
     if result.stages.find("launched"):
         for line in summary.render(result.summary()):
             say(line)
         say("")
-    for line in post_mortem.render((options.product or build).resolve(), result.records):
+    for line in post_mortem.render(product, result.records):
         say(line)
     found = problems(result)
+    if options.record:
+        try:
+            data = recording.extract(result.outcome.log, options.recorded)
+            recording.write(options.record, data)
+            say(f"{options.record}: {len(data):,} bytes of what {options.recorded} got and did")
+        except (recording.Unusable, OSError) as error:
+            found.append(f"no recording: {error}")
     for problem in found:
         say(f"FAILED: {problem}")
     if not found:

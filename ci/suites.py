@@ -15,6 +15,7 @@ import broken_route
 import containment
 import fuzz
 import crash_record
+import debugging
 import hostile
 import inner
 import installed
@@ -224,6 +225,7 @@ SUITES: dict[str, list[Case]] = {
     "bhctl": bhctl.CASES,
     "tasks": task_switch.CASES,
     "trace": traced.CASES,
+    "debugging": debugging.CASES,
     "broken-route": broken_route.CASES,
     "lhv": lhv.CASES,
     "lhv-bare": lhv.BARE_CASES,

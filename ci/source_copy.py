@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Bulkhead built from a copy of the sources with something changed in it: for tests that want to see what that changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from boot import KERNEL, LOADER, Places
+from case import require
+from broken_route import do
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What is in a file once, and stands there instead."""
+    file: str
+    old: str
+    new: str
+
+
+def _text(name: str, edits: Iterable[Edit]) -> bytes:
+    data = (ROOT / name).read_bytes()
+    for edit in edits:
+        if edit.file == name:
+            text = data.decode()
+            require(text.count(edit.old) == 1, f"{name} does not have '{edit.old}' once")
+            data = text.replace(edit.old, edit.new).encode()
+    return data
+
+
+def built_copy(places: Places, name: str, edits: Iterable[Edit], partitions: Iterable[str], options: tuple[str, ...] = (), more: tuple[str, ...] = ()) -> Places:
+    """Under the name in the build folder, with these partitions and `more` of ninja's targets; only what changed since the last time is built again."""
+    edits, copy, built = tuple(edits), places.build / f"variant/{name}/source", places.build / f"variant/{name}/build"
+    listed = set(do("git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard").splitlines())
+    for missing in {edit.file for edit in edits} - listed:
+        require(False, f"there is no {missing}")
+    for file in listed:
+        if not (ROOT / file).is_file():
+            continue
+        text, target = _text(file, edits), copy / file
+        if not target.exists() or target.read_bytes() != text:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(text)
+    if not (built / "build.ninja").exists():
+        do("meson", "setup", *options, str(built), str(copy))
+    do("ninja", "--quiet", "-C", str(built), LOADER, KERNEL, *(f"kernel/loader/{partition}.elf" for partition in partitions), *more)
+    return Places(places.build, built)

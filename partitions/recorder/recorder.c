@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What a partition is linked with that is to be recorded: between its runtime and the instructions that reach the kernel and L1's memory.
+//
+// The recording leaves by the log, as lines of base64: the kernel has no part in it, and whatever carries the log carries recordings. One message is
+// handled at a time, on whatever CPU, so that their order is that of what they do to the partition's memory. An item is written when it is over: what the
+// partition did not survive is not in the recording, but is what a replay does next.
+
+#include <rt/call.h>
+#include <rt/channel.h>
+#include <rt/cpu.h>
+#include <rt/info.h>
+#include <rt/message.h>
+#include <rt/partition.h>
+#include <rt/recording.h>
+#include <rt/window.h>
+
+#include "../syscall.h"
+
+#define LINE_BYTES 144u  // of the recording: 192 characters
+
+// Assembled under these names (real.h).
+_Noreturn void real_syscall_reply(void);
+uint64_t real_syscall_invoke(void);
+uint64_t real_syscall_fetch(uint64_t handle, uint64_t groups, uint64_t bank);
+uint64_t real_syscall_call(uint64_t index);
+uint64_t real_syscall_read_msr(uint64_t msr);
+bool real_window_read64(uint64_t address, uint64_t *value);
+bool real_window_read32(uint64_t address, uint32_t *value);
+bool real_window_write64(uint64_t address, uint64_t value);
+bool real_window_write32(uint64_t address, uint32_t value);
+bool real_window_copy_in(void *to, uint64_t from, uint64_t bytes);
+bool real_window_copy_out(uint64_t to, const void *from, uint64_t bytes);
+bool real_window_compare(uint64_t address, const void *with, uint64_t qwords, uint64_t *equal);
+bool real_window_walk(uint64_t top, uint64_t address, struct guest_path *path);
+bool real_window_exchange64(uint64_t address, uint64_t expected, uint64_t desired, uint64_t *found);
+bool real_window_exchange32(uint64_t address, uint32_t expected, uint32_t desired, uint32_t *found);
+_Noreturn void recorder_message(uint32_t cpu, const struct request *req, uint64_t rdx, uint64_t rcx, struct reply *rep);
+
+extern const struct partition_header header;
+
+// What waits for its line's end: a fault doesn't take it away.
+STATE static struct {
+    union { uint64_t both; struct { uint32_t line, used; }; };
+    uint8_t bytes[LINE_BYTES];
+} pending;
+// Whoever holds the lock handles a message. A reload frees it, and has the start recorded.
+static struct state_lock lock;
+static bool started;
+static struct request *request_now;
+static struct reply *reply_now;
+
+// first: of what follows a load of the image.
+static void flush(bool first)
+{
+    static const char letter[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    char text[LINE_BYTES / 3 * 4 + 1];
+    unsigned length = 0;
+    if (pending.used == 0)
+        return;
+    for (unsigned i = 0; i < pending.used; i += 3) {
+        const unsigned bytes = pending.used - i < 3 ? pending.used - i : 3;
+        const uint32_t bits = (uint32_t)pending.bytes[i] << 16 | (bytes > 1 ? (uint32_t)pending.bytes[i + 1] << 8 : 0) | (bytes > 2 ? pending.bytes[i + 2] : 0u);
+        for (unsigned k = 0; k < 4; k++)
+            text[length++] = k <= bytes ? letter[bits >> (18 - 6 * k) & 63] : '=';
+    }
+    text[length] = '\0';
+    rt_log(LOG_INFO, "recording %u %s%s", pending.line, first ? ":" : "", text);
+    // Who is stopped in between has the line written again after the reload, under the same number.
+    __atomic_store_n(&pending.both, pending.line + 1, __ATOMIC_SEQ_CST);
+}
+
+static void put(uint64_t word)
+{
+    do {
+        pending.bytes[pending.used++] = (uint8_t)((word & 0x7f) | (word > 0x7f ? 0x80u : 0u));
+        word >>= 7;
+        if (pending.used == LINE_BYTES)
+            flush(false);
+    } while (word != 0);
+}
+
+void recording_given(uint64_t *word) { put(*word); }
+void recording_made(uint64_t word) { put(word); }
+
+// A line of its own: before it an item may have been cut off.
+static void put_start(void)
+{
+    flush(false);
+    put(RECORDING_START);
+    put(RECORDING_VERSION);
+    flush(true);
+    recording_bytes_made((const uint8_t *)header.name, CAP_NAME);
+    recording_bytes_made((const uint8_t *)info, sizeof(*info));
+    recording_channels(rt_channel, info->cpu_count);
+}
+
+void recorder_message(uint32_t cpu, const struct request *req, uint64_t rdx, uint64_t rcx, struct reply *rep)
+{
+    state_lock(&lock);
+    request_now = (struct request *)(uintptr_t)req;
+    reply_now = rep;
+    if (!started)
+        put_start();
+    started = true;
+    put(RECORDING_MESSAGE);
+    put(cpu);
+    recording_request(request_now);
+    rt_message(cpu, req, rdx, rcx, rep);
+}
+
+void syscall_reply(void)
+{
+    put(RECORDING_REPLY);
+    recording_reply(reply_now);
+    flush(false);
+    state_unlock(&lock);
+    real_syscall_reply();
+}
+
+uint64_t syscall_invoke(void)
+{
+    const uint16_t count = reply_now->op_count;
+    const uint64_t status = real_syscall_invoke();
+    put(RECORDING_INVOKE);
+    reply_now->op_count = count;
+    recording_operations(reply_now);
+    reply_now->op_count = 0;
+    put(status);
+    return status;
+}
+
+uint64_t syscall_fetch(uint64_t handle, uint64_t groups, uint64_t bank)
+{
+    const uint64_t status = real_syscall_fetch(handle, groups, bank);
+    put(RECORDING_FETCH);
+    put(handle);
+    put(groups);
+    put(bank);
+    put(status);
+    recording_fields_given(request_now->field[bank], groups & ~GROUP_GPR);
+    return status;
+}
+
+uint64_t syscall_call(uint64_t index)
+{
+    struct outbox *outbox = &rt_channel[rt_cpu()].channel.out.outbox;
+    const uint64_t status = real_syscall_call(index);
+    put(RECORDING_CALL);
+    put(index);
+    for (unsigned i = 0; i < MSG_ARGS; i++)
+        put(outbox->call_arg[i]);
+    put(status);
+    for (unsigned i = 0; i < MSG_ARGS; i++)
+        put(outbox->call_result[i]);
+    return status;
+}
+
+uint64_t syscall_read_msr(uint64_t msr)
+{
+    const uint64_t status = real_syscall_read_msr(msr);
+    put(RECORDING_MSR);
+    put(msr);
+    put(status);
+    put(rt_channel[rt_cpu()].channel.out.outbox.call_result[0]);
+    return status;
+}
+
+static bool put_read(uint64_t bytes, uint64_t address, bool there, uint64_t value)
+{
+    put(RECORDING_READ);
+    put(bytes);
+    put(address);
+    put(there);
+    put(there ? value : 0);
+    return there;
+}
+
+bool window_read64(uint64_t address, uint64_t *value)
+{
+    const bool there = real_window_read64(address, value);
+    return put_read(8, address, there, there ? *value : 0);
+}
+
+bool window_read32(uint64_t address, uint32_t *value)
+{
+    const bool there = real_window_read32(address, value);
+    return put_read(4, address, there, there ? *value : 0);
+}
+
+static bool put_write(uint64_t bytes, uint64_t address, uint64_t value, bool there)
+{
+    put(RECORDING_WRITE);
+    put(bytes);
+    put(address);
+    put(value);
+    put(there);
+    return there;
+}
+
+bool window_write64(uint64_t address, uint64_t value) { return put_write(8, address, value, real_window_write64(address, value)); }
+bool window_write32(uint64_t address, uint32_t value) { return put_write(4, address, value, real_window_write32(address, value)); }
+
+bool window_copy_in(void *to, uint64_t from, uint64_t bytes)
+{
+    const bool there = real_window_copy_in(to, from, bytes);
+    put(RECORDING_COPY_IN);
+    put(from);
+    put(bytes);
+    put(there);
+    recording_bytes_given(to, bytes);
+    return there;
+}
+
+bool window_copy_out(uint64_t to, const void *from, uint64_t bytes)
+{
+    const bool there = real_window_copy_out(to, from, bytes);
+    put(RECORDING_COPY_OUT);
+    put(to);
+    put(bytes);
+    recording_bytes_made(from, bytes);
+    put(there);
+    return there;
+}
+
+bool window_compare(uint64_t address, const void *with, uint64_t qwords, uint64_t *equal)
+{
+    const bool there = real_window_compare(address, with, qwords, equal);
+    put(RECORDING_COMPARE);
+    put(address);
+    put(qwords);
+    put(there);
+    put(there ? *equal : 0);
+    return there;
+}
+
+bool window_walk(uint64_t top, uint64_t address, struct guest_path *path)
+{
+    const bool there = real_window_walk(top, address, path);
+    put(RECORDING_WALK);
+    put(top);
+    put(address);
+    put(there);
+    recording_path(path);
+    return there;
+}
+
+static bool put_exchange(uint64_t bytes, uint64_t address, uint64_t expected, uint64_t desired, bool there, uint64_t found)
+{
+    put(RECORDING_EXCHANGE);
+    put(bytes);
+    put(address);
+    put(expected);
+    put(desired);
+    put(there);
+    put(there ? found : 0);
+    return there;
+}
+
+bool window_exchange64(uint64_t address, uint64_t expected, uint64_t desired, uint64_t *found)
+{
+    const bool there = real_window_exchange64(address, expected, desired, found);
+    return put_exchange(8, address, expected, desired, there, there ? *found : 0);
+}
+
+bool window_exchange32(uint64_t address, uint32_t expected, uint32_t desired, uint32_t *found)
+{
+    const bool there = real_window_exchange32(address, expected, desired, found);
+    return put_exchange(4, address, expected, desired, there, there ? *found : 0);
+}
