@@ -141,7 +141,9 @@ static void enter(enum exit_reason instruction)
 static void leave(struct input *input)
 {
     const enum exit_reason reason = (enum exit_reason)take_below(input, EXIT_REASON_COUNT);
-    if (exit_reason_name(reason) == NULL || !world_routed(ORIGIN_L2, reason))
+    // An entry that fails is no exit.
+    if (exit_reason_name(reason) == NULL || !world_routed(ORIGIN_L2, reason) || reason == EXIT_ENTRY_GUEST_STATE || reason == EXIT_ENTRY_MSR_LOAD ||
+        reason == EXIT_ENTRY_MACHINE_CHECK)
         return;
     const uint64_t rip = l1_get(VMCS_HOST_RIP), rsp = l1_get(VMCS_HOST_RSP);
     l2[VMCS_EXIT_QUALIFICATION] = take(input, 4);
