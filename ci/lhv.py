@@ -21,6 +21,7 @@ KNOWN = Path(__file__).parent / "lhv_known.toml"
 SKYLAKE, IVY_BRIDGE = "corei7_skylake_x", "corei7_ivy_bridge_3770k"  # with and without VMCS shadowing
 LINE = re.compile(r"lhv: (ok|FAIL|skip) ((?:\w+\.)+\w+)@(\d+) ?(.*)")
 DONE = re.compile(r"lhv: done cpus=(\d+) ok=(\d+) fail=(\d+) skip=(\d+)")
+HIDDEN_FOUND = re.compile(r"lhv: hidden first=(0x[0-9a-f]+) end=(0x[0-9a-f]+)")
 ERROR = re.compile(r"lhv: error (.*)")
 # Reasons for a skip: a control that vmx_control.def doesn't offer L1, or a test that the emulator doesn't survive.
 CONTROLS = Path(__file__).parents[1] / "subprojects/caps/include/caps/vmx_control.def"
@@ -107,13 +108,23 @@ def judge(found: list[Result], where: str, model: str, options: str, rows: list[
     return problems
 
 
+def hidden_problems(run: Boot) -> list[str]:
+    """The tests of hidden memory are about that which Bulkhead hides."""
+    match = next((match for line in run.outcome.console if (match := HIDDEN_FOUND.match(line))), None)
+    if match is None:
+        return ["it found no hidden memory"]
+    launched = run.stages.find("launched")[0].fields.get("hidden", "0-0")
+    first, _, end = launched.partition("-")
+    return [] if int(first, 0) <= int(match[1], 16) < int(match[2], 16) <= int(end, 0) else [f"what it takes for hidden memory is not {launched}"]
+
+
 def _run(context: Context, machine: Machine, options: str, bulkhead: bool, chosen: Workload = LHV) -> tuple[Boot, list[Result]]:
     workload = replace(chosen, plain_options=options)
     run = boot(context.places, workload, machine, context.directory(BULKHEAD if bulkhead else BARE), TIMEOUT, bulkhead)
     found = results(run.outcome.console)
     problems = end_problems(run.outcome.console, found, machine.cpus)
     if bulkhead:
-        problems += bulkhead_problems(run) + (inner_problems(run) if chosen.inner else [])
+        problems += bulkhead_problems(run) + (inner_problems(run) if chosen.inner else hidden_problems(run))
     if not run.outcome.clean():
         problems.append(f"the machine did not power off by itself: {run.outcome.ending} {run.outcome.detail}".rstrip())
     if problems:

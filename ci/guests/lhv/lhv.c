@@ -6,6 +6,7 @@
 #include "cpu.h"
 #include "cpu_insn.h"
 #include "ept12.h"
+#include "hidden.h"
 #include "memory.h"
 #include "mp_services.h"
 #include "options.h"
@@ -16,6 +17,8 @@
 
 #define ARENA_PAGES 1024
 #define LOW_PAGES   2
+
+struct hidden hidden;
 
 // gnu-efi's start code calls it by the System V convention; by the second name in later versions.
 EFI_STATUS efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *system);
@@ -67,6 +70,15 @@ static void say_end(void)
     serial_text("\r\n");
 }
 
+static void say_hidden(void)
+{
+    serial_text("lhv: hidden first=0x");
+    serial_number(hidden.first, 16);
+    serial_text(" end=0x");
+    serial_number(hidden.end, 16);
+    serial_text("\r\n");
+}
+
 static void cpu_main(struct cpu *c)
 {
     for (uint64_t i = 0; i < options.iterations; i++) {
@@ -105,6 +117,9 @@ EFI_STATUS efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *system)
         give_up("the firmware doesn't say which CPUs there are", "");
     memory_use(pages(system, 1ull << 32, ARENA_PAGES), ARENA_PAGES);
     trap_prepare();
+    hidden = hidden_find(system);
+    if (hidden.end > 0)
+        say_hidden();
 
     UINTN number[CPU_MAX];
     for (UINTN i = 0; i < all + 1; i++) {  // this one first

@@ -3,6 +3,7 @@
 
 #include "console.h"
 #include "cpu_insn.h"
+#include "hidden.h"
 #include "hypercall_insn.h"
 #include "probe.h"
 #include "trap.h"
@@ -74,7 +75,7 @@ EFI_STATUS efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *system)
 {
     const EFI_LOADED_IMAGE *me = image(self, system);
     const CHAR16 *options = me && me->LoadOptionsSize ? me->LoadOptions : L"";
-    const uint64_t hidden = hidden_find(system);
+    const uint64_t hidden = hidden_find(system).first;
     bool good = false;
     watched = has_word(options, "watched");
     if (!me || !pattern_make(system))

@@ -7,9 +7,8 @@
 
 #include <efi.h>
 
-// A page of the probe's own, and L1-physical address of hidden memory (0: none found).
+// A page of the probe's own.
 extern uint64_t probe_page[512];
-uint64_t hidden_find(EFI_SYSTEM_TABLE *system);
 
 // VMCALL with and back: RAX to RSI.
 struct registers { uint64_t rax, rbx, rcx, rdx, rsi; };
