@@ -286,7 +286,8 @@ static enum status decode_page(struct batch *batch, const struct op *op)
         add_action(batch, op);
         return page.v % PAGE_BYTES == 0 && ept01_owner(page) == owner ? STATUS_OK : STATUS_BAD_ADDRESS;
     }
-    TRY(page.v == 0 || page.v >= WINDOW_BYTES ? STATUS_BAD_ADDRESS : pool_free_pages() < TAKE_RESERVE ? STATUS_NO_TABLES : ept01_own(page, 0, owner, true));
+    TRY(page.v == 0 || page.v % PAGE_BYTES != 0 || page.v >= WINDOW_BYTES ? STATUS_BAD_ADDRESS : STATUS_OK);
+    TRY(pool_free_pages() < TAKE_RESERVE ? STATUS_NO_TABLES : ept01_own(page, 0, owner, true));
     add_action(batch, op);
     TRY(pin_has(page) ? STATUS_BUSY : STATUS_OK);
     spinlock_acquire(&lock);  // tables are made here, and only here

@@ -99,8 +99,8 @@ uint32_t ept01_owner(gpa1_t page) { return page_at(page)->owner; }
 enum status ept01_own(gpa1_t page, uint32_t from, uint32_t to, bool mapped)
 {
     struct ept01_leaf leaf;
-    const bool known = page.v % PAGE_BYTES == 0 && page.v < FAKE_RAM_BYTES && page_at(page)->owner != 0;
-    if (!known && (page.v % PAGE_BYTES != 0 || ept01_lookup(page, &leaf) != STATUS_OK))
+    const bool known = page.v < FAKE_RAM_BYTES && page_at(page)->owner != 0;
+    if (!known && ept01_lookup(page, &leaf) != STATUS_OK)  // who asks has a page's address
         return STATUS_BAD_ADDRESS;
     if (ept01_owner(page) != from)
         return STATUS_BUSY;
