@@ -39,9 +39,9 @@ struct cpu {
         volatile uint64_t attention;      // not 0: something out of the ordinary at this exit or entry
         struct {
             volatile bool nmi_arrived;    // in root mode, for L1 or L2; offset 240 is known to entry.S
-            volatile bool deaf;           // waits for SIPI: takes no NMI, uses no translation until its next exit
+            volatile bool deaf;           // L1 or L2 waits for SIPI: takes no NMI, uses no translation until its next exit
             bool nmi_pending;             // the guest has yet to get an NMI
-            bool init_pending;            // an INIT came in while L1 was in VMX operation: it waits for VMXOFF
+            bool init_pending;            // an INIT came in while L1 was in VMX operation: it waits for an L2, or VMXOFF
             bool wait_for_sipi;           // after INIT
             bool started;                 // by a SIPI, and no exit since
             bool stepping;                // MTF is on: the guest executes one instruction
@@ -66,7 +66,7 @@ struct cpu {
     bool vmcs01_launched;          // VMLAUNCH or VMRESUME?
     bool l1_vmx;                   // L1 is in VMX operation (OP_L1_VMX)
     bool shadowing;                // VMCS shadowing is on in VMCS01 (OP_SHADOW)
-    bool nmi_exit;                 // the exit being handled is an NMI's that no VMCS shows (see enter_guest)
+    bool event_exit;               // the exit being handled is an NMI's or INIT's that no VMCS shows (see enter_guest)
     bool launched;                 // runs, or is about to run, as L1
     bool nmi_expected;             // an NMI of shootdown.c is under way to this CPU
     bool repeat_sipi;              // asked for by shootdown_repeat_sipi()

@@ -47,43 +47,51 @@ static bool exit_nmi(struct cpu *cpu)
     return true;
 }
 
-// An exit in an L2's name, by which it gets the NMI that arrived in root mode.
-static void exit_as_nmi(struct cpu *cpu)
+// An exit in an L2's name, by which it gets the NMI that arrived in root mode, or the INIT that came while its hypervisor ran (SDM 3C 24.8
+// "Restrictions on VMX Operation": blocked in root operation, not lost).
+static void exit_as_event(struct cpu *cpu)
 {
-    cpu->nmi_pending = cpu->level == ORIGIN_PAL;
-    cpu->nmi_exit = true;
-    cpu->reason = EXIT_EXCEPTION_OR_NMI;
+    bool init = cpu->init_pending;
+    *(init ? &cpu->init_pending : &cpu->nmi_pending) = cpu->level == ORIGIN_PAL;
+    cpu->event_exit = true;
+    cpu->reason = init ? EXIT_INIT : EXIT_EXCEPTION_OR_NMI;
     if (vmx_caps->write_any_field) {
-        vmcs_write(VMCS_EXIT_REASON, EXIT_EXCEPTION_OR_NMI);
-        vmcs_write(VMCS_EXIT_INTR_INFO, NMI_EXIT_INTR_INFO);
+        vmcs_write(VMCS_EXIT_REASON, cpu->reason);
+        vmcs_write(VMCS_EXIT_INTR_INFO, EVENT_EXIT_INTR_INFO(cpu->reason));
         vmcs_write(VMCS_EXIT_QUALIFICATION, 0);
         vmcs_write(VMCS_IDT_VECTORING_INFO, 0);
     }
     route_exit(cpu);
-    cpu->nmi_exit = false;
+    cpu->event_exit = false;
 }
 
 // The guest was stepped. true: nothing more to do for this exit.
 static bool exit_step(struct cpu *cpu)
 {
-    bool stepped = cpu->reason == EXIT_MONITOR_TRAP, for_nmi = cpu->step.nmi, also_l1 = cpu->step.trap_was_on;
+    bool stepped = cpu->reason == EXIT_MONITOR_TRAP, for_event = cpu->step.event, also_l1 = cpu->step.trap_was_on;
     if (cpu->reason == EXIT_EPT_VIOLATION && cpu->step.decoy_count)
         return false;  // maybe the same instruction's second page; the handler ends the step where it isn't
     step_end(cpu);
     if (!stepped || also_l1)
         return false;
-    if (for_nmi && cpu->nmi_pending)
-        exit_as_nmi(cpu);
+    if (for_event && (cpu->nmi_pending || cpu->init_pending))
+        exit_as_event(cpu);
     return true;
+}
+
+// It may use translations again.
+static void hear(struct cpu *cpu)
+{
+    if (!cpu->deaf)
+        return;
+    __atomic_store_n(&cpu->deaf, false, __ATOMIC_SEQ_CST);
+    shootdown_serve(cpu);
 }
 
 // An exit where something is out of the ordinary.
 static __attribute__((noinline)) void exit_attend(struct cpu *cpu)
 {
-    if (cpu->deaf) {
-        __atomic_store_n(&cpu->deaf, false, __ATOMIC_SEQ_CST);
-        shootdown_serve(cpu);
-    }
+    hear(cpu);
     if (cpu->started && cpu->reason != EXIT_INIT)
         cpu->started = false;
     if (cpu->stepping && exit_step(cpu))
@@ -135,8 +143,8 @@ static __attribute__((noinline)) void enter_attend(struct cpu *cpu)
         cpu->nmi_pending = true;
     }
     if (cpu->level != ORIGIN_L1) {
-        if (cpu->nmi_pending) {
-            cpu->step.nmi = true;
+        if ((cpu->nmi_pending || cpu->init_pending) && !cpu->deaf) {
+            cpu->step.event = true;
             step_begin(cpu);
         }
     } else {
@@ -233,6 +241,7 @@ void enter_failed(struct cpu *cpu)
     }
     if (cpu->level == ORIGIN_L1)
         power_l1_lost(cpu, "VM-instruction error", error);
+    hear(cpu);
     if (cpu->stepping)
         step_end(cpu);
     ipc_entry_failed(cpu, error);

@@ -17,12 +17,12 @@ void exit_init(void);
 __attribute__((noreturn)) void exit_enter(struct cpu *cpu);
 
 // Enters cpu->level: L1 on VMCS01, L2 on cpu->vmcs02, with cpu->gpr. Pending NMIs: L1 gets them injected by the rules for virtual NMIs; an
-// L2 is stepped (MTF) and an EXCEPTION_OR_NMI exit is dispatched in its name: cpu->nmi_exit is true then, and the message's
-// fields EXIT_REASON, EXIT_INTR_INFO, EXIT_QUALIFICATION, IDT_VECTORING_INFO are 0, NMI_EXIT_INTR_INFO, 0, 0 whatever the VMCS says.
+// L2 is stepped (MTF) and an EXCEPTION_OR_NMI exit is dispatched in its name, or one for a pending INIT: cpu->event_exit is true then, and the
+// message's fields EXIT_REASON, EXIT_INTR_INFO, EXIT_QUALIFICATION, IDT_VECTORING_INFO are that reason, EVENT_EXIT_INTR_INFO, 0, 0 whatever the VMCS says.
 // Where the entry fails: VMCS02: ipc_entry_failed(); VMCS01: panic.
 __attribute__((noreturn)) void enter_guest(struct cpu *cpu);
 
-#define NMI_EXIT_INTR_INFO 0x80000202u
+#define EVENT_EXIT_INTR_INFO(reason) ((reason) == EXIT_INIT ? 0 : 0x80000202u)
 
 typedef void kernel_handler_t(struct cpu *cpu);
 

@@ -16,9 +16,9 @@
 #include "upcall.h"
 #include "verdict.h"
 
-// ipc.c, for what is rarer: fills in of which L2 the message tells; the fields of an NMI exit that no VMCS shows; an upcall of partition->special.
+// ipc.c, for what is rarer: fills in of which L2 the message tells; the fields of an exit that no VMCS shows; an upcall of partition->special.
 void ipc_name_l2(struct request *request, const struct cpu *cpu, const struct partition *partition);
-void ipc_show_nmi(uint64_t bank[VMCS_FIELD_COUNT]);
+void ipc_show_event(const struct cpu *cpu, uint64_t bank[VMCS_FIELD_COUNT]);
 int64_t ipc_upcall_special(struct cpu *cpu, struct partition *partition, struct partition_cpu *slot, uint64_t request);
 
 // Fills the next request slot: just what the message names. What the slot held of earlier messages stays; a partition has seen it.
@@ -42,8 +42,8 @@ static inline __attribute__((always_inline)) void request_build(struct cpu *cpu,
             group_read_exit(cpu, message->groups, &message->list, request->field[0]);
         else  // who has had the message of this exit before may have written there
             group_read(cpu, message->groups & ~GROUP_GPR, request->field[0]);
-        if (known->origin != ORIGIN_L1 && cpu->nmi_exit && known->kind == MSG_EXIT)
-            ipc_show_nmi(request->field[0]);
+        if (known->origin != ORIGIN_L1 && cpu->event_exit && known->kind == MSG_EXIT)
+            ipc_show_event(cpu, request->field[0]);
     }
     if (message->groups_shadow != 0 && cpu->shadowing) {
         request->groups_shadow = message->groups_shadow;

@@ -29,7 +29,7 @@ void init_exit(struct cpu *cpu)
     cpu->started = false;
     if (stale)
         return;
-    // In VMX operation INIT is blocked until VMXOFF (SDM 3C 24.8 "Restrictions on VMX Operation").
+    // In VMX root operation INIT is blocked (SDM 3C 24.8 "Restrictions on VMX Operation").
     if (cpu->l1_vmx)
         cpu->init_pending = true;
     else

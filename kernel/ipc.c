@@ -10,10 +10,10 @@
 #include "vmcs02.h"
 
 // What the hardware would have written.
-void ipc_show_nmi(uint64_t bank[VMCS_FIELD_COUNT])
+void ipc_show_event(const struct cpu *cpu, uint64_t bank[VMCS_FIELD_COUNT])
 {
-    bank[VMCS_EXIT_REASON] = EXIT_EXCEPTION_OR_NMI;
-    bank[VMCS_EXIT_INTR_INFO] = NMI_EXIT_INTR_INFO;
+    bank[VMCS_EXIT_REASON] = cpu->reason;
+    bank[VMCS_EXIT_INTR_INFO] = EVENT_EXIT_INTR_INFO(cpu->reason);
     bank[VMCS_EXIT_QUALIFICATION] = 0;
     bank[VMCS_IDT_VECTORING_INFO] = 0;
 }

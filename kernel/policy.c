@@ -38,7 +38,7 @@ static uint64_t admit_control(enum control_word word, uint64_t value)
     return control_adjust(word, wanted);
 }
 
-static uint64_t admit_masked(enum vmcs_field field, uint64_t value)
+static uint64_t admit_masked(enum vmcs_kind kind, enum vmcs_field field, uint64_t value)
 {
     switch (field) {
     case VMCS_PIN_CONTROLS: return admit_control(WORD_PIN, value);
@@ -48,8 +48,8 @@ static uint64_t admit_masked(enum vmcs_field field, uint64_t value)
     case VMCS_ENTRY_CONTROLS: return admit_control(WORD_ENTRY, value);
     case VMCS_GUEST_CR0: return (value | vmx_caps->cr0_fixed0) & 0xffffffff;
     case VMCS_GUEST_CR4: return (value | vmx_caps->cr4_fixed0) & vmx_caps->cr4_supported;
-    // A CPU in wait-for-SIPI takes no NMI: a shoot-down would wait for it for ever. VM entry refuses the value that this becomes.
-    case VMCS_GUEST_ACTIVITY_STATE: return (uint32_t)value == ACTIVITY_WAIT_FOR_SIPI ? 0xffffffff : value;
+    // L1 waits for SIPI when the kernel has it wait (init_deliver). VM entry refuses the value that this becomes.
+    case VMCS_GUEST_ACTIVITY_STATE: return kind == VMCS_KIND_01 && (uint32_t)value == ACTIVITY_WAIT_FOR_SIPI ? 0xffffffff : value;
     default: return value;  // guest/host masks: the bits that VMX fixes are guarded by the CPU itself (#GP in non-root)
     }
 }
@@ -70,7 +70,7 @@ enum status policy_admit(enum vmcs_kind kind, enum vmcs_field field, uint64_t *v
         return STATUS_DENIED;
     switch (vmcs_field_info[field].policy) {
     case POLICY_FREE: return STATUS_OK;
-    case POLICY_MASKED: *value = admit_masked(field, *value); return STATUS_OK;
+    case POLICY_MASKED: *value = admit_masked(kind, field, *value); return STATUS_OK;
     case POLICY_ADDRESS: return admit_address(value);
     default: return STATUS_DENIED;
     }

@@ -86,6 +86,8 @@ static enum status admit(struct batch *batch, const struct vmcs_target *target, 
         batch->pinned = target->vmcs02;
         pin_set(target->vmcs02->index, field, *value);
     }
+    if (field == VMCS_GUEST_ACTIVITY_STATE && target->kind == VMCS_KIND_02)
+        target->vmcs02->may_wait = true;
     return policy_admit(target->kind, field, value);
 }
 

@@ -137,7 +137,7 @@ static void resume_l2(struct cpu *cpu, const struct answer *answer)
 {
     bool entered = enter_l2(cpu, cpu->vmcs02);
     unsigned reason = cpu->reason & EXIT_REASON_BASIC;
-    if (!entered || answer->wrote_event || cpu->nmi_exit || reason >= EXIT_REASON_COUNT || !fault_like[reason])
+    if (!entered || answer->wrote_event || cpu->event_exit || reason >= EXIT_REASON_COUNT || !fault_like[reason])
         return;
     vmcs_select(cpu, cpu->vmcs02->region);
     event_reinject(cpu);

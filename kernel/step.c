@@ -10,7 +10,7 @@
 #include "shootdown.h"
 #include "vmcs.h"
 
-static bool before_nmi(void)
+static bool before_event(void)
 {
     bool window = vmcs_read(VMCS_PROC_CONTROLS) & PROC_NMI_WINDOW_EXITING && !(vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & BLOCKING_NMI);
     return window || vmcs_read(VMCS_ENTRY_INTR_INFO) & EVENT_VALID || vmcs_read(VMCS_GUEST_ACTIVITY_STATE) > ACTIVITY_HLT;
@@ -22,9 +22,9 @@ void step_begin(struct cpu *cpu)
     if (!cpu->stepping) {
         cpu->stepping = true;
         step->trap_was_on = vmcs_read(VMCS_PROC_CONTROLS) & PROC_MONITOR_TRAP_FLAG;
-        // For an NMI it ends before the first instruction (SDM 3C 27.6.2 "Injection of Pending MTF VM Exits"). What comes before the NMI, an event to
+        // For an NMI or INIT it ends before the first instruction (SDM 3C 27.6.2 "Injection of Pending MTF VM Exits"). What comes before those, an event to
         // inject or an open NMI window, comes before the flag's exit as well.
-        if (step->nmi && !before_nmi())
+        if (step->event && !before_event())
             vmcs_write(VMCS_ENTRY_INTR_INFO, EVENT_VALID | EVENT_TYPE_OTHER << 8);
         else
             vmcs_control(cpu, VMCS_PROC_CONTROLS, PROC_MONITOR_TRAP_FLAG, true);

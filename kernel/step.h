@@ -14,7 +14,7 @@ struct cpu;
 // cpu->stepping. Of the VMCS that runs; any exit but another write to hidden memory ends the step, the instruction done or not.
 struct step {
     bool trap_was_on;            // an L2's hypervisor steps it as well
-    bool nmi;                    // to dispatch an NMI exit in an L2's name
+    bool event;                  // to dispatch the exit of an NMI or INIT in an L2's name
     bool io;                     // string instruction on a watched port: the I/O bitmaps are off
     uint32_t decoy_count;        // hidden pages to which writes vanish
     gpa1_t decoy[STEP_DECOYS];

@@ -6,6 +6,7 @@
 #include <caps/cap.h>
 
 #include "ept02.h"
+#include "init_sipi.h"
 #include "memory.h"
 #include "pin.h"
 #include "pool.h"
@@ -101,6 +102,7 @@ void vmcs02_reset(struct vmcs02 *vmcs02, struct cpu *cpu)
     pin_drop(vmcs02->index);
     vmcs02->launched = false;
     vmcs02->reset = true;
+    vmcs02->may_wait = true;
     vmcs02_tag(vmcs02, VMCS02_TAG_NONE);
     vmcs02_flush(vmcs02);
 }
@@ -139,6 +141,10 @@ void vmcs02_prepare(struct vmcs02 *vmcs02, struct cpu *cpu)
     if (vmcs02->host_cpu != cpu->index) {  // it was another CPU's: its exits would go to that one's stack
         vmcs_host_cpu(cpu);
         vmcs02->host_cpu = cpu->index;
+    }
+    if (vmcs02->may_wait) {
+        vmcs02->may_wait = vmcs_read(VMCS_GUEST_ACTIVITY_STATE) == ACTIVITY_WAIT_FOR_SIPI;
+        __atomic_store_n(&cpu->deaf, vmcs02->may_wait, __ATOMIC_SEQ_CST);
     }
     uint32_t generation = __atomic_load_n(&ept02_generation, __ATOMIC_ACQUIRE);
     if (!vmcs02->bound || vmcs02->generation != generation) {

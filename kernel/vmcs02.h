@@ -26,6 +26,7 @@ struct vmcs02 {
     bool launched;         // VMRESUME, not VMLAUNCH
     bool reset;            // VMCS_RESET was done: it may be entered
     bool pal;              // its owner has RIGHT_PAL
+    bool may_wait;         // its activity state was written: it may be wait-for-SIPI
     bool bound;            // top and root are what generation says
     uint32_t generation;   // of ept02_generation, when the tag was looked up
     uint32_t top;          // the tree's top table that EPTP names, ept02.h

@@ -72,9 +72,9 @@ void vmcap_init(void)
         cap.allowed1[WORD_PROC2] = (uint32_t)(hardware[PROC2] >> 32) & offered_controls(WORD_PROC2);
 
     cap.msr[BASIC] = VMCS12_REVISION | BASIC_REGION | BASIC_WRITEBACK | (hardware[BASIC] & BASIC_KEPT);
-    // Bits 4:0 timer rate, 5 LMA, 7:6 activity states (not 8, wait-for-SIPI: a CPU in it takes none of L0's NMIs), 24:16 CR3 targets, 29, 30.
+    // Bits 4:0 timer rate, 5 LMA, 8:6 activity states, 24:16 CR3 targets, 29, 30.
     // MSR lists of 512 entries, no SMM, no MSEG.
-    cap.msr[MISC] = hardware[MISC] & 0x61ff00ffull;
+    cap.msr[MISC] = hardware[MISC] & 0x61ff01ffull;
     for (unsigned i = CR0_FIXED0; i <= CR4_FIXED1; i++)
         cap.msr[i] = hardware[i];
     cap.msr[ENUM] = highest_index();

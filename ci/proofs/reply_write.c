@@ -123,6 +123,8 @@ static void prove(enum op_code code, uint16_t object, uint64_t groups, uint64_t 
         PROVE(write->value == op.b, "with the value asked for");
     else
         PROVE(admitted.kind == kind && admitted.field == op.a && write->value == admitted.value, "with the value let through");
+    if (kind == VMCS_KIND_02 && op.a == VMCS_GUEST_ACTIVITY_STATE && !(groups & group_plain[kind]))
+        PROVE(the_vmcs02.may_wait, "and that it may wait for SIPI is known");
 }
 
 int main(void)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Proof: each VMCS02 has an index, and so a VPID, of its own, which is neither L1's nor the host's; it is on one CPU at a time; after
-// a reset it runs with L0's controls, its own bitmaps, all ones, and nothing switched on (I4).
-// CBMC: unwind=7 loops=main.0:7,vmcs02_allot.0:4,vmcs02_reset.0:256 replace=vmcs_write:contract_write,vmcs02_flush:contract_flush,memory_fill:contract_fill
+// a reset it runs with L0's controls, its own bitmaps, all ones, and nothing switched on (I4). One that waits for SIPI is known to.
+// CBMC: unwind=7 loops=main.0:7,vmcs02_allot.0:4,vmcs02_reset.0:256 replace=vmcs_write:contract_write,vmcs_read:contract_read,vmcs02_flush:contract_flush,memory_fill:contract_fill
 #include "any_caps.h"
 #include "no_machine.h"
 
@@ -12,7 +12,7 @@ static struct cpu cpu;
 static hpa_t current;
 static enum vmcs_field watched;
 static bool watched_written, host_state, filled[BITMAP_KINDS], flushed, dropped;
-static uint64_t watched_value;
+static uint64_t watched_value, activity;
 
 uint32_t ept02_bind(uint64_t tag, uint32_t old_top, uint32_t *root) { (void)tag, (void)old_top; *root = any_u32(); return any_u32(); }
 uint64_t ept02_pointer(uint32_t top) { (void)top; return any_u64(); }
@@ -44,6 +44,12 @@ void contract_write(enum vmcs_field field, uint64_t value)
     }
 }
 
+uint64_t contract_read(enum vmcs_field field)
+{
+    PROVE(field == VMCS_GUEST_ACTIVITY_STATE && current.v == cpu.vmcs_current.v, "its activity state");
+    return activity;
+}
+
 static void prove_reset(void)
 {
     struct vmcs02 one;
@@ -57,6 +63,7 @@ static void prove_reset(void)
     PROVE(current.v == one.region.v && host_state && one.host_cpu == cpu.index && flushed, "the region's fields, with the host's state");
     PROVE(filled[BITMAP_MSR] && filled[BITMAP_IO_A] && filled[BITMAP_IO_B], "every MSR and port exits");
     PROVE(one.tag == VMCS02_TAG_NONE && !one.bound && one.eptp == 0 && !one.launched, "on no tree");
+    PROVE(one.may_wait, "in whatever activity state");
     const struct vmcs_field_info *info = &vmcs_field_info[watched];
     static const struct { enum vmcs_field field; enum control_word word; } words[] = {
         { VMCS_PIN_CONTROLS, WORD_PIN }, { VMCS_PROC_CONTROLS, WORD_PROC }, { VMCS_PROC_CONTROLS2, WORD_PROC2 }, { VMCS_EXIT_CONTROLS, WORD_EXIT },
@@ -102,8 +109,11 @@ static void prove_prepare(void)
     cpu.vmcs_current.v = any_u64();
     current = cpu.vmcs_current;
     host_state = false;
+    activity = any_u32();
+    const bool may_wait = one.may_wait = any_bool();
     vmcs02_prepare(&one, &cpu);
     PROVE(current.v == one.region.v && one.host_cpu == cpu.index && (host_state || before == cpu.index), "its exits come to this CPU");
+    PROVE(cpu.deaf == (may_wait && activity == 3) && one.may_wait == cpu.deaf, "who waits for SIPI takes no NMI, now and at the next entry");
 }
 
 static void prove_allot(void)

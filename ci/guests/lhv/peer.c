@@ -2,12 +2,18 @@
 // Two CPUs in one test.
 
 #include "peer.h"
+
 #include "cpu_insn.h"
+#include "ept12.h"
 #include "test.h"
+#include "trap.h"
+#include "vmcs.h"
+#include "vmx.h"
 
 #define WAIT_TICKS (1ull << 28)
 
 static uint32_t arrived;
+struct peer_seen peer_seen;
 
 void peer_meet(void)
 {
@@ -41,6 +47,66 @@ void peer_wait(void)
         if (tsc() - start > WAIT_TICKS)
             test_fail("the other CPU's answer after ticks", WAIT_TICKS, 0);
         cpu_relax();
+    }
+}
+
+static void failed(uint64_t unused)
+{
+    (void)unused;
+    peer_seen.failed = 1;
+}
+
+static void (*work)(uint64_t);
+static void prepared(uint64_t argument)
+{
+    struct cpu *c = this_cpu();
+    failed(0);
+    c->abandoned = false;
+    cpu_restore(c);
+    cpu_vmx_off(c);
+    cpu_restore(c);
+    if (!cpu_vmx_on(c))
+        return;
+    ept12_reset(c);
+    vmcs_fresh(c);
+    work(argument);
+    peer_seen.failed = 0;
+}
+
+static void run(uint64_t argument)
+{
+    struct cpu *c = this_cpu();
+    test_call(prepared, argument, c);
+    c->catch_rip = 0;
+    (void)vmx_vmclear(address(c->vmcs[0]));
+}
+
+void peer_run(void (*what)(uint64_t), uint64_t argument)
+{
+    (void)peer();
+    peer_seen = (struct peer_seen){ 0 };
+    work = what;
+    peer_start(run, argument);
+}
+
+void peer_wait_running(void)
+{
+    const uint64_t start = tsc();
+    while (!peer_seen.running) {
+        if (tsc() - start > WAIT_TICKS)
+            test_fail("the other CPU's L2 runs", 0, 1);
+        cpu_relax();
+    }
+}
+
+void peer_note_exit(void)
+{
+    const struct cpu *c = this_cpu();
+    peer_seen.reason = c->exit.reason;
+    if (c->exit.failed == 0) {
+        peer_seen.information = R(EXIT_INTR_INFO);
+        peer_seen.qualification = R(EXIT_QUALIFICATION);
+        peer_seen.activity = R(GUEST_ACTIVITY_STATE);
     }
 }
 

@@ -17,3 +17,14 @@ void peer_serve(void);
 struct cpu *peer(void);
 void peer_start(void (*what)(uint64_t), uint64_t argument);
 void peer_wait(void);
+
+// What the other CPU's part came to, for CPU 0 to judge: the other one reports no test of its own.
+struct peer_seen { volatile uint64_t running, failed, reason, information, qualification, value, nmis, activity; };
+extern struct peer_seen peer_seen;
+
+// As peer_start, with VMX on there and a fresh VMCS current; an expectation that fails there shows in peer_seen.failed.
+void peer_run(void (*what)(uint64_t), uint64_t argument);
+// There: notes the exit that l2_run came to.
+void peer_note_exit(void);
+// Until what runs there has set peer_seen.running.
+void peer_wait_running(void);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Two CPUs: VMCSs that move, NMIs and interrupts from one to the other's L2, INIT and SIPI, EPT12 shared by two L2s.
+// Two CPUs: VMCSs that move, NMIs and interrupts from one to the other's L2, INIT, EPT12 shared by two L2s.
 
 #include "cpu_insn.h"
 #include "ept12.h"
@@ -16,72 +16,7 @@ L2(smp_cpuid, "cpuid\n\tinc %rbx");
 L2(smp_loop, "movl $1, (%rdi)\n\t1: pause\n\tjmp 1b");
 L2(smp_read, "mov (%rsi), %rax");
 
-#define WAIT_TICKS (1ull << 26)
-#define VECTOR     0x71
-
-// What the other CPU's part came to, for CPU 0 to judge: the other one reports no test of its own.
-static struct seen { volatile uint64_t running, failed, reason, information, qualification, value, nmis, activity; } seen;
-
-static void other_failed(uint64_t unused)
-{
-    (void)unused;
-    seen.failed = 1;
-}
-
-// The other CPU's work: with VMX on and a VMCS of its own; a failed expectation shows in seen.failed.
-static void (*work)(uint64_t);
-static void other_prepare(uint64_t argument)
-{
-    struct cpu *c = this_cpu();
-    other_failed(0);
-    c->abandoned = false;
-    cpu_restore(c);
-    cpu_vmx_off(c);
-    cpu_restore(c);
-    if (!cpu_vmx_on(c))
-        return;
-    ept12_reset(c);
-    vmcs_fresh(c);
-    work(argument);
-    seen.failed = 0;
-}
-
-static void other(uint64_t argument)
-{
-    struct cpu *c = this_cpu();
-    test_call(other_prepare, argument, c);
-    c->catch_rip = 0;
-    (void)vmx_vmclear(address(c->vmcs[0]));
-}
-
-static void start_other(void (*what)(uint64_t), uint64_t argument)
-{
-    (void)peer();
-    seen = (struct seen){ 0 };
-    work = what;
-    peer_start(other, argument);
-}
-
-static void wait_running(void)
-{
-    const uint64_t start = tsc();
-    while (!seen.running) {
-        if (tsc() - start > WAIT_TICKS)
-            test_fail("the other CPU's L2 runs", 0, 1);
-        cpu_relax();
-    }
-}
-
-static void note_exit(void)
-{
-    const struct cpu *c = this_cpu();
-    seen.reason = c->exit.reason;
-    if (c->exit.failed == 0) {
-        seen.information = R(EXIT_INTR_INFO);
-        seen.qualification = R(EXIT_QUALIFICATION);
-        seen.activity = R(GUEST_ACTIVITY_STATE);
-    }
-}
+#define VECTOR 0x71
 
 // VMCLEAR here, VMPTRLD there: all fields come along, and it can be launched there.
 static void moved_run(uint64_t vmcs)
@@ -89,7 +24,7 @@ static void moved_run(uint64_t vmcs)
     struct cpu *c = this_cpu();
     expect("VMPTRLD", (uint64_t)vmx_vmptrld(vmcs), 0);
     expect("a field", R(CR3_TARGET2), 0xabcdef);
-    seen.value = R(GUEST_RSP);
+    peer_seen.value = R(GUEST_RSP);
     W(HOST_GS_BASE, address(c));
     W(HOST_TR_BASE, address(c->task));
     W(HOST_GDTR_BASE, address(c->gdt));
@@ -98,7 +33,7 @@ static void moved_run(uint64_t vmcs)
     W(VPID, 1 + c->index);
     c->launched = false;
     want_exit(EXIT_CPUID);
-    note_exit();
+    peer_note_exit();
     W(CR3_TARGET1, 0x123456);
     l2_skip();
     expect("VMCLEAR", (uint64_t)vmx_vmclear(vmcs), 0);
@@ -115,11 +50,11 @@ static void vmcs_moves(uint64_t unused)
     W(CR3_TARGET2, 0xabcdef);
     const uint64_t rsp = R(GUEST_RSP);
     expect("VMCLEAR", (uint64_t)vmx_vmclear(address(c->vmcs[0])), 0);
-    start_other(moved_run, address(c->vmcs[0]));
+    peer_run(moved_run, address(c->vmcs[0]));
     peer_wait();
-    expect("the other CPU failed", seen.failed, 0);
-    expect("GUEST_RSP there", seen.value, rsp);
-    expect("exit reason there", seen.reason, EXIT_CPUID);
+    expect("the other CPU failed", peer_seen.failed, 0);
+    expect("GUEST_RSP there", peer_seen.value, rsp);
+    expect("exit reason there", peer_seen.reason, EXIT_CPUID);
     expect("VMPTRLD", (uint64_t)vmx_vmptrld(address(c->vmcs[0])), 0);
     expect("a field written there", R(CR3_TARGET1), 0x123456);
     expect("GUEST_RIP", R(GUEST_RIP), address(smp_cpuid) + 2);
@@ -136,89 +71,51 @@ static void loop(uint64_t controls)
         NEED(PIN, EXTERNAL_INTERRUPT_EXITING);
     l2_start(smp_loop);
     W(GUEST_RFLAGS, FLAG_FIXED | (controls & PIN_EXTERNAL_INTERRUPT_EXITING ? FLAG_IF : 0));
-    GPR(RDI) = address(&seen.running);
+    GPR(RDI) = address(&peer_seen.running);
     l2_run();
-    note_exit();
+    peer_note_exit();
     interrupts_on_once();
-    seen.nmis = c->nmis;
-    seen.value = c->interrupt.vector;
+    peer_seen.nmis = c->nmis;
+    peer_seen.value = c->interrupt.vector;
 }
 
 static void nmi_to_l2(uint64_t unused)
 {
     (void)unused;
-    start_other(loop, PIN_NMI_EXITING);
-    wait_running();
+    peer_run(loop, PIN_NMI_EXITING);
+    peer_wait_running();
     lapic_send(peer()->apic_id, ICR_NMI);
     peer_wait();
-    expect("exit reason", seen.reason, EXIT_EXCEPTION_OR_NMI);
-    expect("interruption information", seen.information & ~(uint64_t)EVENT_NMI_IRET, EVENT_VALID | EVENT_NMI | VECTOR_NMI);
+    expect("exit reason", peer_seen.reason, EXIT_EXCEPTION_OR_NMI);
+    expect("interruption information", peer_seen.information & ~(uint64_t)EVENT_NMI_IRET, EVENT_VALID | EVENT_NMI | VECTOR_NMI);
 }
 
 static void interrupt_to_l2(uint64_t unused)
 {
     (void)unused;
-    start_other(loop, PIN_EXTERNAL_INTERRUPT_EXITING);
-    wait_running();
+    peer_run(loop, PIN_EXTERNAL_INTERRUPT_EXITING);
+    peer_wait_running();
     lapic_send(peer()->apic_id, ICR_FIXED | VECTOR);
     peer_wait();
-    expect("exit reason", seen.reason, EXIT_EXTERNAL_INTERRUPT);
-    expect("vector in L1", seen.value, VECTOR);
+    expect("exit reason", peer_seen.reason, EXIT_EXTERNAL_INTERRUPT);
+    expect("vector in L1", peer_seen.value, VECTOR);
 }
 
 // An INIT exits, and takes nothing from L1 (SDM 3C 26.2).
 static void init_to_l2(uint64_t unused)
 {
     (void)unused;
-    start_other(loop, 0);
-    wait_running();
+    peer_run(loop, 0);
+    peer_wait_running();
     lapic_send(peer()->apic_id, ICR_INIT);
     peer_wait();
-    expect("exit reason", seen.reason, EXIT_INIT);
+    expect("exit reason", peer_seen.reason, EXIT_INIT);
     // The other CPU is as before, and can do it again.
-    start_other(loop, PIN_NMI_EXITING);
-    wait_running();
+    peer_run(loop, PIN_NMI_EXITING);
+    peer_wait_running();
     lapic_send(peer()->apic_id, ICR_NMI);
     peer_wait();
-    expect("exit reason of the next L2", seen.reason, EXIT_EXCEPTION_OR_NMI);
-}
-
-// A SIPI exits from wait-for-SIPI, with its vector as the qualification.
-static void wait_for_sipi(uint64_t unused)
-{
-    (void)unused;
-    l2_start(smp_cpuid);
-    W(GUEST_ACTIVITY_STATE, WAIT_FOR_SIPI);
-    seen.running = 1;
-    l2_run();
-    note_exit();
-}
-
-static void sipi(uint64_t unused)
-{
-    (void)unused;
-    (void)peer();
-    if (!(msr_read(MSR_VMX_MISC) >> 8 & 1))
-        test_skip("not offered: the activity state wait-for-SIPI");
-    start_other(wait_for_sipi, 0);
-    wait_running();
-    for (unsigned i = 0; i < 1000; i++)
-        cpu_relax();
-    lapic_send(peer()->apic_id, ICR_STARTUP | 0x9a);
-    peer_wait();
-    expect("exit reason", seen.reason, EXIT_SIPI);
-    expect("qualification: the vector", seen.qualification, 0x9a);
-}
-
-// A VMCS that fails in wait-for-SIPI where that isn't offered (SDM 3C 27.3.1.5).
-static void wait_for_sipi_unsupported(uint64_t unused)
-{
-    (void)unused;
-    if (msr_read(MSR_VMX_MISC) >> 8 & 1)
-        test_skip("the activity state wait-for-SIPI is there");
-    l2_start(smp_cpuid);
-    W(GUEST_ACTIVITY_STATE, WAIT_FOR_SIPI);
-    want_entry_failure(EXIT_ENTRY_GUEST_STATE, 0);
+    expect("exit reason of the next L2", peer_seen.reason, EXIT_EXCEPTION_OR_NMI);
 }
 
 // Both CPUs' L2s run on CPU 0's tree. CPU 0 changes it; the other sees the change after its own INVEPT.
@@ -229,8 +126,8 @@ static void shared_tree(uint64_t eptp)
     GPR(RSI) = WINDOW_LINEAR;
     expect("INVEPT", (uint64_t)vmx_invept(1, eptp, 0), 0);
     l2_run();
-    note_exit();
-    seen.value = GPR(RAX);
+    peer_note_exit();
+    peer_seen.value = GPR(RAX);
 }
 
 static void ept_shared(uint64_t unused)
@@ -247,14 +144,14 @@ static void ept_shared(uint64_t unused)
         const uint64_t want = round & 1 ? 0x2222 : 0x1111;
         ept12_map(0, round == 3 ? 0 : address(round & 1 ? c->data + 512 : c->data) | EPT_WB | EPT_ALL);
         ept12_flush();
-        start_other(shared_tree, ept12_pointer(c));
+        peer_run(shared_tree, ept12_pointer(c));
         peer_wait();
         if (round == 3) {
-            expect("exit reason there", seen.reason, EXIT_EPT_VIOLATION);
+            expect("exit reason there", peer_seen.reason, EXIT_EPT_VIOLATION);
             break;
         }
-        expect("exit reason there", seen.reason, EXIT_VMCALL);
-        expect("value there", seen.value, want);
+        expect("exit reason there", peer_seen.reason, EXIT_VMCALL);
+        expect("value there", peer_seen.value, want);
         l2_start(smp_read);
         GPR(RSI) = WINDOW_LINEAR;
         want_end();
@@ -268,7 +165,5 @@ void smp_tests(void)
     TEST(nmi_to_l2);
     TEST(interrupt_to_l2);
     TEST(init_to_l2);
-    TEST(sipi);
-    TEST(wait_for_sipi_unsupported);
     TEST(ept_shared);
 }

@@ -96,6 +96,27 @@ TEST(every_field_obeys_its_policy_in_every_kind_of_vmcs)
     CHECK_EQ(try(OP_WRITE_FIELD, VMCS_HANDLE_02, VMCS_FIELD_COUNT, 0, 0), STATUS_BAD_ARG);
 }
 
+// L1's CPUs wait for SIPI when the kernel has them wait; an L2's does as its hypervisor says, and the kernel looks at it before the entry.
+TEST(only_an_l2_is_put_into_wait_for_sipi)
+{
+    start();
+    CHECK_EQ(try(OP_WRITE_FIELD, VMCS_HANDLE_01, VMCS_GUEST_ACTIVITY_STATE, 3, 0), STATUS_OK);
+    CHECK_EQ(fake_field[0][VMCS_GUEST_ACTIVITY_STATE], 0xffffffff);
+    CHECK_EQ(try(OP_WRITE_FIELD, VMCS_HANDLE_01, VMCS_GUEST_ACTIVITY_STATE, 3ull << 32 | 3, 0), STATUS_OK);
+    CHECK_EQ(fake_field[0][VMCS_GUEST_ACTIVITY_STATE], 0xffffffff);
+    for (unsigned way = 0; way < 3; way++) {
+        fake_vmcs02[0].may_wait = false;
+        CHECK_EQ(try(OP_WRITE_GROUPS, VMCS_HANDLE_02, 0, ALL_GROUPS & ~(GROUP_ACTIVITY | GROUP_APIC), 0), STATUS_OK);
+        CHECK(!fake_vmcs02[0].may_wait);
+        fake_field[VMCS_HANDLE_SHADOW][VMCS_GUEST_ACTIVITY_STATE] = reply.field[1][VMCS_GUEST_ACTIVITY_STATE] = 3;
+        CHECK_EQ(way == 0   ? try(OP_WRITE_FIELD, VMCS_HANDLE_02, VMCS_GUEST_ACTIVITY_STATE, 3, 0)
+                 : way == 1 ? try(OP_WRITE_GROUPS, VMCS_HANDLE_02, 1, GROUP_ACTIVITY, 0)
+                            : try(OP_COPY_GROUPS, VMCS_HANDLE_02, VMCS_HANDLE_SHADOW, GROUP_ACTIVITY, 0), STATUS_OK);
+        CHECK_EQ(fake_field[VMCS_HANDLE_02][VMCS_GUEST_ACTIVITY_STATE], 3);
+        CHECK(fake_vmcs02[0].may_wait);
+    }
+}
+
 TEST(a_field_that_the_cpu_lacks_is_refused)
 {
     start();

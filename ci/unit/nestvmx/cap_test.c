@@ -45,7 +45,7 @@ TEST(what_kvm_needs_is_there)
     CHECK_EQ(rdmsr(0x48e) & 0x18000, 0);       // CR3 exits are optional
     CHECK_EQ(rdmsr(0x48c) & 0x4000, 0x4000);   // EPT WB
     CHECK_EQ(rdmsr(0x48c) & (1 << 21), 1 << 21);  // accessed and dirty flags
-    CHECK_EQ(rdmsr(0x485) & 0xffffffff, 0x600400e0);  // no wait-for-SIPI
+    CHECK_EQ(rdmsr(0x485) & 0xffffffff, 0x600401e0);
     CHECK_EQ(rdmsr(0x486), 0x80000021);
     CHECK_EQ(rdmsr(0x489), 0x3767ff);
 }
