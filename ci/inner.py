@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import l0log
@@ -17,12 +18,14 @@ from workload import Workload
 TIMEOUT = 300.0
 
 
-def _inner(chosen: Workload, context: Context) -> str:
-    run = boot(context.places, chosen, Machine(), context.directory(), TIMEOUT)
+def _inner(chosen: Workload, cpus: int, context: Context) -> str:
+    run = boot(context.places, replace(chosen, vcpus=cpus), Machine(cpus=cpus), context.directory(), TIMEOUT)
     if found := problems(run):
         raise Failure("\n".join(found))
     inner = summary.read(l0log.parse_all(run.outcome.console))
     return f"{inner.exit_count('L2'):,} exits from the inner one's L2, {run.summary().exit_count('L2'):,} from the outer one's"
 
 
-CASES = [Case("bulkhead-kvm-1", partial(_inner, workload.BULKHEAD_KVM)), Case("bulkhead-lhv-1", lhv.inner)]
+CPUS = (1, 2)
+CASES = [*(Case(f"bulkhead-kvm-{cpus}", partial(_inner, workload.BULKHEAD_KVM, cpus)) for cpus in CPUS),
+         *(Case(f"bulkhead-lhv-{cpus}", partial(lhv.inner, cpus)) for cpus in CPUS)]

@@ -17,8 +17,8 @@ import workload
 from boot import Places, boot, problems
 from stages import Stages
 
-# With more the emulator brings up no Linux in QEMU (docs/emulators.md), and the inner Bulkhead wants what L1 isn't offered (CAVEATS.md).
-ONE_CPU = ("bulkhead", "bulkhead-kvm", "nested")
+# With more the emulator brings up no Linux in QEMU (docs/emulators.md).
+ONE_CPU = ("nested",)
 
 
 def arguments() -> argparse.Namespace:
