@@ -114,6 +114,33 @@ static void invept_is_seen(uint64_t type)
 }
 
 // A large page becomes a table, and a table a large page.
+// An entry that fails leaves nothing behind: INVEPT works, and what it changed is seen by the L2 that then runs on the same tree.
+static void invept_after_failed_entry(uint64_t unused)
+{
+    (void)unused;
+    struct cpu *c = this_cpu();
+    NEED(PROC2, ENABLE_EPT);
+    if (!(ept12_capabilities() >> 25 & 1))
+        test_skip("no single-context INVEPT");
+    c->data[0] = 0x1111;
+    c->data[512] = 0x2222;
+    const uint64_t controls = R(PIN_CONTROLS);
+    for (unsigned round = 0; round < 3; round++) {
+        ept12_map(0, address(round & 1 ? c->data + 512 : c->data) | EPT_WB | EPT_ALL);
+        l2_start(invalidate_read);
+        GPR(RSI) = WINDOW_LINEAR;
+        W(PIN_CONTROLS, 0);
+        want_vmfail(ERROR_ENTRY_CONTROLS);
+        W(PIN_CONTROLS, controls);
+        W(GUEST_RFLAGS, 0);
+        want_entry_failure(EXIT_ENTRY_GUEST_STATE, 0);
+        W(GUEST_RFLAGS, FLAG_FIXED);
+        expect("INVEPT", (uint64_t)vmx_invept(INVEPT_ONE, ept12_pointer(c), 0), 0);
+        want_end();
+        expect("value", GPR(RAX), round & 1 ? 0x2222 : 0x1111);
+    }
+}
+
 static void invept_splits(uint64_t unused)
 {
     (void)unused;
@@ -198,6 +225,7 @@ void invalidate_tests(void)
     TEST(invvpid_operand);
     for (unsigned i = 1; i < 3; i++)
         test_row("invept_is_seen", invept_name[i], invept_is_seen, i);
+    TEST(invept_after_failed_entry);
     TEST(invept_splits);
     TEST(invept_after_many);
     for (unsigned i = 0; i < 4; i++)

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Each test that docs/testing.md names against a hazard exists."""
+
+from __future__ import annotations
+
+import re
+import sys
+import unittest
+from pathlib import Path
+
+TOP = Path(__file__).parents[2]
+sys.path.insert(0, str(TOP / "ci"))
+import bench  # noqa: E402
+import suites  # noqa: E402
+
+CASES = {case.name for cases in suites.SUITES.values() for case in cases} | set(suites.SUITES) | set(bench.ROWS)
+UNIT = {name for file in (TOP / "ci/unit").rglob("*.c") for name in re.findall(r"\bTEST\((\w+)\)", file.read_text())}
+PROOFS = {file.stem for file in (TOP / "ci/proofs").glob("*.[cp]*")}
+
+
+def _hazards(text: str) -> list[str]:
+    section = text.split("## Hazards of nested VMX\n", 1)[1].split("\n## ", 1)[0]
+    return [line for line in section.splitlines() if line.startswith("| ")][2:]
+
+
+def _lhv(name: str) -> bool:
+    theme, test, *_ = name.split(".")
+    source = (TOP / f"ci/guests/lhv/{theme}.c").read_text()
+    return test == "*" or re.search(rf"""TEST\({test}\)|test_row\("{test.removesuffix('*')}""", source) is not None
+
+
+def _exists(name: str) -> bool:
+    if "." in name:
+        return _lhv(name)
+    return name in CASES | UNIT | PROOFS | {"lhv", "unit"}
+
+
+class Hazards(unittest.TestCase):
+    def test_every_test_that_is_named_exists(self) -> None:
+        rows = _hazards((TOP / "docs/testing.md").read_text())
+        self.assertGreater(len(rows), 25)
+        for row in rows:
+            for name in re.findall(r"`([^`]+)`", row):
+                self.assertTrue(_exists(name), f"{name}: {row}")
+
+    def test_a_name_that_does_not_exist_is_noticed(self) -> None:
+        for name in ("nmi.nothing_like_it", "a_unit_test_that_is_not_there", "kvm-3"):
+            self.assertFalse(_exists(name), name)
+
+
+if __name__ == "__main__":
+    unittest.main()
