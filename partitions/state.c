@@ -42,12 +42,18 @@ const struct request *state_last_request(uint32_t cpu)
     return last;
 }
 
+// Only of a CPU that there is: the others have no channel.
+static uint32_t last_sequence(uint32_t cpu)
+{
+    const struct request *last = state_last_request(cpu);
+    return last == NULL ? 0 : last->sequence;
+}
+
 void state_roll_back(uint64_t cpus)
 {
     for (uint32_t cpu = 0; cpu < CPU_MAX; cpu++) {
         struct state_journal *journal = &rt_journal[cpu];
-        const struct request *last = state_last_request(cpu);
-        if (((cpus >> cpu) & 1) && journal->sequence == (last == NULL ? 0 : last->sequence))
+        if (((cpus >> cpu) & 1) && journal->sequence == last_sequence(cpu))
             roll_back(journal);
         else
             journal->count = 0;
