@@ -22,7 +22,7 @@ class Edit:
     new: str
 
 
-def _text(name: str, edits: Iterable[Edit]) -> bytes:
+def edited(name: str, edits: Iterable[Edit]) -> bytes:
     data = (ROOT / name).read_bytes()
     for edit in edits:
         if edit.file == name:
@@ -41,7 +41,7 @@ def built_copy(places: Places, name: str, edits: Iterable[Edit], partitions: Ite
     for file in listed:
         if not (ROOT / file).is_file():
             continue
-        text, target = _text(file, edits), copy / file
+        text, target = edited(file, edits), copy / file
         if not target.exists() or target.read_bytes() != text:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(text)

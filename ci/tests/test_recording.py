@@ -6,7 +6,9 @@ import tempfile
 import unittest
 from pathlib import Path
 
+import debugging
 import recording
+import source_copy
 from recording import MAGIC, Unusable, extract, partition_of, read, write
 
 NAME = b"nestvmx".ljust(16, b"\0")
@@ -70,6 +72,11 @@ class ExtractTest(unittest.TestCase):
             for name in ("bad.xz", "none.rec"):
                 with self.assertRaises(Unusable):
                     read(Path(folder) / name)
+
+    def test_the_edits_of_sources_fit(self) -> None:
+        edits = [*debugging.NO_EVENTS, debugging.PLANTED]
+        for file in {edit.file for edit in edits}:
+            self.assertNotEqual(source_copy.edited(file, edits), (source_copy.ROOT / file).read_bytes())
 
     def test_sources_are_of_one_partition(self) -> None:
         self.assertNotEqual(recording.sources("nestvmx"), recording.sources("ept"))
