@@ -161,6 +161,6 @@ void vmcs02_prepare(struct vmcs02 *vmcs02, struct cpu *cpu)
 
 bool vmcs02_ready(const struct vmcs02 *vmcs02, const struct cpu *cpu)
 {
-    return cpu->vmcs_current.v == vmcs02->region.v && vmcs02->host_cpu == cpu->index && vmcs02->launched && vmcs02->bound &&
+    return cpu->vmcs_current.v == vmcs02->region.v && vmcs02->host_cpu == cpu->index && vmcs02->launched && vmcs02->bound && !vmcs02->may_wait &&
            vmcs02->generation == __atomic_load_n(&ept02_generation, __ATOMIC_ACQUIRE);
 }
