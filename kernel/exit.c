@@ -192,6 +192,16 @@ static __attribute__((noinline, noreturn)) void enter(struct cpu *cpu, bool exit
     guest_launch(cpu);
 }
 
+// Mostly the L2 that has exited.
+static __attribute__((noinline, noreturn)) void enter_selected(struct cpu *cpu)
+{
+    if (cpu->level != ORIGIN_L1 && vmcs02_ready(cpu->vmcs02, cpu)) {
+        count(cpu, cpu->level);
+        guest_resume_quiet(cpu);
+    }
+    enter(cpu, true);
+}
+
 // Without a call before or after the handler's, nothing has to be kept for it: no register is saved.
 void exit_enter(struct cpu *cpu)
 {
@@ -209,7 +219,7 @@ void exit_enter(struct cpu *cpu)
     cpu->records.events.next++;
     cpu->accesses = 3;  // VMREADs
     if (basic >= EXIT_REASON_COUNT)
-        panic("exit reason 0x%x at rip=0x%lx", reason, rip);
+        panic("exit reason 0x%x at rip=0x%lx", (uint32_t)vmcs_read(VMCS_EXIT_REASON), rip);
     unsigned index = exit_index(level, basic);
     cpu->stat = (struct exit_stat *)cpu->records.stats.exit + index;
     if (__builtin_expect(cpu->attention == 0, 1))
@@ -217,16 +227,11 @@ void exit_enter(struct cpu *cpu)
     else
         exit_attend(cpu);
     cpu = cpu_self();
-    if (cpu->level == ORIGIN_L1) {
-        if (cpu->vmcs_current.v == cpu->vmcs01.v) {
-            count(cpu, ORIGIN_L1);
-            guest_resume_quiet(cpu);
-        }
-    } else if (vmcs02_ready(cpu->vmcs02, cpu)) {
-        count(cpu, cpu->level);
+    if (cpu->level == ORIGIN_L1 && cpu->vmcs_current.v == cpu->vmcs01.v) {
+        count(cpu, ORIGIN_L1);
         guest_resume_quiet(cpu);
     }
-    enter(cpu, true);
+    enter_selected(cpu);
 }
 
 void enter_guest(struct cpu *cpu) { enter(cpu, false); }

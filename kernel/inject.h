@@ -33,10 +33,10 @@ static inline __attribute__((always_inline)) void advance_rip_with(struct cpu *c
     if (__builtin_expect((rip ^ before) >> 32 != 0, 0) && !(vmcs_get(cpu, VMCS_GUEST_CS_ACCESS_RIGHTS) & RIGHTS_LONG))
         rip = (uint32_t)rip;
     vmcs_set(cpu, VMCS_GUEST_RIP, rip);
+    cpu->vmreads += 3;  // RFLAGS, too
     uint64_t blocking = insn_vmread(vmcs_field_info[VMCS_GUEST_INTERRUPTIBILITY].encoding);
     if (__builtin_expect(blocking & (BLOCKING_STI | BLOCKING_MOV_SS), 0))
         vmcs_set(cpu, VMCS_GUEST_INTERRUPTIBILITY, blocking & ~(uint64_t)(BLOCKING_STI | BLOCKING_MOV_SS));
-    cpu->vmreads += 3;  // RFLAGS, too
     if (__builtin_expect(rflags & RFLAGS_TF, 0) && !(vmcs_get(cpu, VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF))
         vmcs_set(cpu, VMCS_GUEST_PENDING_DEBUG, vmcs_get(cpu, VMCS_GUEST_PENDING_DEBUG) | PENDING_DEBUG_BS);
 }
