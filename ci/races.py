@@ -19,9 +19,10 @@ from ram import PAGE, Ram
 from source_copy import Edit, built_copy
 
 TIMEOUT = 240.0
+TIMES, MUTATED_TIMES = 12, 48  # a second read goes wrong in one try of some ten
 # CPUs take turns as often as the emulator can.
 MACHINE = Machine(cpus=2, model="corei7_skylake_x", ips=10_000_000, quantum=1)
-WORKLOAD = replace(PROBE, partitions=("hostile", "pauper", "hello", "ept"), plain_options="twice watched")
+WORKLOAD = replace(PROBE, partitions=("hostile", "pauper", "hello", "ept"))
 
 TREE = re.compile(r"probe finds tree (\d+): (0x[0-9a-f]+)\s*")
 RACED = re.compile(r"probe raced (\w+) (\d+): (0x[0-9a-f]+)\s*")
@@ -68,10 +69,10 @@ class _Guard(MemoryGuard):
                 if frame == asked or frame in guarded or not rights & 1]
 
 
-def race(context: Context, places: Places, part: str = "") -> tuple[list[str], str]:
-    """What was wrong, and what was done."""
+def race(context: Context, places: Places, times: int, part: str = "") -> tuple[list[str], str]:
+    """What was wrong, and what was done. Each value is read so many times, at least."""
     guard = _Guard(places, MACHINE, WORKLOAD.partitions, set(WORKLOAD.partitions) - {"hostile"})
-    run = boot(places, WORKLOAD, MACHINE, context.directory(part), TIMEOUT, stages=guard)
+    run = boot(places, replace(WORKLOAD, plain_options=f"twice {times} watched"), MACHINE, context.directory(part), TIMEOUT, stages=guard)
     console = run.outcome.console
     found = [line for line in console if line.startswith("probe ") and ("WRONG" in line or line.startswith("probe and"))]
     found += [line.strip() for line in run.outcome.log if " panic" in line]
@@ -102,13 +103,13 @@ def _mutations(context: Context) -> str:
     """The races are lost where the kernel reads twice."""
     mutations = tomllib.loads(MUTATIONS.read_text())["mutation"]
     for number, mutation in enumerate(mutations):
-        found, _ = race(context, _mutated(context.places, mutation), str(number))
+        found, _ = race(context, _mutated(context.places, mutation), MUTATED_TIMES, str(number))
         require(found, f"not noticed: {mutation['what']}")
     return f"{len(mutations)} mutations found"
 
 
 def _races(context: Context) -> str:
-    found, remark = race(context, context.places)
+    found, remark = race(context, context.places, TIMES)
     if found:
         raise Failure("\n".join(found[:40]))
     return remark

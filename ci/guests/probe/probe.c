@@ -93,7 +93,7 @@ EFI_STATUS efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *system)
     case 's': good = try_silence(); break;
     case 'r': try_reset(has_word(options, "keyboard") ? RESET_BY_KEYBOARD : has_word(options, "triple") ? RESET_BY_TRIPLE_FAULT : RESET_BY_PORT); break;
     case 'c': good = try_crashes(number(options)); break;
-    case 't': good = two && try_races(hidden); break;
+    case 't': good = two && try_races(hidden, number(options)); break;
     case 'u': good = up && try_startup(); break;
     case 'b': good = try_boots(number(options)); break;
     }

@@ -21,7 +21,7 @@ bool try_silence(void);               // "silence"
 bool try_counters(void);              // "observe"
 bool try_crashes(uint64_t messages);  // "crashes"
 bool races_prepare(EFI_SYSTEM_TABLE *system);  // starts the other CPU, while the firmware can
-bool try_races(uint64_t hidden);      // "twice": on two CPUs
+bool try_races(uint64_t hidden, uint64_t enough);  // "twice NUMBER": on two CPUs, until each value was read so often
 bool startup_prepare(EFI_SYSTEM_TABLE *system);
 bool try_startup(void);               // "up": on four CPUs; also without Bulkhead
 bool try_boots(uint64_t messages);    // "boots": a reset after so many messages

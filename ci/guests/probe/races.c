@@ -10,8 +10,7 @@
 #include "probe.h"
 #include "race.h"
 
-#define TRIES   400u  // messages at most for a race in which neither value may be missed
-#define ENOUGH  12u   // how often each value must have been read
+#define TRIES   32u  // messages at most, for each time that both values are to be read
 #define AT_REST (~0ull)
 
 static const char *const names[RACE_COUNT] = {
@@ -66,14 +65,14 @@ static void rest(void)
 }
 
 // Messages until the kernel has read both values often enough. Returns how many tries were wrong.
-static uint64_t race(uint64_t number, uint64_t hidden, bool faults)
+static uint64_t race(uint64_t number, uint64_t hidden, bool faults, uint64_t enough)
 {
     uint64_t first = 0, second = 0;
     const uint64_t before = other.messages;
     struct registers note = { HYPERCALL_HOSTILE_NOTE, TRY_race, number, (uint64_t)(int64_t)EXPECT_ANY, RICH };
     (void)hypercall(&note);
     other.race = number;
-    for (unsigned i = 0; i < TRIES && (first < ENOUGH || second < ENOUGH || other.messages < before + ENOUGH); i++) {
+    for (uint64_t i = 0; i < TRIES * enough && (first < enough || second < enough || other.messages < before + enough); i++) {
         struct registers registers = { HYPERCALL_HOSTILE_TRY, TRY_race, number, hidden, (uint64_t)(uintptr_t)probe_page };
         const bool answered = hypercall(&registers);
         const bool ended = answered && registers.rax == OUTCOME_ENDED, faulted = answered && registers.rax == OUTCOME_FAULTED;
@@ -91,7 +90,7 @@ static uint64_t race(uint64_t number, uint64_t hidden, bool faults)
     return 0;
 }
 
-bool try_races(uint64_t hidden)
+bool try_races(uint64_t hidden, uint64_t enough)
 {
     static const bool faults[RACE_COUNT] = {
 #define RACE(name, end, member, first, second, text, ...) sizeof(text) > 1,
@@ -103,7 +102,7 @@ bool try_races(uint64_t hidden)
     other.hidden = hidden;
     watch("before");
     for (uint64_t number = 0; number < RACE_COUNT && wrong == 0; number++)
-        wrong += race(number, hidden, faults[number]);
+        wrong += race(number, hidden, faults[number], enough);
     // No CPU would enter that; but it is made ready to be entered, and then shows the tree.
     struct registers enter = { HYPERCALL_HOSTILE_TRY, TRY_l2_without_state, 0, hidden, (uint64_t)(uintptr_t)probe_page };
     struct registers tree = { HYPERCALL_HOSTILE_TRY, TRY_race_tree, 0, hidden, (uint64_t)(uintptr_t)probe_page };
