@@ -14,15 +14,15 @@ from emulator import Machine
 TIMEOUT = 300.0
 
 
-# On one CPU: with more the emulator itself brings up no Linux as L2 (docs/emulators.md).
-def _nested(model: str, large_pages: str, context: Context) -> str:
+def _nested(model: str, large_pages: str, cpus: int, context: Context) -> str:
     settings = (*workload.NESTED.settings, ("large_pages", large_pages))
-    run = boot(context.places, replace(workload.NESTED, settings=settings), Machine(model=model), context.directory(), TIMEOUT)
+    run = boot(context.places, replace(workload.NESTED, settings=settings, vcpus=cpus), Machine(cpus=cpus, model=model), context.directory(), TIMEOUT)
     if found := problems(run):
         raise Failure("\n".join(found))
     return f"{run.summary().exit_count('L2'):,} exits from L2"
 
 
 # With VMCS shadowing and without.
-CASES = [Case("nested-1", partial(_nested, "broadwell_ult", "never")),
-         Case("nested-ivy-1", partial(_nested, "corei7_ivy_bridge_3770k", "always"))]
+CASES = [Case("nested-1", partial(_nested, "broadwell_ult", "never", 1)),
+         Case("nested-2", partial(_nested, "broadwell_ult", "never", 2)),
+         Case("nested-ivy-1", partial(_nested, "corei7_ivy_bridge_3770k", "always", 1))]

@@ -17,9 +17,6 @@ import workload
 from boot import Places, boot, problems
 from stages import Stages
 
-# With more the emulator brings up no Linux in QEMU (docs/emulators.md).
-ONE_CPU = ("nested",)
-
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bulkhead run", description=__doc__)
@@ -28,7 +25,7 @@ def arguments() -> argparse.Namespace:
                         help="linux: to Linux as L1 (all that qemu can do); kvm (default elsewhere): and a KVM guest in it as L2; "
                         "nested: Linux in QEMU on KVM as L2, and a KVM guest in that; lhv: the test hypervisor; "
                         "bulkhead, bulkhead-kvm: lhv or kvm on a second Bulkhead, on the first; xen: Xen with Linux as dom0")
-    parser.add_argument("--cpus", type=int, choices=range(1, 9), metavar="N", help="1 to 8, default 2; 1 for " + ", ".join(ONE_CPU))
+    parser.add_argument("--cpus", type=int, choices=range(1, 9), metavar="N", default=2, help="1 to 8, default 2")
     parser.add_argument("--timeout", type=float, metavar="S", help="seconds; default 300, none when interactive")
     parser.add_argument("--interactive", action="store_true", help="leave the shell of L1 on this terminal")
     parser.add_argument("--emulator", choices=sorted(emulator.NAMES), help="kvm: QEMU on KVM, with this CPU's VT-x, the default where "
@@ -45,9 +42,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--tag", default="", help="keeps the output apart from other runs'")
     parser.add_argument("--keep-going", action="store_true", help="run to the time limit after a panic")
     parser.add_argument("-v", "--verbose", action="store_true", help="every line of COM1 and of Bulkhead's log")
-    options = parser.parse_args()
-    options.cpus = options.cpus or (1 if options.workload in ONE_CPU else 2)
-    return options
+    return parser.parse_args()
 
 
 def choose_emulator(wanted: str | None) -> str:

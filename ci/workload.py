@@ -71,5 +71,5 @@ def configuration(workload: Workload, settings: tuple[str, ...] = ()) -> str:
 
 
 def for_cpus(workload: Workload, cpus: int, shell: bool = False) -> Workload:
-    """One virtual CPU for each CPU; of QEMU's Linux one in all: see docs/emulators.md."""
-    return replace(workload, vcpus=1 if workload.nested else min(cpus, 8), shell=shell)
+    """One virtual CPU for each CPU."""
+    return replace(workload, vcpus=min(cpus, 8), shell=shell)
