@@ -3,11 +3,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import bench
 import bhctl
@@ -24,6 +21,7 @@ import launch_state
 import lhv
 import loader_errors
 import nested
+import pal_suite
 import proof_mutations
 import races
 import refused
@@ -166,39 +164,6 @@ def _port(context: Context) -> str:
     return ""
 
 
-VERIFY = Path(__file__).parent.parent / "trustvisor/sdk/examples/verify.py"
-VERIFY_SIGNATURE = VERIFY.parent / "verify_signature.py"
-
-
-def _check_pals(run: Boot, least: int) -> str:
-    lines = run.outcome.log
-    registered, ended = (sum(word in line for line in lines) for word in (": registered pages=", ": unregistered"))
-    require(registered >= 2 * least and ended >= least, f"{registered} PALs registered, {ended} unregistered: too few")
-    quote = "\n".join(line.split("pal: quote ", 1)[1].strip() for line in run.outcome.console if "pal: quote " in line)
-    nonce = next((line.split()[1] for line in quote.splitlines() if line.startswith("nonce ")), "")
-    verified = subprocess.run([sys.executable, str(VERIFY), nonce], input=quote, text=True, capture_output=True, check=False)
-    require(verified.returncode == 0, f"the example's quote is not good: {verified.stderr.strip()}")
-    agent = dict(line.split("pal: agent ", 1)[1].split() for line in run.outcome.console if "pal: agent " in line)
-    for message, status in (("pay 100", 0), ("pay 900", 1)):
-        verified = subprocess.run([sys.executable, str(VERIFY_SIGNATURE), agent.get("public", ""), agent.get("signature", ""), message],
-                                  text=True, capture_output=True, check=False)
-        require(verified.returncode == status, f"the example's signature of '{message}' is {verified.stdout.strip()}")
-    require(any("scrub partition=trustvisor" in line for line in lines), "the partition was not scrubbed before the power-off")
-    return f"{registered} PALs, {run.summary().exit_count('PAL'):,} exits of theirs"
-
-
-def _pal(cpus: int, context: Context) -> str:
-    return _check_pals(_boot(context, replace(workload.PAL, iterations=7), cpus), 20)
-
-
-def _pal_l2(context: Context) -> str:
-    """In the Linux that QEMU runs with KVM."""
-    run = boot(context.places, workload.PAL_L2, Machine(model="broadwell_ult"), context.directory(), 300.0)
-    if found := problems(run):
-        raise Failure("\n".join(found))
-    return _check_pals(run, 10)
-
-
 def _each(suite: str, function: object, *arguments: object) -> list[Case]:
     return [Case(f"{suite}-{cpus}", partial(function, cpus, *arguments)) for cpus in CPUS]  # type: ignore[arg-type]
 
@@ -220,7 +185,7 @@ SUITES: dict[str, list[Case]] = {
     "crash-record": crash_record.CASES,
     "hostile": hostile.CASES + races.CASES,
     "startup": startup.CASES,
-    "pal": [*(Case(f"pal-{cpus}", partial(_pal, cpus)) for cpus in (1, 2)), Case("pal-l2-1", _pal_l2)],
+    "pal": pal_suite.CASES,
     "observe": hostile.OBSERVE_CASES,
     "bhctl": bhctl.CASES,
     "tasks": task_switch.CASES,
@@ -239,7 +204,8 @@ SUITES: dict[str, list[Case]] = {
     "races-mutations": races.MUTATION_CASES,
     "containment-any": containment.NIGHT_CASES,
     "fuzz-long": fuzz.NIGHT_CASES,
+    "pal-nightly": pal_suite.NIGHTLY_CASES,
 }
 
 # Long ones, to be asked for: they take out what others rest on, one thing at a time, or try what others try far more often.
-NIGHTLY = ("proofs-mutations", "unit-mutations", "races-mutations", "containment-any", "fuzz-long")
+NIGHTLY = ("proofs-mutations", "unit-mutations", "races-mutations", "containment-any", "fuzz-long", "pal-nightly")

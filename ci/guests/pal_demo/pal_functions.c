@@ -75,3 +75,10 @@ PAL_CODE uintptr_t pal_5_ptr(uintptr_t na, uintptr_t *a, uintptr_t nb, uintptr_t
     sum += sum_array(nd, d, &number);
     return sum + sum_array(ne, e, &number);
 }
+
+PAL_CODE uintptr_t pal_secret(uintptr_t seed, uintptr_t *page)
+{
+    for (unsigned i = 0; i < 512; i++)
+        page[i] = seed * SECRET_FACTOR;
+    return 0;
+}

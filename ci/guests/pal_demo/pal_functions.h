@@ -16,6 +16,9 @@ uintptr_t pal_add(uintptr_t first, uintptr_t *second);
 uintptr_t pal_10_int(uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t);
 // The same with what they point to, each of which goes up by one.
 uintptr_t pal_10_ptr(uintptr_t *, uintptr_t *, uintptr_t *, uintptr_t *, uintptr_t *, uintptr_t *, uintptr_t *, uintptr_t *, uintptr_t *, uintptr_t *);
+// Fills a page with seed times SECRET_FACTOR, which nobody else knows.
+uintptr_t pal_secret(uintptr_t seed, uintptr_t *page);
+#define SECRET_FACTOR ((uintptr_t)0x9e3779b97f4a7c15ull)
 // Five arrays, each behind its length: the sum of every word times its number over all; each word goes up by PAL_5_STEP.
 uintptr_t pal_5_ptr(uintptr_t, uintptr_t *, uintptr_t, uintptr_t *, uintptr_t, uintptr_t *, uintptr_t, uintptr_t *, uintptr_t, uintptr_t *);
 #define PAL_5_STEP ((uintptr_t)0x3141592653589793ull)

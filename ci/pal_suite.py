@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""PALs in Linux, as L1 and as L2: what they compute and what is refused, faults of trustvisor meanwhile, trouble on all CPUs, and what a reset leaves of them."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import containment
+from boot import Boot, boot, problems
+from case import Case, Context, Failure, require
+from emulator import FIRMWARE, Machine
+from ram import BochsRam, Ram, find
+from watch import Watch
+from workload import PAL, PAL_L2, Workload
+
+TIMEOUT = 300.0
+NIGHT_TIMEOUT = 900.0
+EXAMPLES = Path(__file__).parent.parent / "trustvisor/sdk/examples"
+
+
+def _run(context: Context, workload: Workload, machine: Machine, timeout: float = TIMEOUT) -> Boot:
+    run = boot(context.places, workload, machine, context.directory(), timeout)
+    if found := problems(run):
+        raise Failure("\n".join(found))
+    return run
+
+
+def _verified(program: str, *arguments: str, text: str = "") -> bool:
+    return subprocess.run([sys.executable, str(EXAMPLES / program), *arguments], input=text, text=True, capture_output=True, check=False).returncode == 0
+
+
+def _check(run: Boot, least: int) -> str:
+    """The examples' output is verified here, outside; and enough PALs came and went."""
+    lines = run.outcome.log
+    registered, ended = (sum(word in line for line in lines) for word in (": registered pages=", ": unregistered"))
+    require(registered >= 2 * least and ended >= least, f"{registered} PALs registered, {ended} unregistered: too few")
+    quote = "\n".join(line.split("pal: quote ", 1)[1].strip() for line in run.outcome.console if "pal: quote " in line)
+    nonce = next((line.split()[1] for line in quote.splitlines() if line.startswith("nonce ")), "")
+    require(_verified("verify.py", nonce, text=quote), "the example's quote is not good")
+    agent = dict(line.split("pal: agent ", 1)[1].split() for line in run.outcome.console if "pal: agent " in line)
+    public, signature = agent.get("public", ""), agent.get("signature", "")
+    require(_verified("verify_signature.py", public, signature, "pay 100"), "the example's signature is not good")
+    require(not _verified("verify_signature.py", public, signature, "pay 900"), "the example's signature is good for another message")
+    require(any("scrub partition=trustvisor" in line for line in lines), "the partition was not scrubbed before the power-off")
+    return f"{registered} PALs, {run.summary().exit_count('PAL'):,} exits of theirs"
+
+
+def _pal(cpus: int, context: Context) -> str:
+    return _check(_run(context, replace(PAL, iterations=7), Machine(cpus=cpus)), 20)
+
+
+def _pal_l2(context: Context) -> str:
+    """In the Linux that QEMU runs with KVM."""
+    return _check(_run(context, PAL_L2, Machine(model="broadwell_ult"), 400.0), 10)
+
+
+def _faults(cpus: int, kind: str, span: int, spacing: int, least: int, context: Context) -> str:
+    """trustvisor faults again and again, each time one instruction later in its message; on the other CPUs messages end in their midst. The programs see
+    nothing of it: what they check is right, what must be refused is. Leaves the table of what was hit in table.txt."""
+    inject = f"trustvisor 2 {kind} 1 1000000 {span} {spacing}"
+    run = _run(context, replace(PAL, iterations=7, inject=inject), Machine(cpus=cpus), NIGHT_TIMEOUT)
+    tried, hit = containment.faults(run.outcome.log)
+    require(len(hit) >= least, f"only {len(hit)} of {tried} faults happened")
+    restarts = len(run.stages.find("restart"))
+    require(len(hit) / cpus <= restarts <= len(hit), f"{restarts} restarts for {len(hit)} faults")  # one for all CPUs that fault at the same time
+    (context.directory() / "table.txt").write_text("\n".join([f"{len(hit):,} faults of {tried:,} tried", *containment.table(hit)]) + "\n")
+    return f"{len(hit):,} faults at {len({fault.instruction for fault in hit}):,} instructions; " + _check(run, 20)
+
+
+def _stress(workload: Workload, cpus: int, iterations: int, timeout: float, context: Context) -> str:
+    run = _run(context, replace(workload, iterations=iterations), Machine(cpus=cpus, model="broadwell_ult"), timeout)
+    trouble = next((match for line in run.outcome.console if (match := re.search(r"pal_stress: rounds=(\d+) nmis=(\d+)", line))), None)
+    require(trouble is not None, "nothing is said of the trouble")
+    registered = sum(": registered pages=" in line for line in run.outcome.log)
+    rounds, nmis = (int(word) for word in trouble.groups()) if trouble else (0, 0)
+    require(cpus == 1 or nmis > 0, "no NMI came")
+    return f"{registered:,} PALs on {cpus} CPUs, {nmis} NMIs, {rounds} rounds of CPUs and memory going"
+
+
+STRESS = replace(PAL, name="pal-stress", tests=("pal_stress",))
+STRESS_L2 = replace(PAL_L2, name="pal-stress-l2", settings=(("l2", "pal_stress"),))
+
+# What secret.c keeps, in the PAL and in its program.
+FACTOR, INSIDE, OUTSIDE = 0x9e3779b97f4a7c15, 70001, 90001
+PAGE_WORDS = 512
+
+
+def _places(ram: Ram, seed: int) -> list[int]:
+    """Addresses of words that hold that secret."""
+    secret = (FACTOR * seed % (1 << 64)).to_bytes(8, "little")
+    return [at for piece in ram.used() for at in find(ram, secret, piece, 1)]
+
+
+class _Reset(Watch):
+    """Looks through all of RAM when the secrets are kept, and when the firmware has started anew: by then it finds nothing to start."""
+
+    def __init__(self, machine: Machine, disk: Path) -> None:
+        super().__init__(machine, lambda name, ram: None)
+        self.disk = disk
+        self.places: dict[str, dict[int, list[int]]] = {}
+        self.due = ""
+
+    def line(self, source: str, line: str, seconds: float) -> None:
+        super().line(source, line, seconds)
+        if "pal: secrets kept" in line:
+            self.due = "kept"
+        elif "kept" in self.places and "BdsDxe: " in line:
+            self.due = "reset"
+
+    def over(self, seconds: float) -> bool:
+        if self.due and self.due not in self.places and self.process:
+            with self.process.stopped():
+                ram = BochsRam(self.process, self.machine.memory_mb << 20, FIRMWARE.read_bytes())
+                self.places[self.due] = {seed: _places(ram, seed) for seed in (INSIDE, OUTSIDE)}
+            if self.due == "kept":
+                with self.disk.open("r+b") as disk:
+                    disk.write(bytes(1 << 20))
+            else:
+                self.end = seconds
+        return super().over(seconds)
+
+
+def _reset(how: str, context: Context) -> str:
+    """No byte of a PAL's is in RAM after the reset, though RAM is as it was: its program's own page shows it."""
+    machine = Machine(cpus=2)
+    watch = _Reset(machine, context.directory() / "esp.img")
+    run = boot(context.places, replace(PAL, name="pal-reset", tests=("pal_secret",), words=f"reboot={how}"), machine, context.directory(), TIMEOUT, stages=watch)
+    require("kept" in watch.places, "the secrets are not kept")
+    require("reset" in watch.places, f"the machine did not start anew: {run.outcome.ending}")
+    before, after = watch.places["kept"], watch.places["reset"]
+    require(min(len(places) for places in before.values()) >= PAGE_WORDS, f"{PAGE_WORDS} words with a secret at least were expected")
+    left = ", ".join(f"{at:#x}" for at in after[INSIDE][:8])
+    require(not after[INSIDE], f"{len(after[INSIDE])} of {len(before[INSIDE])} words still hold the PAL's secret after the reset: {left}")
+    require(len(after[OUTSIDE]) > 0, "the program's own secret is gone as well: this reset shows nothing")
+    return f"{len(before[INSIDE])} words of a PAL's before, none after; of its program's {len(before[OUTSIDE])} and {len(after[OUTSIDE])}"
+
+
+CASES = [*(Case(f"pal-{cpus}", partial(_pal, cpus)) for cpus in (1, 2)), Case("pal-l2-1", _pal_l2),
+         Case("pal-faults-ud", partial(_faults, 2, "ud", 1500, 6, 100)),
+         Case("pal-faults-reply", partial(_faults, 1, "bad-reply", 1, 10, 100)),
+         Case("pal-stress-4", partial(_stress, STRESS, 4, 3, TIMEOUT)),
+         *(Case(f"pal-reset-{how}", partial(_reset, how)) for how in ("acpi", "kbd", "triple"))]
+NIGHTLY_CASES = [Case("pal-faults-all", partial(_faults, 4, "pf", 6000, 2, 1000)),
+                 Case("pal-stress-1000", partial(_stress, STRESS, 4, 1000, 7200.0)), Case("pal-stress-l2-1000", partial(_stress, STRESS_L2, 1, 1000, 14400.0))]
