@@ -21,7 +21,7 @@ TIMEOUT = 240.0
 MACHINE = Machine(cpus=1, model="corei7_skylake_x", ips=10_000_000)
 PROBE = Workload("probe", next="\\EFI\\probe\\probe.efi", next_file="ci/guests/probe/probe.efi")
 
-TRY = re.compile(r"L0 \d+ info hostile: try (hostile|pauper) (\w+) (\d+) (\S+) expect=(-?\d+) text=(.*)")
+TRY = re.compile(r"L0 \d+ info hostile: try (hostile|pauper|thief) (\w+) (\d+) (\S+) expect=(-?\d+) text=(.*)")
 END = re.compile(r"L0 \d+ info hostile: try end")
 FAULT = re.compile(r"L0 \d+ error fault partition=(\S+) vector=(-?\d+) .*")
 RESTART = re.compile(r"L0 \d+ warn restart partition=(\S+) ")
@@ -114,6 +114,18 @@ def _hostile(context: Context) -> str:
     require(len({attempt.name for attempt in tried}) > 80, "attempts are missing in the log")
     forged = [line for line in run.outcome.log if "partition=nobody" in line and "hostile: forged" not in line]
     require(not forged, "a partition wrote a line of the log that is not its own")
+    return f"{len(tried):,} attempts, {sum(len(attempt.faults) for attempt in tried):,} faults, {guard.count():,} pages as before"
+
+
+def _theft(context: Context) -> str:
+    """A partition that may take L1's pages, as trustvisor may, gets none but those, and nothing of an L2's."""
+    workload = replace(PROBE, partitions=("hostile", "thief", "ept"), plain_options="pages watched")
+    guard = _guard(context, workload, {"hostile", "thief"})
+    run = _probe(context, workload, guard)
+    tried = attempts(run.outcome.log)
+    if wrong := [problem for attempt in tried if (problem := attempt.problem())]:
+        raise Failure("\n".join(wrong[:40]))
+    require(len({attempt.name for attempt in tried if attempt.who == "thief"}) > 15, "attempts are missing in the log")
     return f"{len(tried):,} attempts, {sum(len(attempt.faults) for attempt in tried):,} faults, {guard.count():,} pages as before"
 
 
@@ -241,6 +253,6 @@ def _observe_kvm(context: Context) -> str:
     return f"{messages:,} of {exits:,} exits"
 
 
-CASES = [Case("hostile-attempts", _hostile), *(Case(name, partial(_scrub, how)) for name, how in SCRUBS.items()), Case("hostile-silence", _silence), Case("hostile-self-call", _self_call)] + [Case(f"hostile-crashes-{kind}", partial(_crashes, kind)) for kind in ("ud", "pf")]
+CASES = [Case("hostile-attempts", _hostile), Case("hostile-theft", _theft), *(Case(name, partial(_scrub, how)) for name, how in SCRUBS.items()), Case("hostile-silence", _silence), Case("hostile-self-call", _self_call)] + [Case(f"hostile-crashes-{kind}", partial(_crashes, kind)) for kind in ("ud", "pf")]
 CASES += [Case(f"hostile-crashes-{partition}-4", partial(_crashes_kvm, partition)) for partition in ("nestvmx", "ept")]
 OBSERVE_CASES = [Case("observe-counters", _observe), Case("observe-kvm", _observe_kvm)]

@@ -18,7 +18,7 @@ enum expect {
 };
 
 // Who tries.
-enum { RICH = 1, POOR = 2, BOTH = 3 };
+enum { RICH = 1, POOR = 2, BOTH = 3, THIEF = 4 };
 
 // How many there are in the tables behind the attempts of that name.
 #define READ_TARGETS    32
@@ -26,6 +26,7 @@ enum { RICH = 1, POOR = 2, BOTH = 3 };
 #define EXECUTE_TARGETS 17
 #define RECORDS_PARTS   6
 #define EPT_ARGUMENTS   21
+#define TAKE_TARGETS    8
 
 #define WINDOW_VALUE 0x1122334455667788ull  // in the guest's page
 #define STATE_VALUE  0x5afe5afe5afe5afeull

@@ -8,4 +8,5 @@
 #define NO_FIELD    ": no such VMCS field on this CPU"
 #define BAD_ADDRESS ": EPT01 does not map the address"
 #define BAD_STATE   ": the object is not in a state that allows it"
+#define BUSY        ": another CPU holds the object"
 #define UNSUPPORTED ": the CPU lacks the feature"

@@ -60,7 +60,7 @@ static void note(const struct request *req, struct reply *rep)
         const bool instruction = number == TRY_instruction && parameter < INSTRUCTION_COUNT, race = number == TRY_race && parameter < RACE_COUNT;
         const char *name = instruction ? instructions[parameter].name : race ? races[parameter].name : "-";
         const char *text = instruction ? instructions[parameter].text : race ? races[parameter].text : attempts[number].text;
-        rt_log(LOG_INFO, "try %s %s %lu %s expect=%ld text=%s", req->gpr[GPR_RSI] == RICH ? "hostile" : "pauper", attempts[number].name, parameter, name,
+        rt_log(LOG_INFO, "try %s %s %lu %s expect=%ld text=%s", req->gpr[GPR_RSI] == RICH ? "hostile" : req->gpr[GPR_RSI] == POOR ? "pauper" : "thief", attempts[number].name, parameter, name,
                (long)req->gpr[GPR_RDX], text);
     } else {
         rt_log(LOG_INFO, "try end");

@@ -70,7 +70,7 @@ static bool attempt(int number, int parameter, int who)
     }
     good = good && registers.rcx == (uint64_t)parameter && registers.rdx == probe_hidden;
     if (!good) {
-        report(who == RICH ? "WRONG hostile" : "WRONG pauper", attempts[number].name, (uint64_t)parameter, registers.rax);
+        report(who == RICH ? "WRONG hostile" : who == POOR ? "WRONG pauper" : "WRONG thief", attempts[number].name, (uint64_t)parameter, registers.rax);
         report("and", "rbx", answered, registers.rbx);
     }
     return good;
@@ -116,6 +116,24 @@ bool try_attempts(uint64_t hidden)
             }
         }
     }
+    watch("after");
+    wrong += !pattern_intact();
+    report("made", "attempts", count, wrong);
+    return wrong == 0 && hidden != 0;
+}
+
+bool try_theft(uint64_t hidden)
+{
+    uint64_t count = 0, wrong = 0;
+    probe_hidden = hidden;
+    probe_page[0] = WINDOW_VALUE;
+    wrong += !attempt(TRY_take_and_give, 0, THIEF);  // which makes the tables where it sees the page
+    watch("before");
+    for (int number = 0; number < ATTEMPT_COUNT; number++)
+        for (int parameter = 0; parameter < attempts[number].count && (attempts[number].who & THIEF); parameter++, count++) {
+            probe_page[0] = WINDOW_VALUE;
+            wrong += !attempt(number, parameter, THIEF) || probe_page[0] != WINDOW_VALUE;
+        }
     watch("after");
     wrong += !pattern_intact();
     report("made", "attempts", count, wrong);

@@ -89,6 +89,7 @@ EFI_STATUS efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *system)
     trap_install();
     switch (options[0]) {
     case 'h': good = try_attempts(hidden); break;
+    case 'p': good = try_theft(hidden); break;
     case 'o': good = try_counters(); break;
     case 's': good = try_silence(); break;
     case 'r': try_reset(has_word(options, "keyboard") ? RESET_BY_KEYBOARD : has_word(options, "triple") ? RESET_BY_TRIPLE_FAULT : RESET_BY_PORT); break;

@@ -17,6 +17,7 @@ bool hypercall(struct registers *registers);
 
 // The parts. false: something was not as it must be; each such thing is a line.
 bool try_attempts(uint64_t hidden);   // "hostile"
+bool try_theft(uint64_t hidden);      // "pages"
 bool try_silence(void);               // "silence"
 bool try_counters(void);              // "observe"
 bool try_crashes(uint64_t messages);  // "crashes"
