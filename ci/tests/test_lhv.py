@@ -39,6 +39,8 @@ class Lhv(unittest.TestCase):
         self.assertEqual(len(self.judge([skip], BULKHEAD)), 1)
         self.assertEqual(self.judge([skip], BULKHEAD, skipped=frozenset({"event.c"})), [])
         self.assertEqual(self.judge([skip], BULKHEAD, Known("event.c", "bulkhead", "why", outcome="skip")), [])
+        self.assertEqual(self.judge([skip], BARE, Known("event.c", "both", "why")), [])
+        self.assertEqual(len(self.judge([skip], BULKHEAD, Known("event.c", "both", "why"))), 1)
         self.assertEqual(self.judge(results(LINES[2:3]), BULKHEAD), [])
         self.assertEqual(len(self.judge([Result("skip", "event.c", "0", "not offered: HLT_EXITING")], BULKHEAD)), 1)
 
