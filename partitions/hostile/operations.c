@@ -165,11 +165,11 @@ void attempt_groups_bank(const struct try *try)
 
 void attempt_groups_unknown(const struct try *try) { add(try, OP_WRITE_GROUPS, VMCS_HANDLE_01, 0, 1ull << (GROUP_COUNT + try->parameter), 0); }
 
-// More fields that must be looked at one by one than a batch holds; more copies.
+// More copies than a batch holds.
 void attempt_groups_flood(const struct try *try)
 {
     while (try->rep->op_count < OP_MAX)
-        add(try, try->parameter ? OP_COPY_GROUPS : OP_WRITE_GROUPS, OWN, 0, GROUP_CONTROLS | GROUP_CR | GROUP_CR_MASK, 0);
+        add(try, OP_COPY_GROUPS, OWN, 0, GROUP_CONTROLS | GROUP_CR | GROUP_CR_MASK, 0);
 }
 
 void attempt_copy_handle(const struct try *try)
