@@ -22,10 +22,10 @@ ASM = re.compile(r"\b(asm|__asm__)\b\s*(volatile|__volatile__|\()")
 COMMENT_OR_BLANK = re.compile(r"\s*(//.*|/\*.*\*/|\*.*)?$")
 
 
-def files(root: Path) -> list[str]:
-    """What git has, or where there is no git (a source archive) all that isn't built."""
+def files(root: Path, *options: str) -> list[str]:
+    """What git has (ls-files, with its options), or where there is no git (a source archive) all that isn't built."""
     if shutil.which("git"):
-        listing = subprocess.run(["git", "-C", str(root), "ls-files"], text=True, capture_output=True)
+        listing = subprocess.run(["git", "-C", str(root), "ls-files", *options], text=True, capture_output=True)
         if listing.returncode == 0:
             return [name for name in listing.stdout.splitlines() if (root / name).is_file()]
     return [str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()

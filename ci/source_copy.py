@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import conventions
 from boot import KERNEL, LOADER, Places
 from case import require
 from broken_route import do
@@ -35,12 +36,10 @@ def edited(name: str, edits: Iterable[Edit]) -> bytes:
 def built_copy(places: Places, name: str, edits: Iterable[Edit], partitions: Iterable[str], options: tuple[str, ...] = (), more: tuple[str, ...] = ()) -> Places:
     """Under the name in the build folder, with these partitions and `more` of ninja's targets; only what changed since the last time is built again."""
     edits, copy, built = tuple(edits), places.build / f"variant/{name}/source", places.build / f"variant/{name}/build"
-    listed = set(do("git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard").splitlines())
+    listed = set(conventions.files(ROOT, "--cached", "--others", "--exclude-standard"))
     for missing in {edit.file for edit in edits} - listed:
         require(False, f"there is no {missing}")
     for file in listed:
-        if not (ROOT / file).is_file():
-            continue
         text, target = edited(file, edits), copy / file
         if not target.exists() or target.read_bytes() != text:
             target.parent.mkdir(parents=True, exist_ok=True)
