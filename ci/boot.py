@@ -82,7 +82,7 @@ def esp_files(places: Places, workload: Workload, bulkhead: bool, own_acpi: bool
     else:
         files[workload.next.strip("\\").replace("\\", "/")] = places.build / workload.next_file
     if workload.xen:
-        files |= xen_image.esp_files(places.build, workload.tests)
+        files |= xen_image.esp_files(places.build, workload.tests, workload.vcpus)
     if bulkhead:
         files |= bulkhead_files(places, workload)
         files["EFI/acpi/next.txt"] = next_text("\\EFI\\bulkhead\\bulkhead.efi", f"workload={workload.name}")
@@ -213,12 +213,19 @@ def xen_problems(run: Boot) -> list[str]:
     said = [line for line in run.outcome.console if line.startswith("(XEN) ")]
     found = [f"Xen did not say '{text}'" for text in ("HVM: VMX enabled", "HVM: Hardware Assisted Paging (HAP) detected", "HVM: ASIDs enabled",
              f"Brought up {run.machine.cpus} CPU", "Entering ACPI S5 state") if not any(text in line for line in said)]
+    if "xen_linux" in run.workload.tests:
+        console = [line.removeprefix(L2_PREFIX) for line in run.outcome.console if line.startswith(L2_PREFIX)]
+        if not any(re.match(rf"bh: stage linux .*cpus={run.workload.vcpus} ", line) for line in console):
+            found.append(f"the domain did not reach its /init with {run.workload.vcpus} CPUs")
+        found += [f"the domain did not say '{text}'" for text in (
+            "bh: test domain_linux end status=0", "bh: stage power-off",
+            *(f"domain: cpu={cpu} primes={vmm_expected.PRIMES_BELOW_2000}" for cpu in range(run.workload.vcpus))) if text not in console]
     if "xen_domain" in run.workload.tests:
         found += [f"the domain did not say '{text}'" for text in (
             "pvh: in 64-bit mode", f"pvh: PASS primes={vmm_expected.PRIMES_BELOW_2000 * PVH_ROUNDS} series={vmm_expected.series()} timers={PVH_ROUNDS} "
             f"pages={PVH_PAGES * PVH_ROUNDS}") if f"(d1) {text}" not in run.outcome.console]
-        if not any(line.startswith("xl: Domain 1 has shut down, reason code 0 ") for line in run.outcome.console):
-            found.append("xl did not see the domain power itself off")
+    if not any(line.startswith("xl: Domain 1 has shut down, reason code 0 ") for line in run.outcome.console):
+        found.append("xl did not see the domain power itself off")
     return found
 
 

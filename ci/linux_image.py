@@ -128,7 +128,15 @@ def _pal_files(build: Path) -> dict[str, Path | bytes]:
 def make_dom0_initramfs(build: Path, more: dict[str, Path | bytes]) -> Path:
     """Of Xen's dom0."""
     files, links = _shell()
-    return initramfs.make(build / "linux/dom0.img", files | {"bin/tsc": build / "ci/guests/linux/tsc", "tests/xen_domain": LINUX / "xen_domain"} | more, links)
+    files |= {"bin/tsc": build / "ci/guests/linux/tsc"} | {f"tests/{name}": LINUX / name for name in ("xen_tools", "xen_domain", "xen_linux")}
+    return initramfs.make(build / "linux/dom0.img", files | more, links)
+
+
+def make_domain_initramfs(build: Path) -> Path:
+    """Of the Linux that is a domain of Xen."""
+    files, links = _shell()
+    files |= {f"bin/{name}": build / "ci/guests/linux" / name for name in ("tsc", "memory_check")} | {"tests/domain_linux": LINUX / "domain_linux"}
+    return initramfs.make(build / "linux/domain.img", files, links)
 
 
 def make_inner_initramfs(build: Path) -> Path:

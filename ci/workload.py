@@ -50,7 +50,8 @@ TASKS = Workload("tasks", partitions=("tasks",), next="\\EFI\\tasks\\tasks.efi",
 BULKHEAD = Workload("bulkhead", next=LHV.next, next_file=LHV.next_file, inner=True)
 BULKHEAD_KVM = replace(KVM, name="bulkhead-kvm", inner=True)
 XEN = Workload("xen", tests=("xen_domain",), next="\\EFI\\xen\\xen.efi", next_file="xen/xen.efi", xen=True)
-BY_NAME = {workload.name: workload for workload in (LINUX, KVM, NESTED, LHV, PAL, PAL_L2, BULKHEAD, BULKHEAD_KVM, XEN)}  # what `run` offers
+XEN_LINUX = replace(XEN, name="xen-linux", tests=("xen_linux",))
+BY_NAME = {workload.name: workload for workload in (LINUX, KVM, NESTED, LHV, PAL, PAL_L2, BULKHEAD, BULKHEAD_KVM, XEN, XEN_LINUX)}  # what `run` offers
 
 
 LOADER = "\\EFI\\bulkhead\\bulkhead.efi"

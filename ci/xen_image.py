@@ -76,13 +76,16 @@ def fetch(build: Path) -> None:
         _fetch_tools(home)
 
 
-def _domain_files(build: Path) -> dict[str, Path | bytes]:
-    """For dom0: Xen's tools with their libraries, the modules that they need, and the kernel of a domain."""
+def _domain_files(build: Path, linux: bool) -> dict[str, Path | bytes]:
+    """For dom0: Xen's tools with their libraries, the modules that they need, and the kernel of a domain: ours, or Linux'."""
     home = build / "xen"
     loaded = linux_image.modules(home / "modules", MODULES)
     files: dict[str, Path | bytes] = {f"modules/{name}": data for name, data in loaded.items()}
     files["modules/xen_order"] = "\n".join(loaded).encode() + b"\n"
-    files["xen/pvh.elf"] = build / "ci/guests/pvh/pvh.elf"
+    if linux:
+        files |= {"xen/vmlinuz": build / "linux/vmlinuz", "xen/initrd.img": linux_image.make_domain_initramfs(build)}
+    else:
+        files["xen/pvh.elf"] = build / "ci/guests/pvh/pvh.elf"
     place = next((home / "tools/usr/lib").glob("*-linux-gnu"))
     programs = next((home / "tools/usr/lib").glob("xen-*/bin"))
     for name in PROGRAMS:
@@ -95,11 +98,12 @@ def _domain_files(build: Path) -> dict[str, Path | bytes]:
     return files
 
 
-def esp_files(build: Path, run: tuple[str, ...]) -> dict[str, Path | bytes]:
-    """What lies beside xen.efi. `run`: the tests that dom0's /init runs."""
-    configuration = f"[global]\ndefault=dom0\n[dom0]\noptions={XEN_OPTIONS}\nkernel=vmlinuz {DOM0_OPTIONS} bh.run={','.join(run)}\nramdisk=initrd.img\n"
+def esp_files(build: Path, run: tuple[str, ...], vcpus: int) -> dict[str, Path | bytes]:
+    """What lies beside xen.efi. `run`: the tests that dom0's /init runs; `vcpus`: of a domain that these start."""
+    words = f"bh.run={','.join(run)} bh.vcpus={vcpus}"
+    configuration = f"[global]\ndefault=dom0\n[dom0]\noptions={XEN_OPTIONS}\nkernel=vmlinuz {DOM0_OPTIONS} {words}\nramdisk=initrd.img\n"
     return {"EFI/xen/xen.cfg": configuration.encode(), "EFI/xen/vmlinuz": build / "xen/vmlinuz",
-            "EFI/xen/initrd.img": linux_image.make_dom0_initramfs(build, _domain_files(build))}
+            "EFI/xen/initrd.img": linux_image.make_dom0_initramfs(build, _domain_files(build, "xen_linux" in run))}
 
 
 def main() -> None:
