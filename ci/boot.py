@@ -108,14 +108,12 @@ def boot(places: Places, workload: Workload, machine: emulator.Machine, director
 
 def fault_problems(run: Boot) -> list[str]:
     """A partition faults where a fault was injected, and is restarted; nowhere else."""
-    wanted = run.workload.inject.split()[:1]
+    wanted = [text.split()[0] for text in run.workload.inject.split(",") if text]
     faults = [stage.fields.get("partition", "?") for stage in run.stages.find("fault")]
+    restarted = {stage.fields.get("partition") for stage in run.stages.find("restart")}
     found = [f"partition {name} faulted" for name in faults if name not in wanted]
-    if wanted and wanted[0] not in faults:
-        found.append(f"the fault injected in {wanted[0]} did not happen")
-    if wanted and wanted[0] not in [stage.fields.get("partition") for stage in run.stages.find("restart")]:
-        found.append(f"partition {wanted[0]} was not restarted")
-    return found
+    found += [f"the fault injected in {name} did not happen" for name in wanted if name not in faults]
+    return found + [f"partition {name} was not restarted" for name in wanted if name not in restarted]
 
 
 def bulkhead_problems(run: Boot) -> list[str]:

@@ -27,7 +27,7 @@ class Workload:
     plain_options: str = ""          # load options of an image that isn't Linux
     inner: bool = False              # the next image runs on a second Bulkhead, on the first one
     xen: bool = False                # the next image is Xen, whose dom0 is Linux, with `tests` for its /init (xen_image.py)
-    inject: str = ""                 # a fault for a partition: PARTITION MESSAGE KIND [INSTRUCTION [COUNT [SPAN [SPACING]]]]
+    inject: str = ""                 # faults for partitions, with commas: PARTITION MESSAGE KIND [INSTRUCTION [COUNT [SPAN [SPACING [STRIDE]]]]]
 
     def options(self) -> str:
         if not self.needs_linux():

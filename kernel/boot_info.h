@@ -76,10 +76,10 @@ struct boot_partition {
     struct partition_header header;
 };
 
-// A fault to inject, for tests: only what the workload's configuration asks for.
+// Faults to inject into a partition, for tests: only what the workload's configuration asks for.
 // INJECT_UD_TWICE also hits the message's second attempt: its owner pays. INJECT_PANIC and INJECT_KERNEL_PF are the kernel's own end.
 enum inject_kind { INJECT_NONE, INJECT_UD, INJECT_PF, INJECT_BAD_REPLY, INJECT_UD_TWICE, INJECT_PANIC, INJECT_KERNEL_PF };
-struct boot_inject { uint32_t partition, kind, message, instruction, count, span, spacing; };  // partition: its index; the others: docs/boot.md
+struct boot_inject { uint32_t kind, message, instruction, count, span, spacing, stride; };  // docs/boot.md
 
 // CPUID bits that stay for L1 (loader/hide.c); OSXSAVE and OSPKE follow L1's CR4.
 struct boot_cpuid { uint32_t leaf1_ecx, leaf1_edx, leaf7_ebx, leaf7_ecx, leaf7_edx, leafd_eax, extended1_edx; };
@@ -112,7 +112,7 @@ struct boot_info {
     uint32_t crash_generation;            // of the next record
     uint32_t panic_resets;   // 1: a panic ends in a reset, else all CPUs halt
     struct boot_partition partition[BOOT_PARTITIONS];
-    struct boot_inject inject;
+    struct boot_inject inject[BOOT_PARTITIONS];  // of partition[i]
     struct boot_range range[BOOT_RANGES];
     struct launch_state launch[CPU_MAX];
     struct boot_fields host, after_init;  // of every VMCS; of VMCS01 after INIT (loader/fields.c)

@@ -33,8 +33,8 @@ uint64_t fault_inject_entry(struct partition *partition, struct partition_cpu *s
     slot->inject_reply = false;
     if (!due(partition, slot))
         return entry;
-    // Each comes one instruction after the one before, and after `span` at the first one again.
-    uint32_t instruction = inject->instruction + (inject->count - partition->injections - 1) % inject->span;
+    // Each comes `stride` instructions after the one before, round and round within `span` of them.
+    uint32_t instruction = inject->instruction + (uint32_t)((uint64_t)(inject->count - partition->injections - 1) * inject->stride % inject->span);
     log_line(LOG_WARN, "inject partition=%s kind=%u sequence=%u instruction=%u", partition->name, inject->kind, slot->sequence, instruction);
     if (inject->kind == INJECT_PANIC)
         panic("injected at message %u of partition %s", slot->sequence, partition->name);

@@ -45,10 +45,10 @@ static void load(const struct boot_info *info, const struct boot_partition *imag
             channel->request[slot].request.cpu = i;
     }
     partition->cr3 = partition->space.root.v | (vmx_caps->pcid ? CR3_NO_FLUSH | (count + 1) : 0);
-    if (info->inject.kind != INJECT_NONE && info->inject.partition == count) {
-        partition->inject = &info->inject;
-        partition->injections = info->inject.count;
-        partition->inject_at = info->inject.message;
+    if (info->inject[count].kind != INJECT_NONE) {
+        partition->inject = &info->inject[count];
+        partition->injections = partition->inject->count;
+        partition->inject_at = partition->inject->message;
     }
     partition->special = partition->inject != NULL || (header->rights & RIGHT_VECTORS);
     route_add(partition);

@@ -102,6 +102,14 @@ class Verdict(unittest.TestCase):
             run.workload = replace(KVM, inject="ept 100 ud")
             self.assertEqual(problems(run) == [], good, extra)
 
+    def test_faults_of_several_partitions_need_all_of_them(self) -> None:
+        of = {name: [f"L0 0 error fault partition={name} vector=6 rip=0x1 cr2=0x0 sequence=9", f"L0 0 warn restart partition={name}"]
+              for name in ("ept", "nestvmx")}
+        for extra, good in ((of["ept"] + of["nestvmx"], True), (of["ept"], False), (of["nestvmx"], False)):
+            run = run_of(console(), LOG + extra)
+            run.workload = replace(KVM, inject="ept 100 ud, nestvmx 100 pf")
+            self.assertEqual(problems(run) == [], good, extra)
+
     def test_panic_ends_the_run(self) -> None:
         stages = Stages()
         stages.line("com1", "[ 1.0] Kernel panic - not syncing: Attempted to kill init!", 5.0)

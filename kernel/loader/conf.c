@@ -236,23 +236,24 @@ static bool set_options(struct parser *p, struct span value)
 #define INJECT_SPAN 96u     // without a word of the configuration
 #define INJECT_SPACING 24u
 
-static bool set_inject(struct parser *p, struct span value)
+// Of one partition.
+static bool set_faults(struct parser *p, struct span value, struct conf_inject *inject)
 {
     static const struct { const char *name; uint32_t kind; } kinds[] = {
         {"ud", INJECT_UD}, {"pf", INJECT_PF}, {"bad-reply", INJECT_BAD_REPLY}, {"ud-twice", INJECT_UD_TWICE},
         {"panic", INJECT_PANIC}, {"kernel-pf", INJECT_KERNEL_PF}};
-    struct boot_inject *inject = &p->workload->inject;
-    *inject = (struct boot_inject){ .count = 1, .span = INJECT_SPAN, .spacing = INJECT_SPACING };
+    struct boot_inject *faults = &inject->faults;
+    *faults = (struct boot_inject){ .count = 1, .span = INJECT_SPAN, .spacing = INJECT_SPACING, .stride = 1 };
     const struct { const char *name; unsigned word; uint32_t least; uint32_t *to; } numbers[] = {
-        {"message", 1, 0, &inject->message}, {"instruction", 3, 0, &inject->instruction}, {"count", 4, 0, &inject->count},
-        {"span", 5, 1, &inject->span}, {"spacing", 6, 1, &inject->spacing}};
-    struct span word[7] = {{0, 0}};
+        {"message", 1, 0, &faults->message}, {"instruction", 3, 0, &faults->instruction}, {"count", 4, 0, &faults->count},
+        {"span", 5, 1, &faults->span}, {"spacing", 6, 1, &faults->spacing}, {"stride", 7, 1, &faults->stride}};
+    struct span word[8] = {{0, 0}};
     unsigned count = 0;
-    for (value = trim(value); value.length && count < 7; value = trim(value))
+    for (value = trim(value); value.length && count < 8; value = trim(value))
         word[count++] = cut(&value, ' ');
     if (count < 3 || value.length)
-        return fail(p, "inject is PARTITION MESSAGE KIND [INSTRUCTION [COUNT [SPAN [SPACING]]]]");
-    if (!copy_name(p, "inject's partition", p->workload->inject_name, CAP_NAME, word[0]))
+        return fail(p, "inject is PARTITION MESSAGE KIND [INSTRUCTION [COUNT [SPAN [SPACING [STRIDE]]]]]");
+    if (!copy_name(p, "inject's partition", inject->name, CAP_NAME, word[0]))
         return false;
     for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         const struct span text = word[numbers[i].word];
@@ -263,12 +264,29 @@ static bool set_inject(struct parser *p, struct span value)
             return fail(p, "inject's %s is a number%s, not '%.*s'", numbers[i].name, numbers[i].least ? " from 1 on" : "", shown(text), text.at);
         *numbers[i].to = (uint32_t)parsed;
     }
-    p->workload->inject_line = p->line;
     for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (span_is(word[2], kinds[i].name))
-            inject->kind = kinds[i].kind;
-    if (inject->kind == INJECT_NONE)
+            faults->kind = kinds[i].kind;
+    if (faults->kind == INJECT_NONE)
         return fail(p, "inject's kind is ud, pf, bad-reply, ud-twice, panic or kernel-pf, not '%.*s'", shown(word[2]), word[2].at);
+    return true;
+}
+
+static bool set_inject(struct parser *p, struct span value)
+{
+    struct conf_workload *w = p->workload;
+    w->inject_line = p->line;
+    do {
+        if (w->inject_count == BOOT_PARTITIONS)
+            return fail(p, "inject names more than %u partitions", BOOT_PARTITIONS);
+        struct conf_inject *inject = &w->inject[w->inject_count];
+        if (!set_faults(p, cut(&value, ','), inject))
+            return false;
+        for (unsigned i = 0; i < w->inject_count; i++)
+            if (text_equal(w->inject[i].name, inject->name))
+                return fail(p, "inject names partition %s twice", inject->name);
+        w->inject_count++;
+    } while (value.length);
     return true;
 }
 
@@ -363,11 +381,13 @@ static void check_whole(struct parser *p)
         p->line = w->line;
         if (!w->next[0])
             fail(p, "[workload %s] has no next", w->name);
-        while (w->inject.partition < w->partition_count && !text_equal(w->partition[w->inject.partition], w->inject_name))
-            w->inject.partition++;
         p->line = w->inject_line;
-        if (w->inject.kind != INJECT_NONE && w->inject.partition == w->partition_count)
-            fail(p, "inject: [workload %s] has no partition %s", w->name, w->inject_name);
+        for (struct conf_inject *inject = w->inject; inject < w->inject + w->inject_count; inject++) {
+            while (inject->partition < w->partition_count && !text_equal(w->partition[inject->partition], inject->name))
+                inject->partition++;
+            if (inject->partition == w->partition_count)
+                fail(p, "inject: [workload %s] has no partition %s", w->name, inject->name);
+        }
     }
     p->line = conf->chosen_line;
     bool found = !conf->chosen[0];

@@ -15,6 +15,12 @@
 #define CONF_OPTIONS    1024
 #define CONF_ERROR_TEXT 200
 
+struct conf_inject {
+    char name[CAP_NAME];           // the partition's
+    uint32_t partition;            // and which of the workload's it is
+    struct boot_inject faults;
+};
+
 struct conf_workload {
     char name[CONF_NAME];
     unsigned line;                 // of its [workload NAME]
@@ -24,9 +30,8 @@ struct conf_workload {
     char next[CONF_PATH];
     char options[CONF_OPTIONS];    // "" where there are none
     bool nested;                   // it starts on another Bulkhead, too
-    unsigned inject_line;
-    char inject_name[CAP_NAME];    // the partition's
-    struct boot_inject inject;     // kind INJECT_NONE where there is none
+    unsigned inject_line, inject_count;
+    struct conf_inject inject[BOOT_PARTITIONS];
 };
 
 struct conf {

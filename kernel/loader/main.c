@@ -101,7 +101,8 @@ static bool fill_info(struct boot_info *info, const struct launch *launch, const
     info->console = workload->nested ? CONSOLE_COM1 : conf->console;  // the outer Bulkhead's log is apart
     info->log_level = conf->log_level;
     info->watchdog_ticks = conf->watchdog;
-    info->inject = workload->inject;
+    for (unsigned i = 0; i < workload->inject_count; i++)
+        info->inject[workload->inject[i].partition] = workload->inject[i].faults;
     info->cpu_count = launch->cpus->count;
     controls_make(&info->vmx, facts);
     controls_tell(&info->info, &info->vmx, info->cpu_count);

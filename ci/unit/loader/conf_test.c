@@ -52,7 +52,7 @@ TEST(conf_reads_everything)
                 "partitions = nestvmx, ept,hello\n"
                 "next = \\EFI\\linux\\vmlinuz.efi\n"
                 "options = console=ttyS0 initrd=\\EFI\\a#b quiet   # not this\n"
-                "inject = ept 12 bad-reply 300 2 7 5"));
+                "inject = ept 12 bad-reply 300 2 7 5 3, nestvmx 0 ud-twice"));
     CHECK(conf.require);
     CHECK_EQ(conf.console, CONSOLE_E9 | CONSOLE_COM1);
     CHECK_EQ(conf.log_level, LOG_DEBUG);
@@ -66,13 +66,19 @@ TEST(conf_reads_everything)
     CHECK(!strcmp(w->partition[0], "nestvmx") && !strcmp(w->partition[1], "ept") && !strcmp(w->partition[2], "hello"));
     CHECK(!strcmp(w->next, "\\EFI\\linux\\vmlinuz.efi"));
     CHECK(!strcmp(w->options, "console=ttyS0 initrd=\\EFI\\a#b quiet"));
-    CHECK_EQ(w->inject.partition, 1);
-    CHECK_EQ(w->inject.kind, INJECT_BAD_REPLY);
-    CHECK_EQ(w->inject.message, 12);
-    CHECK_EQ(w->inject.instruction, 300);
-    CHECK_EQ(w->inject.count, 2);
-    CHECK_EQ(w->inject.span, 7);
-    CHECK_EQ(w->inject.spacing, 5);
+    CHECK_EQ(w->inject_count, 2);
+    CHECK_EQ(w->inject[0].partition, 1);
+    const struct boot_inject *faults = &w->inject[0].faults;
+    CHECK_EQ(faults->kind, INJECT_BAD_REPLY);
+    CHECK_EQ(faults->message, 12);
+    CHECK_EQ(faults->instruction, 300);
+    CHECK_EQ(faults->count, 2);
+    CHECK_EQ(faults->span, 7);
+    CHECK_EQ(faults->spacing, 5);
+    CHECK_EQ(faults->stride, 3);
+    CHECK_EQ(w->inject[1].partition, 0);
+    CHECK_EQ(w->inject[1].faults.kind, INJECT_UD_TWICE);
+    CHECK_EQ(w->inject[1].faults.message, 0);
 }
 
 TEST(conf_has_defaults)
@@ -84,7 +90,7 @@ TEST(conf_has_defaults)
     CHECK_EQ(conf.memory, 16u << 20);
     CHECK_EQ(conf.watchdog, 3000000000u);
     CHECK_EQ(conf.workload[0].partition_count, 0);
-    CHECK_EQ(conf.workload[0].inject.kind, INJECT_NONE);
+    CHECK_EQ(conf.workload[0].inject_count, 0);
     CHECK(!conf.workload[0].nested);
     CHECK(parse("[workload t]\nnext = \\n\nnested = yes"));
     CHECK(conf.workload[0].nested);
@@ -94,10 +100,11 @@ TEST(conf_has_defaults)
     CHECK(parse("console = none"));
     CHECK_EQ(conf.console, 0);
     CHECK(parse("[workload t]\npartitions = a\nnext = \\n\ninject = a 3 ud"));
-    CHECK_EQ(conf.workload[0].inject.count, 1);
-    CHECK_EQ(conf.workload[0].inject.instruction, 0);
-    CHECK_EQ(conf.workload[0].inject.span, 96);
-    CHECK_EQ(conf.workload[0].inject.spacing, 24);
+    CHECK_EQ(conf.workload[0].inject[0].faults.count, 1);
+    CHECK_EQ(conf.workload[0].inject[0].faults.instruction, 0);
+    CHECK_EQ(conf.workload[0].inject[0].faults.span, 96);
+    CHECK_EQ(conf.workload[0].inject[0].faults.spacing, 24);
+    CHECK_EQ(conf.workload[0].inject[0].faults.stride, 1);
 }
 
 TEST(conf_names_the_line_of_an_error)
@@ -147,8 +154,8 @@ TEST(conf_limits_values)
     refused(T "partitions = ..\\a\n", "bulkhead.conf:3: a partition's name may have letters, digits, - and _ only: '..\\a'");
     refused(T "partitions = abcdefghijklmnop\n", "bulkhead.conf:3: a partition's name is too long: at most 15 characters");
     refused(T "partitions = a,b,c,d,e,f,g,h,i\n", "bulkhead.conf:3: more than 8 partitions");
-    refused(T "inject = a 1\n", "bulkhead.conf:3: inject is PARTITION MESSAGE KIND [INSTRUCTION [COUNT [SPAN [SPACING]]]]");
-    refused(T "inject = a 1 ud 1 1 1 1 1\n", "bulkhead.conf:3: inject is PARTITION MESSAGE KIND [INSTRUCTION [COUNT [SPAN [SPACING]]]]");
+    refused(T "inject = a 1\n", "bulkhead.conf:3: inject is PARTITION MESSAGE KIND [INSTRUCTION [COUNT [SPAN [SPACING [STRIDE]]]]]");
+    refused(T "inject = a 1 ud 1 1 1 1 1 1\n", "bulkhead.conf:3: inject is PARTITION MESSAGE KIND [INSTRUCTION [COUNT [SPAN [SPACING [STRIDE]]]]]");
     refused(T "inject = a x ud\n", "bulkhead.conf:3: inject's message is a number, not 'x'");
     refused(T "inject = a 4294967296 ud\n", "bulkhead.conf:3: inject's message is a number, not '4294967296'");
     refused(T "inject = a 1 gp\n", "bulkhead.conf:3: inject's kind is ud, pf, bad-reply, ud-twice, panic or kernel-pf, not 'gp'");
@@ -156,7 +163,12 @@ TEST(conf_limits_values)
     refused(T "inject = a 1 ud 1 x\n", "bulkhead.conf:3: inject's count is a number, not 'x'");
     refused(T "inject = a 1 ud 1 1 0\n", "bulkhead.conf:3: inject's span is a number from 1 on, not '0'");
     refused(T "inject = a 1 ud 1 1 1 x\n", "bulkhead.conf:3: inject's spacing is a number from 1 on, not 'x'");
+    refused(T "inject = a 1 ud 1 1 1 1 0\n", "bulkhead.conf:3: inject's stride is a number from 1 on, not '0'");
+    refused(T "inject = a 1 ud,, b 1 ud\n", "bulkhead.conf:3: inject is PARTITION MESSAGE KIND [INSTRUCTION [COUNT [SPAN [SPACING [STRIDE]]]]]");
+    refused(T "inject = a 1 ud, b 1 pf, a 2 ud\n", "bulkhead.conf:3: inject names partition a twice");
+    refused(T "inject = a 1 ud, b 1 ud, c 1 ud, d 1 ud, e 1 ud, f 1 ud, g 1 ud, h 1 ud, i 1 ud\n", "bulkhead.conf:3: inject names more than 8 partitions");
     refused(T "inject = a 1 ud\n", "bulkhead.conf:3: inject: [workload t] has no partition a");
+    refused(T "partitions = a\ninject = a 1 ud, b 1 ud\n", "bulkhead.conf:4: inject: [workload t] has no partition b");
 }
 
 TEST(conf_limits_lengths)
