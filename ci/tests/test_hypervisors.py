@@ -106,6 +106,16 @@ class Xen(unittest.TestCase):
         for was, now in (("primes=2424", "primes=2423"), ("code 0", "code 3"), ("timers=8", "timers=80")):
             self.assertTrue(xen_problems(boot_of([line.replace(was, now) for line in self.LINES], workload.XEN)), now)
 
+    LINUX = [line for line in LINES if not line.startswith("(d1)")] + [
+        "L2: bh: stage linux release=6.1 cpus=1 memory_kb=78548", "L2: domain: cpu=0 primes=303", "L2: bh: test domain_linux end status=0", "L2: bh: stage power-off"]
+
+    def test_linux_as_the_domain(self) -> None:
+        self.assertEqual(xen_problems(boot_of(self.LINUX, workload.XEN_LINUX)), [])
+        for line in self.LINUX:
+            self.assertTrue(xen_problems(boot_of([other for other in self.LINUX if other != line], workload.XEN_LINUX)), line)
+        for was, now in (("cpus=1", "cpus=2"), ("primes=303", "primes=302"), ("domain_linux end status=0", "domain_linux end status=1")):
+            self.assertTrue(xen_problems(boot_of([line.replace(was, now) for line in self.LINUX], workload.XEN_LINUX)), now)
+
     def test_packed_kernel(self) -> None:
         packed = lzma.compress(b"\x7fELF" + bytes(100), check=lzma.CHECK_CRC32)
         image = bytearray(1024)
