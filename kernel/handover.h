@@ -16,9 +16,11 @@
 #include "upcall.h"
 #include "verdict.h"
 
-// ipc.c, for what is rarer: fills in of which L2 the message tells; the fields of an exit that no VMCS shows; an upcall of partition->special.
+// ipc.c, for what is rarer: fills in of which L2 the message tells; the fields of an exit that no VMCS shows; those of a message that comes again when its
+// VMCS02 was given up; an upcall of partition->special.
 void ipc_name_l2(struct request *request, const struct cpu *cpu, const struct partition *partition);
 void ipc_show_event(const struct cpu *cpu, uint64_t bank[VMCS_FIELD_COUNT]);
+void ipc_fields_before(const struct partition_cpu *slot, struct request *request);
 int64_t ipc_upcall_special(struct cpu *cpu, struct partition *partition, struct partition_cpu *slot, uint64_t request);
 
 // Fills the next request slot: just what the message names. What the slot held of earlier messages stays; a partition has seen it.
@@ -37,9 +39,13 @@ static inline __attribute__((always_inline)) void request_build(struct cpu *cpu,
     if (message->groups & GROUP_GPR)
         memory_copy(request->gpr, cpu->gpr, sizeof(request->gpr));
     if (message->groups & ~GROUP_GPR) {
-        vmcs_select(cpu, known->origin != ORIGIN_L1 ? cpu->vmcs02->region : cpu->vmcs01);
+        const bool given_up = attempt != 0 && known->origin != ORIGIN_L1 && cpu->vmcs02->active_cpu != cpu->index;
+        if (!given_up)
+            vmcs_select(cpu, known->origin != ORIGIN_L1 ? cpu->vmcs02->region : cpu->vmcs01);
         if (attempt == 0 && message->list.first != NULL)
             group_read_exit(cpu, message->groups, &message->list, request->field[0]);
+        else if (given_up)
+            ipc_fields_before(partition->slot[cpu->index], request);
         else  // who has had the message of this exit before may have written there
             group_read(cpu, message->groups & ~GROUP_GPR, request->field[0]);
         if (known->origin != ORIGIN_L1 && cpu->event_exit && known->kind == MSG_EXIT)

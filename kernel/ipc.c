@@ -27,6 +27,16 @@ void ipc_name_l2(struct request *request, const struct cpu *cpu, const struct pa
     request->root = root - partition->root_first < partition->header.root_count ? root - partition->root_first : ROOT_NONE;
 }
 
+// Its partition has given the VMCS02 up, at the message's earlier attempt: another CPU may have it, or be about to, and a VMCS is on one CPU at a time
+// (SDM 3C 25.1 "Overview"). What that attempt told is in its slot, which only the kernel writes.
+void ipc_fields_before(const struct partition_cpu *slot, struct request *request)
+{
+    const struct request *before = &slot->channel->request[ring_slot(slot->sequence - 1)].request;
+    if (before->kind == MSG_INIT)
+        before = &slot->channel->request[ring_slot(slot->sequence - 2)].request;
+    memory_copy(request->field[0], before->field[0], sizeof(request->field[0]));
+}
+
 // With vector registers, or with what only tests ask for.
 int64_t ipc_upcall_special(struct cpu *cpu, struct partition *partition, struct partition_cpu *slot, uint64_t request)
 {

@@ -173,11 +173,14 @@ void route_answer(struct cpu *cpu, struct partition *partition, const struct ans
     }
 }
 
+// The VMCS02 of the exit, which its partition may have given up with its answer: it is taken again before it is used.
+static bool held(struct cpu *cpu) { return cpu->level == ORIGIN_L1 || vmcs02_take(cpu->vmcs02, cpu) == STATUS_OK; }
+
 // An L2 is killed because of an interrupt that was accepted with the exit: it is L1's, which would wait for it for ever.
 static void give_back_interrupt(struct cpu *cpu)
 {
-    if (cpu->level == ORIGIN_L1 || (cpu->reason & EXIT_REASON_BASIC) != EXIT_EXTERNAL_INTERRUPT)
-        return;
+    if (cpu->level != ORIGIN_L2 || (cpu->reason & EXIT_REASON_BASIC) != EXIT_EXTERNAL_INTERRUPT || !held(cpu))
+        return;  // of a PAL's exit none is accepted
     vmcs_select(cpu, cpu->vmcs02->region);
     uint64_t information = vmcs_read(VMCS_EXIT_INTR_INFO);
     if (information & EVENT_VALID)
@@ -202,7 +205,7 @@ static inline bool wants(struct cpu *cpu, const struct route *route, bool taken)
 static __attribute__((noinline)) bool forward(struct cpu *cpu, const struct route *route, bool taken, const uint64_t *arg)
 {
     struct answer answer;
-    for (; route != NULL; route = route->next) {
+    for (; route != NULL && held(cpu); route = route->next) {
         if (!wants(cpu, route, taken))
             continue;
         struct message message = route->message;
@@ -280,8 +283,10 @@ static bool kernel_first(const struct cpu *cpu, unsigned reason)
 static __attribute__((noinline)) void unclaimed(struct cpu *cpu)
 {
     kernel_handler_t *handler = kernel_handler[cpu->level][cpu->reason & EXIT_REASON_BASIC];
-    vmcs_select(cpu, cpu->level != ORIGIN_L1 ? cpu->vmcs02->region : cpu->vmcs01);
-    if (handler != NULL)
+    const bool loaded = held(cpu);
+    if (loaded)
+        vmcs_select(cpu, cpu->level != ORIGIN_L1 ? cpu->vmcs02->region : cpu->vmcs01);
+    if (loaded && handler != NULL)
         handler(cpu);
     else if (cpu->level != ORIGIN_L1)
         route_abandon_l2(cpu, "nobody handles this exit");
