@@ -220,7 +220,9 @@ def _crash(kind: str, headline: str, context: Context) -> str:
     called = [line.split("0x")[1] for line in lines if line.startswith("  called from ")]
     require(said[2].split(":")[1].split() == called, f"the loader's backtrace is '{said[2]}', bhctl's {called}")
     events = lines[lines.index("events:") + 1:lines.index("log:")]
-    require(len(events) > 8 and all(EVENT.fullmatch(line) or " fault " in line for line in events), f"events: {events}")
+    require(len(events) == 64 and all(EVENT.fullmatch(line) or " fault " in line for line in events), f"{len(events)} events: {events}")
+    require("VMCS01, L1's:" in lines and any(re.search(r"HOST_RIP +ffffffff8\w+", line) for line in lines), "no VMCS01")
+    require(any(re.match(r"message     number \d+ on CPU \d, EXIT IO, attempt 1", line) for line in lines), "no message")
     log, told = lines[lines.index("log:") + 1:], said[3:]
     require(len(told) > 3 and log[-len(told):] == told, f"the loader tells of the log {told}, bhctl {log}")
     return lines[0]

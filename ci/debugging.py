@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import re
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import bench
 import browser
+import crash
 import recording
 import replay
 from boot import Boot, Places, boot, problems
@@ -208,6 +210,35 @@ def _walk(context: Context) -> str:
     return f"message {done[1]}: {fixed.stdout.split(': ', 1)[1].strip()}"
 
 
+RAW = re.compile(r"bh: crash begin\n([A-Za-z0-9+/=\n]+)bh: crash given", re.DOTALL)
+
+
+def _post_mortem(context: Context) -> str:
+    """The same error met by KVM: the next boot's Linux hands the record out, and it names the check that the CPU made."""
+    folder = context.directory()
+    folder.mkdir(parents=True, exist_ok=True)
+    places = built_copy(context.places, "planted", [PLANTED], KVM.partitions, ("-Drecorded=nestvmx",), (REPLAYER,))
+    chosen = replace(KVM, tests=("crash_raw", "kvm"))
+    stages = Stages(keep_going=True, last=re.compile(r"bh: crash given"))
+    run = boot(places, chosen, Machine(cpus=1), folder / "run", TIMEOUT, stages=stages)
+    # Linux' own lines may come in between.
+    console = re.sub(r"\[ *\d+\.\d+\] [^\n]*\n", "", "".join(line.rstrip() + "\n" for line in run.outcome.console))
+    given = [base64.b64decode(text) for text in RAW.findall(console)]
+    require(len(given) == 1, f"{len(given)} records come out of Linux")
+    file = folder / "crash.bin"
+    file.write_bytes(given[0])
+    status, said = crash.lines(context.places.build, places.product, file)
+    (folder / "crash.txt").write_text("\n".join(said) + "\n")
+    for pattern in (r"failed VM entry.* on CPU 0, crash number 1, .*", r"L1 can't be entered: exit reason 33, .*", r"  called from 0x\w+  entry_refused .*", r"VMCS01, L1's:",
+                    r".*GUEST_TR_ACCESS_RIGHTS +0+89.*", r"VM entry on VMCS01, L1's: refused by the check guest_tr_rights, SDM 3C 27\.3\.1\.2",
+                    r" *\d+ CPU0 L2->L1 \w+ .* instr", r" *\d+ CPU0 L1 ENTRY_GUEST_STATE \(failed entry\) .*"):
+        require(any(re.fullmatch(pattern, line) for line in said), f"the record does not say {pattern}")
+    file.write_bytes(given[0][:-1])
+    require(crash.lines(context.places.build, places.product, file)[0] == 1, "half a record is printed")
+    require(status == 0, f"bulkhead crash ends with status {status}")
+    return next(line for line in said if line.startswith("VM entry on VMCS01"))
+
+
 KEPT = Path(__file__).resolve().parent / "recordings"
 
 
@@ -225,7 +256,7 @@ def _kept(context: Context) -> str:
     return f"{same} as recorded; {other} made with other sources" + (f", {unread} of them can't be read any more" if unread else "")
 
 
-CASES = [Case("debugging-timeline", _timeline), Case("debugging-kept", _kept), Case("debugging-walk", _walk),
+CASES = [Case("debugging-timeline", _timeline), Case("debugging-kept", _kept), Case("debugging-post-mortem", _post_mortem), Case("debugging-walk", _walk),
          Case("debugging-record-nestvmx", lambda context: _record("nestvmx", 1, "", context)),
          Case("debugging-record-ept-fault", lambda context: _record("ept", 2, "ept 40 ud", context)),
          Case("debugging-trace-cost", _trace_cost)]

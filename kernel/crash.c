@@ -2,6 +2,7 @@
 // Crash records. Each takes the place of the last but one.
 #include "crash.h"
 
+#include "group.h"
 #include "log.h"
 #include "memory.h"
 #include "msr.h"
@@ -10,6 +11,8 @@
 #include "records.h"
 #include "spinlock.h"
 #include "tlb_insn.h"
+#include "vmcs.h"
+#include "vmcs02.h"
 
 static struct crash_area *area;  // NULL: too early for a record
 static struct spinlock lock;
@@ -95,9 +98,29 @@ static void take_history(struct crash_record *record, const struct cpu *cpu)
         memory_copy(record->line[record->line_count++], records->log[n % RECORDS_LINES].text, RECORDS_TEXT);
 }
 
+static void take_vmcs(struct crash_vmcs *to, struct cpu *cpu, enum crash_vmcs_kind kind, hpa_t region)
+{
+    vmcs_select(cpu, region);
+    group_read(cpu, (1ull << GROUP_COUNT) - 1, to->field);
+    to->kind = kind;
+}
+
+// VMCS01 with what the L2 ran on, else with what L1 prepares. A PAL's is nobody's business, nor one that was given up: another CPU may have it.
+static void take_vmcss(struct crash_record *record, struct cpu *cpu)
+{
+    hpa_t before = cpu->vmcs_current;
+    take_vmcs(&record->vmcs[0], cpu, CRASH_VMCS_01, cpu->vmcs01);
+    if (cpu->vmcs02 != NULL && !cpu->vmcs02->pal && cpu->vmcs02->active_cpu == cpu->index)
+        take_vmcs(&record->vmcs[1], cpu, CRASH_VMCS_02, cpu->vmcs02->region);
+    else if (cpu->shadow.v != 0)
+        take_vmcs(&record->vmcs[1], cpu, CRASH_VMCS_SHADOW, cpu->shadow);
+    if (before.v != 0)
+        vmcs_select(cpu, before);
+}
+
 void crash_write(const struct crash_scene *scene, const char *text)
 {
-    const struct cpu *cpu = cpu_table[cpu_index()];
+    struct cpu *cpu = cpu_table[cpu_index()];
     log_backtrace(scene);
     if (area == NULL || cpu == NULL)
         return;
@@ -128,6 +151,9 @@ void crash_write(const struct crash_scene *scene, const char *text)
     record->gpr[GPR_RSP] = scene->rsp;
     record->backtrace_count = backtrace(scene, record->backtrace);
     take_history(record, cpu);
+    memory_copy(record->partitions, records->machine.partition, sizeof(record->partitions));
+    if (cpu->launched)
+        take_vmcss(record, cpu);
     const struct partition *partition = scene->partition != NULL ? scene->partition : cpu->partition;
     if (partition != NULL) {
         memory_copy(record->partition, partition->record->name, sizeof(record->partition));

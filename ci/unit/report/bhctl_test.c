@@ -408,7 +408,13 @@ static struct crash_record *crash_make(void)
                                      .faults = 2, .boot_time = 1000000000, .boot_tsc = 10, .tsc = 110, .version = "1.2", .workload = "kvm",
                                      .partition = "nestvmx", .text = "vector=14", .rip = 0x401234, .vector = 14, .error = 4, .backtrace_count = 1,
                                      .event_count = 1, .line_count = 1, .backtrace = { 0x405678 } };
-    record->event[0] = (struct event){ .tsc = 99, .reason = EXIT_CPUID, .kind = EVENT_EXIT };
+    record->request = (struct request){ .sequence = 17, .kind = MSG_EXIT, .origin = ORIGIN_L2, .cpu = 1, .reason = EXIT_CPUID, .groups = GROUP_RIP | GROUP_GPR };
+    record->request.gpr[GPR_CR2] = 0x777;
+    record->request.field[0][VMCS_GUEST_RIP] = 0x12345;
+    record->request.field[0][VMCS_GUEST_CR3] = 0x999;  // did not travel
+    strcpy(record->partitions[1].name, "ept");
+    record->vmcs[0] = (struct crash_vmcs){ CRASH_VMCS_01, { [VMCS_GUEST_TR_ACCESS_RIGHTS] = 0x89 } };
+    record->event[0] = (struct event){ .tsc = 99, .partition = 2, .reason = EXIT_CPUID, .kind = EVENT_EXIT };
     strcpy(record->line[0], "L0 1 error fault\n");
     record->checksum = crash_checksum(record);
     return record;
@@ -418,14 +424,23 @@ TEST(crash)
 {
     start();
     machine_good();
-    RUN(command_crash(out, &machine, why));
+    RUN(command_crash(out, false, why));
     CHECK(wrong == NULL && strcmp(written, "no crash in the boot before this one\n") == 0);
+    RUN(command_crash(out, true, why));
+    CHECK(wrong != NULL && strcmp(written, "") == 0);
     crash_make();
-    RUN(command_crash(out, &machine, why));
+    RUN(command_crash(out, false, why));
     CHECK(wrong == NULL);
     CHECK(strncmp(written, "fault of a partition (nestvmx) on CPU 1, crash number 4, faults in that run: 2\nvector=14\n", 86) == 0);
     CHECK(strstr(written, "2001-09-09 01:46:40") && strstr(written, "after       100 ticks\n") && strstr(written, "vector 14, error 0x4\n"));
     CHECK(strstr(written, "called from 0x405678\n") && strstr(written, "99 CPU1 L1 CPUID ") && strstr(written, "log:\nL0 1 error fault\n"));
+    CHECK(strstr(written, "message     number 17 on CPU 1, EXIT CPUID, attempt 1\nrax=0000000000000000 rcx=0000000000000000 rdx=0000000000000000 "
+                          "rbx=0000000000000000\ncr2=0000000000000777 rbp="));
+    CHECK(strstr(written, "r15=0000000000000000\n  GUEST_RIP                    0000000000012345\n"));
+    CHECK(strstr(written, "VMCS01, L1's:\n  GUEST_TR_ACCESS_RIGHTS       0000000000000089\n"));
+    CHECK(strstr(written, "GUEST_CR3") == NULL && strstr(written, "VMCS02") == NULL && strstr(written, " ept"));
+    RUN(command_crash(out, true, why));
+    CHECK(wrong == NULL && memcmp(written, &region.records.previous, sizeof(region.records.previous)) == 0);
 }
 
 TEST(a_crash_that_is_damaged_is_not_shown)
@@ -443,8 +458,8 @@ TEST(a_crash_that_is_damaged_is_not_shown)
         }
         if (i != 0)
             record->checksum = crash_checksum(record);
-        RUN(command_crash(out, &machine, why));
-        CHECK(wrong != NULL && strstr(wrong, i == 5 ? "this bhctl is for ABI" : "damaged"));
+        RUN(command_crash(out, false, why));
+        CHECK(wrong != NULL && strstr(wrong, i == 5 ? "this program is for ABI" : "damaged"));
         CHECK(strcmp(written, "") == 0);
     }
 }

@@ -11,7 +11,8 @@
 
 const char *command_status(FILE *out, const struct records_machine *machine, char why[REGION_WHY]);
 const char *command_stats(FILE *out, const struct records_machine *machine, bool json, char why[REGION_WHY]);
-const char *command_crash(FILE *out, const struct records_machine *machine, char why[REGION_WHY]);
+const char *command_crash(FILE *out, bool raw, char why[REGION_WHY]);  // raw: the record as it is
+const char *crash_vmcs_name(uint64_t kind);
 const char *command_trace(FILE *out, const struct records_machine *machine, const struct wanted *wanted, char why[REGION_WHY]);
 
 // Lines of the log from number *next on, as far as there are any; *next goes to the first that isn't there yet. Lines that were overwritten

@@ -32,7 +32,7 @@ static int usage(void)
           "  log [-f]             Bulkhead's log, as far back as it is kept; -f: and what comes\n"
           "  stats [--json]       exits and messages: how many, and what they cost\n"
           "  top [-d S] [-n N]    the same by the second, every S seconds (2), N times\n"
-          "  crash                the record of a crash in the boot before this one\n"
+          "  crash [--raw]        the record of a crash in the boot before this one; --raw: as it is, for a file\n"
           "  trace [-n N] [-f]    the last N events of each CPU (64): exits, messages, faults; -f: and what comes\n"
           "        [--json]       one JSON object a line\n"
           "        [--cpu A,B] [--level A,B] [--reason A,B] [--partition A,B]   only these\n", stderr);
@@ -135,9 +135,10 @@ int main(int argc, char **argv)
     uint32_t seconds = 0, rounds = 0;
     const char *command = argc > 1 ? argv[1] : "", *option = argc > 2 ? argv[2] : "", *wrong;
     const bool plain = argc == 2, follow = argc == 3 && strcmp(option, "-f") == 0, json = argc == 3 && strcmp(option, "--json") == 0;
+    const bool raw = argc == 3 && strcmp(option, "--raw") == 0;
     const bool is_log = strcmp(command, "log") == 0, is_stats = strcmp(command, "stats") == 0, is_trace = strcmp(command, "trace") == 0;
     const bool is_status = strcmp(command, "status") == 0, is_crash = strcmp(command, "crash") == 0, is_top = strcmp(command, "top") == 0;
-    if (!(plain && (is_status || is_crash || is_log || is_stats)) && !(follow && is_log) && !(json && is_stats) && !is_trace &&
+    if (!(plain && (is_status || is_crash || is_log || is_stats)) && !(follow && is_log) && !(json && is_stats) && !(raw && is_crash) && !is_trace &&
         !(is_top && top_options(argc - 2, argv + 2, &seconds, &rounds)))
         return usage();
     wrong = find(&machine, why);
@@ -151,7 +152,7 @@ int main(int argc, char **argv)
     if (!wrong)
         wrong = is_status ? command_status(stdout, &machine, why)
               : is_stats  ? command_stats(stdout, &machine, json, why)
-              : is_crash  ? command_crash(stdout, &machine, why)
+              : is_crash  ? command_crash(stdout, raw, why)
               : is_trace  ? command_trace(stdout, &machine, &wanted, why)
               : is_top    ? show_top(&machine, seconds, rounds, why)
                           : show_log(follow, why);

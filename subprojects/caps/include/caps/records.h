@@ -123,6 +123,11 @@ struct crash_message {
     uint64_t arg0;
 };
 
+// A VMCS as the CPU had it.
+enum crash_vmcs_kind { CRASH_VMCS_NONE, CRASH_VMCS_01, CRASH_VMCS_02, CRASH_VMCS_SHADOW };
+#define CRASH_VMCSS 2
+struct crash_vmcs { uint64_t kind, field[VMCS_FIELD_COUNT]; };
+
 struct crash_record {
     _Alignas(PAGE_BYTES) uint64_t magic;  // CRASH_MAGIC; else there is none
     uint64_t checksum;         // crash_checksum()
@@ -145,6 +150,8 @@ struct crash_record {
     char line[CRASH_LINES][RECORDS_TEXT];                 // the log's last ones, oldest first, each with its newline
     struct crash_message message[CPU_MAX][CRASH_RINGS];   // the last ones of every ring of the partition, by CPU, oldest first
     struct request request;                               // the message that was being handled; sequence 0: there was none
+    struct records_partition partitions[PARTITION_MAX];   // who is who in the events
+    struct crash_vmcs vmcs[CRASH_VMCSS];                  // of that CPU: VMCS01, and its L2's, else its shadow VMCS
 };
 
 // Where the kernel writes records: two places in turn, so that one that was cut off by a reset leaves the one before. It lies where the next boot's
