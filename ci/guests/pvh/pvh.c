@@ -4,34 +4,15 @@
 
 #include "guest_compute.h"
 #include "guest_insn.h"
+#include "guest_interrupts.h"
 
 #include "contract.h"
 
-#define LAPIC 0xfee00000UL
 enum {
-    LAPIC_EOI = 0xb0,
-    LAPIC_SPURIOUS = 0xf0,
-    LAPIC_TIMER_LVT = 0x320,
-    LAPIC_TIMER_COUNT = 0x380,
-    LAPIC_TIMER_DIVIDE = 0x3e0,
-    LAPIC_ENABLE = 0x100,
-    LAPIC_DIVIDE_BY_1 = 0xb,
-    TIMER_TICKS = 20000,
-    GATE_INTERRUPT = 0x8e00,
     CODE_SELECTOR = 8,
-    VECTOR_GP = 13,
     ROUNDS = 8,
     PAGES = 256,      /* of memory that is given back to Xen and taken again */
     FIRST_PAGE = 8 << 20 >> 12,
-};
-
-struct gate {
-    uint16_t offset_low, selector, type, offset_middle;
-    uint32_t offset_high, reserved;
-};
-
-struct interrupt_frame {
-    uint64_t rip, cs, rflags, rsp, ss;
 };
 
 static struct gate idt[VECTOR_TIMER + 1];
@@ -86,20 +67,15 @@ __attribute__((interrupt)) static void on_timer(struct interrupt_frame *frame)
 {
     (void)frame;
     timers++;
-    *(volatile uint32_t *)(LAPIC + LAPIC_EOI) = 0;
+    lapic_write(LAPIC_EOI, 0);
 }
 
-/* Only RDMSR faults here: two bytes to skip. */
+/* Only RDMSR faults here. */
 __attribute__((interrupt)) static void on_gp(struct interrupt_frame *frame, uint64_t error)
 {
     (void)error;
     general_protections++;
-    ((volatile struct interrupt_frame *)frame)->rip += 2;
-}
-
-static void gate_set(struct gate *gate, uint64_t handler)
-{
-    *gate = (struct gate){ (uint16_t)handler, CODE_SELECTOR, GATE_INTERRUPT, (uint16_t)(handler >> 16), (uint32_t)(handler >> 32), 0 };
+    skip_msr_access(frame);
 }
 
 static void find_xen(void)
@@ -114,12 +90,9 @@ static void find_xen(void)
 /* The local APIC's timer ends HLT, as often as it is set. */
 static void take_timer(uint64_t round)
 {
-    volatile uint32_t *lapic = (volatile uint32_t *)LAPIC;
-    lapic[LAPIC_SPURIOUS / 4] = LAPIC_ENABLE | 0xff;
-    lapic[LAPIC_TIMER_DIVIDE / 4] = LAPIC_DIVIDE_BY_1;
-    lapic[LAPIC_TIMER_LVT / 4] = VECTOR_TIMER;
+    lapic_write(LAPIC_SPURIOUS, LAPIC_ENABLE | 0xff);
     interrupts_off();
-    lapic[LAPIC_TIMER_COUNT / 4] = TIMER_TICKS;
+    timer_start(VECTOR_TIMER);
     while (timers < round) {
         halt_with_interrupts();
     }
@@ -165,8 +138,8 @@ void pvh_main(const uint32_t *start);
 
 void pvh_main(const uint32_t *start)
 {
-    gate_set(&idt[VECTOR_GP], (uint64_t)on_gp);
-    gate_set(&idt[VECTOR_TIMER], (uint64_t)on_timer);
+    gate_set(&idt[VECTOR_GP], CODE_SELECTOR, (uint64_t)on_gp);
+    gate_set(&idt[VECTOR_TIMER], CODE_SELECTOR, (uint64_t)on_timer);
     idt_load(idt, sizeof(idt) - 1);
     find_xen();
     check(*start == START_MAGIC, "the start information", *start);

@@ -4,31 +4,10 @@
 #include "contract.h"
 #include "guest_compute.h"
 #include "guest_insn.h"
+#include "guest_interrupts.h"
 
-#define LAPIC 0xfee00000UL
 enum {
-    LAPIC_EOI = 0xb0,
-    LAPIC_SPURIOUS = 0xf0,
-    LAPIC_ICR_LOW = 0x300,
-    LAPIC_ICR_HIGH = 0x310,
-    LAPIC_TIMER_LVT = 0x320,
-    LAPIC_TIMER_COUNT = 0x380,
-    LAPIC_TIMER_DIVIDE = 0x3e0,
-    LAPIC_ENABLE = 0x100,
-    LAPIC_DIVIDE_BY_1 = 0xb,
-    TIMER_TICKS = 20000,
-    GATE_INTERRUPT = 0x8e00,
     CODE_SELECTOR = 24,
-    VECTOR_GP = 13,
-};
-
-struct gate {
-    uint16_t offset_low, selector, type, offset_middle;
-    uint32_t offset_high, reserved;
-};
-
-struct interrupt_frame {
-    uint64_t rip, cs, rflags, rsp, ss;
 };
 
 static struct gate idt[GUEST_MAX_VCPUS][VECTOR_IPI + 1];
@@ -37,11 +16,6 @@ static uint32_t vcpus_arrived;
 static volatile struct mailbox *mailbox(void)
 {
     return (volatile struct mailbox *)gs_self();
-}
-
-static void lapic_write(uint32_t reg, uint32_t value)
-{
-    *(volatile uint32_t *)(LAPIC + reg) = value;
 }
 
 __attribute__((interrupt)) static void on_msi(struct interrupt_frame *frame)
@@ -65,18 +39,12 @@ __attribute__((interrupt)) static void on_ipi(struct interrupt_frame *frame)
     lapic_write(LAPIC_EOI, 0);
 }
 
-/* Only RDMSR and WRMSR fault here: two bytes to skip. */
+/* Only RDMSR and WRMSR fault here. */
 __attribute__((interrupt)) static void on_gp(struct interrupt_frame *frame, uint64_t error)
 {
     (void)error;
     mailbox()->general_protections++;
-    ((volatile struct interrupt_frame *)frame)->rip += 2;
-}
-
-static void gate_set(struct gate *gate, uint64_t handler)
-{
-    *gate = (struct gate){ (uint16_t)handler, CODE_SELECTOR, GATE_INTERRUPT, (uint16_t)(handler >> 16),
-                           (uint32_t)(handler >> 32), 0 };
+    skip_msr_access(frame);
 }
 
 static void print(const char *text)
@@ -139,9 +107,7 @@ static void test_interrupts(volatile struct mailbox *box, uint64_t index, uint32
     port_write32(PORT_COMMAND, COMMAND_INTERRUPT);
     wait_for(&box->msis, round);
 
-    lapic_write(LAPIC_TIMER_DIVIDE, LAPIC_DIVIDE_BY_1);
-    lapic_write(LAPIC_TIMER_LVT, VECTOR_TIMER);
-    lapic_write(LAPIC_TIMER_COUNT, TIMER_TICKS);
+    timer_start(VECTOR_TIMER);
     wait_for(&box->timers, round);
 
     if (vcpus > 1) {
@@ -211,10 +177,10 @@ void guest_main(uint64_t index, volatile struct mailbox *box)
     uint32_t vcpus = port_read32(PORT_VCPUS);
 
     msr_write(MSR_GS_BASE, (uint64_t)box);
-    gate_set(&idt[index][VECTOR_GP], (uint64_t)on_gp);
-    gate_set(&idt[index][VECTOR_MSI], (uint64_t)on_msi);
-    gate_set(&idt[index][VECTOR_TIMER], (uint64_t)on_timer);
-    gate_set(&idt[index][VECTOR_IPI], (uint64_t)on_ipi);
+    gate_set(&idt[index][VECTOR_GP], CODE_SELECTOR, (uint64_t)on_gp);
+    gate_set(&idt[index][VECTOR_MSI], CODE_SELECTOR, (uint64_t)on_msi);
+    gate_set(&idt[index][VECTOR_TIMER], CODE_SELECTOR, (uint64_t)on_timer);
+    gate_set(&idt[index][VECTOR_IPI], CODE_SELECTOR, (uint64_t)on_ipi);
     idt_load(idt[index], sizeof(idt[index]) - 1);
     lapic_write(LAPIC_SPURIOUS, LAPIC_ENABLE | 0xff);
     interrupts_on();

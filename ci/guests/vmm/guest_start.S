@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The guest's way from real mode to 64-bit code. EBX holds the vCPU's number all the way. */
 
+#include "guest_paging.h"
+
 #define MAILBOX 0x100000
 #define STACK_TOP 0x90000
 #define STACK_BYTES 0x4000
@@ -48,19 +50,7 @@ protected_start:
     movw %ax, %ds
     movw %ax, %es
     movw %ax, %ss
-    movl %cr4, %eax
-    orl $0x620, %eax /* PAE, OSFXSR, OSXMMEXCPT */
-    movl %eax, %cr4
-    movl $pml4, %eax
-    movl %eax, %cr3
-    movl $0xc0000080, %ecx /* IA32_EFER */
-    rdmsr
-    orl $0x100, %eax /* LME */
-    wrmsr
-    movl %cr0, %eax
-    orl $0x80000022, %eax /* PG, NE, MP */
-    andl $~0x4, %eax      /* EM */
-    movl %eax, %cr0
+    enter_ia32e
     ljmpl $24, $long_start
 
     .code64
@@ -91,26 +81,5 @@ gdt_pointer:
     .word . - gdt - 1
     .long gdt
 
-    /* Identity mapping of the first and the fourth GiB (the local APIC is there) with 2 MiB pages. */
-    .balign 4096
-pml4:
-    .quad pdpt + 3
-    .fill 511, 8, 0
-pdpt:
-    .quad pd_first + 3
-    .quad 0, 0
-    .quad pd_fourth + 3
-    .fill 508, 8, 0
-pd_first:
-    .set address, 0
-    .rept 512
-    .quad address + 0x83
-    .set address, address + 0x200000
-    .endr
-pd_fourth:
-    .set address, 0xc0000000
-    .rept 512
-    .quad address + 0x9b /* uncached */
-    .set address, address + 0x200000
-    .endr
+    identity_map
     .section .note.GNU-stack, "", @progbits
