@@ -45,7 +45,8 @@ def _middle(context: Context, partition: str) -> int:
 def _during_l2(run: Boot) -> None:
     fault, start = run.stages.find("fault"), run.stages.find("guest")
     end = run.stages.find("vmm-pass") + run.stages.find("vmm-fail")
-    require(fault and start and end, "the fault or the L2 is missing")
+    if not (fault and start and end):
+        raise Failure("\n".join(["the fault, the L2's start or its end is missing", *problems(run)]))
     require(start[0].seconds <= fault[0].seconds <= end[0].seconds, "the fault did not come while the L2 ran")
 
 

@@ -39,7 +39,7 @@ def make(image: Path, files: dict[str, Path | bytes], sectors: int = 0, before: 
     size = ["-T", str(sectors), "-H", str(before), "-F"] if sectors else ["-t", str(cylinders)]
     run_tool("mformat", "-i", str(image), *size, "-h", "16", "-s", "63", "-N", "b01cead0", "-v", "BULKHEAD", "::")
     folders = sorted({folder for name in contents for folder in name.parents if folder != PurePosixPath(".")},
-                     key=lambda folder: len(folder.parts))
+                     key=lambda folder: (len(folder.parts), folder))
     if folders:
         run_tool("mmd", "-i", str(image), *(f"::/{folder}" for folder in folders))
     staging = image.with_suffix(".staging")

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Tests of the images that the emulator boots from."""
 
+import os
 import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -21,6 +23,18 @@ class Esp(unittest.TestCase):
             self.assertEqual(back.stdout, b"\\a\n")
             self.assertEqual(first.read_bytes(), second.read_bytes())
             self.assertEqual(first.stat().st_size % esp.CYLINDER_BYTES, 0)
+
+    def test_other_processes_make_the_same(self) -> None:
+        """Sets have another order in each: the firmware would find its files sooner or later, and each run be another one."""
+        code = "import sys, esp, pathlib; esp.make(pathlib.Path(sys.argv[1]), {f'EFI/{name}/a': b'a' for name in sys.argv[2:]})"
+        made = set()
+        with tempfile.TemporaryDirectory() as folder:
+            for seed in range(4):
+                image = Path(folder) / f"{seed}.img"
+                subprocess.run([sys.executable, "-c", code, str(image), "linux", "BOOT", "acpi", "bulkhead"], check=True,
+                               cwd=Path(esp.__file__).parent, env=os.environ | {"PYTHONHASHSEED": str(seed)})
+                made.add(image.read_bytes())
+        self.assertEqual(len(made), 1)
 
 
 class Initramfs(unittest.TestCase):
