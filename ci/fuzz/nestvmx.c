@@ -80,18 +80,7 @@ static void start(bool launched)
 {
     if (in_l2)
         answered(world_exit(ORIGIN_L2, EXIT_TRIPLE_FAULT, NULL));
-    for (unsigned i = 0; i < PAGES; i++) {
-        world_mapped[pages[i] / PAGE_BYTES] = true;
-        memset(world_at(pages[i]), 0, PAGE_BYTES);
-    }
-    memset(world_gpr, 0, sizeof(world_gpr));
-    l1_state();
-    world_vmcs[VMCS_HANDLE_01][VMCS_GUEST_RIP] = L1_RIP;
-    world_vmcs[VMCS_HANDLE_01][VMCS_EXIT_INSTRUCTION_LENGTH] = L1_LENGTH;
-    if (world_routed(ORIGIN_L1, EXIT_VMXOFF))
-        answered(world_exit(ORIGIN_L1, EXIT_VMXOFF, NULL));
-    l1_start_with_vmcs();
-    l1_fill_vmcs();
+    l1_start_again(pages, PAGES);
     if (launched) {
         // What earlier inputs left in L1's MSRs and registers may make it fail, now and then.
         static unsigned tried, entered;

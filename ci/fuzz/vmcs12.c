@@ -51,19 +51,7 @@ static void end_l2(void)
 static void start(void)
 {
     end_l2();
-    for (unsigned i = 0; i < PAGES; i++) {
-        world_mapped[pages[i] / PAGE_BYTES] = true;
-        memset(world_at(pages[i]), 0, PAGE_BYTES);
-    }
-    memset(world_gpr, 0, sizeof(world_gpr));
-    l1_state();
-    world_vmcs[VMCS_HANDLE_01][VMCS_GUEST_RIP] = L1_RIP;
-    world_vmcs[VMCS_HANDLE_01][VMCS_EXIT_INSTRUCTION_LENGTH] = L1_LENGTH;
-    if (world_routed(ORIGIN_L1, EXIT_VMXOFF))
-        world_exit(ORIGIN_L1, EXIT_VMXOFF, NULL);
-    world_vmcs[VMCS_HANDLE_01][VMCS_ENTRY_INTR_INFO] = 0;
-    l1_start_with_vmcs();
-    l1_fill_vmcs();
+    l1_start_again(pages, PAGES);
     l1_set(VMCS_IO_BITMAP_A, IO_BITMAP_A);
     l1_set(VMCS_IO_BITMAP_B, IO_BITMAP_B);
     l1_set(VMCS_ENTRY_MSR_LOAD_ADDR, LIST);

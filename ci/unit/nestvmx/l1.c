@@ -59,6 +59,23 @@ void l1_start_with_vmcs(void)
     CHECK_EQ(l1_with_address(EXIT_VMPTRLD, VMCS_PAGE), SUCCEEDED);
 }
 
+void l1_start_again(const uint64_t *page, unsigned pages)
+{
+    for (unsigned i = 0; i < pages; i++) {
+        world_mapped[page[i] / PAGE_BYTES] = true;
+        memset(world_at(page[i]), 0, PAGE_BYTES);
+    }
+    memset(world_gpr, 0, sizeof(world_gpr));
+    l1_state();
+    l1[VMCS_GUEST_RIP] = L1_RIP;
+    l1[VMCS_EXIT_INSTRUCTION_LENGTH] = L1_LENGTH;
+    if (world_routed(ORIGIN_L1, EXIT_VMXOFF))
+        world_exit(ORIGIN_L1, EXIT_VMXOFF, NULL);
+    l1[VMCS_ENTRY_INTR_INFO] = 0;
+    l1_start_with_vmcs();
+    l1_fill_vmcs();
+}
+
 static enum outcome fault(void)
 {
     const uint64_t event = l1[VMCS_ENTRY_INTR_INFO];

@@ -27,6 +27,8 @@ void l1_start(void);
 void l1_state(void);
 // The same, in VMX operation with a valid, current, cleared VMCS12 at VMCS_PAGE.
 void l1_start_with_vmcs(void);
+// That and l1_fill_vmcs() once more, whatever L1 did since; no L2 runs. These pages are mapped and zero first.
+void l1_start_again(const uint64_t *page, unsigned pages);
 // A VMCS12 like KVM's: everything that a 64-bit L1 and L2 need, EPT, VPID, MSR bitmap.
 void l1_fill_vmcs(void);
 
