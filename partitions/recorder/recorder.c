@@ -20,20 +20,20 @@
 
 // Assembled under these names (real.h).
 _Noreturn void real_syscall_reply(void);
-uint64_t real_syscall_invoke(void);
-uint64_t real_syscall_fetch(uint64_t handle, uint64_t groups, uint64_t bank);
-uint64_t real_syscall_call(uint64_t index);
-uint64_t real_syscall_read_msr(uint64_t msr);
-bool real_window_read64(uint64_t address, uint64_t *value);
-bool real_window_read32(uint64_t address, uint32_t *value);
-bool real_window_write64(uint64_t address, uint64_t value);
-bool real_window_write32(uint64_t address, uint32_t value);
-bool real_window_copy_in(void *to, uint64_t from, uint64_t bytes);
-bool real_window_copy_out(uint64_t to, const void *from, uint64_t bytes);
-bool real_window_compare(uint64_t address, const void *with, uint64_t qwords, uint64_t *equal);
-bool real_window_walk(uint64_t top, uint64_t address, struct guest_path *path);
-bool real_window_exchange64(uint64_t address, uint64_t expected, uint64_t desired, uint64_t *found);
-bool real_window_exchange32(uint64_t address, uint32_t expected, uint32_t desired, uint32_t *found);
+__typeof__(syscall_invoke) real_syscall_invoke;
+__typeof__(syscall_fetch) real_syscall_fetch;
+__typeof__(syscall_call) real_syscall_call;
+__typeof__(syscall_read_msr) real_syscall_read_msr;
+__typeof__(window_read64) real_window_read64;
+__typeof__(window_read32) real_window_read32;
+__typeof__(window_write64) real_window_write64;
+__typeof__(window_write32) real_window_write32;
+__typeof__(window_copy_in) real_window_copy_in;
+__typeof__(window_copy_out) real_window_copy_out;
+__typeof__(window_compare) real_window_compare;
+__typeof__(window_walk) real_window_walk;
+__typeof__(window_exchange64) real_window_exchange64;
+__typeof__(window_exchange32) real_window_exchange32;
 _Noreturn void recorder_message(uint32_t cpu, const struct request *req, uint64_t rdx, uint64_t rcx, struct reply *rep);
 
 extern const struct partition_header header;
@@ -79,6 +79,15 @@ static void put(uint64_t word)
     } while (word != 0);
 }
 
+static void put_words(const uint64_t *word, unsigned words)
+{
+    for (unsigned i = 0; i < words; i++)
+        put(word[i]);
+}
+
+// An item's words, in this order.
+#define PUT(...) put_words((const uint64_t[]){ __VA_ARGS__ }, sizeof((const uint64_t[]){ __VA_ARGS__ }) / sizeof(uint64_t))
+
 void recording_given(uint64_t *word) { put(*word); }
 void recording_made(uint64_t word) { put(word); }
 
@@ -86,8 +95,7 @@ void recording_made(uint64_t word) { put(word); }
 static void put_start(void)
 {
     flush(false);
-    put(RECORDING_START);
-    put(RECORDING_VERSION);
+    PUT(RECORDING_START, RECORDING_VERSION);
     flush(true);
     recording_bytes_made((const uint8_t *)header.name, CAP_NAME);
     recording_bytes_made((const uint8_t *)info, sizeof(*info));
@@ -102,8 +110,7 @@ void recorder_message(uint32_t cpu, const struct request *req, uint64_t rdx, uin
     if (!started)
         put_start();
     started = true;
-    put(RECORDING_MESSAGE);
-    put(cpu);
+    PUT(RECORDING_MESSAGE, cpu);
     recording_request(request_now);
     rt_message(cpu, req, rdx, rcx, rep);
 }
@@ -132,11 +139,7 @@ uint64_t syscall_invoke(void)
 uint64_t syscall_fetch(uint64_t handle, uint64_t groups, uint64_t bank)
 {
     const uint64_t status = real_syscall_fetch(handle, groups, bank);
-    put(RECORDING_FETCH);
-    put(handle);
-    put(groups);
-    put(bank);
-    put(status);
+    PUT(RECORDING_FETCH, handle, groups, bank, status);
     recording_fields_given(request_now->field[bank], groups & ~GROUP_GPR);
     return status;
 }
@@ -145,33 +148,23 @@ uint64_t syscall_call(uint64_t index)
 {
     struct outbox *outbox = &rt_channel[rt_cpu()].channel.out.outbox;
     const uint64_t status = real_syscall_call(index);
-    put(RECORDING_CALL);
-    put(index);
-    for (unsigned i = 0; i < MSG_ARGS; i++)
-        put(outbox->call_arg[i]);
+    PUT(RECORDING_CALL, index);
+    put_words(outbox->call_arg, MSG_ARGS);
     put(status);
-    for (unsigned i = 0; i < MSG_ARGS; i++)
-        put(outbox->call_result[i]);
+    put_words(outbox->call_result, MSG_ARGS);
     return status;
 }
 
 uint64_t syscall_read_msr(uint64_t msr)
 {
     const uint64_t status = real_syscall_read_msr(msr);
-    put(RECORDING_MSR);
-    put(msr);
-    put(status);
-    put(rt_channel[rt_cpu()].channel.out.outbox.call_result[0]);
+    PUT(RECORDING_MSR, msr, status, rt_channel[rt_cpu()].channel.out.outbox.call_result[0]);
     return status;
 }
 
 static bool put_read(uint64_t bytes, uint64_t address, bool there, uint64_t value)
 {
-    put(RECORDING_READ);
-    put(bytes);
-    put(address);
-    put(there);
-    put(there ? value : 0);
+    PUT(RECORDING_READ, bytes, address, there, there ? value : 0);
     return there;
 }
 
@@ -189,11 +182,7 @@ bool window_read32(uint64_t address, uint32_t *value)
 
 static bool put_write(uint64_t bytes, uint64_t address, uint64_t value, bool there)
 {
-    put(RECORDING_WRITE);
-    put(bytes);
-    put(address);
-    put(value);
-    put(there);
+    PUT(RECORDING_WRITE, bytes, address, value, there);
     return there;
 }
 
@@ -203,10 +192,7 @@ bool window_write32(uint64_t address, uint32_t value) { return put_write(4, addr
 bool window_copy_in(void *to, uint64_t from, uint64_t bytes)
 {
     const bool there = real_window_copy_in(to, from, bytes);
-    put(RECORDING_COPY_IN);
-    put(from);
-    put(bytes);
-    put(there);
+    PUT(RECORDING_COPY_IN, from, bytes, there);
     recording_bytes_given(to, bytes);
     return there;
 }
@@ -214,9 +200,7 @@ bool window_copy_in(void *to, uint64_t from, uint64_t bytes)
 bool window_copy_out(uint64_t to, const void *from, uint64_t bytes)
 {
     const bool there = real_window_copy_out(to, from, bytes);
-    put(RECORDING_COPY_OUT);
-    put(to);
-    put(bytes);
+    PUT(RECORDING_COPY_OUT, to, bytes);
     recording_bytes_made(from, bytes);
     put(there);
     return there;
@@ -225,34 +209,21 @@ bool window_copy_out(uint64_t to, const void *from, uint64_t bytes)
 bool window_compare(uint64_t address, const void *with, uint64_t qwords, uint64_t *equal)
 {
     const bool there = real_window_compare(address, with, qwords, equal);
-    put(RECORDING_COMPARE);
-    put(address);
-    put(qwords);
-    put(there);
-    put(there ? *equal : 0);
+    PUT(RECORDING_COMPARE, address, qwords, there, there ? *equal : 0);
     return there;
 }
 
 bool window_walk(uint64_t top, uint64_t address, struct guest_path *path)
 {
     const bool there = real_window_walk(top, address, path);
-    put(RECORDING_WALK);
-    put(top);
-    put(address);
-    put(there);
+    PUT(RECORDING_WALK, top, address, there);
     recording_path(path);
     return there;
 }
 
 static bool put_exchange(uint64_t bytes, uint64_t address, uint64_t expected, uint64_t desired, bool there, uint64_t found)
 {
-    put(RECORDING_EXCHANGE);
-    put(bytes);
-    put(address);
-    put(expected);
-    put(desired);
-    put(there);
-    put(there ? found : 0);
+    PUT(RECORDING_EXCHANGE, bytes, address, expected, desired, there, there ? found : 0);
     return there;
 }
 
