@@ -174,6 +174,58 @@ static int wait_for(long pid)
 
 static void leave(int status) { linux_call(LINUX_EXIT_GROUP, status, 0, 0, 0, 0, 0); }
 
+// Whoever looks through the system: it reads for a program (a pipe), or for one that looks into another (a debugger, a scanner), on whatever CPU.
+static void looked_at(void)
+{
+    struct pal pal;
+    int ends[2];
+    static uint8_t seen[PAGE];
+    expect("registration", pal_open(&pal, (const void *)pal_add, &add_params) == PAL_OK);
+    volatile uint8_t *data = pal.pages + pal.sections.section[0].pages * PAGE;
+    linux_call(sizeof(void *) == 8 ? 22 : 42, (long)ends, 0, 0, 0, 0, 0);  // pipe
+    seen[0] = 0;
+    const long wrote = linux_call(LINUX_WRITE, ends[1], (long)data, 64, 0, 0, 0);
+    const long got = linux_call(LINUX_READ, ends[0], (long)seen, 64, 0, 0, 0);
+    expect("the system reads ones", wrote == 64 && got == 64 && all(seen, 64, ONES));
+    const long parent = linux_call(sizeof(void *) == 8 ? 39 : 20, 0, 0, 0, 0, 0, 0), pid = child();
+    if (pid == 0) {
+        const struct { void *base; uintptr_t bytes; } to = { seen, PAGE }, from = { (void *)(uintptr_t)data, PAGE };
+        seen[0] = 0;  // process_vm_readv
+        leave(linux_call(sizeof(void *) == 8 ? 310 : 347, parent, (long)&to, 1, (long)&from, 1, 0) == PAGE && all(seen, PAGE, ONES) ? 0 : 1);
+    }
+    expect("a debugger reads ones", wait_for(pid) == 0);
+    if (level == 0) {  // in an L2 a write ends it
+        linux_call(LINUX_WRITE, ends[1], (long)seen, 64, 0, 0, 0);
+        linux_call(LINUX_READ, ends[0], (long)data, 64, 0, 0, 0);
+        expect("what the system writes there vanishes", all(data, 64, ONES));
+    }
+    expect("the PAL works on", adds(&pal));
+    pal_close(&pal);
+}
+
+// The system has the page back, and gives it to whoever asks for memory next.
+static void unmapped(void)
+{
+    struct pal pal;
+    expect("registration", pal_open(&pal, (const void *)pal_add, &add_params) == PAL_OK && adds(&pal));
+    linux_call(LINUX_MUNMAP, (long)pal.sections.section[1].start, 3 * PAGE, 0, 0, 0, 0);  // data, stack and parameters
+    const uintptr_t bytes = 8ul << 20;
+    volatile uint8_t *memory = (volatile uint8_t *)linux_call(LINUX_MMAP, 0, (long)bytes, 3, 0x22, -1, 0);
+    int zero = 1;
+    for (uintptr_t at = 0; at < bytes; at += PAGE)
+        for (uintptr_t i = 0; i < PAGE; i += 64)
+            zero = zero && memory[at + i] == 0;
+    expect("pages that the system took back come zeroed to the next", zero);
+    for (uintptr_t at = 0; at < bytes; at += PAGE)
+        memory[at] = 1;
+    for (uintptr_t at = 0; at < bytes; at += PAGE)
+        zero = zero && memory[at] == 1;
+    expect("and are whole", zero);
+    linux_call(LINUX_MUNMAP, (long)memory, (long)bytes, 0, 0, 0, 0);
+    (void)pal_unregister(&pal);  // ended already, if one of its pages went to somebody
+    linux_call(LINUX_MUNMAP, (long)pal.pages, (long)pal.bytes, 0, 0, 0, 0);
+}
+
 // What a PAL can't do costs its program a signal, and nobody else anything.
 static void crash(const char *what, const void *function, const struct tv_params *params, uintptr_t argument)
 {
@@ -306,6 +358,8 @@ int program(int argc, char **argv)
         written();
     lent();
     registers();
+    looked_at();
+    unmapped();
     crashes();
     forked();
     threads();

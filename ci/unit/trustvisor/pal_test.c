@@ -259,6 +259,16 @@ TEST(identity_is_the_address_space_without_its_pcid)
     CHECK(program_unregister() != 0);
 }
 
+TEST(code_of_another_width_in_the_same_address_space_has_no_pal)
+{
+    program_registered(8);
+    program_l1[VMCS_GUEST_CS_ACCESS_RIGHTS] = 0xc0fb;
+    CHECK(program_unregister() != 0);
+    CHECK_EQ(program_touch(ENTRY, 4)->verdict, VERDICT_FORWARD);
+    program_l1[VMCS_GUEST_CS_ACCESS_RIGHTS] = 0xa0fb;
+    CHECK_EQ(program_unregister(), 0);
+}
+
 TEST(a_fetch_elsewhere_or_by_the_kernel_is_no_call)
 {
     program_registered(8);

@@ -41,6 +41,7 @@ REFUSED(pages_that_are_no_memory, world_unmap(FRAME_OF(DATA_PAGE), 1))
 REFUSED(code_that_it_cannot_execute, *program_pte(CODE_PAGE) |= 1ull << 63)
 REFUSED(no_stack, program_sections->section[2].type = TV_SECTION_DATA)
 REFUSED(an_entry_in_data, (program_sections->section[0].type = TV_SECTION_DATA, program_sections->section[1].type = TV_SECTION_CODE))
+REFUSED(an_entry_outside_of_its_sections, program_sections->section[0].start = BUFFER_PAGE)
 REFUSED(a_read_of_absent_sections, *program_pte(SECTIONS_AT) = 0)
 
 TEST(wrong_pointers_are_refused)
@@ -93,4 +94,49 @@ TEST(slots_of_programs_that_are_gone_are_used_again)
             memset(world_at(frame), 0x90, PAGE_BYTES);
         }
     }
+}
+
+// The kernel refuses the operation that many are before, of those that it may refuse.
+static unsigned until_refused;
+static enum status refusal;
+static enum status refuse_one(const struct reply *rep, const struct op *op)
+{
+    (void)rep;
+    if (op->code != OP_PAGE_TAKE && op->code != OP_EPT_CREATE && op->code != OP_EPT_MAP && op->code != OP_VMCS_RESET)
+        return STATUS_OK;
+    return until_refused-- == 0 ? refusal : STATUS_OK;
+}
+
+static void refused_anywhere(enum status status)
+{
+    uint64_t result = 1;
+    unsigned tried = 0;
+    for (; result != 0; tried++) {
+        program_start(8);
+        program_two_params();
+        program_large(100);  // more than a batch
+        program_sections->count = 5;
+        program_sections->section[4] = (struct tv_section){ TV_SECTION_DATA, 100, LARGE_AT };
+        memset(world_at(FRAME_OF(LARGE_AT)), 0x90, 100 * PAGE_BYTES);
+        until_refused = tried;
+        refusal = status;
+        world_check_op = refuse_one;
+        result = program_register();
+        world_check_op = NULL;
+        if (result == 0)
+            break;
+        CHECK(program_nothing_left());
+        for (uint64_t i = 0; i < PAGE_BYTES; i++)
+            CHECK(*((uint8_t *)world_at(FRAME_OF(DATA_PAGE)) + i) == 0x90 && *((uint8_t *)world_at(FRAME_OF(LARGE_AT)) + 99 * PAGE_BYTES + i) == 0x90);
+        CHECK_EQ(program_register(), 0);
+        CHECK_EQ(program_unregister(), 0);
+    }
+    CHECK(tried > 200);  // each page is taken and mapped
+    CHECK_EQ(program_unregister(), 0);
+}
+
+TEST(what_the_kernel_refuses_in_its_midst_leaves_all_as_it_was)
+{
+    refused_anywhere(STATUS_NO_TABLES);
+    refused_anywhere(STATUS_BUSY);
 }

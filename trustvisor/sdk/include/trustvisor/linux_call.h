@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #ifdef __x86_64__
-enum { LINUX_WRITE = 1, LINUX_MMAP = 9, LINUX_MUNMAP = 11, LINUX_MLOCK = 149, LINUX_EXIT_GROUP = 231 };
+enum { LINUX_READ = 0, LINUX_WRITE = 1, LINUX_MMAP = 9, LINUX_MUNMAP = 11, LINUX_MLOCK = 149, LINUX_EXIT_GROUP = 231 };
 static inline long linux_call(long number, long a, long b, long c, long d, long e, long f)
 {
     long result;
@@ -16,7 +16,7 @@ static inline long linux_call(long number, long a, long b, long c, long d, long 
     return result;
 }
 #else
-enum { LINUX_EXIT_GROUP = 252, LINUX_WRITE = 4, LINUX_MMAP = 192, LINUX_MUNMAP = 91, LINUX_MLOCK = 150 };
+enum { LINUX_EXIT_GROUP = 252, LINUX_READ = 3, LINUX_WRITE = 4, LINUX_MMAP = 192, LINUX_MUNMAP = 91, LINUX_MLOCK = 150 };
 static inline long linux_call(long number, long a, long b, long c, long d, long e, long f)
 {
     long result;
