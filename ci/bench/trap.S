@@ -1,20 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Exceptions: one stub of 16 bytes a vector.
 
+#include "registers.h"
+
     .text
-    .balign 16
-    .globl trap_stub
-trap_stub:
-    .set vector, 0
-    .rept 32
-    .balign 16
-    .if !(vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21 || vector == 29 || vector == 30)
-    push $0                     // the CPU pushes no error code
-    .endif
-    push $vector
-    jmp trap_entry
-    .set vector, vector + 1
-    .endr
+    STUBS trap_stub, 32, trap_entry
 
 trap_entry:                     // vector, error code, RIP, CS, RFLAGS, RSP, SS
     cmpq $0, try_stack(%rip)
@@ -30,12 +20,7 @@ trap_entry:                     // vector, error code, RIP, CS, RFLAGS, RSP, SS
 
     .globl trap_try
 trap_try:                       // rdi: function
-    push %rbp
-    push %rbx
-    push %r12
-    push %r13
-    push %r14
-    push %r15
+    PUSH_KEPT
     sub $8, %rsp
     mov %rsp, try_stack(%rip)
     call *%rdi
@@ -43,12 +28,7 @@ trap_try:                       // rdi: function
 try_end:
     movq $0, try_stack(%rip)
     add $8, %rsp
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbx
-    pop %rbp
+    POP_KEPT
     ret
 
     .data

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Two IDTs' stubs of 16 bytes each: L1's and L2's. And calling a test so that it can be left from anywhere.
 
+#include "registers.h"
+
     .macro PUSH_ALL
     push %rax
     push %rcx
@@ -35,24 +37,8 @@
     pop %rcx
     pop %rax
     .endm
-    .macro STUBS name, entry
-    .balign 16
-    .globl \name
-\name:
-    .set vector, 0
-    .rept 256
-    .balign 16
-    .if !(vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21 || vector == 29 || vector == 30)
-    push $0                     // the CPU pushes no error code
-    .endif
-    push $vector
-    jmp \entry
-    .set vector, vector + 1
-    .endr
-    .endm
-
     .text
-    STUBS trap_stub, 1f
+    STUBS trap_stub, 256, 1f
 1:  PUSH_ALL
     mov %rsp, %rdi
     cld
@@ -61,7 +47,7 @@
     add $16, %rsp
     iretq
 
-    STUBS l2_stub, 1f
+    STUBS l2_stub, 256, 1f
 1:  PUSH_ALL
     mov %rsp, %rdi
     cld
@@ -77,12 +63,7 @@ l2_iret:
 
     .globl test_call
 test_call:                      // rdi: function, rsi: its argument, rdx: struct cpu
-    push %rbp
-    push %rbx
-    push %r12
-    push %r13
-    push %r14
-    push %r15
+    PUSH_KEPT
     sub $8, %rsp
     mov %rsp, 24(%rdx)
     mov %rdi, %rax
@@ -94,12 +75,7 @@ test_leave:
     cld
     mov %gs:24, %rsp
     add $8, %rsp
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbx
-    pop %rbp
+    POP_KEPT
     ret
 
     .globl cpu_on_stack
