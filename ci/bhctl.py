@@ -228,7 +228,69 @@ def _crash(kind: str, headline: str, context: Context) -> str:
     return lines[0]
 
 
+KINDS = {"ud": 1, "pf": 2, "bad-reply": 3, "hang": 4}  # caps/inject.def
+CAUSES = {"ud": r"vector=6 .* cause=exception", "pf": r"vector=14 rip=0x0 cr2=0x0 .* cause=exception", "bad-reply": r"vector=-1 .* cause=verdict 65535: .*",
+          "hang": r"vector=2 .* cause=no reply in time"}
+INJECTED = re.compile(r"bh: injected (\w+) (\S+) restarts=(\d+)")
+
+
+def _inject(context: Context) -> str:
+    """Each kind of fault in nestvmx and in ept, asked for by root while the KVM guest runs: it happens once, as asked for; the guest goes on to its end."""
+    workload = replace(KVM, tests=("inject_test",), injectable=("nestvmx", "ept"), settings=(("iterations", 12),))
+    conf = {"EFI/bulkhead/bulkhead.conf": configuration(workload, ("watchdog = 20",)).encode()}
+    run = boot(context.places, workload, Machine(cpus=2), context.directory(), TIMEOUT, files=conf)
+    if found := problems(run):
+        raise Failure("\n".join(found))
+    require(any(line.startswith("vmm: PASS ") for line in run.outcome.console), "the KVM guest's results are not right")
+    said = answers(run.outcome.console)
+    rounds = [match.groups() for line in run.outcome.console if (match := INJECTED.fullmatch(line.strip()))]
+    require(len(rounds) == 2 * len(KINDS), f"rounds: {rounds}")
+    faults = [line for line in run.outcome.log if " error fault " in line and " cause=" in line]
+    require(len(faults) == len(rounds), f"{len(faults)} faults, {len(rounds)} asked for: {faults}")
+    injected = [line for line in run.outcome.log if " warn inject partition=" in line]
+    for (partition, kind, restarts), fault, line in zip(rounds, faults, injected):
+        require(re.search(rf" fault partition={partition} {CAUSES[kind]}$", fault.strip()), f"asked for {kind} in {partition}, got '{fault}'")
+        require(f"partition={partition} kind={KINDS[kind]} " in line, f"asked for {kind} in {partition}, the log says '{line}'")
+        require(int(restarts) == sum(other[0] == partition for other in rounds[:rounds.index((partition, kind, restarts)) + 1]), f"{partition}: {restarts} restarts after {kind}")
+        answer = said.get(f"bhctl inject {partition} {kind}")
+        require(answer and answer.status == 0 and f"{partition} gets the fault {kind} in message 5 from now on" in answer.lines, f"bhctl inject {partition} {kind}: {answer}")
+    if found := refused(said.get("bhctl inject again"), "a fault that was asked for before is still to come in ept"):
+        raise Failure("\n".join(found))
+    return f"{len(faults)} faults of {len(KINDS)} kinds; L2's results are right"
+
+
+REFUSED = {
+    "nestvmx --at 1 --kind ud": (1, "no fault may be injected into nestvmx: the workload's configuration does not name it as injectable"),
+    "ept --at 1 --kind hang": (1, "nobody would end a hang: the watchdog is off, or there is only one CPU"),
+    "": (2, "inject needs the name of a partition"),
+    "--at 1 --kind ud": (2, "inject needs the name of a partition"),
+    "nobody --at 1 --kind ud": (2, "there is no partition 'nobody'"),
+    "ept --at 1": (2, "inject needs --at N and --kind KIND"),
+    "ept --kind ud": (2, "inject needs --at N and --kind KIND"),
+    "ept --at 0 --kind ud": (2, "--at is the number of a message from now on, 1 for the next one, not '0'"),
+    "ept --at 4294967296 --kind ud": (2, "--at is the number of a message from now on, 1 for the next one, not '4294967296'"),
+    "ept --at 1x --kind ud": (2, "--at is the number of a message from now on, 1 for the next one, not '1x'"),
+    "ept --at 1 --kind panic": (2, "--kind is ud, pf, bad-reply or hang, not 'panic'"),
+    "ept --at 1 --kind": (2, "--kind needs a value"),
+    "ept --at 1 --kind ud --instruction -1": (2, "--instruction is the number of an instruction of the message, not '-1'"),
+    "ept --at 1 --what ud": (2, "inject has no option '--what'"),
+}
+
+
+def _inject_refused(context: Context) -> str:
+    """What the configuration doesn't name, what nobody would end, and wrong words: one clear line, and nothing happens."""
+    workload = replace(KVM, tests=("inject_refused",), injectable=("ept",))
+    run = boot(context.places, workload, Machine(cpus=1), context.directory(), TIMEOUT)
+    said = answers(run.outcome.console)
+    for words, (status, text) in REFUSED.items():
+        answer = said.get(f"bhctl inject {words}".strip())
+        require(answer == Answer([f"bhctl: {text}"], status), f"bhctl inject {words}: {answer}")
+    require(not any(" inject partition=" in line or " fault " in line for line in run.outcome.log), "a fault was injected")
+    return f"{len(REFUSED)} refused"
+
+
 CASES = [Case("bhctl-kvm", _kvm), Case("bhctl-fault", _fault),
+         Case("bhctl-inject", _inject), Case("bhctl-inject-refused", _inject_refused),
          Case("bhctl-not-loaded", lambda context: _absent(True, "the partition report is not loaded: it must be among the workload's partitions in "
                                                           "bulkhead.conf", context)),
          Case("bhctl-bare", lambda context: _absent(False, "this machine does not run on Bulkhead", context)),

@@ -28,6 +28,7 @@ class Workload:
     inner: bool = False              # the next image runs on a second Bulkhead, on the first one
     xen: bool = False                # the next image is Xen, whose dom0 is Linux, with `tests` for its /init (xen_image.py)
     inject: str = ""                 # faults for partitions, with commas: PARTITION MESSAGE KIND [INSTRUCTION [COUNT [SPAN [SPACING [STRIDE]]]]]
+    injectable: tuple[str, ...] = ()  # partitions of which bhctl inject may ask for a fault
 
     def options(self) -> str:
         if not self.needs_linux():
@@ -68,6 +69,8 @@ def configuration(workload: Workload, settings: tuple[str, ...] = ()) -> str:
         lines.append(f"options = {workload.options()}")
     if workload.inject:
         lines.append(f"inject = {workload.inject}")
+    if workload.injectable:
+        lines.append(f"injectable = {', '.join(workload.injectable)}")
     return "\n".join(lines) + "\n"
 
 

@@ -8,6 +8,7 @@
 #include <caps/addr.h>
 #include <caps/cap.h>
 #include <caps/info.h>
+#include <caps/inject.h>
 #include <caps/layout.h>
 #include <caps/records.h>
 
@@ -76,10 +77,11 @@ struct boot_partition {
     struct partition_header header;
 };
 
-// Faults to inject into a partition, for tests: only what the workload's configuration asks for.
-// INJECT_UD_TWICE also hits the message's second attempt: its owner pays. INJECT_PANIC and INJECT_KERNEL_PF are the kernel's own end.
-enum inject_kind { INJECT_NONE, INJECT_UD, INJECT_PF, INJECT_BAD_REPLY, INJECT_UD_TWICE, INJECT_PANIC, INJECT_KERNEL_PF };
-struct boot_inject { uint32_t kind, message, instruction, count, span, spacing, stride; };  // docs/boot.md
+// Faults to inject into a partition: only what the workload's configuration asks for (docs/boot.md).
+struct boot_inject {
+    uint32_t kind, message, instruction, count, span, spacing, stride;  // kind: INJECT_NONE: none so far
+    bool on_request;                                                    // OP_INJECT may ask for one
+};
 
 // CPUID bits that stay for L1 (loader/hide.c); OSXSAVE and OSPKE follow L1's CR4.
 struct boot_cpuid { uint32_t leaf1_ecx, leaf1_edx, leaf7_ebx, leaf7_ecx, leaf7_edx, leafd_eax, extended1_edx; };

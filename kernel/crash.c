@@ -98,22 +98,16 @@ static void take_history(struct crash_record *record, const struct cpu *cpu)
         memory_copy(record->line[record->line_count++], records->log[n % RECORDS_LINES].text, RECORDS_TEXT);
 }
 
-static void take_vmcs(struct crash_vmcs *to, struct cpu *cpu, enum crash_vmcs_kind kind, hpa_t region)
-{
-    vmcs_select(cpu, region);
-    group_read(cpu, (1ull << GROUP_COUNT) - 1, to->field);
-    to->kind = kind;
-}
-
 // VMCS01 with what the L2 ran on, else with what L1 prepares. A PAL's is nobody's business, nor one that was given up: another CPU may have it.
 static void take_vmcss(struct crash_record *record, struct cpu *cpu)
 {
-    hpa_t before = cpu->vmcs_current;
-    take_vmcs(&record->vmcs[0], cpu, CRASH_VMCS_01, cpu->vmcs01);
-    if (cpu->vmcs02 != NULL && !cpu->vmcs02->pal && cpu->vmcs02->active_cpu == cpu->index)
-        take_vmcs(&record->vmcs[1], cpu, CRASH_VMCS_02, cpu->vmcs02->region);
-    else if (cpu->shadow.v != 0)
-        take_vmcs(&record->vmcs[1], cpu, CRASH_VMCS_SHADOW, cpu->shadow);
+    const bool ran = cpu->vmcs02 != NULL && !cpu->vmcs02->pal && cpu->vmcs02->active_cpu == cpu->index;
+    const hpa_t before = cpu->vmcs_current, region[CRASH_VMCSS] = { cpu->vmcs01, ran ? cpu->vmcs02->region : cpu->shadow };
+    for (unsigned i = 0; i < CRASH_VMCSS && region[i].v != 0; i++) {
+        vmcs_select(cpu, region[i]);
+        group_read(cpu, (1ull << GROUP_COUNT) - 1, record->vmcs[i].field);
+        record->vmcs[i].kind = i == 0 ? CRASH_VMCS_01 : ran ? CRASH_VMCS_02 : CRASH_VMCS_SHADOW;
+    }
     if (before.v != 0)
         vmcs_select(cpu, before);
 }
@@ -135,11 +129,8 @@ void crash_write(const struct crash_scene *scene, const char *text)
     record->kind = scene->kind;
     record->cpu = cpu->index;
     record->faults = faults;
-    record->boot_time = records->machine.boot_time;
-    record->boot_tsc = records->machine.boot_tsc;
     record->tsc = tsc_read();
-    memory_copy(record->version, records->machine.version, sizeof(record->version));
-    memory_copy(record->workload, records->machine.workload, sizeof(record->workload));
+    memory_copy(&record->machine, &records->machine, sizeof(record->machine));
     log_format(record->text, sizeof(record->text), "%s", text);
     record->rip = scene->rip;
     record->rflags = scene->rflags;
@@ -151,7 +142,6 @@ void crash_write(const struct crash_scene *scene, const char *text)
     record->gpr[GPR_RSP] = scene->rsp;
     record->backtrace_count = backtrace(scene, record->backtrace);
     take_history(record, cpu);
-    memory_copy(record->partitions, records->machine.partition, sizeof(record->partitions));
     if (cpu->launched)
         take_vmcss(record, cpu);
     const struct partition *partition = scene->partition != NULL ? scene->partition : cpu->partition;

@@ -19,17 +19,22 @@ static bool due(struct partition *partition, struct partition_cpu *slot)
         slot->inject_again = false;
         return again;
     }
-    if (partition->injections == 0 || number < partition->inject_at || slot->message->kind == MSG_INIT)
+    uint32_t left = __atomic_load_n(&partition->injections, __ATOMIC_ACQUIRE);
+    if (left == 0 || number < partition->inject_at || slot->message->kind == MSG_INIT ||
+        !__atomic_compare_exchange_n(&partition->injections, &left, left - 1, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))  // another CPU's message has it
         return false;
-    partition->injections--;
-    partition->inject_at = number + partition->inject->spacing;
-    slot->inject_again = partition->inject->kind == INJECT_UD_TWICE;
+    partition->inject_at = number + partition->inject.spacing;
+    slot->inject_again = partition->inject.kind == INJECT_UD_TWICE;
     return true;
 }
 
+// These go on where they shouldn't.
+static bool strays(uint32_t kind) { return kind == INJECT_PF || kind == INJECT_HANG; }
+static uint64_t stray(const struct partition *partition) { return partition->inject.kind == INJECT_HANG ? partition->header.hang : 0; }
+
 uint64_t fault_inject_entry(struct partition *partition, struct partition_cpu *slot, uint64_t entry)
 {
-    const struct boot_inject *inject = partition->inject;
+    const struct boot_inject *inject = &partition->inject;
     slot->inject_reply = false;
     if (!due(partition, slot))
         return entry;
@@ -42,8 +47,8 @@ uint64_t fault_inject_entry(struct partition *partition, struct partition_cpu *s
         *(volatile uint64_t *)KERNEL_NOWHERE = 0;
     if (inject->kind == INJECT_BAD_REPLY)
         slot->inject_reply = true;
-    else if (inject->kind == INJECT_PF && instruction == 0)
-        entry = 0;
+    else if (instruction == 0 && strays(inject->kind))
+        entry = stray(partition);
     else
         slot->steps = instruction > 0 ? instruction : 1;
     return entry;
@@ -54,9 +59,9 @@ bool fault_inject_step(const struct partition *partition, struct partition_cpu *
     if (--slot->steps > 0)
         return true;
     frame->rflags &= ~RFLAGS_TF;
-    if (partition->inject->kind != INJECT_PF)
+    if (!strays(partition->inject.kind))
         return false;
-    frame->rip = 0;
+    frame->rip = stray(partition);
     return true;
 }
 
@@ -65,4 +70,19 @@ void fault_inject_end(struct partition_cpu *slot)
     slot->steps = 0;
     if (slot->inject_reply)
         slot->channel->reply[ring_slot(slot->sequence)].reply.verdict = 0xffff;
+}
+
+enum status fault_inject_check(uint32_t index, uint32_t kind)
+{
+    if (index >= partition_count() || !partition_at(index)->inject.on_request || kind == INJECT_NONE || kind > INJECT_ON_REQUEST ||
+        (kind == INJECT_HANG && partition_at(index)->header.hang == 0))
+        return STATUS_UNSUPPORTED;
+    return __atomic_load_n(&partition_at(index)->injections, __ATOMIC_RELAXED) > 0 ? STATUS_BUSY : STATUS_OK;
+}
+
+void fault_inject_order(struct partition *partition, uint32_t kind, uint64_t number, uint32_t instruction)
+{
+    partition->inject = (struct boot_inject){ .kind = kind, .instruction = instruction, .count = 1, .span = 1, .on_request = true };
+    partition->inject_at = __atomic_load_n(&partition->messages, __ATOMIC_RELAXED) + number;
+    __atomic_store_n(&partition->injections, 1, __ATOMIC_RELEASE);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Faults on purpose: what boot_info.inject asks for, to test containment.
+// Faults on purpose: what boot_info.inject or OP_INJECT asks for, to test containment.
 #pragma once
 
 #include <stdbool.h>
@@ -16,3 +16,7 @@ bool fault_inject_step(const struct partition *partition, struct partition_cpu *
 
 // The upcall is over.
 void fault_inject_end(struct partition_cpu *slot);
+
+// OP_INJECT: whether it may be (BUSY: one is to come), and having it in the number-th message from now on.
+NODISCARD enum status fault_inject_check(uint32_t index, uint32_t kind);
+void fault_inject_order(struct partition *partition, uint32_t kind, uint64_t number, uint32_t instruction);

@@ -4,6 +4,7 @@
 #include "invoke.h"
 
 #include "ept01.h"
+#include "fault_inject.h"
 #include "group.h"
 #include "inject.h"
 #include "msr_l1.h"
@@ -72,6 +73,7 @@ enum status batch_invoke(struct batch *batch, struct cpu *cpu)
         case OP_EPT_MAP_RUN: ept02_map_run(action->root, (gpa2_t){ action->b }, action->bank, action->a, &batch->work); break;
         case OP_EPT_UNMAP: ept02_unmap(action->root, (enum ept_level)action->a, (gpa2_t){ action->b }, &batch->work); break;
         case OP_EPT_DROP: ept02_drop(action->root, &batch->work); break;
+        case OP_INJECT: fault_inject_order(partition_at(action->root), action->a, action->b, (uint32_t)action->c); break;
         case OP_L1_FLUSH: vmcs01_flush(); break;
         case OP_PAGE_TAKE: case OP_PAGE_GIVE: move_page(batch, (gpa1_t){ action->b }, action->code == OP_PAGE_TAKE); break;
         case OP_WRITE_GROUPS:

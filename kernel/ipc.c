@@ -40,14 +40,13 @@ void ipc_fields_before(const struct partition_cpu *slot, struct request *request
 // With vector registers, or with what only tests ask for.
 int64_t ipc_upcall_special(struct cpu *cpu, struct partition *partition, struct partition_cpu *slot, uint64_t request)
 {
-    uint64_t entry = partition->inject != NULL ? fault_inject_entry(partition, slot, partition->entry) : partition->entry;
+    uint64_t entry = partition->injected ? fault_inject_entry(partition, slot, partition->entry) : partition->entry;
     if (partition->header.rights & RIGHT_VECTORS)
         cr0_write(vmx_caps->host_cr0 & ~CR0_TS);
     int64_t end = (slot->steps > 0 ? upcall_step : upcall)(cpu->index, request, entry, slot->stack, request + offsetof(struct channel, reply), cpu_rsp0(cpu));
     if (partition->header.rights & RIGHT_VECTORS)
         cr0_write(vmx_caps->host_cr0);
-    if (partition->inject != NULL)
-        fault_inject_end(slot);
+    fault_inject_end(slot);
     return end;
 }
 

@@ -42,7 +42,8 @@ struct partition {
     uint32_t root_first;
     uint32_t restarter;              // PARTITION_STOPPING: the CPU that does it
     bool special;                    // upcalls are ipc_upcall_special()'s
-    const struct boot_inject *inject;  // a fault to inject into this partition, or NULL
+    bool injected;                   // faults may be injected into it
+    struct boot_inject inject;       // what they are
     uint32_t injections;             // to come
     uint64_t messages;               // counted only while a fault is to be injected
     uint64_t inject_at;              // number of the message that the next one hits

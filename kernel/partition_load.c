@@ -45,12 +45,11 @@ static void load(const struct boot_info *info, const struct boot_partition *imag
             channel->request[slot].request.cpu = i;
     }
     partition->cr3 = partition->space.root.v | (vmx_caps->pcid ? CR3_NO_FLUSH | (count + 1) : 0);
-    if (info->inject[count].kind != INJECT_NONE) {
-        partition->inject = &info->inject[count];
-        partition->injections = partition->inject->count;
-        partition->inject_at = partition->inject->message;
-    }
-    partition->special = partition->inject != NULL || (header->rights & RIGHT_VECTORS);
+    partition->inject = info->inject[count];
+    partition->injections = partition->inject.count;
+    partition->inject_at = partition->inject.message;
+    partition->injected = partition->inject.kind != INJECT_NONE || partition->inject.on_request;
+    partition->special = partition->injected || (header->rights & RIGHT_VECTORS);
     route_add(partition);
     count++;
 }

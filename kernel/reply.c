@@ -7,6 +7,7 @@
 
 #include "cap.h"
 #include "ept01.h"
+#include "fault_inject.h"
 #include "group.h"
 #include "memory.h"
 #include "msr_l1.h"
@@ -308,6 +309,12 @@ static enum status decode_msr_write(struct batch *batch, const struct op *op)
     return STATUS_OK;
 }
 
+static enum status decode_inject(struct batch *batch, const struct op *op)
+{
+    add_action(batch, op)->root = op->object;
+    return fault_inject_check(op->object, op->a);
+}
+
 // Who may give L1 another address space may end the old one's translations.
 static enum status decode_l1_flush(struct batch *batch, const struct op *op)
 {
@@ -326,7 +333,7 @@ static decode_t *const decoders[OP_COUNT] = {
     [OP_EPT_BIND] = decode_ept_bind, [OP_EPT_MAP] = decode_ept_map, [OP_EPT_MAP_RUN] = decode_ept_map_run, [OP_EPT_UNMAP] = decode_ept_unmap,
     [OP_EPT_DROP] = decode_root,
     [OP_MSR_WRITE] = decode_msr_write, [OP_PAGE_TAKE] = decode_page, [OP_PAGE_GIVE] = decode_page,
-    [OP_L1_FLUSH] = decode_l1_flush,
+    [OP_INJECT] = decode_inject, [OP_L1_FLUSH] = decode_l1_flush,
 };
 
 static HOT enum status decode_as(struct batch *batch, const struct op *op, unsigned code)

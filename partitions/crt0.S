@@ -9,4 +9,10 @@ rt_entry:
     ud2
     .size rt_entry, . - rt_entry
 
+    .globl rt_hang
+    .type rt_hang, @function
+rt_hang:                    // where a hang that is injected goes
+    jmp rt_hang
+    .size rt_hang, . - rt_hang
+
     .section .note.GNU-stack, "", @progbits

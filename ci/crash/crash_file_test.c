@@ -24,7 +24,7 @@ static const struct { enum vmcs_field field; uint64_t value; } running[] = {
 static void start(void)
 {
     record = (struct crash_record){ .magic = CRASH_MAGIC, .bytes = sizeof(record), .abi = CAP_ABI, .generation = 1, .kind = CRASH_ENTRY, .vector = CRASH_NO_VECTOR,
-                                    .text = "L1 can't be entered", .version = "1.2", .workload = "kvm", .event_count = CRASH_EVENTS };
+                                    .text = "L1 can't be entered", .machine = { .version = "1.2", .workload = "kvm" }, .event_count = CRASH_EVENTS };
     record.vmcs[0].kind = CRASH_VMCS_01;
     for (unsigned i = 0; i < sizeof(running) / sizeof(running[0]); i++)
         record.vmcs[0].field[running[i].field] = running[i].value;
@@ -141,7 +141,7 @@ TEST(nonsense_is_harmless)
     memset(record.vmcs, 0xff, sizeof(record.vmcs));
     memset(record.event, 0xff, sizeof(record.event));
     memset(&record.request, 0xff, sizeof(record.request));
-    memset(record.partitions, 0xff, sizeof(record.partitions));
+    memset(record.machine.partition, 0xff, sizeof(record.machine.partition));
     record.kind = record.cpu = 0xffffffff;
     CHECK(said_whole() == NULL && !strchr(written, '\033') && strstr(written, "a VMCS of an unknown kind"));
     record.vmcs[0].kind = CRASH_VMCS_01;

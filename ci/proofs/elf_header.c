@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Proof: a partition's header that read_header() accepts is the image's first bytes, its entry and its fixup lie in the image's text, and every number in it by which the kernel
+// Proof: a partition's header that read_header() accepts is the image's first bytes, its entry, its fixup and its loop lie in the image's text, and every number in it by which the kernel
 // looks something up is in range; whatever the file says, nothing outside of its accepted segments is read (I5). Its routes: proof elf_route;
 // how a segment is found and what a name is: proof elf_find.
 // CBMC: unwind=7 loops=read_header.1:74 replace=check_route:contract_route,find:contract_find,name_valid:contract_name
@@ -18,7 +18,7 @@ void contract_copy(void *to, const void *from, size_t bytes);
 #include "../../kernel/loader/elf_partition.c"
 
 #define ONE 2  // the segment that is found, each time: which one it is doesn't matter
-static struct { uint64_t va, bytes; } text[4];
+static struct { uint64_t va, bytes; } text[5];
 static unsigned texts, names;
 
 void contract_copy(void *to, const void *from, size_t bytes)
@@ -68,7 +68,7 @@ const char *elf_program(struct elf_program *program, const struct elf_header *he
 
 static bool in_text(uint64_t va, uint64_t bytes)
 {
-    for (unsigned i = 0; i < 3; i++)
+    for (unsigned i = 0; i < 4; i++)
         if (i < texts && text[i].va == va && text[i].bytes >= bytes)
             return true;
     return false;
@@ -92,6 +92,7 @@ int main(void)
     PROVE(in_text(header->entry, 1), "the entry is text");
     PROVE(header->fixup_resume == 0 || (header->fixup_first <= header->fixup_last && in_text(header->fixup_resume, 1) &&
                                         in_text(header->fixup_first, header->fixup_last - header->fixup_first)), "the fixup is text");
+    PROVE(header->hang == 0 || in_text(header->hang, 1), "the loop is text");
     PROVE(header->vmcs02_count <= VMCS02_MAX && header->root_count <= ROOT_MAX && header->route_count <= CAP_ROUTES, "counts in range");
     PROVE(header->vmcs02_count == 0 || (header->rights & RIGHT_VMCS02), "VMCS02s by right");
     PROVE(header->root_count == 0 || (header->rights & RIGHT_EPT02), "roots by right");

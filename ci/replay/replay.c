@@ -40,7 +40,7 @@ extern uint8_t rt_state_first[], rt_state_end[];  // replay.ld
 
 union channel_place rt_channel[CPU_MAX];
 struct info replay_info __asm__("rt_info_page");
-const char rt_entry[1], rt_fixup_first[1], rt_fixup_last[1], rt_fixup_resume[1], rt_state_bytes[1];
+const char rt_entry[1], rt_hang[1], rt_fixup_first[1], rt_fixup_last[1], rt_fixup_resume[1], rt_state_bytes[1];
 uint32_t world_cpu;
 
 // Kept over a reload: what the kernel keeps, and how far the recording is read.

@@ -20,7 +20,7 @@
 extern const struct partition_header header;
 
 union channel_place rt_channel[CPU_MAX];
-const char rt_entry[1], rt_fixup_first[1], rt_fixup_last[1], rt_fixup_resume[1], rt_state_bytes[1];
+const char rt_entry[1], rt_hang[1], rt_fixup_first[1], rt_fixup_last[1], rt_fixup_resume[1], rt_state_bytes[1];
 
 uint32_t world_cpu;
 uint64_t world_gpr[GPR_COUNT];

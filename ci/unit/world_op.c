@@ -187,6 +187,7 @@ static enum status check(const struct reply *rep, const struct op *op)
         check_group_mask(op, GROUP_CR, header.vmcs[VMCS_KIND_01].write);
         break;
     case OP_MSR_WRITE:
+    case OP_INJECT:
     case OP_COUNT:
         break;
     }

@@ -203,22 +203,29 @@ static bool set_watchdog(struct parser *p, struct span value)
     return true;
 }
 
-static bool set_partitions(struct parser *p, struct span value)
+// Names with commas.
+static bool set_names(struct parser *p, struct span value, char to[BOOT_PARTITIONS][CAP_NAME], unsigned *count)
 {
-    struct conf_workload *w = p->workload;
     while (value.length) {
         struct span name = cut(&value, ',');
-        if (w->partition_count == BOOT_PARTITIONS)
+        if (*count == BOOT_PARTITIONS)
             return fail(p, "more than %u partitions", BOOT_PARTITIONS);
-        char *to = w->partition[w->partition_count];
-        if (!copy_name(p, "a partition's name", to, CAP_NAME, name))
+        if (!copy_name(p, "a partition's name", to[*count], CAP_NAME, name))
             return false;
-        for (unsigned i = 0; i < w->partition_count; i++)
-            if (text_equal(w->partition[i], to))
-                return fail(p, "partition %s is named twice", to);
-        w->partition_count++;
+        for (unsigned i = 0; i < *count; i++)
+            if (text_equal(to[i], to[*count]))
+                return fail(p, "partition %s is named twice", to[i]);
+        ++*count;
     }
     return true;
+}
+
+static bool set_partitions(struct parser *p, struct span value) { return set_names(p, value, p->workload->partition, &p->workload->partition_count); }
+
+static bool set_injectable(struct parser *p, struct span value)
+{
+    p->workload->injectable_line = p->line;
+    return set_names(p, value, p->workload->injectable_name, &p->workload->injectable_count);
 }
 
 static bool set_next(struct parser *p, struct span value)
@@ -239,9 +246,6 @@ static bool set_options(struct parser *p, struct span value)
 // Of one partition.
 static bool set_faults(struct parser *p, struct span value, struct conf_inject *inject)
 {
-    static const struct { const char *name; uint32_t kind; } kinds[] = {
-        {"ud", INJECT_UD}, {"pf", INJECT_PF}, {"bad-reply", INJECT_BAD_REPLY}, {"ud-twice", INJECT_UD_TWICE},
-        {"panic", INJECT_PANIC}, {"kernel-pf", INJECT_KERNEL_PF}};
     struct boot_inject *faults = &inject->faults;
     *faults = (struct boot_inject){ .count = 1, .span = INJECT_SPAN, .spacing = INJECT_SPACING, .stride = 1 };
     const struct { const char *name; unsigned word; uint32_t least; uint32_t *to; } numbers[] = {
@@ -264,11 +268,11 @@ static bool set_faults(struct parser *p, struct span value, struct conf_inject *
             return fail(p, "inject's %s is a number%s, not '%.*s'", numbers[i].name, numbers[i].least ? " from 1 on" : "", shown(text), text.at);
         *numbers[i].to = (uint32_t)parsed;
     }
-    for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-        if (span_is(word[2], kinds[i].name))
-            faults->kind = kinds[i].kind;
+    for (uint32_t kind = INJECT_NONE + 1; kind < INJECT_KINDS; kind++)
+        if (span_is(word[2], inject_kind_name(kind)))
+            faults->kind = kind;
     if (faults->kind == INJECT_NONE)
-        return fail(p, "inject's kind is ud, pf, bad-reply, ud-twice, panic or kernel-pf, not '%.*s'", shown(word[2]), word[2].at);
+        return fail(p, "inject's kind is ud, pf, bad-reply, hang, ud-twice, panic or kernel-pf, not '%.*s'", shown(word[2]), word[2].at);
     return true;
 }
 
@@ -308,6 +312,7 @@ static const struct key {
     {"options",    false, true,  set_options},
     {"nested",     false, false, set_nested},
     {"inject",     false, false, set_inject},
+    {"injectable", false, true,  set_injectable},
 };
 
 static bool parse_section(struct parser *p, struct span line)
@@ -372,6 +377,15 @@ static struct span uncomment(struct span line)
     return line;
 }
 
+// partition_count: it has none of that name.
+static unsigned partition_of(const struct conf_workload *w, const char *name)
+{
+    unsigned i = 0;
+    while (i < w->partition_count && !text_equal(w->partition[i], name))
+        i++;
+    return i;
+}
+
 // What can be judged only when the whole file is known.
 static void check_whole(struct parser *p)
 {
@@ -383,10 +397,17 @@ static void check_whole(struct parser *p)
             fail(p, "[workload %s] has no next", w->name);
         p->line = w->inject_line;
         for (struct conf_inject *inject = w->inject; inject < w->inject + w->inject_count; inject++) {
-            while (inject->partition < w->partition_count && !text_equal(w->partition[inject->partition], inject->name))
-                inject->partition++;
+            inject->partition = partition_of(w, inject->name);
             if (inject->partition == w->partition_count)
                 fail(p, "inject: [workload %s] has no partition %s", w->name, inject->name);
+        }
+        p->line = w->injectable_line;
+        for (unsigned j = 0; j < w->injectable_count; j++) {
+            const unsigned partition = partition_of(w, w->injectable_name[j]);
+            if (partition == w->partition_count)
+                fail(p, "injectable: [workload %s] has no partition %s", w->name, w->injectable_name[j]);
+            else
+                w->injectable |= 1u << partition;
         }
     }
     p->line = conf->chosen_line;

@@ -32,6 +32,9 @@ struct conf_workload {
     bool nested;                   // it starts on another Bulkhead, too
     unsigned inject_line, inject_count;
     struct conf_inject inject[BOOT_PARTITIONS];
+    unsigned injectable_line, injectable_count;
+    char injectable_name[BOOT_PARTITIONS][CAP_NAME];
+    uint32_t injectable;           // bit n: partition n is one of these
 };
 
 struct conf {

@@ -49,9 +49,9 @@ static void headline(const struct crash_record *record, char text[CRASH_TEXT])
 static void particulars(const struct crash_record *record, char text[CRASH_TEXT])
 {
     char workload[RECORDS_TEXT + 1], version[RECORDS_TEXT + 1], time[CLOCK_TEXT];
-    clock_text(record->boot_time, time);
+    clock_text(record->machine.boot_time, time);
     text_format(text, CRASH_TEXT, "last run: crash record %u, workload %s, version %s, begun %s", record->generation,
-                shown(workload, record->workload, sizeof(record->workload)), shown(version, record->version, sizeof(record->version)), time);
+                shown(workload, record->machine.workload, sizeof(record->machine.workload)), shown(version, record->machine.version, sizeof(record->machine.version)), time);
 }
 
 static void backtrace(const struct crash_record *record, char text[CRASH_TEXT])

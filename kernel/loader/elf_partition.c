@@ -156,6 +156,8 @@ static const char *read_header(struct boot_partition *image, const void *file)
          !text_contains(image, header->fixup_first, header->fixup_last - header->fixup_first) ||
          !text_contains(image, header->fixup_resume, 1)))
         return "the fixup lies outside of the text";
+    if (header->hang != 0 && !text_contains(image, header->hang, 1))
+        return "the loop of a hang lies outside of the text";
     if (header->state_bytes > STATE_MAX_BYTES)
         return "the state region is too large";
     for (unsigned i = 0; i < image->segment_count; i++)

@@ -103,6 +103,8 @@ static bool fill_info(struct boot_info *info, const struct launch *launch, const
     info->watchdog_ticks = conf->watchdog;
     for (unsigned i = 0; i < workload->inject_count; i++)
         info->inject[workload->inject[i].partition] = workload->inject[i].faults;
+    for (unsigned i = 0; i < workload->partition_count; i++)
+        info->inject[i].on_request = workload->injectable >> i & 1;
     info->cpu_count = launch->cpus->count;
     controls_make(&info->vmx, facts);
     controls_tell(&info->info, &info->vmx, info->cpu_count);
@@ -124,6 +126,8 @@ static bool build(struct launch *launch, struct memory *memory, const struct con
                 window_make(info, memory) && watch_make(info, memory);
     for (uint32_t i = 0; done && i < info->partition_count; i++)
         done = space_make(info, memory, i);
+    for (uint32_t i = 0; i < info->partition_count && (info->cpu_count < 2 || info->watchdog_ticks == 0); i++)
+        info->partition[i].header.hang = 0;  // nobody would end it
     hide_make(&info->cpuid, info);
     fields_host(&info->host, info);
     fields_init(&info->after_init, &info->vmx);

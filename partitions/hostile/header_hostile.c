@@ -10,7 +10,7 @@
 const struct partition_header header PARTITION_SECTION = {
     PARTITION("hostile"),
     .rights = RIGHT_LOG | RIGHT_WINDOW_READ | RIGHT_WINDOW_WRITE | RIGHT_VMCS02 | RIGHT_L1_VMX | RIGHT_EPT02 | RIGHT_MSR |
-              RIGHT_RECORDS | RIGHT_SECRETS,
+              RIGHT_RECORDS | RIGHT_SECRETS | RIGHT_INJECT,
     .vmcs02_count = 2,
     .root_count = 1,
     .vmcs = { { ALL, ALL }, { ALL, ALL }, { ALL, ALL } },

@@ -5,6 +5,8 @@
 #include <caps/addr.h>
 #include <caps/ept_map.h>
 #include <caps/info.h>
+#include <caps/inject.h>
+#include <caps/layout.h>
 #include <rt/call.h>
 #include <rt/info.h>
 #include <rt/reply.h>
@@ -284,6 +286,14 @@ void attempt_msr_hidden(const struct try *try)
 }
 
 // The LAPIC over hidden memory.
+// No configuration names one; partitions and kinds that there are, and others.
+void attempt_inject(const struct try *try)
+{
+    static const struct { uint32_t partition, kind; } fault[] = { { 0, INJECT_UD }, { 1, INJECT_HANG }, { PARTITION_MAX, INJECT_PF }, { 0xffff, INJECT_BAD_REPLY },
+        { 0, INJECT_NONE }, { 0, INJECT_PANIC }, { 0, INJECT_KINDS }, { 0, ~0u } };
+    add(try, OP_INJECT, fault[try->parameter].partition, fault[try->parameter].kind, 1, 0);
+}
+
 void attempt_msr_apic_base(const struct try *try) { add(try, OP_MSR_WRITE, 0, 0x1b, try->hidden | 0x900, 0); }
 
 void attempt_verdict(const struct try *try)

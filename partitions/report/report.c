@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // report: lets privileged software of L1 read what the kernel records, a line of 64 bytes a hypercall. What the bytes mean is the reader's
-// business (bhctl/); no memory of L1 is touched.
+// business (bhctl/); no memory of L1 is touched. And lets it have a fault injected, where the configuration lets it.
 
 #include <caps/hypercall.h>
+#include <caps/inject.h>
+#include <rt/call.h>
 #include <rt/partition.h>
 #include <rt/records.h>
 #include <rt/reply.h>
@@ -10,7 +12,7 @@
 // By the port alone: the records tell addresses and what all of the machine does.
 const struct partition_header header PARTITION_SECTION = {
     PARTITION("report"),
-    .rights = RIGHT_RECORDS,
+    .rights = RIGHT_RECORDS | RIGHT_INJECT,
     .vmcs[VMCS_KIND_01] = { .write = GROUP_RIP },
     .routes = { ROUTE_KEYS(L1, IO, GROUP_GPR, HYPERCALL_PORT, HYPERCALL_PORT) },
 };
@@ -26,14 +28,24 @@ static uint64_t read_line(uint64_t offset, struct reply *rep)
     return REPORT_LINE;
 }
 
+// The kernel knows which partition and kind it may be; what no operation can say is refused here.
+static enum status inject(const uint64_t gpr[GPR_COUNT], struct reply *rep)
+{
+    const uint64_t partition = gpr[GPR_RBX], kind = gpr[GPR_RCX], number = gpr[GPR_RSI], instruction = gpr[GPR_RDI];
+    if (partition >= PARTITION_MAX || kind == INJECT_NONE || kind > INJECT_ON_REQUEST || number == 0 || number > UINT32_MAX || instruction > UINT32_MAX)
+        return STATUS_BAD_ARG;
+    reply_op(rep, OP_INJECT, (uint32_t)partition, (uint32_t)kind, number, instruction);
+    return rt_invoke();
+}
+
 void partition_message(const struct request *req, struct reply *rep)
 {
     if (req->kind != MSG_EXIT)
         return;
-    if (req->gpr[GPR_RAX] != HYPERCALL_REPORT_READ) {
-        reply_forward(rep, 0, 0, 0, 0);  // the port has all numbers: another partition's
-        return;
+    switch (req->gpr[GPR_RAX]) {
+    case HYPERCALL_REPORT_READ: reply_gpr(rep, GPR_RAX, read_line(req->gpr[GPR_RBX], rep)); break;
+    case HYPERCALL_REPORT_INJECT: reply_gpr(rep, GPR_RAX, inject(req->gpr, rep)); break;
+    default: reply_forward(rep, 0, 0, 0, 0); return;  // the port has all numbers: another partition's
     }
-    reply_gpr(rep, GPR_RAX, read_line(req->gpr[GPR_RBX], rep));
     reply_advance_rip(req, rep);
 }

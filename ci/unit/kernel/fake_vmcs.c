@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "fault_inject.h"
 #include "msr_l1.h"
 #include "reply.h"
 #include "shadow.h"
@@ -14,6 +15,7 @@ struct vmcs02 fake_vmcs02[FAKE_VMCS02S];
 uint64_t fake_field[FAKE_VMCSS][VMCS_FIELD_COUNT];
 unsigned fake_vmcs02_calls, fake_l1_flushes;
 uint32_t fake_msr, fake_msr_refused = 0xdead;
+struct fake_injected fake_injected;
 
 void fake_vmcs_init(void)
 {
@@ -90,5 +92,12 @@ void vmcs02_bitmap(struct vmcs02 *vmcs02, enum bitmap_kind kind, uint32_t qword,
 
 bool shadow_supported(const struct cpu *cpu) { return cpu->shadow.v != 0; }
 void shadow_set(struct cpu *cpu, bool on) { cpu->shadowing = on; }
+enum status fault_inject_check(uint32_t index, uint32_t kind) { return index == 0 && kind == FAKE_INJECT_KIND ? STATUS_OK : STATUS_UNSUPPORTED; }
+void fault_inject_order(struct partition *partition, uint32_t kind, uint64_t number, uint32_t instruction)
+{
+    if (partition != partition_at(0))
+        abort();
+    fake_injected = (struct fake_injected){ kind, number, instruction };
+}
 bool msr_l1_writable(uint32_t msr) { return msr != fake_msr_refused; }
 bool msr_write_l1(struct cpu *cpu, uint32_t msr, uint64_t value) { (void)cpu, (void)value; fake_msr = msr; return true; }

@@ -23,4 +23,8 @@ extern unsigned fake_vmcs02_calls;                        // reset, clear, flush
 extern unsigned fake_l1_flushes;
 extern uint32_t fake_msr, fake_msr_refused;
 
+// The one fault that may be injected, into partition 0; and what was.
+#define FAKE_INJECT_KIND 3u
+extern struct fake_injected { uint64_t kind, number, instruction; } fake_injected;
+
 void fake_vmcs_init(void);

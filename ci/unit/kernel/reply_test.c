@@ -340,6 +340,21 @@ TEST(a_run_of_mappings_is_checked_entry_by_entry)
     CHECK_EQ(decode(), STATUS_BAD_ARG);
 }
 
+TEST(faults_are_injected_by_right)
+{
+    start();
+    CHECK_EQ(try(OP_INJECT, 0, FAKE_INJECT_KIND, 77, 99), STATUS_OK);
+    CHECK(fake_injected.kind == FAKE_INJECT_KIND && fake_injected.number == 77 && fake_injected.instruction == 99);
+    CHECK_EQ(try(OP_INJECT, 0, FAKE_INJECT_KIND + 1, 1, 0), STATUS_UNSUPPORTED);
+    CHECK_EQ(try(OP_INJECT, 1, FAKE_INJECT_KIND, 1, 0), STATUS_UNSUPPORTED);
+    CHECK_EQ(try(OP_INJECT, 0xffff, FAKE_INJECT_KIND, 1, 0), STATUS_UNSUPPORTED);
+    CHECK(batch_status_returned(STATUS_UNSUPPORTED) && batch_status_returned(STATUS_BUSY));
+    CHECK_EQ(fake_injected.number, 77);
+    partition.header.rights &= ~(uint32_t)RIGHT_INJECT;
+    CHECK_EQ(try(OP_INJECT, 0, FAKE_INJECT_KIND, 1, 0), STATUS_DENIED);
+    CHECK_EQ(fake_injected.number, 77);
+}
+
 TEST(msrs_that_l0_keeps_are_a_status)
 {
     start();

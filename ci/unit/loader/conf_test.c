@@ -107,6 +107,21 @@ TEST(conf_has_defaults)
     CHECK_EQ(conf.workload[0].inject[0].faults.stride, 1);
 }
 
+TEST(conf_names_injectable_partitions)
+{
+    CHECK(parse("[workload t]\ninjectable = c, a\npartitions = a, b, c\nnext = \\n\n"));
+    CHECK_EQ(conf.workload[0].injectable, 5);
+    CHECK(parse("[workload t]\npartitions = a\nnext = \\n\ninjectable =\n"));
+    CHECK_EQ(conf.workload[0].injectable, 0);
+    CHECK(parse("[workload t]\npartitions = a\nnext = \\n\ninject = a 3 hang\n"));
+    CHECK_EQ(conf.workload[0].inject[0].faults.kind, INJECT_HANG);
+    refused(T "injectable = a\n", "bulkhead.conf:3: injectable: [workload t] has no partition a");
+    refused(T "partitions = a\ninjectable = a, b\n", "bulkhead.conf:4: injectable: [workload t] has no partition b");
+    refused(T "partitions = a\ninjectable = a, a\n", "bulkhead.conf:4: partition a is named twice");
+    refused("injectable = a\n", "bulkhead.conf:1: injectable belongs into a [workload NAME]");
+    refused(T "injectable = a,b,c,d,e,f,g,h,i\n", "bulkhead.conf:3: more than 8 partitions");
+}
+
 TEST(conf_names_the_line_of_an_error)
 {
     refused("\n\nfoo = 1\n", "bulkhead.conf:3: unknown key 'foo'");
@@ -158,7 +173,7 @@ TEST(conf_limits_values)
     refused(T "inject = a 1 ud 1 1 1 1 1 1\n", "bulkhead.conf:3: inject is PARTITION MESSAGE KIND [INSTRUCTION [COUNT [SPAN [SPACING [STRIDE]]]]]");
     refused(T "inject = a x ud\n", "bulkhead.conf:3: inject's message is a number, not 'x'");
     refused(T "inject = a 4294967296 ud\n", "bulkhead.conf:3: inject's message is a number, not '4294967296'");
-    refused(T "inject = a 1 gp\n", "bulkhead.conf:3: inject's kind is ud, pf, bad-reply, ud-twice, panic or kernel-pf, not 'gp'");
+    refused(T "inject = a 1 gp\n", "bulkhead.conf:3: inject's kind is ud, pf, bad-reply, hang, ud-twice, panic or kernel-pf, not 'gp'");
     refused(T "inject = a 1 ud x\n", "bulkhead.conf:3: inject's instruction is a number, not 'x'");
     refused(T "inject = a 1 ud 1 x\n", "bulkhead.conf:3: inject's count is a number, not 'x'");
     refused(T "inject = a 1 ud 1 1 0\n", "bulkhead.conf:3: inject's span is a number from 1 on, not '0'");

@@ -26,9 +26,9 @@ static struct crash_record *fill(unsigned slot, uint32_t generation, enum crash_
     record->kind = kind;
     record->cpu = 2;
     record->faults = 7;
-    record->boot_time = 1000000000;
-    strcpy(record->workload, "kvm");
-    strcpy(record->version, "0.1");
+    record->machine.boot_time = 1000000000;
+    strcpy(record->machine.workload, "kvm");
+    strcpy(record->machine.version, "0.1");
     strcpy(record->partition, "ept");
     strcpy(record->text, "what happened");
     record->backtrace_count = 2;
@@ -122,8 +122,8 @@ TEST(texts_without_end_and_odd_characters_stay_in_their_line)
 {
     struct crash_record *record = fill(0, 6, CRASH_FAULT);
     memset(record->text, 'a', sizeof(record->text));
-    memset(record->workload, '\x1b', sizeof(record->workload));
-    memset(record->version, 0xff, sizeof(record->version));
+    memset(record->machine.workload, '\x1b', sizeof(record->machine.workload));
+    memset(record->machine.version, 0xff, sizeof(record->machine.version));
     memset(record->partition, '\r', sizeof(record->partition));
     memset(record->line, 'b', sizeof(record->line));
     memset(record->backtrace, 0xff, sizeof(record->backtrace));

@@ -44,7 +44,7 @@ static struct file good(void)
         },
         .header = {
             .magic = CAP_MAGIC, .abi = CAP_ABI, .bytes = sizeof(struct partition_header), .name = "test", .entry = TEXT,
-            .fixup_first = TEXT + 8, .fixup_last = TEXT + 16, .fixup_resume = TEXT + 16, .state_bytes = 0x2000,
+            .fixup_first = TEXT + 8, .fixup_last = TEXT + 16, .fixup_resume = TEXT + 16, .hang = TEXT + 63, .state_bytes = 0x2000,
             .rights = RIGHT_VMCS02 | RIGHT_EPT02, .vmcs02_count = 2, .root_count = 3, .route_count = 2,
             .vmcs = { { 1, 1 }, { 1, 1 }, { 1, 1 } },
             .routes = { { .kind = ROUTE_RANGE, .origin = ORIGIN_L1, .reason = EXIT_VMCALL, .groups = 1 | 1ull << 63, .first = 1, .last = 2 },
@@ -129,6 +129,8 @@ REFUSED(refuses_a_kernel_entry, "entry", file.header.entry = ~0ull)
 REFUSED(refuses_a_fixup_outside_of_the_text, "fixup", file.header.fixup_last = DATA)
 REFUSED(refuses_a_fixup_backwards, "fixup", file.header.fixup_last = TEXT)
 REFUSED(refuses_a_fixup_that_goes_on_in_data, "fixup", file.header.fixup_resume = DATA)
+REFUSED(refuses_a_loop_in_data, "loop", file.header.hang = DATA)
+REFUSED(refuses_a_loop_behind_the_text, "loop", file.header.hang = TEXT + 0x1000)
 REFUSED(refuses_a_large_state_region, "too large", file.header.state_bytes = STATE_MAX_BYTES + 1)
 REFUSED(refuses_state_outside_of_the_region, "smaller", file.header.state_bytes = 0x1000)
 REFUSED(refuses_too_many_vmcs02s, "VMCS02", file.header.vmcs02_count = VMCS02_OWN_MAX + 1)

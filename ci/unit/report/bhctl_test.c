@@ -405,14 +405,15 @@ static struct crash_record *crash_make(void)
     struct crash_record *record = &region.records.previous;
     start();
     *record = (struct crash_record){ .magic = CRASH_MAGIC, .bytes = sizeof(*record), .abi = CAP_ABI, .generation = 4, .kind = CRASH_FAULT, .cpu = 1,
-                                     .faults = 2, .boot_time = 1000000000, .boot_tsc = 10, .tsc = 110, .version = "1.2", .workload = "kvm",
+                                     .faults = 2, .tsc = 110,
+                                     .machine = { .boot_time = 1000000000, .boot_tsc = 10, .version = "1.2", .workload = "kvm", .partition_count = 2 },
                                      .partition = "nestvmx", .text = "vector=14", .rip = 0x401234, .vector = 14, .error = 4, .backtrace_count = 1,
                                      .event_count = 1, .line_count = 1, .backtrace = { 0x405678 } };
     record->request = (struct request){ .sequence = 17, .kind = MSG_EXIT, .origin = ORIGIN_L2, .cpu = 1, .reason = EXIT_CPUID, .groups = GROUP_RIP | GROUP_GPR };
     record->request.gpr[GPR_CR2] = 0x777;
     record->request.field[0][VMCS_GUEST_RIP] = 0x12345;
     record->request.field[0][VMCS_GUEST_CR3] = 0x999;  // did not travel
-    strcpy(record->partitions[1].name, "ept");
+    strcpy(record->machine.partition[1].name, "ept");
     record->vmcs[0] = (struct crash_vmcs){ CRASH_VMCS_01, { [VMCS_GUEST_TR_ACCESS_RIGHTS] = 0x89 } };
     record->event[0] = (struct event){ .tsc = 99, .partition = 2, .reason = EXIT_CPUID, .kind = EVENT_EXIT };
     strcpy(record->line[0], "L0 1 error fault\n");
@@ -445,7 +446,7 @@ TEST(crash)
 
 TEST(a_crash_that_is_damaged_is_not_shown)
 {
-    for (unsigned i = 0; i < 6; i++) {
+    for (unsigned i = 0; i < 7; i++) {
         struct crash_record *record = crash_make();
         machine_good();
         switch (i) {
@@ -455,6 +456,7 @@ TEST(a_crash_that_is_damaged_is_not_shown)
         case 3: record->event_count = 0xffffffff; break;
         case 4: record->line_count = CRASH_LINES + 1; break;
         case 5: record->abi++; break;
+        case 6: record->machine.partition_count = PARTITION_MAX + 1; break;
         }
         if (i != 0)
             record->checksum = crash_checksum(record);

@@ -4,9 +4,11 @@
 #include <string.h>
 
 #include <caps/hypercall.h>
+#include <caps/inject.h>
 #include <caps/records.h>
 
 #include "harness.h"
+#include "world_op.h"
 
 #define CPUS 2
 
@@ -65,7 +67,7 @@ TEST(nothing_but_lines_is_read)
 TEST(other_numbers_are_others)
 {
     fill();
-    static const uint64_t number[] = { HYPERCALL_REPORT_READ + 1, HYPERCALL_REPORT_READ - 1, HYPERCALL_NULL, HYPERCALL_REPORT_READ | 1ull << 32, ~0ull };
+    static const uint64_t number[] = { HYPERCALL_REPORT_INJECT + 1, HYPERCALL_REPORT_READ - 1, HYPERCALL_NULL, HYPERCALL_REPORT_READ | 1ull << 32, ~0ull };
     for (unsigned i = 0; i < sizeof(number) / sizeof(number[0]); i++) {
         world_gpr[GPR_RAX] = number[i];
         world_gpr[GPR_RBX] = 0;
@@ -87,4 +89,47 @@ TEST(vmcall_needs_no_privilege_and_is_not_answered)
 TEST(init_needs_nothing)
 {
     CHECK_EQ(world_init(0, 0)->verdict, VERDICT_RETURN);
+}
+
+static enum status kernel_says;
+static enum status answer_op(const struct reply *rep, const struct op *op)
+{
+    (void)rep;
+    return op->code == OP_INJECT ? kernel_says : STATUS_OK;
+}
+
+// RAX.
+static uint64_t inject(uint64_t partition, uint64_t kind, uint64_t number, uint64_t instruction)
+{
+    world_check_op = answer_op;
+    world_gpr[GPR_RAX] = HYPERCALL_REPORT_INJECT;
+    world_gpr[GPR_RBX] = partition, world_gpr[GPR_RCX] = kind, world_gpr[GPR_RSI] = number, world_gpr[GPR_RDI] = instruction;
+    world_vmcs[VMCS_HANDLE_01][VMCS_EXIT_QUALIFICATION] = (uint64_t)HYPERCALL_PORT << 16 | 0xb;  // IN EAX
+    world_vmcs[VMCS_HANDLE_01][VMCS_GUEST_RIP] = 0x1000;
+    world_vmcs[VMCS_HANDLE_01][VMCS_EXIT_INSTRUCTION_LENGTH] = 1;
+    CHECK_EQ(world_exit(ORIGIN_L1, EXIT_IO, NULL)->verdict, VERDICT_RESUME);
+    CHECK_EQ(world_vmcs[VMCS_HANDLE_01][VMCS_GUEST_RIP], 0x1001);
+    return world_gpr[GPR_RAX];
+}
+
+TEST(a_fault_is_asked_for)
+{
+    static const enum status says[] = { STATUS_OK, STATUS_BUSY, STATUS_UNSUPPORTED };
+    for (unsigned i = 0; i < sizeof(says) / sizeof(says[0]); i++) {
+        kernel_says = says[i];
+        CHECK_EQ(inject(3, INJECT_HANG, 1000, 77), says[i]);
+    }
+    CHECK_EQ(world_count(OP_INJECT), 1);  // what the kernel refuses is not done
+    const struct op *op = world_last(OP_INJECT);
+    CHECK(op->object == 3 && op->a == INJECT_HANG && op->b == 1000 && op->c == 77);
+}
+
+TEST(what_no_operation_can_say_is_refused)
+{
+    static const uint64_t bad[][4] = { { PARTITION_MAX, INJECT_UD, 1, 0 }, { 1ull << 32, INJECT_UD, 1, 0 }, { ~0ull, INJECT_UD, 1, 0 }, { 0, INJECT_NONE, 1, 0 },
+        { 0, INJECT_UD_TWICE, 1, 0 }, { 0, INJECT_PANIC, 1, 0 }, { 0, INJECT_KERNEL_PF, 1, 0 }, { 0, 1ull << 32 | INJECT_UD, 1, 0 }, { 0, INJECT_UD, 0, 0 },
+        { 0, INJECT_UD, 1ull << 32, 0 }, { 0, INJECT_UD, 1, 1ull << 32 }, { 0, INJECT_UD, ~0ull, ~0ull } };
+    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        CHECK_EQ(inject(bad[i][0], bad[i][1], bad[i][2], bad[i][3]), STATUS_BAD_ARG);
+    CHECK_EQ(world_count(OP_INJECT), 0);
 }

@@ -25,6 +25,7 @@
     .fixup_first = (uint64_t)(uintptr_t)rt_fixup_first,       \
     .fixup_last = (uint64_t)(uintptr_t)rt_fixup_last,         \
     .fixup_resume = (uint64_t)(uintptr_t)rt_fixup_resume,     \
+    .hang = (uint64_t)(uintptr_t)rt_hang,                     \
     .state_bytes = (uint64_t)(uintptr_t)rt_state_bytes,       \
     .route_count = CAP_ROUTES
 
@@ -58,4 +59,4 @@
 void partition_message(const struct request *req, struct reply *rep);
 
 // Made by crt0.S, guest_access.S and partition.ld for the header; nobody calls them.
-extern const char rt_entry[], rt_fixup_first[], rt_fixup_last[], rt_fixup_resume[], rt_state_bytes[];
+extern const char rt_entry[], rt_hang[], rt_fixup_first[], rt_fixup_last[], rt_fixup_resume[], rt_state_bytes[];

@@ -26,3 +26,10 @@ static inline uint64_t insn_in_call(uint64_t number, uint64_t rbx, uint64_t r[8]
     r[0] = r8, r[1] = r9, r[2] = r10, r[3] = r11, r[4] = r12, r[5] = r13, r[6] = r14, r[7] = r15;
     return number;
 }
+
+// The same with arguments in other registers. RAX is returned.
+static inline uint64_t insn_in_call_with(uint64_t number, uint64_t rbx, uint64_t rcx, uint64_t rsi, uint64_t rdi)
+{
+    __asm__ volatile("in %%dx, %%eax" : "+a"(number) : "b"(rbx), "c"(rcx), "S"(rsi), "D"(rdi), "d"(HYPERCALL_PORT) : "memory");
+    return number;
+}

@@ -68,13 +68,13 @@ static void print_message(FILE *out, const struct request *request)
 static bool sound(const struct crash_record *record)
 {
     return record->bytes == sizeof(*record) && record->checksum == crash_checksum(record) && record->backtrace_count <= CRASH_BACKTRACE &&
-           record->event_count <= sizeof(record->event) / sizeof(record->event[0]) && record->line_count <= CRASH_LINES;
+           record->event_count <= sizeof(record->event) / sizeof(record->event[0]) && record->line_count <= CRASH_LINES &&
+           record->machine.partition_count <= PARTITION_MAX;
 }
 
 const char *command_crash(FILE *out, bool raw, char why[REGION_WHY])
 {
     static struct crash_record record;
-    static struct records_machine then;  // who was who
     if (!region_read(offsetof(struct records, previous), &record, sizeof(record)))
         return "the crash record can't be read";
     if (record.magic != CRASH_MAGIC && raw)
@@ -91,20 +91,19 @@ const char *command_crash(FILE *out, bool raw, char why[REGION_WHY])
         return "the crash record is damaged";
     if (raw)
         return fwrite(&record, sizeof(record), 1, out) == 1 ? NULL : "can't write";
-    then.partition_count = PARTITION_MAX;
-    memcpy(then.partition, record.partitions, sizeof(then.partition));
+    struct records_machine *then = &record.machine;
     for (unsigned i = 0; i < PARTITION_MAX; i++)
-        region_text(then.partition[i].name, sizeof(then.partition[i].name));
-    region_text(record.version, sizeof(record.version));
-    region_text(record.workload, sizeof(record.workload));
+        region_text(then->partition[i].name, sizeof(then->partition[i].name));
+    region_text(then->version, sizeof(then->version));
+    region_text(then->workload, sizeof(then->workload));
     region_text(record.partition, sizeof(record.partition));
     region_text(record.text, sizeof(record.text));
     fprintf(out, "%s%s%s%s on CPU %u, crash number %u, faults in that run: %u\n", kind_name(record.kind), record.partition[0] ? " (" : "", record.partition,
             record.partition[0] ? ")" : "", record.cpu, record.generation, record.faults);
     fprintf(out, "%s\n", record.text);
-    fprintf(out, "Bulkhead    %s, workload %s\n", record.version, record.workload);
-    print_time(out, record.boot_time);
-    fprintf(out, "after       %llu ticks\n", (unsigned long long)(record.tsc - record.boot_tsc));
+    fprintf(out, "Bulkhead    %s, workload %s\n", then->version, then->workload);
+    print_time(out, then->boot_time);
+    fprintf(out, "after       %llu ticks\n", (unsigned long long)(record.tsc - then->boot_tsc));
     if (record.vector != CRASH_NO_VECTOR)
         fprintf(out, "exception   vector %llu, error 0x%llx\n", (unsigned long long)record.vector, (unsigned long long)record.error);
     fputs(record.kind == CRASH_ENTRY ? "L1's registers, but for RSP, and the kernel's RIP:\n" : "", out);
@@ -121,7 +120,7 @@ const char *command_crash(FILE *out, bool raw, char why[REGION_WHY])
     }
     fputs("events:\n", out);
     for (uint32_t i = 0; i < record.event_count; i++)
-        event_print(out, &then, record.cpu, &record.event[i], false);
+        event_print(out, then, record.cpu, &record.event[i], false);
     fputs("log:\n", out);
     for (uint32_t i = 0; i < record.line_count; i++) {
         region_text(record.line[i], sizeof(record.line[i]));

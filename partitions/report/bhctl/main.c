@@ -9,9 +9,11 @@
 #include <unistd.h>
 
 #include <caps/cpuid.h>
+#include <caps/inject.h>
 
 #include "call_insn.h"
 #include "command.h"
+#include "inject.h"
 #include "top.h"
 
 #define FOLLOW_NANOSECONDS 200000000L
@@ -35,7 +37,9 @@ static int usage(void)
           "  crash [--raw]        the record of a crash in the boot before this one; --raw: as it is, for a file\n"
           "  trace [-n N] [-f]    the last N events of each CPU (64): exits, messages, faults; -f: and what comes\n"
           "        [--json]       one JSON object a line\n"
-          "        [--cpu A,B] [--level A,B] [--reason A,B] [--partition A,B]   only these\n", stderr);
+          "        [--cpu A,B] [--level A,B] [--reason A,B] [--partition A,B]   only these\n"
+          "  inject PARTITION --at N --kind ud|pf|bad-reply|hang [--instruction N]\n"
+          "                       a fault in its N-th message from now on, where the workload's configuration lets it\n", stderr);
     return 2;
 }
 
@@ -127,10 +131,20 @@ static bool top_options(int count, char **word, uint32_t *seconds, uint32_t *rou
     return true;
 }
 
+static const char *inject(const struct fault *fault, const struct records_machine *machine, char why[REGION_WHY])
+{
+    const uint64_t answer = insn_in_call_with(HYPERCALL_REPORT_INJECT, fault->partition, fault->kind, fault->number, fault->instruction);
+    const char *wrong = fault_refused(fault, machine, answer, why);
+    if (!wrong)
+        printf("%s gets the fault %s in message %u from now on\n", machine->partition[fault->partition].name, inject_kind_name(fault->kind), fault->number);
+    return wrong;
+}
+
 int main(int argc, char **argv)
 {
     struct records_machine machine;
     struct wanted wanted;
+    struct fault fault;
     char why[REGION_WHY];
     uint32_t seconds = 0, rounds = 0;
     const char *command = argc > 1 ? argv[1] : "", *option = argc > 2 ? argv[2] : "", *wrong;
@@ -138,12 +152,13 @@ int main(int argc, char **argv)
     const bool raw = argc == 3 && strcmp(option, "--raw") == 0;
     const bool is_log = strcmp(command, "log") == 0, is_stats = strcmp(command, "stats") == 0, is_trace = strcmp(command, "trace") == 0;
     const bool is_status = strcmp(command, "status") == 0, is_crash = strcmp(command, "crash") == 0, is_top = strcmp(command, "top") == 0;
-    if (!(plain && (is_status || is_crash || is_log || is_stats)) && !(follow && is_log) && !(json && is_stats) && !(raw && is_crash) && !is_trace &&
+    const bool is_inject = strcmp(command, "inject") == 0;
+    if (!(plain && (is_status || is_crash || is_log || is_stats)) && !(follow && is_log) && !(json && is_stats) && !(raw && is_crash) && !is_trace && !is_inject &&
         !(is_top && top_options(argc - 2, argv + 2, &seconds, &rounds)))
         return usage();
     wrong = find(&machine, why);
-    if (!wrong && is_trace) {
-        wrong = wanted_parse(&wanted, &machine, argc - 2, argv + 2, why);
+    if (!wrong && (is_trace || is_inject)) {
+        wrong = is_trace ? wanted_parse(&wanted, &machine, argc - 2, argv + 2, why) : fault_parse(&fault, &machine, argc - 2, argv + 2, why);
         if (wrong) {
             fail(wrong);
             return 2;
@@ -154,6 +169,7 @@ int main(int argc, char **argv)
               : is_stats  ? command_stats(stdout, &machine, json, why)
               : is_crash  ? command_crash(stdout, raw, why)
               : is_trace  ? command_trace(stdout, &machine, &wanted, why)
+              : is_inject ? inject(&fault, &machine, why)
               : is_top    ? show_top(&machine, seconds, rounds, why)
                           : show_log(follow, why);
     if (!wrong && fflush(stdout) != 0)

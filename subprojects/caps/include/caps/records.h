@@ -41,6 +41,7 @@ struct records_machine {
     uint64_t boot_time;                  // the firmware's clock then: seconds since 1970; 0: it has none
     uint64_t log_head;                   // number of the next log line; the last RECORDS_LINES are there
     uint64_t log_lost;                   // lines that found the ring full
+    uint64_t injectable;                 // bit n: OP_INJECT takes partition n
     struct records_partition partition[PARTITION_MAX];
     uint64_t cpu_base[CPU_MAX];          // host-physical address of each CPU's struct records_cpu, 0: no such CPU
 };
@@ -137,8 +138,8 @@ struct crash_record {
     uint32_t kind;             // enum crash_kind
     uint32_t cpu;              // where it happened
     uint32_t faults;           // of partitions in that run, this one included
-    uint64_t boot_time, boot_tsc, tsc;  // when that run began, and when it happened (see struct records_machine)
-    char version[RECORDS_NAME], workload[RECORDS_NAME];
+    uint64_t tsc;              // when it happened
+    struct records_machine machine;  // as it was then
     char partition[CAP_NAME];  // CRASH_FAULT: whose fault
     char text[RECORDS_TEXT];   // what happened, in a line
     uint64_t rip, rflags, cr2;
@@ -150,7 +151,6 @@ struct crash_record {
     char line[CRASH_LINES][RECORDS_TEXT];                 // the log's last ones, oldest first, each with its newline
     struct crash_message message[CPU_MAX][CRASH_RINGS];   // the last ones of every ring of the partition, by CPU, oldest first
     struct request request;                               // the message that was being handled; sequence 0: there was none
-    struct records_partition partitions[PARTITION_MAX];   // who is who in the events
     struct crash_vmcs vmcs[CRASH_VMCSS];                  // of that CPU: VMCS01, and its L2's, else its shadow VMCS
 };
 
