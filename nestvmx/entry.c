@@ -153,12 +153,14 @@ static void write_groups(const struct message *m, const struct vmcs12 *v, const 
 }
 
 // The APIC pages may lie where EPT01 maps nothing: no CPU could tell, but this entry can't be made. Alone, because it may be refused.
-static bool write_apic(struct message *m, const struct vmcs12 *v, const struct l1_registers *l1, struct vmcs02 *vmcs02)
+static bool write_apic(struct message *m, struct vmcs12 *v, const struct l1_registers *l1, struct vmcs02 *vmcs02)
 {
     if (!(vmcs02->dirty & GROUP_APIC))
         return true;
     if (rt_invoke() != STATUS_OK)
         rt_panic("a VMCS02 can't be written");
+    if (!v->apic && (merge_value(m, v, l1, VMCS_VIRTUAL_APIC_ADDR) | merge_value(m, v, l1, VMCS_APIC_ACCESS_ADDR)) != 0)
+        state_set(&v->apic, 1);
     write_groups(m, v, l1, GROUP_APIC);
     if (rt_invoke() != STATUS_OK) {
         rt_log(LOG_WARN, "L1's APIC pages %lx, %lx are not memory of L1", vmcs12_get(v, VMCS_VIRTUAL_APIC_ADDR), vmcs12_get(v, VMCS_APIC_ACCESS_ADDR));

@@ -186,10 +186,31 @@ void vmcs12_leave(struct vmcs12 *v, struct message *m)
     state_set(&v->owner, 0);
 }
 
+// What a cleared VMCS12 names L1 may use for something else, a PAL's pages too; those that VMCS02 names couldn't become one's. At once, as long as no other CPU
+// can take the VMCS12, and behind what may have cleared VMCS02 already.
+static void forget_apic(struct message *m, struct vmcs12 *v)
+{
+    static const enum vmcs_field field[] = { VMCS_VIRTUAL_APIC_ADDR, VMCS_APIC_ACCESS_ADDR, VMCS_TPR_THRESHOLD };
+    if (!v->apic)
+        return;
+    if (rt_invoke() != STATUS_OK)
+        rt_panic("a VMCS02 can't be given up");
+    for (unsigned i = 0; i < sizeof(field) / sizeof(field[0]); i++)
+        reply_field(m->rep, 0, field[i], 0);
+    reply_op(m->rep, OP_WRITE_GROUPS, vmcs12_handle(v), 0, GROUP_APIC, 0);
+    reply_op(m->rep, OP_VMCS_CLEAR, vmcs12_handle(v), 0, 0, 0);
+    if (rt_invoke() != STATUS_OK)
+        return;  // another CPU's VMPTRLD is just giving it up: the pages stay named until VMCS02 is somebody else's
+    vmcs02_changed(v, GROUP_APIC);
+    state_set(&v->apic, 0);
+}
+
 bool vmcs12_clear(struct message *m, gpa1_t region)
 {
     lock(m);
     struct vmcs12 *v = find(region);
+    if (v != NULL && v->owner == 0)
+        forget_apic(m, v);
     if (v == NULL || !v->used) {
         guest_write32((gpa1_t){ region.v + offsetof(struct vmcs12_region, launched) }, 0);
         return true;

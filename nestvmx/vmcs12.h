@@ -32,6 +32,7 @@ struct vmcs12 {
     uint32_t entered;   // VMCS02 may be active on the owner's CPU
     uint32_t doomed;    // its L2 ends as a triple fault at the next entry
     uint32_t stored;    // this exit's MSR-store area is written already
+    uint32_t apic;      // the VMCS02 of this place names APIC pages of L1's
     uint64_t value[VMCS_FIELD_COUNT];
 };
 

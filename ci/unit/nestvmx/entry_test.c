@@ -247,6 +247,33 @@ TEST(an_apic_page_that_is_not_memory_fails_the_entry)
     CHECK_EQ(l2[VMCS_VIRTUAL_APIC_ADDR], 0x602000);
 }
 
+// Once in VMCS02, the page of a VMCS12 that L1 has cleared could not become a PAL's.
+TEST(what_vmclear_gives_up_names_no_apic_page)
+{
+    ready();
+    l1_set(VMCS_PROC_CONTROLS, l1_get(VMCS_PROC_CONTROLS) | PROC_USE_TPR_SHADOW);
+    l1_set(VMCS_VIRTUAL_APIC_ADDR, 0x602000);
+    l1_launch();
+    leave();
+    const uint64_t *const vmcs02 = l2;
+    l1_set_region(VMCS_PAGE + 0x1000, REVISION);
+    CHECK_EQ(l1_with_address(EXIT_VMPTRLD, VMCS_PAGE + 0x1000), SUCCEEDED);  // not current any more
+    CHECK_EQ(vmcs02[VMCS_VIRTUAL_APIC_ADDR], 0x602000);
+    CHECK_EQ(l1_with_address(EXIT_VMCLEAR, VMCS_PAGE), SUCCEEDED);
+    CHECK_EQ(vmcs02[VMCS_VIRTUAL_APIC_ADDR], 0);
+    CHECK_EQ(l1_with_address(EXIT_VMPTRLD, VMCS_PAGE), SUCCEEDED);
+    CHECK_EQ(l1_get(VMCS_VIRTUAL_APIC_ADDR), 0x602000);
+    l1_launch();
+    CHECK_EQ(world_count(OP_VMCS_RESET), 1);
+    CHECK_EQ(l2[VMCS_VIRTUAL_APIC_ADDR], 0x602000);
+    leave();
+    CHECK_EQ(l1_with_address(EXIT_VMCLEAR, VMCS_PAGE), SUCCEEDED);  // and the current one
+    CHECK_EQ(vmcs02[VMCS_VIRTUAL_APIC_ADDR], 0);
+    const unsigned cleared = world_count(OP_VMCS_CLEAR);
+    CHECK_EQ(l1_with_address(EXIT_VMCLEAR, VMCS_PAGE), SUCCEEDED);
+    CHECK_EQ(world_count(OP_VMCS_CLEAR), cleared);
+}
+
 TEST(another_cpu_flushes_its_translations)
 {
     ready();
