@@ -102,8 +102,9 @@ def _goes_on(partition: str, kind: str, count: int, span: int, context: Context)
     """`count` faults, 8 messages from each other, while the L2 runs."""
     message = _middle(context, partition) // 2
     run = _run(context, replace(LONG, inject=f"{partition} {message} {kind} 0 {count} {span} 8"))
+    remark = _survived(context, run, [], count // 4)
     _during_l2(run)
-    return _survived(context, run, [], count // 4)
+    return remark
 
 
 @dataclass(frozen=True)
@@ -149,11 +150,11 @@ def _paid(partition: str, message: int, context: Context) -> str:
     run = _run(context, replace(LONG, inject=f"{partition} {message} ud-twice"), str(message))
     if found := bulkhead_problems(run):
         raise Failure("\n".join(found))
+    require(run.outcome.clean(), f"L1 did not live on to power off: {run.outcome.ending}")
     _during_l2(run)
     faults = run.stages.find("fault")
     reason = faults[-1].fields.get("reason", "?")
     require(len(faults) == 2, f"{len(faults)} faults of message {message}, not 2")
-    require(run.outcome.clean(), f"L1 did not live on to power off: {run.outcome.ending}")
     if reason in HARMLESS:
         require(run.test_status("kvm") == 0, f"the L2 did not go on after {reason}")
         return "nothing"

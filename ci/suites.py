@@ -9,6 +9,7 @@ from functools import partial
 import bench
 import bhctl
 import broken_route
+import campaign
 import containment
 import fuzz
 import crash_record
@@ -181,6 +182,7 @@ SUITES: dict[str, list[Case]] = {
     "xen": xen.CASES,
     "hidden": [Case("hidden", _hidden)],
     "containment": containment.CASES,
+    "campaign": campaign.CASES,
     "launch-state": launch_state.CASES,
     "crash-record": crash_record.CASES,
     "hostile": hostile.CASES + races.CASES,
@@ -203,9 +205,10 @@ SUITES: dict[str, list[Case]] = {
     "unit-mutations": unit_mutations.CASES,
     "races-mutations": races.MUTATION_CASES,
     "containment-any": containment.NIGHT_CASES,
+    "campaign-any": campaign.NIGHT_CASES,
     "fuzz-long": fuzz.NIGHT_CASES,
     "pal-nightly": pal_suite.NIGHTLY_CASES,
 }
 
 # Long ones, to be asked for: they take out what others rest on, one thing at a time, or try what others try far more often.
-NIGHTLY = ("proofs-mutations", "unit-mutations", "races-mutations", "containment-any", "fuzz-long", "pal-nightly")
+NIGHTLY = ("proofs-mutations", "unit-mutations", "races-mutations", "containment-any", "campaign-any", "fuzz-long", "pal-nightly")

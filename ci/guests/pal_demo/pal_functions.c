@@ -76,6 +76,24 @@ PAL_CODE uintptr_t pal_5_ptr(uintptr_t na, uintptr_t *a, uintptr_t nb, uintptr_t
     return sum + sum_array(ne, e, &number);
 }
 
+PAL_CODE uintptr_t pal_keep(uintptr_t seed, uintptr_t *page)
+{
+    CHECK_PLACE(seed);
+    for (unsigned i = 0; seed != 0 && i < KEPT_WORDS; i++)
+        page[i] = seed * SECRET_FACTOR;
+    uintptr_t kept = 0;
+    for (unsigned round = 0; round < 16; round++) {
+        kept = 0;
+        for (unsigned i = 0; i < KEPT_WORDS; i++) {
+            volatile uintptr_t *word = &page[(i * 5 + round) % KEPT_WORDS];
+            *word = *word * 3;  // it changes, and is again what it was: 3 has an inverse
+            *word = *word * (uintptr_t)0xaaaaaaaaaaaaaaabull;
+            kept += *word == page[0] && *word != 0;
+        }
+    }
+    return kept;
+}
+
 PAL_CODE uintptr_t pal_secret(uintptr_t seed, uintptr_t *page)
 {
     for (unsigned i = 0; i < 512; i++)

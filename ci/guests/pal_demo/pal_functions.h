@@ -19,6 +19,9 @@ uintptr_t pal_10_ptr(uintptr_t *, uintptr_t *, uintptr_t *, uintptr_t *, uintptr
 // Fills a page with seed times SECRET_FACTOR, which nobody else knows.
 uintptr_t pal_secret(uintptr_t seed, uintptr_t *page);
 #define SECRET_FACTOR ((uintptr_t)0x9e3779b97f4a7c15ull)
+// The same, if seed isn't 0, and then works with the page for a while. How many of its words are as they were: KEPT_WORDS.
+uintptr_t pal_keep(uintptr_t seed, uintptr_t *page);
+#define KEPT_WORDS 512u
 // Five arrays, each behind its length: the sum of every word times its number over all; each word goes up by PAL_5_STEP.
 uintptr_t pal_5_ptr(uintptr_t, uintptr_t *, uintptr_t, uintptr_t *, uintptr_t, uintptr_t *, uintptr_t, uintptr_t *, uintptr_t, uintptr_t *);
 #define PAL_5_STEP ((uintptr_t)0x3141592653589793ull)
