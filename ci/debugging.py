@@ -91,11 +91,11 @@ def _replayed(build: Path, file: Path) -> subprocess.CompletedProcess[str]:
 DONE = re.compile(r"(\d+) messages, (\d+) replies as recorded, (\d+) messages cut off, (\d+) loads")
 
 
-DAMAGED = 16
+DAMAGED = 48
 
 
 def noticed(build: Path, data: bytes, file: Path) -> int:
-    """Of so many recordings with another byte somewhere. It may be one that the partition doesn't look at."""
+    """Of so many recordings with another byte somewhere. It may be one that the partition doesn't look at, as some four in ten of ept's are."""
     found = 0
     for i in range(DAMAGED):
         wrong = bytearray(data)
@@ -122,7 +122,8 @@ def _record(partition: str, cpus: int, inject: str, context: Context) -> str:
     # The kernel also counts MSG_INIT, and what it hands over again; the last of a run may be under way.
     require(abs(messages - counted) <= 2 + 2 * (loads - 1) and replies + cut == messages, f"{messages} messages replayed, {counted} counted, {done[0]}")
     require((loads > 1) == bool(inject), f"the recording has {loads} loads of {partition}")
-    require(noticed(context.places.build, data, file.with_suffix(".wrong")) >= DAMAGED // 2, "damaged recordings are replayed as if they were whole")
+    seen = noticed(context.places.build, data, file.with_suffix(".wrong"))
+    require(seen >= DAMAGED // 3, f"{DAMAGED - seen} of {DAMAGED} damaged recordings are replayed as if they were whole")
     return f"{messages:,} messages, {loads} loads, {len(data) >> 10:,} KiB"
 
 
