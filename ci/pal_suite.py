@@ -11,12 +11,13 @@ from functools import partial
 from pathlib import Path
 
 import containment
+import lhv
 from boot import Boot, boot, problems
 from case import Case, Context, Failure, require
 from emulator import FIRMWARE, Machine
 from ram import BochsRam, Ram, find
 from watch import Watch
-from workload import PAL, PAL_L2, Workload
+from workload import BULKHEAD_PAL, LHV_PAL, PAL, PAL_L2, Workload
 
 TIMEOUT = 300.0
 NIGHT_TIMEOUT = 900.0
@@ -82,6 +83,21 @@ def _stress(workload: Workload, cpus: int, iterations: int, timeout: float, cont
     return f"{registered:,} PALs on {cpus} CPUs, {nmis} NMIs, {rounds} rounds of CPUs and memory going"
 
 
+def _lhv(chosen: Workload, levels: int, cpus: int, context: Context) -> str:
+    """PALs without an operating system, on all CPUs at the same time: each test passes wherever trustvisor is below."""
+    machine = Machine(cpus=cpus)
+    run = boot(context.places, chosen, machine, context.directory(), TIMEOUT)
+    found = lhv.results(run.outcome.console)
+    wrong = problems(run) + lhv.end_problems(run.outcome.console, found, cpus)
+    wrong += [str(result) for result in found if result.verdict == "FAIL"]
+    if wrong:
+        raise Failure("\n".join(wrong))
+    passed = sum(result.verdict == "ok" for result in found)
+    require(passed == LHV_TESTS * levels * cpus, f"{passed} tests passed, {LHV_TESTS * levels * cpus} were expected")
+    return f"{passed} tests passed, {run.summary().exit_count('PAL'):,} exits of PALs"
+
+
+LHV_TESTS = 7  # for each level at which the program is (guests/lhv/pal.c)
 STRESS = replace(PAL, name="pal-stress", tests=("pal_stress",))
 STRESS_L2 = replace(PAL_L2, name="pal-stress-l2", settings=(("l2", "pal_stress"),))
 
@@ -141,6 +157,8 @@ def _reset(how: str, context: Context) -> str:
 
 
 CASES = [*(Case(f"pal-{cpus}", partial(_pal, cpus)) for cpus in (1, 2)), Case("pal-l2-1", _pal_l2),
+         *(Case(f"pal-lhv-{cpus}", partial(_lhv, LHV_PAL, 2, cpus)) for cpus in (1, 2)),
+         Case("pal-bulkhead-1", partial(_lhv, BULKHEAD_PAL, 3, 1)),
          Case("pal-faults-ud", partial(_faults, 2, "ud", 1500, 6, 100)),
          Case("pal-faults-reply", partial(_faults, 1, "bad-reply", 1, 10, 100)),
          Case("pal-stress-4", partial(_stress, STRESS, 4, 3, TIMEOUT)),

@@ -47,12 +47,14 @@ PAL_L2 = Workload("pal-l2", partitions=("trustvisor", "nestvmx", "ept"), tests=(
 PAL = Workload("pal", partitions=("trustvisor",), tests=("pal",))
 MARKER = Workload("marker", next="\\EFI\\marker\\marker.efi", next_file="ci/guests/marker/marker.efi")
 LHV = Workload("lhv", next="\\EFI\\lhv\\lhv.efi", next_file="ci/guests/lhv/lhv.efi")
+LHV_PAL = replace(LHV, name="lhv-pal", partitions=("trustvisor", "nestvmx", "ept"), plain_options="only=pal.")
 TASKS = Workload("tasks", partitions=("tasks",), next="\\EFI\\tasks\\tasks.efi", next_file="ci/guests/tasks/tasks.efi")
 BULKHEAD = Workload("bulkhead", next=LHV.next, next_file=LHV.next_file, inner=True)
+BULKHEAD_PAL = replace(LHV_PAL, name="bulkhead-pal", inner=True)
 BULKHEAD_KVM = replace(KVM, name="bulkhead-kvm", inner=True)
 XEN = Workload("xen", tests=("xen_domain",), next="\\EFI\\xen\\xen.efi", next_file="xen/xen.efi", xen=True)
 XEN_LINUX = replace(XEN, name="xen-linux", tests=("xen_linux",))
-BY_NAME = {workload.name: workload for workload in (LINUX, KVM, NESTED, LHV, PAL, PAL_L2, BULKHEAD, BULKHEAD_KVM, XEN, XEN_LINUX)}  # what `run` offers
+BY_NAME = {workload.name: workload for workload in (LINUX, KVM, NESTED, LHV, LHV_PAL, PAL, PAL_L2, BULKHEAD, BULKHEAD_PAL, BULKHEAD_KVM, XEN, XEN_LINUX)}  # what `run` offers
 
 
 LOADER = "\\EFI\\bulkhead\\bulkhead.efi"

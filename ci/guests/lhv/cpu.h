@@ -9,6 +9,7 @@
 #define CPU_MAX   8
 #define VMCS_MAX  4
 #define NO_VECTOR 0xffffffffull
+#define PAL_PAGES 6
 
 struct trap { uint64_t vector, error, rip, rflags, cr2, rsp, cs, count; };
 
@@ -52,6 +53,7 @@ struct cpu {
     uint8_t *low;          // below 1 MiB, for real mode
     uint64_t *ept_root, *ept_regions, *ept_table;
     uint64_t *data;        // two pages for tests, zero when a test starts
+    uint8_t *pal;          // PAL_PAGES of them (pal.c)
     uint64_t *page_a, *page_b, *page_c;  // bitmaps, lists, tables: zero when a test starts
 
     // What a test of two CPUs tells the other.

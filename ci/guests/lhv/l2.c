@@ -10,6 +10,16 @@ L2(l2_only_vmcall, "");
 
 void l2_start(const char *code) { W(GUEST_RIP, address(code)); }
 
+void l2_user(void)
+{
+    // ES to GS lie one after the other in each class of fields.
+    for (unsigned i = 0; i < 6; i++) {
+        const bool code = i == VMCS_GUEST_CS_SELECTOR - VMCS_GUEST_ES_SELECTOR;
+        vmcs_write((enum vmcs_field)(VMCS_GUEST_ES_SELECTOR + i), code ? SELECTOR_USER_CODE : SELECTOR_USER_DATA);
+        vmcs_write((enum vmcs_field)(VMCS_GUEST_ES_ACCESS_RIGHTS + i), (code ? RIGHTS_CODE64 : RIGHTS_DATA) | RIGHTS_USER);
+    }
+}
+
 void l2_run(void)
 {
     struct cpu *c = this_cpu();

@@ -18,6 +18,8 @@
 
 // L2 starts at the code at the next entry.
 void l2_start(const char *code);
+// In L2's privilege level 3.
+void l2_user(void);
 // Enters L2; what came of it is in this_cpu()->exit, L2's GPRs in this_cpu()->gpr.
 void l2_run(void);
 // RIP behind the instruction that exited.

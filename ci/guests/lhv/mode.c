@@ -239,20 +239,11 @@ static void pae_reserved(uint64_t with_ept)
     want_entry_failure(EXIT_ENTRY_GUEST_STATE, 2);
 }
 
-static void user(void)
-{
-    segment(CS, SELECTOR_USER_CODE, 0, 0xffffffff, RIGHTS_CODE64 | RIGHTS_USER);
-    for (unsigned i = 0; i < 6; i++) {
-        if (i != CS)
-            segment(i, SELECTOR_USER_DATA, i == 5 ? address(this_cpu()) : 0, 0xffffffff, RIGHTS_DATA | RIGHTS_USER);
-    }
-}
-
 // VMCALL exits at any privilege level; what is privileged is #GP first.
 static void privilege_3(uint64_t unused)
 {
     (void)unused;
-    user();
+    l2_user();
     l2_start(mode_user);
     want_end();
     expect("CS", GPR(RAX) & 0xffff, SELECTOR_USER_CODE);
@@ -267,7 +258,7 @@ static void privilege_3(uint64_t unused)
 static void privilege_3_interrupt(uint64_t unused)
 {
     (void)unused;
-    user();
+    l2_user();
     l2_start(mode_user_syscall);
     want_trap(0x80);
     expect("CS pushed", this_cpu()->l2_trap.cs, SELECTOR_USER_CODE);

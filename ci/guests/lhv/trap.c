@@ -6,23 +6,28 @@
 #include "cpu_insn.h"
 #include "lapic.h"
 #include "test.h"
+#include "user.h"
 #include "x86.h"
 
 struct gate trap_idt[256] __attribute__((aligned(4096))), l2_idt[256] __attribute__((aligned(4096)));
 
+static void gate(struct gate *idt, unsigned vector, uint64_t to)
+{
+    const uint16_t attributes = vector == VECTOR_BP || vector == VECTOR_OF || vector >= 0x80 ? 0xee00 : 0x8e00;
+    idt[vector] = (struct gate){ (uint16_t)to, SELECTOR_CODE, attributes, (uint16_t)(to >> 16), (uint32_t)(to >> 32), 0 };
+}
+
 static void gates(struct gate *idt, const char *stubs)
 {
-    for (unsigned i = 0; i < 256; i++) {
-        const uint64_t stub = address(stubs) + i * 16;
-        const uint16_t attributes = i == VECTOR_BP || i == VECTOR_OF || i >= 0x80 ? 0xee00 : 0x8e00;
-        idt[i] = (struct gate){ (uint16_t)stub, SELECTOR_CODE, attributes, (uint16_t)(stub >> 16), (uint32_t)(stub >> 32), 0 };
-    }
+    for (unsigned i = 0; i < 256; i++)
+        gate(idt, i, address(stubs) + i * 16);
 }
 
 void trap_prepare(void)
 {
     gates(trap_idt, trap_stub);
     gates(l2_idt, l2_stub);
+    gate(trap_idt, VECTOR_USER_END, address(user_end));
 }
 
 static void note(struct trap *t, const struct trap_frame *frame)
