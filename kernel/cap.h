@@ -32,6 +32,9 @@ static inline bool cap_owns_vmcs(const struct partition_header *header, uint32_t
 // Groups of a VMCS, among those that exist; GROUP_GPR isn't one.
 static inline bool cap_covers(uint64_t grant, uint64_t groups) { return (groups & ~(grant & ((1ull << GROUP_COUNT) - 1))) == 0; }
 
+// Groups of a VMCS of that kind, which is the partition's or this CPU's.
+static inline bool cap_writes(const struct partition_header *header, enum vmcs_kind kind, uint64_t groups) { return cap_covers(header->vmcs[kind].write, groups); }
+
 // Whether the header grants it.
 static inline bool cap_check(const struct partition_header *header, enum cap_kind kind, uint32_t object, uint64_t groups)
 {
@@ -39,7 +42,7 @@ static inline bool cap_check(const struct partition_header *header, enum cap_kin
     case CAP_NOTHING: return true;
     case CAP_RIGHT: return (header->rights & object) == object;
     case CAP_READ: return cap_owns_vmcs(header, object) && cap_covers(header->vmcs[handle_kind(object)].read, groups);
-    case CAP_WRITE: return cap_owns_vmcs(header, object) && cap_covers(header->vmcs[handle_kind(object)].write, groups);
+    case CAP_WRITE: return cap_owns_vmcs(header, object) && cap_writes(header, handle_kind(object), groups);
     case CAP_VMCS02: return object >= VMCS_HANDLE_02 && object != VMCS_HANDLE_L2 && cap_owns_vmcs(header, object);
     case CAP_ROOT: return (header->rights & RIGHT_EPT02) && object < header->root_count;
     case CAP_CALL: return object < CAP_CALLS && header->calls[object][0] != 0;

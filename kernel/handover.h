@@ -16,9 +16,9 @@
 #include "upcall.h"
 #include "verdict.h"
 
-// ipc.c, for what is rarer: fills in of which L2 the message tells; the fields of an exit that no VMCS shows; those of a message that comes again when its
+// ipc.c, for what is rarer: an L2's root, as its partition names it; the fields of an exit that no VMCS shows; those of a message that comes again when its
 // VMCS02 was given up; an upcall of partition->special.
-void ipc_name_l2(struct request *request, const struct cpu *cpu, const struct partition *partition);
+uint32_t ipc_root(const struct vmcs02 *vmcs02, const struct partition *partition);
 void ipc_show_event(const struct cpu *cpu, uint64_t bank[VMCS_FIELD_COUNT]);
 void ipc_fields_before(const struct partition_cpu *slot, struct request *request);
 int64_t ipc_upcall_special(struct cpu *cpu, struct partition *partition, struct partition_cpu *slot, uint64_t request);
@@ -34,8 +34,11 @@ static inline __attribute__((always_inline)) void request_build(struct cpu *cpu,
         request->from = message->from;
         memory_copy(request->arg, message->arg, sizeof(request->arg));
     }
-    if (known->origin != ORIGIN_L1)
-        ipc_name_l2(request, cpu, partition);
+    if (known->origin != ORIGIN_L1) {
+        request->vmcs02 = cpu->vmcs02->owner_index;
+        request->tag = cpu->vmcs02->tag;
+        request->root = partition->header.root_count == 0 ? ROOT_NONE : ipc_root(cpu->vmcs02, partition);
+    }
     if (message->groups & GROUP_GPR)
         memory_copy(request->gpr, cpu->gpr, sizeof(request->gpr));
     if (message->groups & ~GROUP_GPR) {
@@ -106,14 +109,15 @@ static inline __attribute__((always_inline)) enum status reply_conclude(struct c
 // STATUS_BUSY: another CPU stops it.
 //   known: kind, origin and arg as in the message; where this is inlined the compiler may know them
 //   outer: the partition that runs on this CPU, by whose call or restart this comes, or NULL
+//   event: its record, which says since when its time counts
 NODISCARD static inline __attribute__((always_inline)) enum status hand_over(struct cpu *cpu, struct partition *partition, struct partition_cpu *slot,
-    const struct message *message, const struct message *known, bool observed, uint8_t attempt, struct partition *outer, struct answer *answer)
+    const struct message *message, const struct message *known, bool observed, uint8_t attempt, struct partition *outer, const struct event *event,
+    struct answer *answer)
 {
-    uint64_t start = tsc_read();
     uint32_t sequence = slot->sequence + 1;
     uint64_t place = ring_slot(sequence) * PAGE_BYTES;
     struct channel *channel = (struct channel *)((uintptr_t)slot->channel + place);  // as if its slot were the first
-    if (!cpu->cr2_stale)
+    if (__builtin_expect(!cpu->cr2_stale, 1))
         cpu->gpr[GPR_CR2] = cr2_read();
     slot->sequence = sequence;
     slot->attempt = attempt;
@@ -130,6 +134,6 @@ NODISCARD static inline __attribute__((always_inline)) enum status hand_over(str
         slot->incomplete = true;
     struct message_stat *stat = slot->stat;
     stat->count++;
-    stat->instr += tsc_since(start);
+    stat->instr += tsc_since(event->tsc);
     return status;
 }

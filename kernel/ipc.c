@@ -18,13 +18,10 @@ void ipc_show_event(const struct cpu *cpu, uint64_t bank[VMCS_FIELD_COUNT])
     bank[VMCS_IDT_VECTORING_INFO] = 0;
 }
 
-void ipc_name_l2(struct request *request, const struct cpu *cpu, const struct partition *partition)
+uint32_t ipc_root(const struct vmcs02 *vmcs02, const struct partition *partition)
 {
-    const struct vmcs02 *vmcs02 = cpu->vmcs02;
-    uint32_t root = vmcs02_root(vmcs02);
-    request->vmcs02 = vmcs02->owner_index;
-    request->tag = vmcs02->tag;
-    request->root = root - partition->root_first < partition->header.root_count ? root - partition->root_first : ROOT_NONE;
+    uint32_t root = vmcs02_root(vmcs02) - partition->root_first;
+    return root < partition->header.root_count ? root : ROOT_NONE;
 }
 
 // Its partition has given the VMCS02 up, at the message's earlier attempt: another CPU may have it, or be about to, and a VMCS is on one CPU at a time
@@ -53,7 +50,7 @@ int64_t ipc_upcall_special(struct cpu *cpu, struct partition *partition, struct 
 enum status ipc_attempt(struct cpu *cpu, struct partition *partition, const struct message *message, uint8_t attempt, struct answer *answer)
 {
     struct event *event = event_message(cpu, partition);
-    enum status status = hand_over(cpu, partition, partition->slot[cpu->index], message, message, message->flags & REQUEST_OBSERVED, attempt, cpu->partition, answer);
+    enum status status = hand_over(cpu, partition, partition->slot[cpu->index], message, message, message->flags & REQUEST_OBSERVED, attempt, cpu->partition, event, answer);
     event->status = status & 15;
     event->end = EVENT_END(cpu->level, tsc_since(event->tsc));
     return status;

@@ -94,6 +94,8 @@ static void leave_l2(struct cpu *cpu)
 
 static inline bool matches(struct cpu *cpu, const struct route *route)
 {
+    if (__builtin_expect(route->cap->kind == ROUTE_EXIT, 1))
+        return true;
     switch (route->cap->kind) {
     case ROUTE_RANGE: return key_matches(cpu, route->cap);
     case ROUTE_TAKEN: return page_matches(cpu, route->partition);
@@ -243,7 +245,7 @@ static inline __attribute__((always_inline)) bool route_message(struct cpu *cpu,
     enum status status = STATUS_BUSY;
     if (partition_enter(partition, slot)) {
         const struct message known = { .kind = MSG_EXIT, .origin = (uint8_t)origin };
-        status = hand_over(cpu, partition, slot, &route->message, &known, false, 0, NULL, &answer);
+        status = hand_over(cpu, partition, slot, &route->message, &known, false, 0, NULL, event, &answer);
         partition_leave(slot);
     }
     if (__builtin_expect(status != STATUS_OK, 0)) {

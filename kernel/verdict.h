@@ -21,16 +21,16 @@ static const uint8_t verdicts[] = {
 NODISCARD static inline enum status set_decode(struct cpu *cpu, const struct partition *partition, const struct message *message, const struct answer *answer,
                                                bool operations)
 {
-    uint32_t handle = VMCS_HANDLE_01;
+    enum vmcs_kind kind = VMCS_KIND_01;
     if ((answer->set & ~SET_ALL) || message->kind != MSG_EXIT || message->origin == ORIGIN_PAL)
         return STATUS_BAD_ARG;
     if (message->origin == ORIGIN_L2) {
         if (operations || answer->verdict != VERDICT_RESUME || cpu->vmcs02->partition != partition->index)
             return STATUS_DENIED;
         TRY(vmcs02_take(cpu->vmcs02, cpu));
-        handle = VMCS_HANDLE_02 + cpu->vmcs02->owner_index;
+        kind = VMCS_KIND_02;
     }
-    return cap_check(&partition->header, CAP_WRITE, handle, GROUP_RIP) ? STATUS_OK : STATUS_DENIED;
+    return cap_writes(&partition->header, kind, GROUP_RIP) ? STATUS_OK : STATUS_DENIED;
 }
 
 // Decodes the verdict on a message of that kind and origin. operations: there are some, and they are decoded.

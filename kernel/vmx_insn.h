@@ -52,6 +52,12 @@ static inline void insn_vmwrite(uint64_t encoding, uint64_t value)
     __asm__ volatile("vmwrite %1, %0" : : "r"(encoding), "rm"(value) : "cc", "memory");
 }
 
+// From where the value lies: read once.
+static inline void insn_vmwrite_from(uint64_t encoding, const uint64_t *from)
+{
+    __asm__ volatile("vmwrite %1, %0" : : "r"(encoding), "m"(*from) : "cc", "memory");
+}
+
 struct invept_descriptor { uint64_t eptp, zero; };
 enum { INVEPT_SINGLE = 1, INVEPT_ALL = 2 };
 

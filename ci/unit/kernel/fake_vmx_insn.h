@@ -12,4 +12,5 @@ void *fake_frame(void);
 #define insn_vmread  fake_vmread
 #define insn_vmread_to(encoding, to) ((void)(*(to) = fake_vmread(encoding)))
 #define insn_vmwrite fake_vmwrite
+#define insn_vmwrite_from(encoding, from) fake_vmwrite(encoding, *(from))
 #define __builtin_frame_address(level) fake_frame()
