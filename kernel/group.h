@@ -80,19 +80,21 @@ static inline __attribute__((always_inline)) void field_write(const struct group
     else
         insn_vmwrite_from(field->encoding, from);
 }
+static inline __attribute__((always_inline)) void group_write_list(struct cpu *cpu, struct group_list list, const uint64_t bank[VMCS_FIELD_COUNT], bool masked)
+{
+    const struct group_field *field = list.first;
+    cpu->vmwrites += (uint32_t)(list.end - field);
+    for (; list.end - field >= 4; field += 4) {  // nearly all of them, in an exit to L1
+        field_write(&field[0], bank, masked);
+        field_write(&field[1], bank, masked);
+        field_write(&field[2], bank, masked);
+        field_write(&field[3], bank, masked);
+    }
+    for (; field < list.end; field++)
+        field_write(field, bank, masked);
+}
 static inline __attribute__((always_inline)) void group_write(struct cpu *cpu, uint64_t groups, const uint64_t bank[VMCS_FIELD_COUNT], bool masked)
 {
-    while (groups != 0) {
-        const struct group_list list = group_next(&groups);
-        const struct group_field *field = list.first;
-        cpu->vmwrites += (uint32_t)(list.end - field);
-        for (; list.end - field >= 4; field += 4) {  // nearly all of them, in an exit to L1
-            field_write(&field[0], bank, masked);
-            field_write(&field[1], bank, masked);
-            field_write(&field[2], bank, masked);
-            field_write(&field[3], bank, masked);
-        }
-        for (; field < list.end; field++)
-            field_write(field, bank, masked);
-    }
+    while (groups != 0)
+        group_write_list(cpu, group_next(&groups), bank, masked);
 }

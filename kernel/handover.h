@@ -27,8 +27,9 @@ int64_t ipc_upcall_special(struct cpu *cpu, struct partition *partition, struct 
 static inline __attribute__((always_inline)) void request_build(struct cpu *cpu, const struct partition *partition, struct request *request,
                                                                 const struct message *message, const struct message *known, uint8_t attempt)
 {
+    const uint64_t groups = message->groups;
     request->reason = cpu->reason;
-    request->groups = message->groups;
+    request->groups = groups;
     request->groups_shadow = 0;
     if (known->arg != NULL) {
         request->from = message->from;
@@ -39,18 +40,18 @@ static inline __attribute__((always_inline)) void request_build(struct cpu *cpu,
         request->tag = cpu->vmcs02->tag;
         request->root = partition->header.root_count == 0 ? ROOT_NONE : ipc_root(cpu->vmcs02, partition);
     }
-    if (message->groups & GROUP_GPR)
+    if (groups & GROUP_GPR)
         memory_copy(request->gpr, cpu->gpr, sizeof(request->gpr));
-    if (message->groups & ~GROUP_GPR) {
+    if (groups & ~GROUP_GPR) {
         const bool given_up = attempt != 0 && known->origin != ORIGIN_L1 && cpu->vmcs02->active_cpu != cpu->index;
         if (!given_up)
             vmcs_select(cpu, known->origin != ORIGIN_L1 ? cpu->vmcs02->region : cpu->vmcs01);
         if (attempt == 0 && message->list.first != NULL)
-            group_read_exit(cpu, message->groups, &message->list, request->field[0]);
+            group_read_exit(cpu, groups, &message->list, request->field[0]);
         else if (given_up)
             ipc_fields_before(partition->slot[cpu->index], request);
         else  // who has had the message of this exit before may have written there
-            group_read(cpu, message->groups & ~GROUP_GPR, request->field[0]);
+            group_read(cpu, groups & ~GROUP_GPR, request->field[0]);
         if (known->origin != ORIGIN_L1 && cpu->event_exit && known->kind == MSG_EXIT)
             ipc_show_event(cpu, request->field[0]);
     }

@@ -49,12 +49,35 @@ static void move_page(struct batch *batch, gpa1_t page, bool take)
     batch->work.shootdown = true;
 }
 
+// Into VMCS01 nearly every reply that ends in L1 writes the same groups: as one list, not as several.
+static inline struct group_list list_again(struct batch *batch, uint64_t groups)
+{
+    if (__builtin_expect(batch->listed_groups != groups, 0)) {
+        struct group_field *next = batch->listed;
+        batch->listed_groups = groups;
+        while (groups != 0)
+            for (struct group_list run = group_next(&groups); run.first < run.end; run.first++)
+                *next++ = *run.first;
+        batch->listed_count = (uint32_t)(next - batch->listed);
+    }
+    return (struct group_list){ batch->listed, &batch->listed[batch->listed_count] };
+}
+
 enum status batch_invoke(struct batch *batch, struct cpu *cpu)
 {
     enum status status = STATUS_OK;
     const struct action *end = &batch->action[batch->action_count];
     for (const struct action *action = batch->action; action < end; action++) {
         cpu->records.stats.op[action->code]++;
+        if (action->code == OP_WRITE_GROUPS) {  // nearly every one
+            vmcs_select(cpu, action->region);
+            group_write(cpu, action->masked, action->bank, true);
+            if (action->region.v == cpu->vmcs01.v)
+                group_write_list(cpu, list_again(batch, action->groups), action->bank, false);
+            else
+                group_write(cpu, action->groups, action->bank, false);
+            continue;
+        }
         switch ((enum op_code)action->code) {
         case OP_VMCS_RESET: vmcs02_reset(action->vmcs02, cpu); break;
         case OP_VMCS_CLEAR: vmcs02_clear(action->vmcs02, cpu); break;
@@ -76,11 +99,6 @@ enum status batch_invoke(struct batch *batch, struct cpu *cpu)
         case OP_INJECT: fault_inject_order(partition_at(action->root), action->a, action->b, (uint32_t)action->c); break;
         case OP_L1_FLUSH: vmcs01_flush(); break;
         case OP_PAGE_TAKE: case OP_PAGE_GIVE: move_page(batch, (gpa1_t){ action->b }, action->code == OP_PAGE_TAKE); break;
-        case OP_WRITE_GROUPS:
-            vmcs_select(cpu, action->region);
-            group_write(cpu, action->masked, action->bank, true);
-            group_write(cpu, action->groups, action->bank, false);
-            break;
         default: invoke_writes(cpu, batch, action); break;
         }
     }

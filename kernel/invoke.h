@@ -13,8 +13,8 @@ enum status batch_invoke(struct batch *batch, struct cpu *cpu);
 // Sets what the decoded set names, from the reply.
 static inline __attribute__((always_inline)) void set_invoke(struct cpu *cpu, const struct reply *reply, uint32_t set)
 {
-    for (uint64_t left = set & SET_GPRS; left != 0; left &= left - 1)
-        cpu->gpr[__builtin_ctzll(left)] = reply->gpr[__builtin_ctzll(left)];
+    for (uint32_t left = set & SET_GPRS; left != 0; left &= left - 1)
+        cpu->gpr[(uint32_t)__builtin_ctz(left)] = reply->gpr[(uint32_t)__builtin_ctz(left)];
     if (set & SET_GPR(GPR_CR2))
         cpu->cr2_stale = true;
     if (!(set & ~SET_GPRS))

@@ -10,6 +10,7 @@
 
 #include "cpu.h"
 #include "ept02.h"
+#include "group.h"
 #include "handle.h"
 #include "ipc.h"
 #include "partition.h"
@@ -55,6 +56,9 @@ struct batch {
     struct ept02_work work;
     struct action action[2 * OP_MAX];
     struct field_write write[FIELD_WRITES_MAX];
+    uint64_t listed_groups;    // invoke.c: those that were last written into VMCS01...
+    uint32_t listed_count;
+    struct group_field listed[VMCS_FIELD_COUNT];  // ...and their fields
     uint64_t copy[BATCH_COPIES][VMCS_FIELD_COUNT];  // what OP_COPY_GROUPS found, OP_EPT_MAP_RUN's entries
 };
 
