@@ -52,8 +52,8 @@ const struct partition_header header PARTITION_SECTION = {
     .routes = {
         ROUTE_WITH_SHADOW(L1, VMLAUNCH, ENTRY, SHADOW_ENTRY),
         ROUTE_WITH_SHADOW(L1, VMRESUME, ENTRY, SHADOW_ENTRY),
-        ROUTE(L1, VMCLEAR, MEMORY),
-        ROUTE(L1, VMPTRLD, MEMORY),
+        ROUTE_WITH_SHADOW(L1, VMCLEAR, MEMORY, SHADOW_WRITTEN),
+        ROUTE_WITH_SHADOW(L1, VMPTRLD, MEMORY, SHADOW_WRITTEN),
         ROUTE(L1, VMXOFF, INSN),
         ROUTE(L1, VMXON, MEMORY | GROUP_CR_SHADOW | GROUP_CR_MASK),
         ROUTE(L1, VMPTRST, MEMORY),
@@ -94,7 +94,7 @@ const struct partition_header header PARTITION_SECTION = {
         ROUTE(L2, CR_ACCESS, KEYED | GROUP_ADDRESS),
         ROUTE(L2, DR_ACCESS, PLAIN),
         ROUTE(L2, IO, LINEAR),
-        ROUTE(L2, RDMSR, KEYED),
+        ROUTE(L2, RDMSR, GROUP_GPR),  // the rest is fetched where L1 wants it: most that come here are L0's
         ROUTE(L2, WRMSR, KEYED),
         ROUTE(L2, ENTRY_GUEST_STATE, GROUP_EXIT),
         ROUTE(L2, ENTRY_MSR_LOAD, GROUP_EXIT),

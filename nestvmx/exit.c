@@ -163,6 +163,7 @@ void exit_deliver_cause(struct message *m, struct vmcs12 *v, struct exit_cause c
 
 void exit_deliver(struct message *m, struct vmcs12 *v)
 {
+    message_need(m, EXIT_GROUPS);
     exit_deliver_cause(m, v, (struct exit_cause){ m->req->reason, exit_field(m, VMCS_EXIT_QUALIFICATION) });
 }
 

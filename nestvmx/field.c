@@ -2,8 +2,10 @@
 // VMCS fields by encoding and by group.
 
 #include <caps/vmcs_feature.h>
+#include <rt/info.h>
 
 #include "field.h"
+#include "shadow.h"
 #include "vmcap.h"
 
 #define FIELD(name, encoding, group, policy, nested, exists) _Static_assert((encoding) <= ENCODING_LAST, #name " lies behind the table's end");
@@ -11,6 +13,8 @@
 #undef FIELD
 
 uint8_t field_at[ENCODING_LAST / 2 + 1];
+uint8_t field_group[VMCS_FIELD_COUNT + 1];
+uint64_t field_shadowed;
 uint64_t field_bits[VMCS_FIELD_COUNT];
 uint8_t group_list[VMCS_FIELD_COUNT + GROUP_COUNT];
 uint8_t group_first[GROUP_COUNT];
@@ -20,6 +24,7 @@ void field_init(void)
     uint32_t allowed1[WORD_COUNT];
     unsigned used = 0;
 
+    field_shadowed = info->shadowing ? SHADOW_WRITTEN : 0;
     for (unsigned word = 0; word < WORD_COUNT; word++)
         allowed1[word] = vmcap_allowed1((enum control_word)word);
     for (unsigned field = 0; field < VMCS_FIELD_COUNT; field++) {
@@ -27,6 +32,7 @@ void field_init(void)
         const bool exists = vmcs_feature_exists((enum vmcs_feature)about->feature, allowed1);
         field_bits[field] = exists ? width_mask(encoding_width(about->encoding)) : 0;
         field_at[about->encoding / 2] = exists ? (uint8_t)(field + 1) : 0;
+        field_group[field + 1] = about->group;
     }
     for (unsigned group = 0; group < GROUP_COUNT; group++) {
         group_first[group] = (uint8_t)used;

@@ -17,16 +17,20 @@ struct field_ref {
 void field_init(void);
 
 // By encoding without its lowest bit, the access type: index + 1 of the fields that L1 has, 0: none.
-#define ENCODING_LAST 0x6fffu
+#define ENCODING_LAST 0x7fffu  // of 15 bits (SDM 3C 25.11.2)
 extern uint8_t field_at[ENCODING_LAST / 2 + 1];
+// The group of what field_at[] says.
+extern uint8_t field_group[VMCS_FIELD_COUNT + 1];
 
 // Whether L1 has a field with that encoding, and which (SDM 3C 25.11.2 "VMREAD, VMWRITE, and Encodings of VMCS Fields").
 bool field_find(uint64_t encoding, struct field_ref *out);
 
+// Groups that L1 may have written in its shadow VMCS since the copy had them.
+extern uint64_t field_shadowed;
+
 // The bits of its value; none where it doesn't exist on the CPU that L1 is shown.
 extern uint64_t field_bits[VMCS_FIELD_COUNT];
 static inline bool field_exists(enum vmcs_field field) { return field_bits[field] != 0; }
-
 
 // The group's fields, ended by VMCS_FIELD_COUNT.
 extern uint8_t group_list[VMCS_FIELD_COUNT + GROUP_COUNT];

@@ -25,15 +25,25 @@ static void update(struct message *m, enum vmcs_field field)
     vmcs12_pull(m->current, m, group);
 }
 
-// Nearly every VMREAD and VMWRITE: of 64-bit code, both operands general-purpose registers, a whole field whose group is up to date in the copy.
-// VMCS_FIELD_COUNT: anything else.
-static inline __attribute__((always_inline)) enum vmcs_field field_quick(const struct message *m, unsigned number)
+// Nearly every VMREAD and VMWRITE: of 64-bit code, both operands general-purpose registers, a whole field whose group is up to date in the copy, and none of
+// those besides. As field_at[] says; 0: anything else.
+static inline __attribute__((always_inline)) unsigned field_quick(const struct message *m, unsigned number, uint64_t besides)
 {
-    const uint64_t encoding = m->req->gpr[operand_register2(m)], behind = m->current->lazy | (info->shadowing ? SHADOW_WRITTEN : 0);
-    if (!operand_is_register(m) || number == GPR_RSP || operand_register2(m) == GPR_RSP || !insn_is_64(m) || encoding > ENCODING_LAST || (encoding & 1))
-        return VMCS_FIELD_COUNT;
+    const struct request *req = m->req;
+    const unsigned second = operand_register2(m);
+    const uint64_t encoding = req->gpr[second];
+    if (!operand_is_register(m) || ((1u << number | 1u << second) & 1u << GPR_RSP) || !insn_is_64(m) || (encoding & ~(uint64_t)(ENCODING_LAST - 1)))
+        return 0;
     const unsigned found = field_at[encoding / 2];
-    return found != 0 && !(behind >> vmcs_field_info[found - 1].group & 1) ? (enum vmcs_field)(found - 1) : VMCS_FIELD_COUNT;
+    return found != 0 && !((m->current->lazy | besides) >> field_group[found] & 1) ? found : 0;
+}
+_Static_assert((ENCODING_LAST & (ENCODING_LAST + 1)) == 0, "a mask");
+
+// The end of such a one, the first thing that its reply says of registers: VMsucceed.
+static inline void succeed_quick(struct reply *rep, uint32_t set)
+{
+    rep->rflags = 0;
+    rep->set = set | SET_FLAGS | SET_ADVANCE;
 }
 
 static __attribute__((noinline)) void vmread_any(struct message *m)
@@ -62,13 +72,14 @@ void insn_vmread(struct message *m)
         return;
     }
     const unsigned to = operand_register(m);
-    const enum vmcs_field field = field_quick(m, to);
-    if (field == VMCS_FIELD_COUNT) {
+    const unsigned found = field_quick(m, to, field_shadowed);
+    if (found == 0) {
         vmread_any(m);
         return;
     }
-    reply_gpr(m->rep, (enum gpr)to, vmcs12_get(m->current, field));
-    vm_succeed(m);
+    struct reply *rep = m->rep;
+    rep->gpr[to] = m->current->value[found - 1];
+    succeed_quick(rep, SET_GPR(to));
 }
 
 // What a VMWRITE makes of the field (SDM 3C 25.11.2 "VMREAD, VMWRITE, and Encodings of VMCS Fields").
@@ -80,6 +91,15 @@ static uint64_t written(const struct message *m, const struct field_ref *ref, ui
         value &= 0xffffffff;
     return value & field_bits[ref->field];
 }
+
+// The groups of the fields of class CLASS_INFO.
+#define READ_ONLY_GROUPS \
+    (1ull << GROUP_INDEX_EXIT | 1ull << GROUP_INDEX_EXIT_EVENT | 1ull << GROUP_INDEX_VECTORING | 1ull << GROUP_INDEX_EXIT_INSN | \
+     1ull << GROUP_INDEX_ADDRESS | 1ull << GROUP_INDEX_INSN_ERROR | 1ull << GROUP_INDEX_SMM_IO)
+#define FIELD(name, encoding, group, policy, nested, exists) \
+    _Static_assert((((encoding) >> 10 & 3) == CLASS_INFO) == (READ_ONLY_GROUPS >> GROUP_INDEX_##group & 1), "all fields of a group, or none");
+#include <caps/vmcs_field.def>
+#undef FIELD
 
 // Only VMCS12's controls decide about what of other groups goes into VMCS02.
 static void write_field(struct message *m, enum vmcs_field field, uint64_t value)
@@ -126,11 +146,13 @@ void insn_vmwrite(struct message *m)
         return;
     }
     const unsigned from = operand_register(m);
-    const enum vmcs_field field = field_quick(m, from);
-    if (field == VMCS_FIELD_COUNT || field == VMCS_EXIT_CONTROLS || encoding_class(vmcs_field_info[field].encoding) == CLASS_INFO) {
+    const unsigned found = field_quick(m, from, field_shadowed | READ_ONLY_GROUPS);
+    if (found == 0 || found - 1 == VMCS_EXIT_CONTROLS) {
         vmwrite_any(m);
         return;
     }
-    write_field(m, field, m->req->gpr[from] & field_bits[field]);
-    vm_succeed(m);
+    const uint64_t value = m->req->gpr[from] & field_bits[found - 1];
+    if (m->current->value[found - 1] != value)
+        write_field(m, (enum vmcs_field)(found - 1), value);
+    succeed_quick(m->rep, 0);
 }

@@ -41,11 +41,8 @@ static void message_exit(struct message *m)
     handler(m);
 }
 
-void message_need(struct message *m, uint64_t groups)
+void message_fetch(struct message *m, uint64_t missing)
 {
-    const uint64_t missing = groups & ~m->have;
-    if (__builtin_expect(missing == 0, 1))
-        return;
     if (rt_fetch(m->handle, missing, 0) != STATUS_OK)
         rt_panic("the VMCS that a message is about can't be read");
     m->have |= missing;

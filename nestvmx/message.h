@@ -23,7 +23,12 @@ struct message {
 };
 
 // Fetches what the route didn't bring of these groups.
-void message_need(struct message *m, uint64_t groups);
+void message_fetch(struct message *m, uint64_t missing);
+static inline void message_need(struct message *m, uint64_t groups)
+{
+    if (__builtin_expect((groups & ~m->have) != 0, 0))
+        message_fetch(m, groups & ~m->have);
+}
 
 // A field of that VMCS; its group must be in the route, or fetched.
 static inline uint64_t exit_field(const struct message *m, enum vmcs_field field) { return m->req->field[0][field]; }

@@ -2,6 +2,7 @@
 // The shadow VMCS.
 
 #include <rt/call.h>
+#include <rt/cpu.h>
 #include <rt/info.h>
 #include <rt/reply.h>
 
@@ -76,21 +77,37 @@ void shadow_absorb_entry(struct message *m, struct vmcs12 *v)
         vmcs02_changed(v, changed);
 }
 
+static inline void put_rip(struct reply *rep, const struct vmcs12 *v)
+{
+    reply_field(rep, 1, VMCS_GUEST_RIP, vmcs12_get(v, VMCS_GUEST_RIP));
+    reply_field(rep, 1, VMCS_GUEST_RSP, vmcs12_get(v, VMCS_GUEST_RSP));
+    reply_field(rep, 1, VMCS_GUEST_RFLAGS, vmcs12_get(v, VMCS_GUEST_RFLAGS));
+}
+
 void shadow_update(struct message *m, const struct vmcs12 *v, uint64_t groups)
 {
     groups &= shadow_groups();
     if (groups == 0 || !info->shadowing)
         return;
-    FOR_GROUPS(groups, field)
+    put_rip(m->rep, v);  // mostly nothing else; where it isn't named nobody reads it
+    FOR_GROUPS(groups & ~GROUP_RIP, field)
         reply_field(m->rep, 1, (enum vmcs_field)*field, v->value[*field]);
     reply_op(m->rep, OP_WRITE_GROUPS, VMCS_HANDLE_SHADOW, 1, groups, 0);
 }
+
+// The place (+ 1) of the VMCS12 that each CPU's shadow VMCS holds, as its copy is, if that one's vmcs02.shadowed says so, too. A copy's shadowed groups change only
+// where it is current, and there with the shadow VMCS. Zero (after a reload, too): nothing is known.
+static uint32_t holds[CPU_MAX];
 
 void shadow_on(struct message *m, const struct vmcs12 *v)
 {
     if (!info->shadowing)
         return;
-    shadow_update(m, v, shadow_groups());
+    const uint32_t self = rt_cpu() % CPU_MAX, place = vmcs12_place(v) + 1;
+    if (vmcs02_of(v)->shadowed != self + 1 || holds[self] != place)
+        shadow_update(m, v, shadow_groups());
+    vmcs02_of(v)->shadowed = self + 1;
+    holds[self] = place;
     reply_op(m->rep, OP_SHADOW, 0, 1, 0, 0);
 }
 

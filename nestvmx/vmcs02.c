@@ -19,6 +19,7 @@ void vmcs02_forget(const struct vmcs12 *v)
     vmcs02->l1_ready = false;
     vmcs02->tagged = false;
     vmcs02->cpu = 0;
+    vmcs02->shadowed = 0;
     vmcs02->steady = 0;
     vmcs02->saves = 0;
     vmcs02->unchecked = ~0ull;

@@ -81,6 +81,50 @@ TEST(what_l1_writes_in_the_shadow_vmcs_survives_vmptrld)
     CHECK_EQ(world_vmcs[VMCS_HANDLE_SHADOW][VMCS_GUEST_RIP], 0x4242);
 }
 
+static unsigned shadow_written(uint64_t region)
+{
+    const unsigned before = world_count(OP_WRITE_GROUPS);
+    CHECK_EQ(l1_with_address(EXIT_VMPTRLD, region), SUCCEEDED);
+    return world_count(OP_WRITE_GROUPS) - before;
+}
+
+TEST(the_shadow_vmcs_is_not_written_again_for_the_vmcs_that_it_holds)
+{
+    const uint64_t other = VMCS_PAGE + 0x1000;
+    l1_start_with_vmcs();
+    l1_set(VMCS_GUEST_RIP, 0x4242);
+    for (unsigned i = 0; i < 2; i++) {
+        CHECK_EQ(l1_with_address(EXIT_VMCLEAR, VMCS_PAGE), SUCCEEDED);
+        CHECK_EQ(shadow_written(VMCS_PAGE), 0);
+        CHECK_EQ(l1_get(VMCS_GUEST_RIP), 0x4242);
+    }
+    l1_set_region(other, REVISION);
+    CHECK_EQ(shadow_written(other), 1);
+    CHECK_EQ(shadow_written(VMCS_PAGE), 1);
+    // After a reload nothing is known; and what L1 changes after VMCLEAR is read again.
+    CHECK_EQ(l1_with_address(EXIT_VMCLEAR, VMCS_PAGE), SUCCEEDED);
+    world_init(1, 0);
+    CHECK_EQ(shadow_written(VMCS_PAGE), 1);
+    CHECK_EQ(l1_with_address(EXIT_VMCLEAR, VMCS_PAGE), SUCCEEDED);
+    memset(world_at(VMCS_PAGE + 16), 0, PAGE_BYTES - 16);
+    CHECK_EQ(shadow_written(VMCS_PAGE), 1);
+    CHECK_EQ(l1_get(VMCS_GUEST_RIP), 0);
+}
+
+TEST(the_shadow_vmcs_is_written_again_where_another_cpu_had_the_vmcs)
+{
+    l1_start_with_vmcs();
+    CHECK_EQ(l1_with_address(EXIT_VMCLEAR, VMCS_PAGE), SUCCEEDED);
+    world_cpu = 1;
+    CHECK_EQ(l1_with_address(EXIT_VMXON, VMXON_PAGE), SUCCEEDED);
+    CHECK_EQ(shadow_written(VMCS_PAGE), 1);
+    l1_set(VMCS_GUEST_RIP, 0x4343);
+    CHECK_EQ(l1_with_address(EXIT_VMCLEAR, VMCS_PAGE), SUCCEEDED);
+    world_cpu = 0;
+    CHECK_EQ(shadow_written(VMCS_PAGE), 1);
+    CHECK_EQ(l1_get(VMCS_GUEST_RIP), 0x4343);
+}
+
 TEST(high_halves)
 {
     uint64_t value = 0;

@@ -11,17 +11,21 @@
 // Before partition_message: journals, and the reply's fixed part.
 static inline void message_begin(uint32_t cpu, const struct request *req, struct reply *rep)
 {
-    if (__builtin_expect(req->kind == MSG_INIT, 0))
-        state_roll_back(req->arg[1]);
-    else
-        state_begin(cpu, req->sequence);
-    rep->sequence = req->sequence;
+    const uint32_t sequence = req->sequence;
+    rep->sequence = sequence;
     rep->op_count = 0;
     rep->verdict = VERDICT_RESUME;
-    if (__builtin_expect(req->kind != MSG_EXIT, 0))
-        rep->verdict = req->kind == MSG_ENTRY_FAILED ? VERDICT_L1 : VERDICT_RETURN;
     rep->status = STATUS_OK;
     rep->set = 0;
+    if (__builtin_expect(req->kind == MSG_EXIT, 1)) {
+        state_begin(cpu, sequence);
+        return;
+    }
+    if (req->kind == MSG_INIT)
+        state_roll_back(req->arg[1]);
+    else
+        state_begin(cpu, sequence);
+    rep->verdict = req->kind == MSG_ENTRY_FAILED ? VERDICT_L1 : VERDICT_RETURN;
 }
 
 // crt0.S comes here with every message.
