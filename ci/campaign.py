@@ -247,7 +247,8 @@ def _campaign(campaign: Campaign, context: Context) -> str:
     if wrong:
         raise Failure("\n".join(wrong[:40] + told))
     return f"{faults:,} faults; {machines.total()} virtual machines, {pals.total()} programs with PALs: " \
-        f"{machines.total() - machines['passed']} and {pals.total() - pals['passed']} ended by messages that failed twice; {looker.looks} looks"
+        f"{machines.total() - machines['passed']} and {pals.total() - pals['passed'] - pals[REFUSED]} ended by messages that failed twice, {pals[REFUSED]} refused; " \
+        f"{looker.looks} looks"
 
 
 def _kinds(trustvisor: str, nestvmx: str, ept: str) -> dict[str, str]:
