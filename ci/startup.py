@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""INIT, SIPI and NMI in any order and number, to CPUs that run and CPUs that wait for SIPI, with shoot-downs meanwhile; as on the bare machine."""
+"""INIT, SIPI and NMI in any order and number, to CPUs that run and CPUs that wait for SIPI, with shoot-downs meanwhile,
+also while a CPU has its local APIC switched off; as on the bare machine."""
 
 from __future__ import annotations
 

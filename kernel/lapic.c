@@ -20,8 +20,6 @@ static volatile uint32_t *const eoi = (volatile uint32_t *)(LAPIC_VA + 0xb0);
 static volatile uint32_t *const icr_low = (volatile uint32_t *)(LAPIC_VA + 0x300);
 static volatile uint32_t *const icr_high = (volatile uint32_t *)(LAPIC_VA + 0x310);
 
-uint64_t lapic_base(void) { return msr_read(MSR_APIC_BASE) & APIC_BASE_ADDRESS; }
-
 static void wait_idle(void)
 {
     for (unsigned i = 0; i < 1000000 && *icr_low & ICR_PENDING; i++)

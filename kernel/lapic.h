@@ -9,9 +9,6 @@
 #define APIC_BASE_X2APIC  (1u << 10)
 #define APIC_BASE_ENABLE  (1u << 11)
 
-// Physical address of the LAPIC page, as IA32_APIC_BASE says.
-uint64_t lapic_base(void);
-
 // If the last command that this CPU gave was a SIPI for all others: gives it to the CPUs that still wait, one by one. Any context.
 void lapic_repeat_sipi(void);
 

@@ -6,13 +6,14 @@
 #include "inject.h"
 #include "lapic.h"
 #include "msr.h"
+#include "shootdown.h"
 #include "vmcs.h"
 
 enum what {
     WHAT_HIDDEN,     // #GP: VMX itself where no partition offers it; processor trace, PEBS and BTS, which would write to L0's memory
     WHAT_MTRR,       // memory types of EPT01 follow
     WHAT_MICROCODE,  // writes do nothing: the update lies at an address of L1's
-    WHAT_APIC_BASE,  // may not move: L0 sends NMIs through it, and it must not lie over hidden memory
+    WHAT_APIC_BASE,  // neither moves nor stays off: L0 sends and gets NMIs through it, and it must not lie over hidden memory
 };
 
 static const struct { uint32_t first, last; enum what what; } watched[] = {
@@ -52,9 +53,23 @@ bool msr_read_l1(struct cpu *cpu, uint32_t msr, uint64_t *value)
     return msr_read_safe(msr, value);
 }
 
+// What L1 switches off stays on in xAPIC mode, with what it was programmed to do: it would have to be reset. From x2APIC mode the way leads through
+// the reset (SDM 3A 10.12.5.1).
+static bool write_apic_base(struct cpu *cpu, uint64_t value)
+{
+    const uint64_t now = msr_read(MSR_APIC_BASE);
+    if ((value ^ now) & APIC_BASE_ADDRESS)
+        return false;
+    if (value & (APIC_BASE_ENABLE | APIC_BASE_X2APIC))
+        return msr_write_safe(MSR_APIC_BASE, value);
+    if ((now & APIC_BASE_X2APIC && !msr_write_safe(MSR_APIC_BASE, value)) || !msr_write_safe(MSR_APIC_BASE, value | APIC_BASE_ENABLE))
+        return false;
+    shootdown_unheard(cpu);
+    return true;
+}
+
 bool msr_write_l1(struct cpu *cpu, uint32_t msr, uint64_t value)
 {
-    (void)cpu;
     if (!msr_l1_writable(msr))
         return false;
     int i = find(msr);
@@ -64,7 +79,7 @@ bool msr_write_l1(struct cpu *cpu, uint32_t msr, uint64_t value)
     case WHAT_MICROCODE:
         return true;
     case WHAT_APIC_BASE:
-        return (value & APIC_BASE_ADDRESS) == lapic_base() && msr_write_safe(msr, value);
+        return write_apic_base(cpu, value);
     case WHAT_MTRR:
         if (!msr_write_safe(msr, value))
             return false;

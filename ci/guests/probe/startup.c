@@ -13,10 +13,11 @@
 #define WRITE_BACK  6u
 #define SHOTS       20u     // an even number
 #define VECTOR_NMI  2u
+enum { APIC_OFF = 1, APIC_ON = 2 };  // orders (startup.S)
 
 extern const uint8_t startup_page[], startup_page_end[], startup_nmi[];
 
-struct counts { volatile uint32_t starts, turns, nmis, unused; };
+struct counts { volatile uint32_t starts, turns, nmis, order; };
 static struct counts *counts;
 static uint64_t page, wrong;
 
@@ -135,6 +136,26 @@ static void nmi(uint64_t cpu)
     check("a CPU does not start after an NMI", cpu, started(cpu, starts + 1) && counts[cpu].nmis - before <= 2);
 }
 
+static void apic(uint64_t cpu, uint32_t order)
+{
+    const uint64_t start = tsc();
+    counts[cpu].order = order;
+    while (counts[cpu].order != 0 && tsc() - start < WAIT_TICKS)
+        cpu_relax();
+    check("a CPU does not switch its local APIC", cpu, counts[cpu].order == 0);
+}
+
+// A CPU that no NMI could reach takes part in shoot-downs. Switched on again, its local APIC is as after a reset: NMI, INIT and SIPI it takes.
+static void without_apic(uint64_t cpu)
+{
+    apic(cpu, APIC_OFF);
+    shoot_down();
+    check("a CPU without a local APIC does not run", cpu, counts_on(cpu));
+    apic(cpu, APIC_ON);
+    shoot_down();
+    nmi(cpu);
+}
+
 static void all(unsigned sipis)
 {
     uint32_t starts[OTHERS + 1];
@@ -171,6 +192,7 @@ bool try_startup(void)
         restart(cpu, 2, 2, true);
         restart(cpu, 3, 1, false);
         nmi(cpu);
+        without_apic(cpu);
     }
     for (unsigned round = 0; round < 3; round++)
         all(1 + round % 2);
