@@ -53,7 +53,8 @@ def read(records: list[Record]) -> Summary:
         elif record.about("stat", "memory"):
             summary.memory_bytes, summary.pool_free = n("bytes"), n("pool_free")
         elif record.about("stat", "l0"):
-            summary.l0_instr, summary.total_tsc = n("instr"), n("total_tsc")
+            summary.total_tsc = n("total_tsc")
+    summary.l0_instr = sum(row.l0_instr for row in summary.exits)
     return summary
 
 

@@ -24,7 +24,7 @@ L0 0 info stat message partition=nestvmx count=90 instr=1234
 L0 0 info stat message partition=ept count=300 instr=99
 L0 0 info stat message partition=report count=1 instr=9
 L0 0 info stat memory bytes=16777216 pool_free=8388608
-L0 0 info stat l0 instr=453456 total_tsc=45345600
+L0 0 info stat l0 total_tsc=45345600
 L0 0 info stage power-off
 """.splitlines()
 
