@@ -18,7 +18,6 @@
 #include "trap.h"
 #include "vmcs.h"
 #include "vmcs01.h"
-#include "watchdog.h"
 #include "vmx_caps.h"
 
 struct cpu *cpu_table[CPU_MAX];
@@ -37,7 +36,6 @@ static enum status make_shared(struct boot_info *info)
 {
     boot_info = boot = info;
     records = hidden_va((hpa_t){ info->records });
-    log_init(info);
     crash_init(info);
     memory_copy(&caps, &info->vmx, sizeof(caps));
     pool_init(info);
@@ -45,7 +43,6 @@ static enum status make_shared(struct boot_info *info)
         cpu_table[cpu_count] = hidden_va((hpa_t){ info->cpu_blocks + cpu_count * (uint64_t)CPU_BLOCK_BYTES });
     mtrr_read();
     TRY(ept01_init(info));
-    watchdog_init(info->watchdog_ticks);
     trap_init();
     return STATUS_OK;
 }

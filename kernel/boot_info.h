@@ -36,8 +36,7 @@ struct launch_segment { uint64_t base; uint32_t limit; uint32_t access_rights; u
 // One CPU as the firmware left it: what VMX or the kernel changes. Filled by the loader on that CPU just before it enters the kernel.
 enum { LAUNCH_ES, LAUNCH_CS, LAUNCH_SS, LAUNCH_DS, LAUNCH_FS, LAUNCH_GS, LAUNCH_LDTR, LAUNCH_TR, LAUNCH_SEGMENTS };
 struct launch_state {
-    uint64_t rip, rsp, rflags;        // where the loader goes on, as L1, with RAX = 0
-    uint64_t rbx, rbp, r12, r13, r14, r15;   // callee-saved: all that the loader needs back
+    uint64_t rip, rsp, rflags;        // where the loader goes on, as L1, with all other registers 0: it has what it needs on its stack
     uint64_t cr0, cr3, cr4, dr7, efer, pat, debugctl;
     uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
     struct launch_segment segment[LAUNCH_SEGMENTS];
@@ -105,6 +104,7 @@ struct boot_info {
     uint32_t cpu_count;
     uint32_t console;        // CONSOLE_...
     uint32_t partition_count;
+    uint64_t partitions;     // BOOT_PARTITIONS of struct partition (partition.h), as the kernel sees it, but for what route.c, vmcs02.c and ept02.c add
     uint32_t range_count;
     uint32_t log_level;      // enum log_level: what is more detailed isn't logged
     uint64_t watchdog_ticks; // of the time-stamp counter, that a message may take; 0: any number
@@ -117,7 +117,7 @@ struct boot_info {
     struct boot_inject inject[BOOT_PARTITIONS];  // of partition[i]
     struct boot_range range[BOOT_RANGES];
     struct launch_state launch[CPU_MAX];
-    struct boot_fields host, after_init;  // of every VMCS; of VMCS01 after INIT (loader/fields.c)
+    struct boot_fields host, vmcs02, after_init;  // of every VMCS; of a fresh VMCS02; of VMCS01 after INIT (loader/fields.c)
     struct boot_fields vmcs01[CPU_MAX];   // for the launch
     const char *error;                    // the kernel's one clear line where it returns instead of launching: in its rodata
 };

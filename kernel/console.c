@@ -7,10 +7,6 @@
 
 enum { PORT_E9 = 0xe9, COM1 = 0x3f8, COM_LINE_CONTROL = 3, COM_LINE_STATUS = 5, COM_DLAB = 0x80, COM_THR_EMPTY = 0x20 };
 
-static uint32_t console;
-
-void console_init(uint32_t where) { console = where; }
-
 static void com1_put(char c)
 {
     // A UART that isn't there reads as ones, one that hangs must not hang L0.
@@ -21,10 +17,10 @@ static void com1_put(char c)
 
 void console_write(const char *text)
 {
-    if (console & CONSOLE_E9)
+    if (boot_info->console & CONSOLE_E9)
         for (const char *c = text; *c; c++)
             port_out8(PORT_E9, (uint8_t)*c);
-    if (!(console & CONSOLE_COM1))
+    if (!(boot_info->console & CONSOLE_COM1))
         return;
     // L1 may be about to set the baud rate: with DLAB on, a character would become its divisor.
     uint8_t line = port_in8(COM1 + COM_LINE_CONTROL);

@@ -2,8 +2,5 @@
 // Console: where log lines leave the machine. The caller sees to it that one CPU writes at a time.
 #pragma once
 
-#include <stdint.h>
-
-// CONSOLE_... of boot_info.h, ORed.
-void console_init(uint32_t where);
+// To where boot_info->console says.
 void console_write(const char *text);

@@ -13,16 +13,9 @@ static struct {
     uint64_t tail;         // next line to print
     uint64_t lost;         // lines known to be lost
     uint32_t printing;     // a CPU prints
-    uint32_t level;
 } ring;
 
 static struct records_line *slot_of(uint64_t line) { return &records->log[line % RECORDS_LINES]; }
-
-void log_init(const struct boot_info *info)
-{
-    ring.level = info->log_level;
-    console_init(info->console);
-}
 
 static void print_all(void)
 {
@@ -75,7 +68,7 @@ static struct records_line *reserve(uint64_t *turn)
 void log_line(enum log_level level, const char *format, ...)
 {
     static const char *const name[LOG_LEVELS] = { "error", "warn", "info", "debug" };
-    if (level >= LOG_LEVELS || level > ring.level)
+    if (level >= LOG_LEVELS || level > boot_info->log_level)
         return;
     uint64_t turn;
     struct records_line *slot = reserve(&turn);

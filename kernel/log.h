@@ -9,9 +9,6 @@
 
 #include "boot_info.h"
 
-// Where lines go from now on, and which levels.
-void log_init(const struct boot_info *info);
-
 // Formats: caps/format.h. Longer lines are cut.
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

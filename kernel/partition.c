@@ -21,8 +21,6 @@
 #include "watchdog.h"
 
 #define KICK_TICKS 1000000ull   // between two NMIs to CPUs that are to leave a partition
-#define VECTOR_SINGLE_STEP 1u
-#define VECTOR_PAGE_FAULT  14u
 
 static uint32_t state_of(const struct partition *partition) { return __atomic_load_n(&partition->record->state, __ATOMIC_SEQ_CST); }
 static void set_state(struct partition *partition, enum partition_state state)
@@ -160,7 +158,7 @@ enum status partitions_start(struct cpu *cpu)
 static bool window_fault(const struct partition *partition, unsigned vector, uint64_t cr2, const struct trap_frame *frame)
 {
     const struct partition_header *header = &partition->header;
-    return vector == VECTOR_PAGE_FAULT && header->fixup_resume != 0 && cr2 >= WINDOW_BASE && cr2 < WINDOW_BASE + WINDOW_BYTES &&
+    return vector == VECTOR_PF && header->fixup_resume != 0 && cr2 >= WINDOW_BASE && cr2 < WINDOW_BASE + WINDOW_BYTES &&
            frame->rip >= header->fixup_first && frame->rip < header->fixup_last;
 }
 
@@ -168,8 +166,8 @@ _Noreturn void partition_trap(struct cpu *cpu, unsigned vector, uint64_t error, 
 {
     struct partition *partition = cpu->partition;
     struct partition_cpu *slot = &partition->cpu[cpu->index];
-    cpu->cr2_stale |= vector == VECTOR_PAGE_FAULT;
-    if (vector == VECTOR_SINGLE_STEP && slot->steps > 0) {
+    cpu->cr2_stale |= vector == VECTOR_PF;
+    if (vector == VECTOR_DB && slot->steps > 0) {
         if (fault_inject_step(partition, slot, frame))
             trap_resume(frame);
         vector = 6;  // as if the next instruction were undefined

@@ -21,10 +21,6 @@ void vmcs01_init(struct cpu *cpu, const struct launch_state *launch)
     vmcs_write(VMCS_GUEST_RIP, launch->rip);
     vmcs_write(VMCS_GUEST_RSP, launch->rsp);
     vmcs_write(VMCS_GUEST_RFLAGS, launch->rflags | RFLAGS_FIXED);
-    cpu->gpr[GPR_RAX] = 0;
-    cpu->gpr[GPR_RBX] = launch->rbx;
-    cpu->gpr[GPR_RBP] = launch->rbp;
-    memory_copy(&cpu->gpr[GPR_R12], &launch->r12, 4 * sizeof(launch->r12));
 }
 
 void vmcs01_reset_guest(struct cpu *cpu)

@@ -70,28 +70,13 @@ void vmcs02_flush(struct vmcs02 *vmcs02)
     insn_invvpid(INVVPID_SINGLE, (uint16_t)(VMCS02_HOST_VPID_FIRST + vmcs02->index), 0);
 }
 
-static void write_control(enum vmcs_field field, enum control_word word)
-{
-    vmcs_write(field, control_adjust(word, vmx_caps->forced1[word]));
-}
-
 void vmcs02_reset(struct vmcs02 *vmcs02, struct cpu *cpu)
 {
     vmcs_format(cpu, vmcs02->region, false);
     vmcs_select(cpu, vmcs02->region);
-    // A fresh region's fields are anything: what the owner doesn't write must not switch something on.
-    for (unsigned i = 0; i < VMCS_FIELD_COUNT; i++)
-        if (encoding_class(vmcs_field_info[i].encoding) == CLASS_CONTROL && vmcs_field_exists((enum vmcs_field)i) &&
-            (vmcs_field_info[i].policy == POLICY_FREE || vmcs_field_info[i].policy == POLICY_ADDRESS))
-            vmcs_write((enum vmcs_field)i, 0);
+    vmcs_write_list(cpu, &boot_info->vmcs02);
     vmcs_init_host_state(cpu);
     vmcs02->host_cpu = cpu->index;
-    write_control(VMCS_PIN_CONTROLS, WORD_PIN);
-    write_control(VMCS_PROC_CONTROLS, WORD_PROC);
-    write_control(VMCS_PROC_CONTROLS2, WORD_PROC2);
-    write_control(VMCS_EXIT_CONTROLS, WORD_EXIT);
-    write_control(VMCS_ENTRY_CONTROLS, WORD_ENTRY);
-    vmcs_write(VMCS_VMCS_LINK_POINTER, ~0ull);
     vmcs_write(VMCS_VPID, VMCS02_HOST_VPID_FIRST + vmcs02->index);
     for (unsigned kind = 0; kind < BITMAP_KINDS; kind++)
         memory_fill(hidden_va(vmcs02->bitmap[kind]), 0xff, PAGE_BYTES);

@@ -8,15 +8,11 @@
 
 #define MISC_TIMER_RATE 31u   // SDM 3D A.6 "Miscellaneous Data": the timer counts down when that bit of the time-stamp counter changes
 
-static uint64_t budget;
-
-void watchdog_init(uint64_t ticks) { budget = ticks; }
-
 void watchdog_arm(void)
 {
-    uint64_t count = (budget >> (vmx_caps->msr[VMX_CAP_MISC] & MISC_TIMER_RATE)) + 1;  // with 0 L1 would get nothing done
+    uint64_t count = (boot_info->watchdog_ticks >> (vmx_caps->msr[VMX_CAP_MISC] & MISC_TIMER_RATE)) + 1;  // with 0 L1 would get nothing done
     if (vmcs_field_exists(VMCS_PREEMPTION_TIMER))
-        vmcs_write(VMCS_PREEMPTION_TIMER, budget && count <= 0xffffffff ? count : 0xffffffff);
+        vmcs_write(VMCS_PREEMPTION_TIMER, boot_info->watchdog_ticks && count <= 0xffffffff ? count : 0xffffffff);
 }
 
 // The message that this CPU is in, by its number and its partition's; 0: none.
@@ -33,7 +29,7 @@ static void watch(struct cpu *other, uint64_t now)
     if (message != other->watched) {
         other->watched = message;
         other->watched_tsc = now;
-    } else if (message && (int64_t)(now - other->watched_tsc) > (int64_t)budget) {
+    } else if (message && (int64_t)(now - other->watched_tsc) > (int64_t)boot_info->watchdog_ticks) {
         __atomic_store_n(&other->expired, message, __ATOMIC_SEQ_CST);
         shootdown_kick(other);
     }
@@ -42,7 +38,7 @@ static void watch(struct cpu *other, uint64_t now)
 void watchdog_exit(struct cpu *cpu)
 {
     watchdog_arm();
-    for (uint32_t i = 0; budget && i < cpu_count; i++)
+    for (uint32_t i = 0; boot_info->watchdog_ticks && i < cpu_count; i++)
         if (cpu_table[i] != cpu)
             watch(cpu_table[i], cpu->event->tsc);
 }

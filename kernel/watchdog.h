@@ -4,10 +4,7 @@
 
 #include "cpu.h"
 
-// ticks: of the time-stamp counter, that a message may take and that lie between two looks of a CPU; 0: nobody watches. Once.
-void watchdog_init(uint64_t ticks);
-
-// Starts this CPU's tick. VMCS01 is current.
+// Starts this CPU's tick: boot_info->watchdog_ticks of the time-stamp counter lie between two looks, and so many may a message take; 0: nobody watches. VMCS01 is current.
 void watchdog_arm(void);
 
 // Exit handler of the tick: looks at all other CPUs.

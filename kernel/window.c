@@ -8,12 +8,9 @@
 #include "paging.h"
 #include "tree.h"
 
-static struct tree tree = { .table_bits = PTE_USER_TABLE };
-
-void window_init(const struct boot_info *info) { tree.root = (hpa_t){ info->window_tables }; }
-
 enum status window_show(gpa1_t page, bool shown)
 {
+    struct tree tree = { .root = { boot_info->window_tables }, .table_bits = PTE_USER_TABLE };
     uint64_t *slot;
     TRY(tree_slot(&tree, WINDOW_BASE + page.v, 0, &slot));
     __atomic_store_n(slot, shown ? page.v | PTE_USER_PAGE | PTE_WRITE | PTE_NX : 0, __ATOMIC_RELEASE);

@@ -9,9 +9,6 @@
 
 #include "boot_info.h"
 
-// Takes over the tables. Once.
-void window_init(const struct boot_info *info);
-
 // Whether the window shows a page of RAM below WINDOW_BYTES. The first call for a page may fail (STATUS_NO_MEMORY) and is to be alone; those after it can't.
 // The caller shoots down.
 enum status window_show(gpa1_t page, bool shown);

@@ -8,8 +8,9 @@
 
 static struct records_own own;
 struct records_own *records = &own;
+static const struct boot_info info = { .log_level = LOG_DEBUG };
+const struct boot_info *boot_info = &info;
 uint32_t cpu_index(void) { return any_below(CPU_MAX); }
-void console_init(uint32_t devices) { (void)devices; }
 void console_write(const char *text) { (void)text; }
 uint64_t contract_tsc(void) { return any_u64(); }
 static bool flushed;
@@ -34,7 +35,6 @@ static void prove(uint64_t head)
     the_slot->turn = turn;
     records->machine.log_head = head;
     records->machine.log_lost = lost;
-    ring.level = LOG_DEBUG;
     // What turns can be: free for this line, or still that of the round before, or printed by now.
     ASSUME(turn == head || (turn < head && head - turn <= RECORDS_LINES));
     log_line(LOG_INFO, "any");

@@ -15,6 +15,8 @@ struct cpu *cpu_table[CPU_MAX];
 uint32_t cpu_count;
 static struct cpu cpus[CPU_MAX];
 static struct partition partition;
+static struct boot_info info;
+const struct boot_info *boot_info = &info;
 static uint64_t timer;
 static bool has_timer, kicked, written;
 
@@ -41,7 +43,7 @@ int main(void)
 {
     any_caps();
     has_timer = any_bool();
-    watchdog_init(any_u64());
+    const uint64_t budget = info.watchdog_ticks = any_u64();
     ASSUME(budget < 1ull << 62);  // the loader's limit is below
     cpu_count = CPU_MAX;
     for (unsigned i = 0; i < CPU_MAX; i++)

@@ -52,6 +52,23 @@ void fields_host(struct boot_fields *list, const struct boot_info *info)
     add(list, VMCS_HOST_SYSENTER_CS, SELECTOR_KERNEL_CS);
 }
 
+void fields_vmcs02(struct boot_fields *list, const struct vmx_caps *caps)
+{
+    static const struct { uint8_t field, word; } words[] = {
+        { VMCS_PIN_CONTROLS, WORD_PIN }, { VMCS_PROC_CONTROLS, WORD_PROC }, { VMCS_PROC_CONTROLS2, WORD_PROC2 }, { VMCS_EXIT_CONTROLS, WORD_EXIT },
+        { VMCS_ENTRY_CONTROLS, WORD_ENTRY },
+    };
+    // A fresh region's fields are anything: what the owner doesn't write must not switch something on.
+    for (unsigned i = 0; i < VMCS_FIELD_COUNT; i++)
+        if (encoding_class(vmcs_field_info[i].encoding) == CLASS_CONTROL &&
+            (vmcs_field_info[i].policy == POLICY_FREE || vmcs_field_info[i].policy == POLICY_ADDRESS))
+            add_if(list, caps, (enum vmcs_field)i, 0);
+    for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        const unsigned word = words[i].word;
+        add(list, (enum vmcs_field)words[i].field, (caps->forced1[word] | caps->allowed0[word]) & caps->allowed1[word]);
+    }
+}
+
 // LAUNCH_ES and following: their fields follow one another in vmcs_field.def.
 static void add_segment(struct boot_fields *list, unsigned i, const struct launch_segment *segment)
 {

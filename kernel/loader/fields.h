@@ -7,6 +7,9 @@
 // What every VMCS holds of L0: host state, and what a fresh region may not leave to chance.
 void fields_host(struct boot_fields *list, const struct boot_info *info);
 
+// A fresh VMCS02 but for what names its own pages, and host state: L0's controls, and nothing switched on.
+void fields_vmcs02(struct boot_fields *list, const struct vmx_caps *caps);
+
 // VMCS01 of a CPU: L0's controls, and L1 as the firmware left it, but for RIP, RSP and RFLAGS.
 void fields_launch(struct boot_fields *list, const struct boot_info *info, const struct launch_state *launch);
 

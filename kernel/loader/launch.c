@@ -15,13 +15,11 @@
 #include "vtx.h"
 
 _Static_assert(offsetof(struct launch_state, rip) == 0 && offsetof(struct launch_state, rsp) == 8 && offsetof(struct launch_state, rflags) == 16 &&
-               offsetof(struct launch_state, rbx) == 24 && offsetof(struct launch_state, rbp) == 32 && offsetof(struct launch_state, r12) == 40 &&
-               offsetof(struct launch_state, r13) == 48 && offsetof(struct launch_state, r14) == 56 && offsetof(struct launch_state, r15) == 64 &&
-               offsetof(struct launch_state, cr0) == 72 && offsetof(struct launch_state, cr3) == 80 && offsetof(struct launch_state, cr4) == 88 &&
-               offsetof(struct launch_state, segment) == 152 && offsetof(struct launch_segment, selector) == 16 &&
-               sizeof(struct launch_segment) == 24 && LAUNCH_ES == 0 && LAUNCH_GS == 5 && offsetof(struct launch_state, gdtr_base) == 344 &&
-               offsetof(struct launch_state, idtr_base) == 352 && offsetof(struct launch_state, gdtr_limit) == 360 &&
-               offsetof(struct launch_state, idtr_limit) == 362, "switch.S knows the layout");
+               offsetof(struct launch_state, cr0) == 24 && offsetof(struct launch_state, cr3) == 32 && offsetof(struct launch_state, cr4) == 40 &&
+               offsetof(struct launch_state, segment) == 104 && offsetof(struct launch_segment, selector) == 16 &&
+               sizeof(struct launch_segment) == 24 && LAUNCH_ES == 0 && LAUNCH_GS == 5 && offsetof(struct launch_state, gdtr_base) == 296 &&
+               offsetof(struct launch_state, idtr_base) == 304 && offsetof(struct launch_state, gdtr_limit) == 312 &&
+               offsetof(struct launch_state, idtr_limit) == 314, "switch.S knows the layout");
 
 uint32_t launch_switch(struct launch_state *state, uint64_t tables, uint64_t entry, uint64_t info, uint32_t cpu, uint64_t stack)
     __attribute__((visibility("hidden")));

@@ -17,6 +17,7 @@
 #include "machine.h"
 #include "memory.h"
 #include "next.h"
+#include "partitions.h"
 #include "records.h"
 #include "remains.h"
 #include "space.h"
@@ -128,8 +129,10 @@ static bool build(struct launch *launch, struct memory *memory, const struct con
         done = space_make(info, memory, i);
     for (uint32_t i = 0; i < info->partition_count && (info->cpu_count < 2 || info->watchdog_ticks == 0); i++)
         info->partition[i].header.hang = 0;  // nobody would end it
+    done = done && partitions_make(info, memory);
     hide_make(&info->cpuid, info);
     fields_host(&info->host, info);
+    fields_vmcs02(&info->vmcs02, &info->vmx);
     fields_init(&info->after_init, &info->vmx);
     info->hidden_base = memory->base;
     info->hidden_bytes = memory->bytes;

@@ -4,27 +4,21 @@
 // uint32_t launch_switch(struct launch_state *state, uint64_t tables, kernel_entry_t *entry, struct boot_info *info, uint32_t cpu, uint64_t stack)
 //                        rdi                         rsi              rdx                    rcx                     r8d           r9
 //
-// Both ends meet at the last instruction: the kernel's VM entry starts L1 there, with the caller's RSP, flags and registers and
+// Both ends meet at launch_resumed: the kernel's VM entry starts L1 there, with this function's RSP and flags, and
 // with RAX = 0; from a kernel that could not launch it launch_failed gets there with RAX = 1.
 
 // struct launch_state; launch.c asserts that these are right.
 #define STATE_RIP    0
 #define STATE_RSP    8
 #define STATE_RFLAGS 16
-#define STATE_RBX    24
-#define STATE_RBP    32
-#define STATE_R12    40
-#define STATE_R13    48
-#define STATE_R14    56
-#define STATE_R15    64
-#define STATE_CR0    72
-#define STATE_CR3    80
-#define STATE_CR4    88
-#define STATE_SELECTOR(segment) (152 + 24 * (segment) + 16)  // by enum: ES, CS, SS, DS, FS, GS
-#define STATE_GDTR_BASE  344
-#define STATE_IDTR_BASE  352
-#define STATE_GDTR_LIMIT 360
-#define STATE_IDTR_LIMIT 362
+#define STATE_CR0    24
+#define STATE_CR3    32
+#define STATE_CR4    40
+#define STATE_SELECTOR(segment) (104 + 24 * (segment) + 16)  // by enum: ES, CS, SS, DS, FS, GS
+#define STATE_GDTR_BASE  296
+#define STATE_IDTR_BASE  304
+#define STATE_GDTR_LIMIT 312
+#define STATE_IDTR_LIMIT 314
 #define HIDDEN_BASE      0xffff800000000000
 
     .section .text.launch, "ax", @progbits
@@ -37,13 +31,10 @@ launch_switch:
     popq    STATE_RFLAGS(%rdi)
     leaq    launch_resumed(%rip), %rax
     movq    %rax, STATE_RIP(%rdi)
+    .irp register, rbx, rbp, r12, r13, r14, r15
+    pushq   %\register
+    .endr
     movq    %rsp, STATE_RSP(%rdi)
-    movq    %rbx, STATE_RBX(%rdi)
-    movq    %rbp, STATE_RBP(%rdi)
-    movq    %r12, STATE_R12(%rdi)
-    movq    %r13, STATE_R13(%rdi)
-    movq    %r14, STATE_R14(%rdi)
-    movq    %r15, STATE_R15(%rdi)
     cli
 
     // From here on the stack, the GDT and the IDT of the firmware aren't mapped.
@@ -91,17 +82,14 @@ launch_failed:
     leaq    1f(%rip), %rcx
     pushq   %rcx
     lretq
-1:  movq    STATE_RBX(%rdi), %rbx
-    movq    STATE_RBP(%rdi), %rbp
-    movq    STATE_R12(%rdi), %r12
-    movq    STATE_R13(%rdi), %r13
-    movq    STATE_R14(%rdi), %r14
-    movq    STATE_R15(%rdi), %r15
-    movq    STATE_RSP(%rdi), %rsp
+1:  movq    STATE_RSP(%rdi), %rsp
     movl    $1, %eax
     pushq   STATE_RFLAGS(%rdi)
     popfq
 launch_resumed:
+    .irp register, r15, r14, r13, r12, rbp, rbx
+    popq    %\register
+    .endr
     ret
 launch_switch_end:
     .size launch_switch, . - launch_switch

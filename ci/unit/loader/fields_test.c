@@ -132,3 +132,16 @@ TEST(init_leaves_l1_as_the_sdm_says)
     CHECK(value_of(list, VMCS_GUEST_TR_ACCESS_RIGHTS) == 0x8b && value_of(list, VMCS_GUEST_LDTR_ACCESS_RIGHTS) == 0x82);
     free(info);
 }
+
+TEST(a_fresh_vmcs02_has_l0s_controls_and_nothing_switched_on)
+{
+    start(0xffffffff);
+    struct boot_fields *list = &info->vmcs02;
+    fields_vmcs02(list, &info->vmx);
+    CHECK(list->count > WORD_COUNT && list->count <= BOOT_FIELDS);
+    CHECK(value_of(list, VMCS_TSC_OFFSET) == 0 && value_of(list, VMCS_VIRTUAL_APIC_ADDR) == 0);
+    CHECK_EQ(value_of(list, VMCS_PROC_CONTROLS), info->vmx.forced1[WORD_PROC] | info->vmx.allowed0[WORD_PROC]);
+    uint64_t value;
+    CHECK(find(list, VMCS_EPTP, &value) == 0 && find(list, VMCS_VPID, &value) == 0 && find(list, VMCS_MSR_BITMAP, &value) == 0);
+    free(info);
+}
