@@ -43,6 +43,7 @@ FUZZERS = [
     Fuzzer("elf", "unit_loader", 65536, seeds=("partitions/hello.elf", "kernel/kernel.elf")),
     Fuzzer("crash", "unit_loader", 2048),
     Fuzzer("reply", "unit_kernel_reply", 2048),
+    Fuzzer("gdb", "unit_gdb", 1024, library=True),
     Fuzzer("ept", "unit_ept", 2048, WRAPS, True, nightly=True),
     Fuzzer("nestvmx", "unit_nestvmx", 2048, library=True, nightly=True),
     Fuzzer("vmcs12", "unit_nestvmx", 1024, library=True, nightly=True),

@@ -7,7 +7,7 @@ import hashlib
 import re
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -97,6 +97,11 @@ def _faulting_partition(places: Places) -> dict[str, Path | bytes]:
     raise AssertionError("ept.elf: the entry lies in no segment")
 
 
+def _debug(partitions: tuple[str, ...], debug: str) -> Callable[[Places], dict[str, Path | bytes]]:
+    text = configuration(replace(MARKER, partitions=partitions, debug=debug))
+    return lambda places: {CONF: text.encode()} | {f"EFI/bulkhead/{name}.elf": places.partition(name) for name in partitions}
+
+
 def _odd_workload(places: Places) -> dict[str, Path | bytes]:
     return {"EFI/acpi/next.txt": next_text("\\EFI\\bulkhead\\bulkhead.efi", "workload=absent")}
 
@@ -124,6 +129,11 @@ REFUSALS = (
     Refusal("partition-other-abi", r"\EFI\bulkhead\ept.elf: made for another ABI", files=_other_abi),
     Refusal("partition-writable-code", r"\EFI\bulkhead\ept.elf: a segment is writable and executable", files=_writable_code),
     Refusal("partition-faulting", "the kernel does not start: a partition doesn't start: the log says which and why", files=_faulting_partition),
+    Refusal("debug-no-port", "debug: there is no COM2 for gdb", files=_debug(("gdb", "ept"), "ept")),
+    Refusal("debug-secrets", "partition trustvisor: to be debugged, and may hold secrets: `debug = NAME secrets` shows them",
+            files=_debug(("gdb", "trustvisor"), "trustvisor")),
+    Refusal("debug-unasked", "partition gdb: it debugs, and no `debug =` says what", files=_debug(("gdb", "ept"), "")),
+    Refusal("debug-nobody", "partition ept: to be debugged, and none that debugs (gdb) comes before it", files=_debug(("ept",), "ept")),
     Refusal("memory-too-small", "memory = 2M is too little for the kernel and the partitions of [workload marker]", files=_conf("memory = 2M")),
     Refusal("memory-too-little", "too little memory: no 1024 MiB in one piece", files=_conf("memory = 1G")),
     Refusal("required", r"\EFI\bulkhead\kernel.elf: not found", boots_on=False, halts=True,

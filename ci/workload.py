@@ -29,6 +29,7 @@ class Workload:
     xen: bool = False                # the next image is Xen, whose dom0 is Linux, with `tests` for its /init (xen_image.py)
     inject: str = ""                 # faults for partitions, with commas: PARTITION MESSAGE KIND [INSTRUCTION [COUNT [SPAN [SPACING [STRIDE]]]]]
     injectable: tuple[str, ...] = ()  # partitions of which bhctl inject may ask for a fault
+    debug: str = ""                  # a partition for gdb: PARTITION [secrets]
 
     def options(self) -> str:
         if not self.needs_linux():
@@ -73,7 +74,14 @@ def configuration(workload: Workload, settings: tuple[str, ...] = ()) -> str:
         lines.append(f"inject = {workload.inject}")
     if workload.injectable:
         lines.append(f"injectable = {', '.join(workload.injectable)}")
+    if workload.debug:
+        lines.append(f"debug = {workload.debug}")
     return "\n".join(lines) + "\n"
+
+
+def debugged(workload: Workload, partition: str, secrets: bool = False) -> Workload:
+    """With gdb on one of its partitions."""
+    return replace(workload, partitions=("gdb", *workload.partitions), debug=partition + " secrets" * secrets)
 
 
 def for_cpus(workload: Workload, cpus: int, shell: bool = False) -> Workload:

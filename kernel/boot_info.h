@@ -115,6 +115,7 @@ struct boot_info {
     uint32_t panic_resets;   // 1: a panic ends in a reset, else all CPUs halt
     struct boot_partition partition[BOOT_PARTITIONS];
     struct boot_inject inject[BOOT_PARTITIONS];  // of partition[i]
+    uint32_t debug, debugger;  // index + 1 of the partition that is debugged, and COM2 is the debugger's then, 0: none; index of that
     struct boot_range range[BOOT_RANGES];
     struct launch_state launch[CPU_MAX];
     struct boot_fields host, vmcs02, after_init;  // of every VMCS; of a fresh VMCS02; of VMCS01 after INIT (loader/fields.c)

@@ -41,7 +41,8 @@ static inline bool cap_check(const struct partition_header *header, enum cap_kin
     switch (kind) {
     case CAP_NOTHING: return true;
     case CAP_RIGHT: return (header->rights & object) == object;
-    case CAP_READ: return cap_owns_vmcs(header, object) && cap_covers(header->vmcs[handle_kind(object)].read, groups);
+    case CAP_READ: return (cap_owns_vmcs(header, object) || (object == VMCS_HANDLE_L2 && (header->rights & RIGHT_DEBUG))) &&
+                          cap_covers(header->vmcs[handle_kind(object)].read, groups);
     case CAP_WRITE: return cap_owns_vmcs(header, object) && cap_writes(header, handle_kind(object), groups);
     case CAP_VMCS02: return object >= VMCS_HANDLE_02 && object != VMCS_HANDLE_L2 && cap_owns_vmcs(header, object);
     case CAP_ROOT: return (header->rights & RIGHT_EPT02) && object < header->root_count;

@@ -32,6 +32,7 @@
 #define CR3_NO_FLUSH   (1ull << 63)
 #define RFLAGS_FIXED   (1ull << 1)
 #define RFLAGS_TF      (1ull << 8)
+#define RFLAGS_DF      (1ull << 10)
 
 #define DR6_RESET      0xffff0ff0ull
 #define DR7_RESET      0x400ull
@@ -51,11 +52,17 @@ CR_ACCESSORS(cr0)
 CR_ACCESSORS(cr2)
 CR_ACCESSORS(cr3)
 CR_ACCESSORS(cr4)
+CR_ACCESSORS(dr6)
 CR_ACCESSORS(dr7)
 #undef CR_ACCESSORS
 
-// DR0 to DR3 and DR6 as after a reset; DR7 is in the VMCS.
-static inline void dr_reset(void)
+// DR0 to DR3; DR7 is in the VMCS.
+static inline void dr_read(uint64_t dr[4])
 {
-    __asm__ volatile("mov %0, %%dr0\n mov %0, %%dr1\n mov %0, %%dr2\n mov %0, %%dr3\n mov %1, %%dr6" : : "r"(0ull), "r"(DR6_RESET));
+    __asm__ volatile("mov %%dr0, %0\n mov %%dr1, %1\n mov %%dr2, %2\n mov %%dr3, %3" : "=r"(dr[0]), "=r"(dr[1]), "=r"(dr[2]), "=r"(dr[3]));
+}
+
+static inline void dr_write(const uint64_t dr[4])
+{
+    __asm__ volatile("mov %0, %%dr0\n mov %1, %%dr1\n mov %2, %%dr2\n mov %3, %%dr3" : : "r"(dr[0]), "r"(dr[1]), "r"(dr[2]), "r"(dr[3]));
 }

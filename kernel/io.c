@@ -2,6 +2,7 @@
 // Watched ports. The instruction is carried out here, or, a string instruction, by the guest itself in a step.
 #include "io.h"
 
+#include <caps/debug.h>
 #include <caps/hypercall.h>
 
 #include "inject.h"
@@ -11,7 +12,7 @@
 #include "step.h"
 #include "vmcs.h"
 
-enum { RESET_CPU = 4, KEYBOARD_PULSE_RESET = 0xf0 };
+enum { RESET_CPU = 4, KEYBOARD_PULSE_RESET = 0xf0, COM_EMPTY = 0x60 };  // COM_EMPTY: line status of a port that could send
 #define PM1_SLEEP_ENABLE (1u << 13)
 
 // Exit qualification (SDM 3C table 28-5 "Exit Qualification for I/O Instructions").
@@ -76,6 +77,12 @@ void io_exit(struct cpu *cpu)
 {
     uint64_t qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
     uint16_t port = IO_PORT(qualification);
+    if (boot_info->debug != 0 && (uint16_t)(port - DEBUG_PORT + 3) < DEBUG_PORTS + 3) {  // the debugger's: for L1 nothing comes there, and what it sends vanishes
+        if (qualification & IO_IN && !(qualification & IO_STRING))
+            cpu->gpr[GPR_RAX] = (cpu->gpr[GPR_RAX] & ~((1ull << 8 * IO_BYTES(qualification)) - 1)) | COM_EMPTY;
+        advance_rip(cpu);
+        return;
+    }
     if (qualification & IO_STRING) {
         // What it writes lies in memory that L0 doesn't see. Nobody but an attacker resets the machine so: secrets are taken for lost.
         if (!(qualification & IO_IN) && partition_secrets())

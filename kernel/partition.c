@@ -8,6 +8,7 @@
 #include <caps/layout.h>
 
 #include "cr.h"
+#include "debug.h"
 #include "fault.h"
 #include "fault_inject.h"
 #include "inject.h"
@@ -167,7 +168,7 @@ _Noreturn void partition_trap(struct cpu *cpu, unsigned vector, uint64_t error, 
     struct partition *partition = cpu->partition;
     struct partition_cpu *slot = &partition->cpu[cpu->index];
     cpu->cr2_stale |= vector == VECTOR_PF;
-    if (vector == VECTOR_DB && slot->steps > 0) {
+    if (vector == VECTOR_DB && slot->steps > 0 && partition->injected) {
         if (fault_inject_step(partition, slot, frame))
             trap_resume(frame);
         vector = 6;  // as if the next instruction were undefined
@@ -176,7 +177,8 @@ _Noreturn void partition_trap(struct cpu *cpu, unsigned vector, uint64_t error, 
         frame->rip = partition->header.fixup_resume;
         trap_resume(frame);
     }
-    fault_trap(partition, cpu, vector, error, cr2, frame);
+    if (boot_info->debug == 0 || !debug_trap(cpu, partition, cr2, frame))
+        fault_trap(partition, cpu, vector, error, cr2, frame);
     upcall_return(UPCALL_FAULTED, cpu->tss.rsp0);
 }
 

@@ -27,7 +27,7 @@ struct partition_cpu {
     uint8_t attempt;                 // of the message
     bool inject_reply;               // a test: its verdict is to be damaged...
     bool inject_again;               // ...or its second attempt is to fault, too
-    uint32_t steps;                  // instructions until an injected fault, 0: none is to come
+    uint32_t steps;                  // instructions until an injected fault, or the debugger's stop; 0: none is to come
     const struct message *message;   // being handled
     struct message_stat *stat;       // where its messages are counted
 };
@@ -42,6 +42,7 @@ struct partition {
     uint32_t root_first;
     uint32_t restarter;              // PARTITION_STOPPING: the CPU that does it
     bool special;                    // upcalls are ipc_upcall_special()'s
+    bool debugged;                   // boot_info.debug
     bool injected;                   // faults may be injected into it
     struct boot_inject inject;       // what they are
     uint32_t injections;             // to come

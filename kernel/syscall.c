@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // System calls of partitions.
 
+#include <caps/debug.h>
 #include <caps/syscall.h>
 
 #include "cap.h"
@@ -12,6 +13,7 @@
 #include "ipc.h"
 #include "log.h"
 #include "msr_l1.h"
+#include "port.h"
 #include "reply.h"
 #include "upcall.h"
 #include "vmcs.h"
@@ -19,8 +21,6 @@
 
 // One system call's work. The status goes to the partition, or is its fault where *fault is set.
 typedef enum status syscall_t(struct cpu *cpu, struct partition *partition, const uint64_t arg[3], bool *fault);
-
-#define USER_END (1ull << 47)  // canonical addresses of ring 3 end here
 
 // What no partition asks for that keeps to its header.
 static enum status refuse(bool *fault, enum status status)
@@ -110,11 +110,22 @@ static enum status syscall_read_msr(struct cpu *cpu, struct partition *partition
     return STATUS_OK;
 }
 
+static enum status syscall_port(struct cpu *cpu, struct partition *partition, const uint64_t arg[3], bool *fault)
+{
+    if (arg[0] >= DEBUG_PORTS || !cap_check(&partition->header, CAP_RIGHT, RIGHT_DEBUG, 0))
+        return refuse(fault, STATUS_DENIED);
+    if (arg[1] != 0)
+        port_out8((uint16_t)(DEBUG_PORT + arg[0]), (uint8_t)arg[2]);
+    else
+        slot_of(partition, cpu)->channel->out.outbox.call_result[0] = port_in8((uint16_t)(DEBUG_PORT + arg[0]));
+    return STATUS_OK;
+}
+
 int64_t syscall_enter(uint64_t number, uint64_t a, uint64_t b, uint64_t c, const struct syscall_frame *frame)
 {
     static syscall_t *const table[SYS_COUNT] = {
         [SYS_INVOKE] = syscall_invoke, [SYS_FETCH] = syscall_fetch, [SYS_CALL] = syscall_call, [SYS_LOG] = syscall_log,
-        [SYS_READ_MSR] = syscall_read_msr,
+        [SYS_READ_MSR] = syscall_read_msr, [SYS_PORT] = syscall_port,
     };
     struct cpu *cpu = cpu_self();
     struct partition *partition = cpu->partition;

@@ -112,6 +112,14 @@ upcall_return:                  // rdi: end, rsi: rsp0
     RESTORE_AND_RETURN
     .size upcall_return, . - upcall_return
 
+    .globl upcall_resume
+    .type upcall_resume, @function
+upcall_resume:                  // rdi: frame, rsi: rsp0
+    SAVE
+    mov %rsp, (%rsi)
+    jmp trap_resume
+    .size upcall_resume, . - upcall_resume
+
     .globl trap_resume
     .type trap_resume, @function
 trap_resume:                    // struct trap_frame: enum gpr's order, vector, error, IRETQ's frame

@@ -6,10 +6,13 @@
 
 #include "trap_frame.h"
 
+#define USER_END (1ull << 47)  // canonical addresses of ring 3 end here
+
 enum upcall_end {
     UPCALL_REPLIED = 0,
     UPCALL_FAULTED = -1,  // trap, bad system call
     UPCALL_ABORTED = -2,  // another CPU stops the partition
+    UPCALL_STOPPED = -3,  // an exception of a partition that is debugged: it may go on (debug.h)
 };
 
 // Enters ring 3 at entry, with nothing of the kernel's in the registers, on the page tables that CR3 names. Returns when the partition is done: a new
@@ -32,6 +35,9 @@ struct syscall_frame { uint64_t rbp, rsp, rip; };
 
 // C's side of every system call but SYS_REPLY. The result: a status for the partition, or (negative) an enum upcall_end.
 int64_t syscall_enter(uint64_t number, uint64_t a, uint64_t b, uint64_t c, const struct syscall_frame *frame);
+
+// Goes on with an upcall that has ended as UPCALL_STOPPED, by that frame: in ring 3.
+int64_t upcall_resume(struct trap_frame *frame, uint64_t *rsp0);
 
 // IA32_SYSENTER_EIP.
 extern const char sysenter_entry[];

@@ -31,7 +31,8 @@ void vmcs01_reset_guest(struct cpu *cpu)
     vmcs_write(VMCS_CR0_READ_SHADOW, cr0);
     vmcs_control(cpu, VMCS_ENTRY_CONTROLS, ENTRY_GUEST_IA32E, false);
     vmcs_control(cpu, VMCS_PROC_CONTROLS, PROC_NMI_WINDOW_EXITING, false);
-    dr_reset();
+    dr_write((const uint64_t[4]){ 0 });
+    dr6_write(DR6_RESET);
     memory_fill(cpu->gpr, 0, sizeof(cpu->gpr));
     cpu->cr2_stale = true;
     cpu->gpr[GPR_RDX] = cpuid_read(1, 0).rax;

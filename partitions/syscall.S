@@ -28,5 +28,6 @@ syscall_reply:              // goes on nowhere
     SYSTEM_CALL syscall_call, 3
     SYSTEM_CALL syscall_log, 4
     SYSTEM_CALL syscall_read_msr, 5
+    SYSTEM_CALL syscall_port, 6
 
     .section .note.GNU-stack, "", @progbits

@@ -27,7 +27,7 @@ int main(void)
         const struct vmcs_cap *cap = &header.vmcs[object == 0 || is_l2 ? 0 : object == 1 ? 1 : 2];
         uint64_t declared = kind == CAP_READ ? cap->read : cap->write;
         PROVE(!is_02 || owns_02, "a VMCS02 is the partition's own");
-        PROVE(!is_l2 || (header.rights & RIGHT_PAL), "or that of the L2 that a PAL's partition serves");
+        PROVE(!is_l2 || (header.rights & RIGHT_PAL) || (kind == CAP_READ && (header.rights & RIGHT_DEBUG)), "or that of the L2 that a PAL's partition serves, or at which the debugger looks");
         PROVE((groups & ~declared) == 0, "groups are declared");
         PROVE((groups & ~ALL_GROUPS) == 0, "groups exist, and GPRs aren't one");
         break;

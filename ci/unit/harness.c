@@ -100,6 +100,12 @@ static void read_groups(uint64_t *bank, uint32_t handle, uint64_t groups)
 
 uint64_t syscall_fetch(uint64_t handle, uint64_t groups, uint64_t bank)
 {
+    if (handle == VMCS_HANDLE_L2 && header.rights & (RIGHT_PAL | RIGHT_DEBUG)) {
+        if (groups & ~header.vmcs[VMCS_KIND_01].read)
+            world_fault("SYS_FETCH: the header does not grant the groups");
+        read_groups(request_now()->field[bank], VMCS_HANDLE_02 + WORLD_L2, groups);
+        return STATUS_OK;
+    }
     if (handle >= VMCS_HANDLE_02 + header.vmcs02_count || bank >= MSG_BANKS)
         world_fault("SYS_FETCH: no such VMCS or bank");
     if (groups & ~header.vmcs[world_vmcs_kind((uint32_t)handle)].read)

@@ -52,3 +52,25 @@ const char *authority_settle(struct boot_partition *partition, uint32_t count, u
     }
     return NULL;
 }
+
+const char *authority_debugger(const struct boot_partition *partition, uint32_t count, uint32_t debugged, bool secrets, uint32_t *debugger, uint32_t *which)
+{
+    *debugger = count;
+    for (*which = 0; *which < count; ++*which) {
+        if (!(partition[*which].header.rights & RIGHT_DEBUG))
+            continue;
+        if (debugged == 0)
+            return "it debugs, and no `debug =` says what";
+        if (*debugger < count)
+            return "there is another partition that debugs";
+        if (partition[*which].header.rights & (RIGHT_WINDOW_READ | RIGHT_WINDOW_WRITE | RIGHT_PAL))
+            return "it debugs: its window is on that partition, not on L1's memory";
+        *debugger = *which;
+    }
+    *which = debugged - 1;
+    if (debugged == 0)
+        return NULL;
+    if (*debugger >= *which)
+        return "to be debugged, and none that debugs (gdb) comes before it";
+    return partition[*which].header.rights & RIGHT_SECRETS && !secrets ? "to be debugged, and may hold secrets: `debug = NAME secrets` shows them" : NULL;
+}

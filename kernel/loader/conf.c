@@ -294,6 +294,15 @@ static bool set_inject(struct parser *p, struct span value)
     return true;
 }
 
+static bool set_debug(struct parser *p, struct span value)
+{
+    p->workload->debug_line = p->line;
+    if (!copy_name(p, "debug's partition", p->workload->debug_name, CAP_NAME, cut(&value, ' ')))
+        return false;
+    p->workload->debug_secrets = span_is(value, "secrets");
+    return !value.length || p->workload->debug_secrets || fail(p, "debug is PARTITION [secrets], not '%.*s' behind it", shown(value), value.at);
+}
+
 static const struct key {
     const char *name;
     bool global;  // before the sections, or in one
@@ -313,6 +322,7 @@ static const struct key {
     {"nested",     false, false, set_nested},
     {"inject",     false, false, set_inject},
     {"injectable", false, true,  set_injectable},
+    {"debug",      false, false, set_debug},
 };
 
 static bool parse_section(struct parser *p, struct span line)
@@ -409,6 +419,17 @@ static void check_whole(struct parser *p)
             else
                 w->injectable |= 1u << partition;
         }
+        for (unsigned n = 0; n < w->partition_count; n++)
+            if (text_equal(w->partition[n], w->debug_name))
+                w->debug = n + 1;
+        p->line = w->debug_line;
+        if (w->debug_name[0] && !w->debug)
+            fail(p, "debug: [workload %s] has no partition %s", w->name, w->debug_name);
+        for (unsigned n = 0; n < w->inject_count; n++)
+            if (w->debug && w->inject[n].partition == w->debug - 1)
+                fail(p, "debug: partition %s is to have faults injected", w->debug_name);
+        if (w->debug && w->injectable >> (w->debug - 1) & 1)
+            fail(p, "debug: partition %s is injectable", w->debug_name);
     }
     p->line = conf->chosen_line;
     bool found = !conf->chosen[0];
@@ -458,42 +479,4 @@ bool conf_parse(struct conf *conf, const char *text, size_t bytes, char error[CO
     }
     check_whole(&p);
     return !p.failed;
-}
-
-// The NAME of workload=NAME in the load options, a word of its own; false where there is none. A name that is too long or odd comes
-// out cut, and so matches no workload that could be defined.
-static bool options_workload(const uint16_t *options, size_t count, char name[CONF_NAME + 1])
-{
-    static const char word[] = "workload=";
-    for (size_t i = 0; i < count; i++) {
-        if (i && options[i - 1] != ' ' && options[i - 1] != '\t')
-            continue;
-        size_t j = 0;
-        while (word[j] && i + j < count && options[i + j] == (uint16_t)word[j])
-            j++;
-        if (word[j])
-            continue;
-        size_t length = 0;
-        for (i += j; i < count && options[i] && options[i] != ' ' && options[i] != '\t' && length < CONF_NAME; i++)
-            name[length++] = options[i] > ' ' && options[i] < 0x7f ? (char)options[i] : '?';
-        name[length] = 0;
-        return true;
-    }
-    return false;
-}
-
-const struct conf_workload *conf_choose(const struct conf *conf, const uint16_t *options, size_t bytes, char error[CONF_ERROR_TEXT])
-{
-    char name[CONF_NAME + 1];
-    const char *wanted = conf->chosen;
-    if (options && options_workload(options, bytes / sizeof(*options), name))
-        wanted = name;
-    for (unsigned i = 0; i < conf->workload_count; i++)
-        if (text_equal(conf->workload[i].name, wanted))
-            return &conf->workload[i];
-    if (wanted == name)
-        text_format(error, CONF_ERROR_TEXT, "bulkhead.conf: no [workload %s], which the load options ask for", name);
-    else
-        text_format(error, CONF_ERROR_TEXT, "bulkhead.conf: no default, and no workload=NAME in the load options");
-    return 0;
 }

@@ -35,6 +35,10 @@ struct conf_workload {
     unsigned injectable_line, injectable_count;
     char injectable_name[BOOT_PARTITIONS][CAP_NAME];
     uint32_t injectable;           // bit n: partition n is one of these
+    unsigned debug_line;
+    char debug_name[CAP_NAME];
+    uint32_t debug;                // index + 1 of the partition that gdb is to debug; 0: none
+    bool debug_secrets;            // even if it holds secrets
 };
 
 struct conf {

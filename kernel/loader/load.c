@@ -50,6 +50,8 @@ static bool read_all(struct load *load, const struct conf_workload *workload)
     }
     uint32_t which;
     wrong = authority_settle(load->image, load->partition_count, &which);
+    if (!wrong)
+        wrong = authority_debugger(load->image, load->partition_count, workload->debug, workload->debug_secrets, &load->debugger, &which);
     if (wrong)
         console_line("partition %s: %s", workload->partition[which], wrong);
     return !wrong;
@@ -85,6 +87,7 @@ bool load_place(const struct load *load, struct memory *memory, struct boot_info
         firmware.boot->CopyMem((void *)(UINTN)to->base, load->partition[i].data, load->partition[i].bytes);
     }
     info->partition_count = load->partition_count;
+    info->debugger = load->debugger;
     return true;
 }
 

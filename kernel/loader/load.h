@@ -13,6 +13,7 @@ struct load {
     struct file kernel_file;
     struct elf_kernel kernel;
     unsigned partition_count;
+    uint32_t debugger;  // index of the partition that debugs another
     struct file partition[BOOT_PARTITIONS];
     struct boot_partition image[BOOT_PARTITIONS];
 };

@@ -8,6 +8,7 @@
 #include "cpu_block.h"
 #include "cpus.h"
 #include "cr.h"
+#include "debug.h"
 #include "fields.h"
 #include "file.h"
 #include "firmware.h"
@@ -101,11 +102,12 @@ static bool fill_info(struct boot_info *info, const struct launch *launch, const
     info->panic_resets = conf->panic_resets;
     info->console = workload->nested ? CONSOLE_COM1 : conf->console;  // the outer Bulkhead's log is apart
     info->log_level = conf->log_level;
-    info->watchdog_ticks = conf->watchdog;
+    info->watchdog_ticks = workload->debug ? 0 : conf->watchdog;  // whom gdb keeps waiting isn't at fault
     for (unsigned i = 0; i < workload->inject_count; i++)
         info->inject[workload->inject[i].partition] = workload->inject[i].faults;
     for (unsigned i = 0; i < workload->partition_count; i++)
         info->inject[i].on_request = workload->injectable >> i & 1;
+    info->debug = workload->debug;
     info->cpu_count = launch->cpus->count;
     controls_make(&info->vmx, facts);
     controls_tell(&info->info, &info->vmx, info->cpu_count);
@@ -129,6 +131,8 @@ static bool build(struct launch *launch, struct memory *memory, const struct con
         done = space_make(info, memory, i);
     for (uint32_t i = 0; i < info->partition_count && (info->cpu_count < 2 || info->watchdog_ticks == 0); i++)
         info->partition[i].header.hang = 0;  // nobody would end it
+    if (done && info->debug)
+        done = space_show(info, memory, info->debug - 1, info->debugger);
     done = done && partitions_make(info, memory);
     hide_make(&info->cpuid, info);
     fields_host(&info->host, info);
@@ -191,6 +195,11 @@ static bool start(const struct conf *conf, const struct conf_workload *workload)
     bool no_execute;
     if (!cpus_find(&cpus) || !check_cpus(&cpus, &facts, &no_execute) || !load_read(&load, workload))
         return false;
+    if (workload->debug && !debug_port_start()) {
+        console_line("debug: there is no COM2 for gdb");
+        load_free(&load);
+        return false;
+    }
     if (!memory_reserve(&memory, conf->memory)) {
         console_line("too little memory: no %llu MiB in one piece", (unsigned long long)(conf->memory >> 20));
         load_free(&load);

@@ -146,3 +146,23 @@ bool space_make(struct boot_info *info, struct memory *memory, uint32_t partitio
         share_window(root, root_of(info->window_tables), image->header.rights & RIGHT_WINDOW_WRITE);
     return true;
 }
+
+bool space_show(const struct boot_info *info, struct memory *memory, uint32_t debugged, uint32_t debugger)
+{
+    static const struct { uint64_t base, bytes; } own[] = {
+        { IMAGE_BASE, IMAGE_MAX_BYTES }, { STATE_BASE, STATE_MAX_BYTES }, { INFO_BASE, PAGE_BYTES },
+        { CHANNEL_BASE, CPU_MAX * CHANNEL_STRIDE }, { STACK_BASE, CPU_MAX * STACK_STRIDE },
+    };
+    const struct pagetable from = { .root = info->partition[debugged].space.root.v };
+    struct pagetable tables = { .root = info->partition[debugger].space.root.v, .no_execute = true, .user = true, .small = true };
+    bool done = true;
+    for (unsigned i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+        for (uint64_t va = own[i].base; done && va < own[i].base + own[i].bytes; va += PAGE_BYTES) {
+            uint64_t page;
+            unsigned rights;
+            if (pagetable_walk(&from, va, &page, &rights))
+                done = map((struct place){ memory, &tables }, WINDOW_BASE + va, page, PAGE_BYTES, rights ? PAGE_WRITE : 0);
+        }
+    }
+    return done;
+}

@@ -2,6 +2,7 @@
 // Makes VMCS01's bitmaps, and those of L1's shadow VMCS.
 #include "watch.h"
 
+#include <caps/debug.h>
 #include <caps/exit_reason.h>
 #include <caps/hypercall.h>
 
@@ -84,6 +85,8 @@ bool watch_make(struct boot_info *info, struct memory *memory)
             watch_port(info, pm1[i] + 1u);
         }
     }
+    for (unsigned i = 0; info->debug && i < DEBUG_PORTS; i++)
+        watch_port(info, DEBUG_PORT + i);
     for (uint32_t i = 0; i < info->partition_count; i++) {
         if (takes_ports(&info->partition[i].header))
             watch_port(info, HYPERCALL_PORT);

@@ -134,6 +134,12 @@ uint64_t attempt_read_msr_right(const struct try *try)
     return call(SYS_READ_MSR, 0x10, 0, 0);
 }
 
+uint64_t attempt_port(const struct try *try)
+{
+    static const struct { uint64_t number, write; } argument[] = { { 5, 0 }, { 0, 1 }, { 8, 0 }, { ~0ull, 1 } };
+    return call(SYS_PORT, argument[try->parameter].number, argument[try->parameter].write, 'x');
+}
+
 // L0's own, VMX's, processor trace's.
 uint64_t attempt_read_msr_hidden(const struct try *try)
 {

@@ -51,3 +51,32 @@ TEST(what_partitions_may_not_do_together_is_refused)
     BAD(partition[2].header.root_count = 1, 2, "too many");
 #undef BAD
 }
+
+TEST(who_debugs_does_so_because_the_configuration_says)
+{
+    uint32_t debugger, which;
+    three();
+    CHECK(!authority_debugger(partition, 3, 0, false, &debugger, &which));
+    partition[0].header.rights = RIGHT_DEBUG;
+    CHECK(!authority_debugger(partition, 3, 3, false, &debugger, &which));
+    CHECK_EQ(debugger, 0);
+    partition[2].header.rights = RIGHT_SECRETS | RIGHT_WINDOW_READ;
+    CHECK(!authority_debugger(partition, 3, 3, true, &debugger, &which));
+#define BAD(debugged, culprit, expected) \
+    do { \
+        const char *wrong = authority_debugger(partition, 3, debugged, false, &debugger, &which); \
+        CHECK(wrong && which == (culprit) && strstr(wrong, expected)); \
+    } while (0)
+    BAD(3, 2, "secrets");
+    BAD(0, 0, "no `debug =`");
+    BAD(1, 0, "comes before");
+    partition[0].header.rights = RIGHT_DEBUG | RIGHT_WINDOW_READ;
+    BAD(2, 0, "its window");
+    partition[0].header.rights = 0;
+    BAD(2, 1, "comes before");
+    partition[2].header.rights = RIGHT_DEBUG;
+    BAD(2, 1, "comes before");
+    partition[0].header.rights = RIGHT_DEBUG;
+    BAD(2, 2, "another partition that debugs");
+#undef BAD
+}

@@ -122,6 +122,23 @@ TEST(conf_names_injectable_partitions)
     refused(T "injectable = a,b,c,d,e,f,g,h,i\n", "bulkhead.conf:3: more than 8 partitions");
 }
 
+TEST(conf_says_which_partition_gdb_debugs)
+{
+    CHECK(parse("[workload t]\npartitions = a, b\nnext = \\n\ndebug = b"));
+    CHECK(conf.workload[0].debug == 2 && !conf.workload[0].debug_secrets);
+    CHECK(parse("[workload t]\ndebug = a secrets # expressly\nnext = \\n\npartitions = a"));
+    CHECK(conf.workload[0].debug == 1 && conf.workload[0].debug_secrets);
+    CHECK(parse("[workload t]\nnext = \\n\npartitions = a"));
+    CHECK_EQ(conf.workload[0].debug, 0);
+    refused("[workload t]\npartitions = a\nnext = \\n\ndebug = b\n", "bulkhead.conf:4: debug: [workload t] has no partition b");
+    refused("[workload t]\nnext = \\n\ndebug = b\n", "bulkhead.conf:3: debug: [workload t] has no partition b");
+    refused("[workload t]\npartitions = a\nnext = \\n\ndebug =\n", "bulkhead.conf:4: debug has no value");
+    refused("[workload t]\npartitions = a\nnext = \\n\ndebug = a all\n", "bulkhead.conf:4: debug is PARTITION [secrets], not 'all' behind it");
+    refused("[workload t]\npartitions = a\nnext = \\n\ninject = a 3 ud\ndebug = a\n", "bulkhead.conf:5: debug: partition a is to have faults injected");
+    refused(T "partitions = a\ninjectable = a\ndebug = a\n", "bulkhead.conf:5: debug: partition a is injectable");
+    refused("debug = a\n", "bulkhead.conf:1: debug belongs into a [workload NAME]");
+}
+
 TEST(conf_names_the_line_of_an_error)
 {
     refused("\n\nfoo = 1\n", "bulkhead.conf:3: unknown key 'foo'");

@@ -159,3 +159,27 @@ TEST(too_little_memory_is_an_error_wherever_it_ends)
         end();
     }
 }
+
+TEST(the_debugger_sees_what_the_debugged_one_has_of_its_own)
+{
+    struct boot_partition *image = start(RIGHT_RECORDS | RIGHT_WINDOW_READ, BYTES), *debugger = &info->partition[1];
+    debugger->base = image->base;
+    debugger->header.rights = RIGHT_DEBUG;
+    CHECK(window_make(info, &memory) && space_make(info, &memory, 0) && space_make(info, &memory, 1));
+    CHECK(space_show(info, &memory, 0, 1));
+    const struct space *space = &image->space;
+    leads(debugger, WINDOW_BASE + IMAGE_BASE + 0x1fff, space->segment[0].v + 0x1fff, PAGE_WRITE);  // text: for breakpoints
+    leads(debugger, WINDOW_BASE + IMAGE_BASE + 0x2000, space->segment[1].v, PAGE_WRITE);
+    leads(debugger, WINDOW_BASE + STATE_BASE + 0x2fff, space->state.v + 0x2fff, PAGE_WRITE);
+    leads(debugger, WINDOW_BASE + CHANNEL_BASE + CHANNEL_STRIDE, space->channels.v + sizeof(struct channel), 0);
+    leads(debugger, WINDOW_BASE + CHANNEL_BASE + RING_SLOTS * PAGE_BYTES, space->channels.v + RING_SLOTS * PAGE_BYTES, PAGE_WRITE);
+    uint64_t page;
+    unsigned rights;
+    CHECK(walk(space->root.v, INFO_BASE, &page, &rights));
+    leads(debugger, WINDOW_BASE + INFO_BASE, page, 0);
+    CHECK(walk(space->root.v, STACK_BASE + 2 * STACK_STRIDE - PAGE_BYTES, &page, &rights));
+    leads(debugger, WINDOW_BASE + STACK_BASE + 2 * STACK_STRIDE - PAGE_BYTES, page, PAGE_WRITE);
+    CHECK(!mapped(debugger, WINDOW_BASE + RECORDS_BASE) && !mapped(debugger, WINDOW_BASE) && !mapped(debugger, WINDOW_BASE + IMAGE_BASE + 0x3000));
+    CHECK(!mapped(debugger, IMAGE_BASE));
+    end();
+}

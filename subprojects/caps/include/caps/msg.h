@@ -31,7 +31,7 @@ enum gpr { GPR_RAX, GPR_RCX, GPR_RDX, GPR_RBX, GPR_RSP, GPR_RBP, GPR_RSI, GPR_RD
 #define VMCS_HANDLE_01     0u   // this CPU's VMCS01
 #define VMCS_HANDLE_SHADOW 1u   // this CPU's shadow VMCS (SDM 3C 25.10)
 #define VMCS_HANDLE_02     2u   // plus the index of one of the partition's VMCS02s
-#define VMCS_HANDLE_L2     0xffffu  // RIGHT_PAL: the VMCS02 of the L2 that exited, or for which the PAL runs that did; granted are the groups of VMCS01
+#define VMCS_HANDLE_L2     0xffffu  // RIGHT_PAL, to read RIGHT_DEBUG: the VMCS02 of the L2 that exited, or for which the PAL runs that did; granted are the groups of VMCS01
 
 enum request_flag {
     REQUEST_OBSERVED = 1,   // by ROUTE_OBSERVE: others handle the exit, the reply counts for nothing

@@ -8,17 +8,19 @@
 #include <stddef.h>
 
 #include <caps/addr.h>
+#include <caps/debug.h>
 #include <caps/layout.h>
 #include <caps/msg.h>
 
 #define RING_SLOTS  4
 #define OUTBOX_TEXT 240
 
-// What the partition says outside a reply: a call's arguments and results, a log line.
+// What the partition says outside a reply: a call's arguments and results, a log line. And where it stands while it is debugged.
 struct outbox {
     uint64_t call_arg[MSG_ARGS];     // SYS_CALL: in
     uint64_t call_result[MSG_ARGS];  // SYS_CALL: out, valid where it returned STATUS_OK
     char text[OUTBOX_TEXT];          // SYS_LOG
+    struct debug_stop stop;
 };
 
 union request_slot { struct request request; uint8_t page[PAGE_BYTES]; };

@@ -11,6 +11,7 @@ enum syscall {
     SYS_CALL,    // rdi: index into the header's calls: hand the outbox' call_arg to that partition and wait for its reply
     SYS_LOG,     // rdi: enum log_level, rsi: bytes: a line of the outbox' text
     SYS_READ_MSR, // rdi: MSR: its value, as L1's own RDMSR gives it, in the outbox' call_result[0]; UNSUPPORTED where that is #GP. RIGHT_MSR
+    SYS_PORT,    // rdi: which of gdb's port's registers (caps/debug.h), rsi: 0: its byte, in the outbox' call_result[0]; 1: r8 goes there. RIGHT_DEBUG
     SYS_COUNT
 };
 

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// gdb at the other end of the line.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define FAKE_LINE 65536
+
+extern char fake_sent[FAKE_LINE];  // by the partition, since the last fake_line_give(); ends in NUL
+
+// What gdb is to send next, instead of what is left. Who reads behind its end waits for ever: the test ends there as a fault of the partition.
+void fake_line_give(const char *bytes);
+void fake_line_give_bytes(const uint8_t *bytes, size_t count);
+
+// A packet with that text, framed, behind what is there.
+void fake_line_packet(const char *text);
