@@ -32,6 +32,7 @@ class Machine:
     emulator: str = "bochs"
     without: str = ""  # features that the model has
     quantum: int = 16  # instructions of one CPU in a row
+    com2: str = ""        # Bochs' words for what the second serial port is joined to
     watched: bool = False  # somebody reads its memory (ram.py), and lets it go on at its end
 
 

@@ -12,6 +12,7 @@ import broken_route
 import campaign
 import containment
 import fuzz
+import gdb_session
 import crash_record
 import debugging
 import hostile
@@ -192,7 +193,7 @@ SUITES: dict[str, list[Case]] = {
     "bhctl": bhctl.CASES,
     "tasks": task_switch.CASES,
     "trace": traced.CASES,
-    "debugging": debugging.CASES,
+    "debugging": debugging.CASES + gdb_session.CASES,
     "broken-route": broken_route.CASES,
     "lhv": lhv.CASES,
     "lhv-bare": lhv.BARE_CASES,

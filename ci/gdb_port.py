@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Joins the emulated second serial port, which connects to one TCP port, to a gdb, which connects to another."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import threading
+
+
+def _listen() -> socket.socket:
+    server = socket.socket()
+    server.bind(("127.0.0.1", 0))
+    server.listen(1)
+    return server
+
+
+class GdbPort:
+    """As long as no gdb is there what the machine sends is lost; one gdb after another may connect."""
+
+    def __init__(self) -> None:
+        self.machine, self.gdb, (self.wake, self.woken) = _listen(), _listen(), socket.socketpair()
+        self.com2 = f"mode=socket-client, dev=localhost:{self.machine.getsockname()[1]}"
+        self.remote = f"localhost:{self.gdb.getsockname()[1]}"
+        self.thread = threading.Thread(target=self._relay, daemon=True)
+        self.thread.start()
+
+    def _relay(self) -> None:
+        selector = selectors.DefaultSelector()
+        for source in (self.machine, self.gdb, self.woken):
+            selector.register(source, selectors.EVENT_READ)
+        servers, peer = {self.machine: self.gdb, self.gdb: self.machine}, {self.machine: None, self.gdb: None}
+        while True:
+            for key, _ in selector.select():
+                source = key.fileobj
+                if source is self.woken:
+                    return
+                if source in servers:
+                    peer[source], _ = source.accept()
+                    selector.register(peer[source], selectors.EVENT_READ, source)
+                    continue
+                try:
+                    data = source.recv(4096)
+                except ConnectionError:
+                    data = b""
+                if not data:
+                    selector.unregister(source)
+                    peer[key.data] = None
+                elif other := peer[servers[key.data]]:
+                    other.sendall(data)
+
+    def close(self) -> None:
+        self.wake.close()
+        self.thread.join()
+        self.machine.close()
+        self.gdb.close()
