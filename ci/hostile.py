@@ -32,7 +32,7 @@ RICH, POOR, SECRET_SEED = 1, 2, 0x9e3779b97f4a7c15  # attempt.h
 SCRUBS = {"hostile-scrub": "port", "hostile-scrub-keyboard": "keyboard", "hostile-scrub-triple": "triple"}
 SECRET_PLACES = 5  # where keep_secret leaves its secret
 # How often the attempts fault that end in another way.
-OTHER_FAULTS = {"call_faults_once": 1, "call_faults_twice": 2, "call_verdict": 1, "fault_twice": 2, "never_replies_twice": 2, "fault_thrice": 3, "fault_in_init": 2}
+OTHER_FAULTS = {"call_faults_once": 1, "call_faults_twice": 2, "call_verdict": 1, "fault_twice": 2, "applied_refused_twice": 2, "never_replies_twice": 2, "fault_thrice": 3, "fault_in_init": 2}
 PARKS = {"fault_thrice": "pauper", "fault_in_init": "hostile"}
 
 

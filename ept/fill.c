@@ -30,44 +30,63 @@ struct batch {
 };
 
 // The rights of the leaf that an entry becomes.
-static inline uint64_t leaf_rights(const struct batch *batch, uint64_t entry)
+static inline uint64_t leaf_rights(const struct walk12 *walk, bool flags, uint64_t entry)
 {
-    const uint64_t rights = entry & batch->walk->rights_above & EPT_RIGHTS;
+    const uint64_t rights = entry & walk->rights_above & EPT_RIGHTS;
     // The first write must be seen, so that L1 gets its dirty flag.
-    return batch->flags && !(entry & ENTRY12_DIRTY) ? rights & ~(uint64_t)EPT_WRITE : rights;
+    return flags && !(entry & ENTRY12_DIRTY) ? rights & ~(uint64_t)EPT_WRITE : rights;
 }
 
-// Whether a neighbour is a leaf to be mapped that isn't mapped like that already.
-static inline bool is_wanted(const struct batch *batch, uint64_t entry, unsigned index, const struct record *known)
+// Whether a neighbour is a leaf to be mapped.
+static inline bool is_wanted(const struct walk12 *walk, bool flags, uint64_t entry)
 {
-    if ((entry & batch->walk->rights_above & EPT_RIGHTS) == 0)
+    if ((entry & walk->rights_above & EPT_RIGHTS) == 0)
         return false;
     // Where nobody has been yet there is no accessed flag; it isn't to be set for a page that nobody wants.
-    if (batch->flags && !(entry & ENTRY12_ACCESSED))
+    if (flags && !(entry & ENTRY12_ACCESSED))
         return false;
-    if (known && record_maps(known, index) && known->seen[index] == entry)
-        return false;
-    return (batch->walk->level == 0 && entry12_is_plain(&tree_cpu, entry)) || entry12_kind(&tree_cpu, entry, batch->walk->level) == ENTRY12_LEAF;
+    return (walk->level == 0 && entry12_is_plain(&tree_cpu, entry)) || entry12_kind(&tree_cpu, entry, walk->level) == ENTRY12_LEAF;
 }
 
-// The block around the wanted entry, which has been read already and is judged by that.
+// Which of count entries, the first one's place an aligned block's, are to be mapped.
+static inline uint64_t wanted_of(const struct walk12 *walk, bool flags, const uint64_t *entries, unsigned count)
+{
+    uint64_t mask = 0;
+    for (unsigned i = 0; i < count; i += 4) {
+        // In a table with few entries four are passed at a time.
+        if ((entries[i] | entries[i + 1] | entries[i + 2] | entries[i + 3]) == 0)
+            continue;
+        for (unsigned k = i; k < i + 4; k++)
+            mask |= (uint64_t)is_wanted(walk, flags, entries[k]) << k;
+    }
+    return mask;
+}
+
+// One operation for 4 KiB pages: of those from address on, all that the mask names.
+static inline void ask_run(struct reply *rep, uint32_t root, const struct walk12 *walk, bool flags, uint64_t address, const uint64_t *entries, uint64_t mask)
+{
+    const unsigned low = (unsigned)__builtin_ctzll(mask), high = 63u - (unsigned)__builtin_clzll(mask);
+    uint64_t *place = rep->field[0];
+    mask >>= low;
+    for (const uint64_t *entry = &entries[low]; mask != 0; entry++, mask >>= 1)
+        *place++ = mask & 1 ? (*entry & (EPT_RUN_ADDRESS | EPT_RUN_TYPE)) | leaf_rights(walk, flags, *entry) : 0;
+    reply_op(rep, OP_EPT_MAP_RUN, root, high - low + 1, address + low * PAGE_BYTES, 0);
+}
+
+// The block around the wanted entry, which has been read already and is judged by that. What is mapped already as it is now isn't mapped again.
 static void batch_around(struct batch *batch, const struct record *known)
 {
-    const unsigned count = batch->walk->level != 0 ? AROUND_LARGE : known ? AROUND_4K : AROUND_FIRST, first = batch->wanted & ~(count - 1);
-    uint64_t mask = 1ull << (batch->wanted - first);
+    const bool first_of_table = !known || record_is_empty(known);
+    const unsigned count = batch->walk->level != 0 ? AROUND_LARGE : first_of_table ? AROUND_FIRST : AROUND_4K, first = batch->wanted & ~(count - 1);
     entries12_read(batch->walk->table, first, count, batch->entries);
     batch->entries[batch->wanted - first] = batch->walk->entry;
-    for (unsigned i = 0; i < count; i++) {
-        // In a table with few entries four are passed at a time.
-        const uint64_t *entry = &batch->entries[i];
-        if (i % 4 == 0 && (entry[0] | entry[1] | entry[2] | entry[3]) == 0)
-            i += 3;
-        else if (is_wanted(batch, *entry, first + i, known))
-            mask |= 1ull << i;
-    }
+    uint64_t mask = wanted_of(batch->walk, batch->flags, batch->entries, count);
+    for (unsigned i = 0; known && i < count; i++)
+        if (record_maps(known, first + i) && known->seen[first + i] == batch->entries[i])
+            mask &= ~(1ull << i);
     batch->first = first;
     batch->count = count;
-    batch->mask = mask;
+    batch->mask = mask | 1ull << (batch->wanted - first);
 }
 
 // One operation for all 4 KiB pages; larger ones have one each.
@@ -75,26 +94,23 @@ static void batch_ask(const struct batch *batch, struct reply *rep)
 {
     const unsigned level = batch->walk->level;
     if (level == 0) {
-        const unsigned low = (unsigned)__builtin_ctzll(batch->mask), high = 63u - (unsigned)__builtin_clzll(batch->mask);
-        uint64_t *place = rep->field[0], asked = batch->mask >> low;
-        for (const uint64_t *entry = &batch->entries[low]; asked != 0; entry++, asked >>= 1)
-            *place++ = asked & 1 ? (*entry & (EPT_RUN_ADDRESS | EPT_RUN_TYPE)) | leaf_rights(batch, *entry) : 0;
-        reply_op(rep, OP_EPT_MAP_RUN, batch->root, high - low + 1, batch->base.v + (batch->first + low) * PAGE_BYTES, 0);
+        ask_run(rep, batch->root, batch->walk, batch->flags, batch->base.v + batch->first * PAGE_BYTES, batch->entries, batch->mask);
         return;
     }
     for (uint64_t left = batch->mask; left != 0; left &= left - 1) {
         const unsigned i = (unsigned)__builtin_ctzll(left), index = batch->first + i;
         const uint64_t entry = batch->entries[i], offset = index == batch->wanted ? batch->offset : 0;
-        const uint32_t leaf = ept_map_pack(level, (unsigned)leaf_rights(batch, entry), (entry >> 3) & 7, (entry >> 6) & 1);
+        const uint32_t leaf = ept_map_pack(level, (unsigned)leaf_rights(batch->walk, batch->flags, entry), (entry >> 3) & 7, (entry >> 6) & 1);
         reply_op(rep, OP_EPT_MAP, batch->root, leaf, batch->base.v + index * level12_bytes(level) + offset, leaf12_page(entry, level).v + offset);
     }
 }
 
-static void batch_record(const struct batch *batch, struct record *known)
+static void batch_record(const struct batch *batch)
 {
+    bool made;
     struct tree *tree = tree_at(batch->root);
     tree->filled = true;
-    struct record *record = record_get(batch->root, batch->base, batch->walk, known);
+    struct record *record = record_at(batch->root, batch->base, batch->walk, &made);
     if (!record)
         tree->unrecorded = true;
     else
@@ -159,7 +175,7 @@ enum status fill(const struct request *req, struct reply *rep, gpa2_t address, c
             if (create)
                 tree_assign(root, req->tag);
             tree_touch(root);
-            batch_record(&batch, known);
+            batch_record(&batch);
             return STATUS_OK;
         }
         if (status == STATUS_BAD_ADDRESS && around) {
@@ -175,4 +191,34 @@ enum status fill(const struct request *req, struct reply *rep, gpa2_t address, c
         around = false;
     }
     return STATUS_NO_TABLES;
+}
+
+bool fill_quick(const struct request *req, struct reply *rep, gpa2_t address, const struct walk12 *walk)
+{
+    const uint32_t root = req->root;
+    struct tree *tree = tree_at(root % TREES);
+    // attempt: the kernel has refused what the reply asked for, so that there are tables to be freed.
+    if (walk->level != 0 || req->attempt != 0 || root >= TREES || tree->tag != req->tag)
+        return false;
+    bool made;
+    struct record *record = record_at(root, address, walk, &made);
+    if (!record)
+        return false;
+    const unsigned wanted = level12_index(address, 0), count = made ? AROUND_FIRST : AROUND_4K, first = wanted & ~(count - 1);
+    uint64_t *mapped = &record->mapped[first / 64], *entries = &record->seen[first];
+    // What is recorded of an entry that is mapped has to stay until the kernel has mapped another: it may refuse to.
+    if (*mapped >> (first % 64) & ((1ull << count) - 1))
+        return false;
+    const bool flags = req->tag & EPTP12_FLAGS;
+    record_reach(record, first, count);
+    entries12_read(walk->table, first, count, entries);
+    entries[wanted - first] = 0;  // isn't asked about
+    const uint64_t mask = wanted_of(walk, flags, entries, count) | 1ull << (wanted - first);
+    entries[wanted - first] = walk->entry;
+    ask_run(rep, root, walk, flags, (address.v & PAGE_MASK) - (wanted - first) * PAGE_BYTES, entries, mask);
+    *mapped |= mask << (first % 64);
+    tree->filled = true;
+    tree_touch(root);
+    tree_leave_in_reply(req, rep, mapped, mask << (first % 64));
+    return true;
 }

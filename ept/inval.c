@@ -141,27 +141,27 @@ static void revalidate_trees(struct reply *rep, enum invept_type type, uint64_t 
 
 void inval(struct reply *rep, enum invept_type type, uint64_t eptp12)
 {
-    state_lock(&tree_lock);
+    tree_enter();
     revalidate_trees(rep, type, eptp12);
-    state_unlock(&tree_lock);
+    tree_leave();
 }
 
 bool inval_known(struct reply *rep, uint64_t eptp12)
 {
-    state_lock(&tree_lock);
+    tree_enter();
     const bool known = eptp12 != 0 && tree_find(eptp12) != ROOT_NONE;
     if (known)
         revalidate_trees(rep, INVEPT_SINGLE, eptp12);
-    state_unlock(&tree_lock);
+    tree_leave();
     return known;
 }
 
 void inval_reset(struct reply *rep)
 {
-    state_lock(&tree_lock);
+    tree_enter();
     for (uint32_t root = 0; root < TREES; root++)
         reply_op(rep, OP_EPT_DROP, root, 0, 0, 0);
     apply(rep);
     tree_reset();
-    state_unlock(&tree_lock);
+    tree_leave();
 }

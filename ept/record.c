@@ -12,7 +12,8 @@
 static struct record records[RECORDS];
 static uint16_t buckets[BUCKETS];  // 1 + index of the first, 0: none
 static uint16_t first_of[TREES];   // the same, of a root
-static uint32_t lowest_free;       // below it all are taken
+static uint16_t free_first;        // the same, of those that were given back, by next
+static uint16_t used;              // from it on none was ever taken
 
 static gpa2_t base_of(gpa2_t address, unsigned level)
 {
@@ -25,10 +26,9 @@ static uint16_t *bucket_of(uint32_t root, gpa2_t base, unsigned level)
     return &buckets[(number ^ number >> 8 ^ root * 37u ^ level * 101u) % BUCKETS];
 }
 
-struct record *record_find(uint32_t root, gpa2_t address, unsigned level)
+static struct record *find(const uint16_t *bucket, uint32_t root, gpa2_t base, unsigned level)
 {
-    gpa2_t base = base_of(address, level);
-    for (uint16_t place = *bucket_of(root, base, level); place != 0; place = records[place - 1].next) {
+    for (uint16_t place = *bucket; place != 0; place = records[place - 1].next) {
         struct record *record = &records[place - 1];
         if (record->base.v == base.v && record->root == root && record->level == level)
             return record;
@@ -36,49 +36,59 @@ struct record *record_find(uint32_t root, gpa2_t address, unsigned level)
     return 0;
 }
 
-static struct record *make(uint32_t root, gpa2_t base, unsigned level)
+struct record *record_find(uint32_t root, gpa2_t address, unsigned level)
 {
-    uint32_t index = lowest_free;
-    while (index < RECORDS && records[index].taken)
-        index++;
-    lowest_free = index;
-    if (index == RECORDS)
+    const gpa2_t base = base_of(address, level);
+    return find(bucket_of(root, base, level), root, base, level);
+}
+
+// A record that tells of nothing yet. What is free has nothing mapped.
+static struct record *make(uint16_t *bucket, uint32_t root, gpa2_t base, unsigned level)
+{
+    uint16_t own = free_first;
+    if (own != 0)
+        free_first = records[own - 1].next;
+    else if (used < RECORDS)
+        own = ++used;
+    else
         return 0;
-    struct record *record = &records[index];
+    struct record *record = &records[own - 1];
     record->base = base;
     record->low = record->high = 0;
     record->root = (uint8_t)root;
     record->level = (uint8_t)level;
     record->rights = 0;
-    record->taken = true;
     record->mixed = false;
-    memset(record->mapped, 0, sizeof(record->mapped));
-    uint16_t *bucket = bucket_of(root, base, level);
     record->next = *bucket;
-    *bucket = (uint16_t)(index + 1);
+    *bucket = own;
     record->after = first_of[root];
     record->before = 0;
     if (record->after != 0)
-        records[record->after - 1].before = (uint16_t)(index + 1);
-    first_of[root] = (uint16_t)(index + 1);
+        records[record->after - 1].before = own;
+    first_of[root] = own;
     return record;
 }
 
-struct record *record_get(uint32_t root, gpa2_t address, const struct walk12 *walk, struct record *known)
+struct record *record_at(uint32_t root, gpa2_t address, const struct walk12 *walk, bool *made)
 {
-    struct record *record = known ? known : make(root, base_of(address, walk->level), walk->level);
+    const gpa2_t base = base_of(address, walk->level);
+    uint16_t *bucket = bucket_of(root, base, walk->level);
+    struct record *record = find(bucket, root, base, walk->level);
+    *made = record == 0;
+    if (!record)
+        record = make(bucket, root, base, walk->level);
     if (!record)
         return 0;
     for (unsigned level = walk->level + 1; level < WALK12_LEVELS; level++) {
-        record->mixed |= known && record->path[level] != walk->path.entry[level];
+        if (!*made && record->path[level] != walk->path.entry[level])
+            record->mixed = true;
         record->path[level] = walk->path.entry[level];
     }
     record->rights |= (uint8_t)walk->rights_above;
     return record;
 }
 
-// The entries lie between low and high from now on; what is new besides them was not met yet.
-static void record_reach(struct record *record, unsigned first, unsigned count)
+void record_reach(struct record *record, unsigned first, unsigned count)
 {
     if (record->low == record->high) {
         record->low = (uint16_t)first;
@@ -137,9 +147,9 @@ void record_free(struct record *record)
     *(record->before != 0 ? &records[record->before - 1].after : &first_of[record->root]) = record->after;
     if (record->after != 0)
         records[record->after - 1].before = record->before;
-    record->taken = false;
-    if (own - 1u < lowest_free)
-        lowest_free = own - 1u;
+    memset(record->mapped, 0, sizeof(record->mapped));
+    record->next = free_first;
+    free_first = own;
 }
 
 void record_forget(uint32_t root)

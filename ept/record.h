@@ -17,11 +17,10 @@ struct record {
     gpa2_t base;        // first address that the table translates
     uint16_t low, high; // entries outside of [low, high) aren't mapped, and seen[] has nothing of them
     uint16_t next;      // in the same bucket, ...
-    uint16_t before, after; // ...of the same root: 1 + index, 0: none
+    uint16_t before, after; // ...of the same root: 1 + index, 0: none; next also of what is free
     uint8_t root;
     uint8_t level;      // of the table
     uint8_t rights;     // that the levels above granted, to one entry or another
-    bool taken;
     bool mixed;         // the path isn't what all entries were mapped by
     uint64_t path[WALK12_LEVELS];          // by level: the entries above, as they were
     uint64_t mapped[WALK12_ENTRIES / 64];  // a bit for each entry
@@ -31,8 +30,11 @@ struct record {
 // The record of the table of that level that translates the address; NULL where there is none.
 struct record *record_find(uint32_t root, gpa2_t address, unsigned level);
 
-// The record of the table in which the walk to the address ended: the known one, as record_find() has found it, or else a new one. NULL: none is left.
-struct record *record_get(uint32_t root, gpa2_t address, const struct walk12 *walk, struct record *known);
+// The record of the table in which the walk to the address ended, and by which path. *made: a new one. NULL: none is left.
+struct record *record_at(uint32_t root, gpa2_t address, const struct walk12 *walk, bool *made);
+
+// The entries lie in [low, high) from now on; what is new besides them was not met yet.
+void record_reach(struct record *record, unsigned first, unsigned count);
 
 static inline bool record_maps(const struct record *record, unsigned index)
 {

@@ -2,13 +2,55 @@
 // The EPT02 trees: which of the kernel's roots holds the shadow of which EPT12.
 #include "tree.h"
 
+#include <rt/channel.h>
+#include <rt/cpu.h>
+
 #include "record.h"
 
-struct state_lock tree_lock;
+static struct state_lock lock;
+static struct { bool waits; uint32_t cpu, sequence; uint64_t *mapped, mask; } left;  // the reply that was left to do, and what it maps
 struct ept12_cpu tree_cpu;
 static struct tree trees[TREES];
 static uint64_t tree_clock;
 static uint32_t trees_used;  // from it on no root was ever assigned
+
+static bool is_applied(void)
+{
+    return __atomic_load_n(&rt_channel[left.cpu].channel.out.outbox.applied, __ATOMIC_ACQUIRE) == left.sequence;
+}
+
+// The CPU whose reply is waited for has to come in if the kernel has refused it: with the same message, once more.
+static __attribute__((noinline)) void settle(void)
+{
+    while (left.waits && left.cpu != rt_cpu() && !is_applied()) {
+        state_unlock(&lock);
+        __builtin_ia32_pause();
+        state_lock(&lock);
+    }
+    if (left.waits && !is_applied())
+        *left.mapped &= ~left.mask;
+}
+
+void tree_enter(void)
+{
+    state_lock(&lock);
+    if (left.waits && !is_applied())
+        settle();
+    left.waits = false;
+}
+
+void tree_leave(void) { state_unlock(&lock); }
+
+void tree_leave_in_reply(const struct request *req, struct reply *rep, uint64_t *mapped, uint64_t mask)
+{
+    rep->set |= SET_APPLIED;
+    left.waits = true;
+    left.cpu = rt_cpu();
+    left.sequence = req->sequence;
+    left.mapped = mapped;
+    left.mask = mask;
+    state_unlock(&lock);
+}
 
 uint32_t tree_count(void) { return trees_used; }
 

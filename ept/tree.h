@@ -2,7 +2,7 @@
 // The EPT02 trees: which of the kernel's roots holds the shadow of which EPT12.
 //
 // Nothing of this is in the state region: a reload empties every tree (main.c), and an empty table describes that exactly.
-// All of it, and the kernel's trees with it, changes only under tree_lock: a page that one CPU has looked up in EPT12 is mapped
+// All of it, and the kernel's trees with it, changes only between tree_enter() and tree_leave(): a page that one CPU has looked up in EPT12 is mapped
 // before another CPU's INVEPT looks for pages to drop, or looked up after it.
 #pragma once
 
@@ -15,7 +15,13 @@
 
 #define TREES 16u  // roots that the header asks for
 
-extern struct state_lock tree_lock;
+// Waits until nobody else is in, and what the last one left to his reply is done.
+void tree_enter(void);
+void tree_leave(void);
+
+// Leaves with mappings in the reply to this message, which ends now: nobody enters before the kernel has made them. If it refuses to, these bits of the record
+// are cleared again.
+void tree_leave_in_reply(const struct request *req, struct reply *rep, uint64_t *mapped, uint64_t mask);
 
 // What decides about EPT12's entries.
 extern struct ept12_cpu tree_cpu;

@@ -32,17 +32,21 @@ void violation(const struct request *req, struct reply *rep)
     const gpa2_t address = { field[VMCS_GUEST_PHYSICAL_ADDR] };
 
     // From here on to the end of the fill: see tree.h.
-    state_lock(&tree_lock);
-    struct walk12 walk = walk12(&tree_cpu, req->tag, address, 0);
+    tree_enter();
+    struct walk12 walk;
+    walk12_to(&tree_cpu, req->tag, address, 0, &walk);
     enum status status = STATUS_OK;
     bool allowed = walk.kind == ENTRY12_LEAF && !(access & ~walk.rights), marked = true;
     if (allowed && !misconfig) {
         marked = mark12(&tree_cpu, req->tag, address, access & EPT_WRITE, &walk);
         allowed = walk.kind == ENTRY12_LEAF && !(access & ~walk.rights);
     }
-    if (allowed && marked && !misconfig)
+    if (allowed && marked && !misconfig) {
+        if (fill_quick(req, rep, address, &walk))
+            return;
         status = fill(req, rep, address, &walk);
-    state_unlock(&tree_lock);
+    }
+    tree_leave();
 
     const uint64_t linear = field[VMCS_GUEST_LINEAR_ADDR];
     if (walk.kind == ENTRY12_MISCONFIG) {

@@ -93,6 +93,8 @@ static inline __attribute__((always_inline)) enum status reply_conclude(struct c
         status = verdict_decode(cpu, partition, message, slot->sequence, reply, operations, answer);
     if (__builtin_expect(status != STATUS_OK, 0)) {
         batch_abandon(batch);
+        if (!decoded && slot->attempt == 0 && batch_status_returned(status) && (ONCE(reply->set) & SET_APPLIED))
+            return STATUS_BUSY;
         fault_reply(partition, cpu, decoded ? NULL : batch, reply, status);
         return STATUS_FAULTED;
     }
@@ -100,6 +102,8 @@ static inline __attribute__((always_inline)) enum status reply_conclude(struct c
     if (operations) {
         (void)batch_invoke(batch, cpu);  // an MSR's refusal is of interest to who asks by SYS_INVOKE
         answer->wrote_event |= batch->wrote_event;
+        if (answer->set & SET_APPLIED)
+            __atomic_store_n(&slot->channel->out.outbox.applied, slot->sequence, __ATOMIC_RELEASE);
     }
     if (answer->set != 0)
         set_invoke(cpu, reply, answer->set);

@@ -17,7 +17,7 @@ static inline __attribute__((always_inline)) void set_invoke(struct cpu *cpu, co
         cpu->gpr[(uint32_t)__builtin_ctz(left)] = reply->gpr[(uint32_t)__builtin_ctz(left)];
     if (set & SET_GPR(GPR_CR2))
         cpu->cr2_stale = true;
-    if (!(set & ~SET_GPRS))
+    if (!(set & (SET_FLAGS | SET_ADVANCE)))
         return;
     vmcs_select(cpu, cpu->level == ORIGIN_L1 ? cpu->vmcs01 : cpu->vmcs02->region);
     const uint64_t rflags = insn_vmread(vmcs_field_info[VMCS_GUEST_RFLAGS].encoding);

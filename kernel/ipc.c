@@ -92,6 +92,7 @@ enum status ipc_send_again(struct cpu *cpu, struct partition *partition, const s
         if (!partition_enter(partition, slot))
             return STATUS_FAULTED;
         status = ipc_attempt(cpu, partition, &again, 1, answer);
+        slot->incomplete = status != STATUS_OK;
         partition_leave(slot);
     } while (status != STATUS_OK);
     answer->killed = again.kind == MSG_KILL;

@@ -45,7 +45,7 @@ NODISCARD static inline __attribute__((always_inline)) enum status verdict_decod
         return STATUS_BAD_STATE;
     answer->verdict = verdict;
     answer->set = allowed & VERDICT_SETS ? ONCE(reply->set) : 0;
-    if (answer->set & ~SET_GPRS)
+    if (answer->set & ~(SET_GPRS | SET_APPLIED))
         TRY(set_decode(cpu, partition, message, answer, operations));
     if (verdict == VERDICT_RESUME)
         return STATUS_OK;

@@ -94,29 +94,28 @@ static bool walk_quick(const struct ept12_cpu *cpu, uint64_t eptp12, gpa2_t addr
     return true;
 }
 
-struct walk12 walk12(const struct ept12_cpu *cpu, uint64_t eptp12, gpa2_t address, unsigned last)
+void walk12_to(const struct ept12_cpu *cpu, uint64_t eptp12, gpa2_t address, unsigned last, struct walk12 *walk)
 {
-    struct walk12 walk;
     const bool beyond = address.v >> 48;
-    if (last == 0 && !beyond && walk_quick(cpu, eptp12, address, &walk))
-        return walk;
-    walk.kind = ENTRY12_NOT_PRESENT;
-    walk.level = WALK12_LEVELS - 1;
-    walk.rights = 0;
-    walk.rights_above = EPT_RIGHTS;
-    walk.unaccessed = false;
-    walk.table.v = eptp12 & WALK12_ADDRESS;
-    walk.entry = 0;
+    if (last == 0 && !beyond && walk_quick(cpu, eptp12, address, walk))
+        return;
+    walk->kind = ENTRY12_NOT_PRESENT;
+    walk->level = WALK12_LEVELS - 1;
+    walk->rights = 0;
+    walk->rights_above = EPT_RIGHTS;
+    walk->unaccessed = false;
+    walk->table.v = eptp12 & WALK12_ADDRESS;
+    walk->entry = 0;
     if (beyond)
-        return walk;
+        return;
     for (;;) {
-        walk12_at(cpu, address, &walk);
-        if (walk.kind != ENTRY12_TABLE || walk.level == last)
-            return walk;   // an entry of a page table is never a table: level 0 always ends here
-        walk.path.entry[walk.level] = walk.entry;
-        walk.rights_above = walk.rights;
-        walk.unaccessed |= !(walk.entry & ENTRY12_ACCESSED);
-        walk.table.v = walk.entry & WALK12_ADDRESS;
-        walk.level--;
+        walk12_at(cpu, address, walk);
+        if (walk->kind != ENTRY12_TABLE || walk->level == last)
+            return;   // an entry of a page table is never a table: level 0 always ends here
+        walk->path.entry[walk->level] = walk->entry;
+        walk->rights_above = walk->rights;
+        walk->unaccessed |= !(walk->entry & ENTRY12_ACCESSED);
+        walk->table.v = walk->entry & WALK12_ADDRESS;
+        walk->level--;
     }
 }

@@ -64,7 +64,7 @@ int main(void)
     PROVE((answer.set & ~SET_ALL) == 0, "sets what there is");
     if (message.kind == MSG_INIT || message.kind == MSG_CALL)
         PROVE(answer.set == 0, "a call leaves the guest's registers alone");
-    if (answer.set & ~SET_GPRS) {
+    if (answer.set & (SET_FLAGS | SET_ADVANCE)) {
         PROVE(message.kind == MSG_EXIT && message.origin != ORIGIN_PAL, "only an instruction that exited is completed");
         bool l2 = message.origin == ORIGIN_L2;
         PROVE(partition.header.vmcs[l2 ? VMCS_KIND_02 : VMCS_KIND_01].write & GROUP_RIP, "by who may write RIP and RFLAGS there");

@@ -376,11 +376,15 @@ static bool message(void)
         reply_now = &rt_channel[world_cpu].channel.reply[ring_slot(read.sequence)].reply;
         recording_request(request_now);
         request_now->cpu = world_cpu;
+        if (request_now->attempt != 0)
+            rt_channel[world_cpu].channel.out.outbox.applied = 0;  // the kernel has refused its last reply, if there was no reload
         replay_message(kept->messages, request_now);
         rt_message(world_cpu, request_now, 0, 0, reply_now);
     }
     if (end == 1) {
         kept->replies++;
+        if (reply_now->set & SET_APPLIED)
+            rt_channel[world_cpu].channel.out.outbox.applied = reply_now->sequence;
         return true;
     }
     kept->cut -= !begun;  // it ends between two messages

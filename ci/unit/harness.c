@@ -258,12 +258,20 @@ static const struct reply *deliver(enum msg_kind kind, enum msg_origin origin, c
     if (rep->set & ~SET_ALL)
         world_fault("the reply sets what there isn't");
     const bool l2_goes_on = origin == ORIGIN_L2 && (header.rights & RIGHT_VMCS02) && rep->op_count == 0 && rep->verdict == VERDICT_RESUME;
-    if ((rep->set & ~SET_GPRS) &&
+    if ((rep->set & (SET_FLAGS | SET_ADVANCE)) &&
         (kind != MSG_EXIT || !(origin == ORIGIN_L1 ? header.vmcs[VMCS_KIND_01].write & GROUP_RIP : l2_goes_on && (header.vmcs[VMCS_KIND_02].write & GROUP_RIP))))
         world_fault("the reply advances RIP where it may not");
-    if (world_check_batch(rep) != STATUS_OK)
-        world_fault("the kernel refuses the reply");
+    if (world_check_batch(rep) != STATUS_OK) {
+        if (!(rep->set & SET_APPLIED) || attempts != 0)
+            world_fault("the kernel refuses the reply");
+        attempts = 1;
+        const struct reply *again = deliver(kind, origin, route, reason, from, args);
+        attempts = 0;
+        return again;
+    }
     world_apply_batch(rep);
+    if (rep->set & SET_APPLIED)
+        rt_channel[world_cpu].channel.out.outbox.applied = rep->sequence;
     for (unsigned i = 0; i < GPR_COUNT && kind != MSG_INIT && kind != MSG_CALL; i++)
         if (rep->set & SET_GPR(i))
             world_gpr[i] = rep->gpr[i];

@@ -72,7 +72,8 @@ static void run(const struct request *req, struct reply *rep)
 {
     const struct try try = { req, rep, req->gpr[GPR_RCX], req->gpr[GPR_RDX], req->gpr[GPR_RSI] };
     const uint64_t number = req->gpr[GPR_RBX];
-    const bool again = number == TRY_fault_twice || number == TRY_fault_thrice || number == TRY_never_replies_twice;
+    const bool again = number == TRY_fault_twice || number == TRY_fault_thrice || number == TRY_never_replies_twice ||
+        number == TRY_applied_refused || number == TRY_applied_refused_twice;
     if (number >= ATTEMPT_COUNT || (req->attempt != 0 && !again)) {
         answer(req, rep, OUTCOME_FAULTED, 0);
         return;

@@ -285,6 +285,21 @@ void attempt_msr_hidden(const struct try *try)
     add(try, OP_MSR_WRITE, 0, msr[try->parameter], 0, 0);
 }
 
+// What the kernel refuses for the guest's sake, by who wants to know when his reply is applied: once he is told so, by the same message.
+void attempt_applied_refused_twice(const struct try *try)
+{
+    add(try, OP_MSR_WRITE, 0, 0x480, 0, 0);
+    try->rep->set |= SET_APPLIED;
+}
+
+void attempt_applied_refused(const struct try *try)
+{
+    if (try->req->attempt == 0)
+        attempt_applied_refused_twice(try);
+    else
+        reply_gpr(try->rep, GPR_RBX, try->req->attempt);
+}
+
 // The LAPIC over hidden memory.
 // No configuration names one; partitions and kinds that there are, and others.
 void attempt_inject(const struct try *try)

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Filling: neighbours, large pages, which root, and what happens when tables run out.
+#include <threads.h>
+
+#include <caps/ept_call.h>
 #include <caps/exit_reason.h>
+#include <rt/channel.h>
 
 #include "../../../ept/tree.h"
 #include "trees.h"
@@ -229,4 +233,71 @@ TEST(busy_is_tried_again_by_l2_itself)
     CHECK_EQ(trees_count(), 0);
     CHECK_EQ(trees_violation(eptp, address, 1)->verdict, VERDICT_RESUME);
     CHECK_EQ(trees_count(), 8);
+}
+
+TEST(most_mappings_travel_with_the_reply)
+{
+    trees_start();
+    const uint64_t eptp = table_of(1, 0, 511);
+    CHECK(!(trees_violation(eptp, address, 1)->set & SET_APPLIED));  // a new tree
+    const struct reply *rep = trees_violation(eptp, address + 64 * PAGE_BYTES, 1);
+    CHECK_EQ(rep->set, SET_APPLIED);
+    CHECK_EQ(rep->op_count, 1);
+    CHECK_EQ(trees_count(), 40);
+    trees_check();
+    // One that is mapped is mapped otherwise: its record stays until the kernel has done so.
+    trees_entry(4 * PAGE_BYTES, 64, 0x300000 | WB | 7);
+    CHECK_EQ(trees_violation(eptp, address + 64 * PAGE_BYTES, 1)->op_count, 0);
+    CHECK_EQ(trees_leaf(eptp, address + 64 * PAGE_BYTES)->to, 0x300000);
+}
+
+TEST(a_refused_reply_leaves_nothing_recorded)
+{
+    trees_start();
+    const uint64_t eptp = table_of(1, 0, 511);
+    trees_violation(eptp, address, 1);
+    static const enum status refusal[] = { STATUS_NO_TABLES, STATUS_NO_MEMORY, STATUS_BAD_ADDRESS, STATUS_BUSY };
+    for (unsigned i = 0; i < 4; i++) {
+        const uint64_t block = address + (64 + 32 * i) * PAGE_BYTES;
+        trees_refuse = refusal[i];
+        CHECK_EQ(trees_violation(eptp, block, 1)->verdict, VERDICT_RESUME);
+        for (unsigned k = 0; k < 32; k++)
+            CHECK_EQ(trees_leaf(eptp, block + k * PAGE_BYTES)->to, 0x100000 + (64 + 32 * i + k) * PAGE_BYTES);
+    }
+    CHECK_EQ(trees_count(), 8 + 4 * 32);
+}
+
+static bool applied;
+static int apply_later(void *sequence)
+{
+    thrd_sleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+    applied = true;
+    __atomic_store_n(&rt_channel[0].channel.out.outbox.applied, (uint32_t)(uintptr_t)sequence, __ATOMIC_RELEASE);
+    return 0;
+}
+
+TEST(nobody_overtakes_a_reply)
+{
+    trees_start();
+    const uint64_t eptp = table_of(1, 0, 511);
+    for (unsigned i = 0; i < 2; i++) {
+        trees_violation(eptp, address, 1);
+        const uint64_t block = address + (64 + 32 * i) * PAGE_BYTES;
+        const uint32_t sequence = trees_violation(eptp, block, 1)->sequence;
+        // Not yet: the kernel is still at it.
+        rt_channel[0].channel.out.outbox.applied = sequence - 1;
+        applied = false;
+        thrd_t kernel;
+        CHECK(thrd_create(&kernel, apply_later, (void *)(uintptr_t)sequence) == thrd_success);
+        world_cpu = 1;
+        if (i == 0)
+            CHECK_EQ(trees_invept(INVEPT_SINGLE, eptp), STATUS_OK);
+        else
+            trees_violation(eptp, address + 256 * PAGE_BYTES, 1);
+        CHECK(applied);
+        CHECK(thrd_join(kernel, NULL) == thrd_success);
+        world_cpu = 0;
+        CHECK(trees_leaf(eptp, block));
+    }
+    trees_check();
 }

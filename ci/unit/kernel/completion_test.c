@@ -51,7 +51,7 @@ TEST(what_a_reply_sets_is_what_its_message_and_its_header_allow)
             for (unsigned bit = 0; bit < 32; bit++) {
                 struct message message = { .kind = (uint8_t)kind, .origin = (uint8_t)origin };
                 struct answer answer;
-                bool call = kind == MSG_INIT || kind == MSG_CALL, gpr = bit < GPR_COUNT, exit = kind == MSG_EXIT && origin == ORIGIN_L1;
+                bool call = kind == MSG_INIT || kind == MSG_CALL, gpr = bit < GPR_COUNT || 1u << bit == SET_APPLIED, exit = kind == MSG_EXIT && origin == ORIGIN_L1;
                 if (kind == MSG_EXIT && origin == ORIGIN_L2 && !gpr && (1u << bit & SET_ALL))
                     continue;  // see below
                 reply.verdict = call ? VERDICT_RETURN : VERDICT_L1;
@@ -93,7 +93,7 @@ TEST(a_reply_completes_the_instruction_of_an_own_l2_that_goes_on_and_of_no_other
     partition.header.vmcs[VMCS_KIND_02].write = ~GROUP_RIP;
     CHECK_EQ(verdict_decode(&fake_cpu, &partition, &message, 9, &reply, false, &answer), STATUS_DENIED);
     partition.header.vmcs[VMCS_KIND_02].write = GROUP_RIP;
-    reply.set = 1u << 18;
+    reply.set = SET_APPLIED << 1;
     CHECK_EQ(verdict_decode(&fake_cpu, &partition, &message, 9, &reply, false, &answer), STATUS_BAD_ARG);
     reply.set = SET_ADVANCE;
     message.origin = ORIGIN_PAL;

@@ -84,4 +84,10 @@ void walk12_at(const struct ept12_cpu *cpu, gpa2_t address, struct walk12 *walk)
 
 // Walks the tables that eptp12 names, down to the entry in the table of the level last (0: all the way). An address beyond 48 bits
 // isn't present: four levels can't translate it.
-struct walk12 walk12(const struct ept12_cpu *cpu, uint64_t eptp12, gpa2_t address, unsigned last);
+void walk12_to(const struct ept12_cpu *cpu, uint64_t eptp12, gpa2_t address, unsigned last, struct walk12 *walk);
+static inline struct walk12 walk12(const struct ept12_cpu *cpu, uint64_t eptp12, gpa2_t address, unsigned last)
+{
+    struct walk12 walk;
+    walk12_to(cpu, eptp12, address, last, &walk);
+    return walk;
+}

@@ -95,7 +95,10 @@ struct op {
 #define SET_ADVANCE (1u << 17)      // the instruction that exited is done: RIP behind it (its length and where it was as at the exit), blocking by
                                     // STI and MOV SS ends, with RFLAGS.TF a single-step trap becomes pending
 #define RFLAGS_STATUS 0x8d5u        // CF, PF, AF, ZF, SF, OF
-#define SET_ALL     (SET_GPRS | SET_FLAGS | SET_ADVANCE)
+#define SET_APPLIED (1u << 18)      // nothing of the guest's: once the reply's operations are done, outbox.applied is its sequence. Where what depends on the guest
+                                    // refuses them the message comes again, with attempt 1, as if it hadn't been answered: no fault of the partition
+#define SET_GUEST   (SET_GPRS | SET_FLAGS | SET_ADVANCE)
+#define SET_ALL     (SET_GUEST | SET_APPLIED)
 
 struct reply {
     uint32_t sequence;   // of the request

@@ -15,11 +15,12 @@
 #define RING_SLOTS  4
 #define OUTBOX_TEXT 240
 
-// What the partition says outside a reply: a call's arguments and results, a log line. And where it stands while it is debugged.
+// What the partition says outside a reply: a call's arguments and results, a log line; where it stands while it is debugged. And what the kernel says of a reply.
 struct outbox {
     uint64_t call_arg[MSG_ARGS];     // SYS_CALL: in
     uint64_t call_result[MSG_ARGS];  // SYS_CALL: out, valid where it returned STATUS_OK
     char text[OUTBOX_TEXT];          // SYS_LOG
+    uint32_t applied;                // the last reply with SET_APPLIED that was: its sequence
     struct debug_stop stop;
 };
 
