@@ -51,30 +51,36 @@ static void remove_entry(struct reply *rep, struct record *record, unsigned inde
     record_unmap(record, index);
 }
 
-// Whether the entries above are what they were at every mapping: then the table is where it was.
-static bool path_holds(uint64_t tag, const struct record *record, struct walk12 *walk)
+// Whether the entries above are what they were at every mapping, and accessed where that counts: then the table is where it was, and grants what it did.
+static inline bool path_holds(uint64_t tag, const struct record *record, gpa1_t *table)
 {
-    uint64_t all = ~0ull, entry;
+    uint64_t entry = tag, all = ENTRY12_ACCESSED;
     if (record->mixed)
         return false;
-    walk->table.v = tag & WALK12_ADDRESS;
     for (unsigned level = WALK12_LEVELS - 1; level > record->level; level--) {
-        if (!guest_read64(entry12_address(walk->table, level12_index(record->base, level)), &entry) || entry != record->path[level])
+        const gpa1_t place = entry12_address((gpa1_t){ entry & WALK12_ADDRESS }, level12_index(record->base, level));
+        if (!guest_read64(place, &entry) || entry != record->path[level])
             return false;
         all &= entry;
-        walk->table.v = entry & WALK12_ADDRESS;
     }
-    walk->rights_above = (unsigned)all & EPT_RIGHTS;
-    walk->unaccessed = !(all & ENTRY12_ACCESSED);
-    return true;
+    table->v = entry & WALK12_ADDRESS;
+    return all != 0 || !(tag & EPTP12_FLAGS);
+}
+
+// What nearly every record meets: nothing has changed.
+static inline bool record_holds(uint64_t tag, const struct record *record)
+{
+    const uint64_t count = (uint64_t)(record->high - record->low);
+    uint64_t equal;
+    gpa1_t table;
+    return path_holds(tag, record, &table) &&
+           guest_compare(entry12_address(table, record->low), &record->seen[record->low], count, &equal) && equal == count;
 }
 
 // Where the record's table is now; false: it isn't there any more.
 static bool find_table(uint64_t tag, struct record *record, struct walk12 *walk)
 {
-    if (path_holds(tag, record, walk))
-        return true;
-    *walk = walk12(&tree_cpu, tag, record->base, record->level);
+    walk12_to(&tree_cpu, tag, record->base, record->level, walk);
     if (walk->level != record->level)
         return false;
     // Every entry is about to be looked at, by what they grant.
@@ -84,7 +90,7 @@ static bool find_table(uint64_t tag, struct record *record, struct walk12 *walk)
     return true;
 }
 
-static void revalidate_record(struct reply *rep, uint64_t tag, struct record *record)
+static __attribute__((noinline)) void revalidate_record(struct reply *rep, uint64_t tag, struct record *record)
 {
     struct walk12 walk;
     const bool flags = tag & EPTP12_FLAGS;
@@ -125,7 +131,8 @@ static void revalidate(struct reply *rep, uint32_t root)
     }
     for (struct record *record = record_first(root), *after; record != 0; record = after) {
         after = record_after(record);  // it may be given back
-        revalidate_record(rep, tree->tag, record);
+        if (!record_holds(tree->tag, record))
+            revalidate_record(rep, tree->tag, record);
     }
     apply(rep);
 }

@@ -6,7 +6,7 @@
 
 static bool in_window(gpa1_t address, uint64_t bytes)
 {
-    return address.v < WINDOW_BYTES && bytes <= WINDOW_BYTES - address.v;
+    return bytes <= WINDOW_BYTES && address.v <= WINDOW_BYTES - bytes;
 }
 
 bool guest_read64(gpa1_t address, uint64_t *value)
