@@ -183,6 +183,24 @@ TEST(a_page_that_a_vmcs02_names_is_not_taken)
     CHECK_EQ(try(OP_PAGE_TAKE, 0, 0, 0, 0), STATUS_BAD_ADDRESS);                         // page 0 stands for none
 }
 
+TEST(a_vmcs02_that_names_page_0_lets_go_of_the_page_before)
+{
+    start_pal();
+    CHECK_EQ(name_page(1, VMCS_VIRTUAL_APIC_ADDR, 0x5000), STATUS_OK);
+    CHECK_EQ(name_page(1, VMCS_APIC_ACCESS_ADDR, 0x6000), STATUS_OK);
+    CHECK_EQ(try(OP_PAGE_TAKE, 0, 0, 0x5000, 0), STATUS_BUSY);
+    add(OP_WRITE_FIELD, VMCS_HANDLE_02 + 1, VMCS_VIRTUAL_APIC_ADDR, 0, 0);
+    add(OP_WRITE_FIELD, VMCS_HANDLE_02 + 1, VMCS_FIELD_COUNT, 0, 0);
+    CHECK(decode() != STATUS_OK);
+    CHECK_EQ(try(OP_PAGE_TAKE, 0, 0, 0x5000, 0), STATUS_BUSY);                           // that batch was dropped
+    CHECK_EQ(name_page(1, VMCS_VIRTUAL_APIC_ADDR, 0), STATUS_OK);
+    CHECK_EQ(try(OP_PAGE_TAKE, 0, 0, 0x5000, 0), STATUS_OK);
+    CHECK_EQ(try(OP_PAGE_TAKE, 0, 0, 0x6000, 0), STATUS_BUSY);                           // the other field's name stays
+    CHECK(!pin_has((gpa1_t){ 0 }));
+    CHECK_EQ(name_page(1, VMCS_APIC_ACCESS_ADDR, 0), STATUS_OK);
+    CHECK_EQ(try(OP_PAGE_TAKE, 0, 0, 0x6000, 0), STATUS_OK);
+}
+
 TEST(names_of_pages_are_in_one_vmcs02_of_a_batch)
 {
     start_pal();
