@@ -103,6 +103,7 @@ void partition_restart(struct partition *partition, struct cpu *cpu)
     log_line(LOG_WARN, "restart partition=%s count=%u", partition->name, partition->record->restarts);
     if (send_init(partition, cpu, take_incomplete(partition)) != STATUS_OK)
         partition_park(partition);
+    partition->restarter = CPU_MAX;
     expected = PARTITION_STOPPING;  // or parked meanwhile, by another CPU whose message failed too often
     __atomic_compare_exchange_n(&partition->record->state, &expected, PARTITION_READY, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
@@ -111,6 +112,7 @@ void partition_park(struct partition *partition)
 {
     log_line(LOG_ERROR, "park partition=%s: it stays stopped", partition->name);
     set_state(partition, PARTITION_PARKED);
+    wait_until_empty(partition);  // who is inside may wait for one that won't come in again
 }
 
 bool partition_secrets(void)

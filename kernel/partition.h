@@ -87,6 +87,7 @@ bool partition_stopping(const struct partition *partition, const struct cpu *cpu
 // Stops the partition on all CPUs, reloads it and sends MSG_INIT. Where another CPU is doing so already, only waits for the end of it.
 // This CPU must have left it. On return it is ready or parked.
 void partition_restart(struct partition *partition, struct cpu *cpu);
+// Stops it for good, and waits until no CPU is in it. This CPU must have left it.
 void partition_park(struct partition *partition);
 
 // Every exception whose CPL is 3 comes here.
