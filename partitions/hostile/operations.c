@@ -300,7 +300,6 @@ void attempt_applied_refused(const struct try *try)
         reply_gpr(try->rep, GPR_RBX, try->req->attempt);
 }
 
-// The LAPIC over hidden memory.
 // No configuration names one; partitions and kinds that there are, and others.
 void attempt_inject(const struct try *try)
 {
@@ -309,6 +308,7 @@ void attempt_inject(const struct try *try)
     add(try, OP_INJECT, fault[try->parameter].partition, fault[try->parameter].kind, 1, 0);
 }
 
+// The LAPIC over hidden memory.
 void attempt_msr_apic_base(const struct try *try) { add(try, OP_MSR_WRITE, 0, 0x1b, try->hidden | 0x900, 0); }
 
 void attempt_verdict(const struct try *try)
