@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // To L1's privilege level 3 and back.
 
+#include "registers.h"
+
     .text
     .globl user_run
 user_run:                       // rdi: function, rsi: its argument, rdx: its stack
-    push %rbp
-    push %rbx
-    push %r12
-    push %r13
-    push %r14
-    push %r15
+    PUSH_KEPT
     mov %rsp, %gs:16
     mov %rdx, %r8
     mov %gs:0, %rax             // a selector of privilege level 0 would go with IRET, and its base with it
@@ -39,12 +36,7 @@ user_faulted:
 user_end:
     cld
     mov %gs:16, %rsp
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbx
-    pop %rbp
+    POP_KEPT
     ret
 
     .section .note.GNU-stack, "", @progbits
