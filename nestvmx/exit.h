@@ -19,7 +19,7 @@ struct exit_cause {
 // The exit of L2 as the message tells it. v: the VMCS12 of the VMCS02 that exited.
 void exit_deliver(struct message *m, struct vmcs12 *v);
 
-// The same for a cause that L0 found: exit information other than reason and qualification is what the message says.
+// The same for a cause that L0 found: exit information other than reason and qualification is what the message says, which has EXIT_GROUPS (message_need()).
 void exit_deliver_cause(struct message *m, struct vmcs12 *v, struct exit_cause cause);
 
 // L1's VMLAUNCH or VMRESUME enters L2 and comes back at once, with nothing changed but for the exit information.

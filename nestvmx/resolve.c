@@ -74,10 +74,11 @@ void resolve_exit(struct message *m)
 
     if (m->req->reason & EXIT_REASON_FAILED)
         refused(m, v);
-    else if ((m->req->flags & REQUEST_FORWARDED) && m->req->arg[0] != 0)
-        // What `ept` found, which may be another reason than the CPU's; the addresses are those of the message.
+    else if ((m->req->flags & REQUEST_FORWARDED) && m->req->arg[0] != 0) {
+        // What `ept` found, which may be another reason than the CPU's; the addresses are those of the message. Not every route has all groups.
+        message_need(m, EXIT_GROUPS);
         exit_deliver_cause(m, v, (struct exit_cause){ (uint32_t)m->req->arg[0], m->req->arg[1] });
-    else if (wanted(m, v))
+    } else if (wanted(m, v))
         exit_deliver(m, v);
     else
         resolve(m, v);
