@@ -27,6 +27,7 @@ enum { VECTOR_DE = 0, VECTOR_DB = 1, VECTOR_UD = 6, VECTOR_GP = 13 };
 #define INT3_ERROR (3u << 3 | 2)  // of the #GP that INT3 is for ring 3: the gate's
 #define SYSENTER   0x340f
 #define TF         (1ull << 8)
+#define LOOK_BYTES 64    // at one exit: whatever the line sends, L1 goes on
 
 // Who has the line owns all of it.
 static uint32_t owner;             // CPU's number + 1; 0: nobody. Kept over a single step
@@ -78,8 +79,8 @@ static void look(uint32_t me)
     }
     if (!try_take(me))
         return;
-    while (!call_pending() && line_ready()) {
-        const uint8_t byte = line_get();
+    uint8_t byte;
+    for (unsigned i = 0; i < LOOK_BYTES && !call_pending() && line_take(&byte); i++) {
         if (byte == '$')
             awaited = false;  // another gdb: who waits for a stop only interrupts
         if (byte == '$' || byte == INTERRUPT)

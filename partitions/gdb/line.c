@@ -4,15 +4,23 @@
 
 #include <rt/port.h>
 
-enum { DATA = 0, LINE_STATUS = 5, DATA_READY = 1, TRANSMITTER_EMPTY = 0x20 };
+enum { DATA = 0, LINE_STATUS = 5, DATA_READY = 1, TRANSMITTER_EMPTY = 0x20, NO_PORT = 0xff };  // a port that doesn't answer reads as ones
 
-bool line_ready(void) { return rt_port_read(LINE_STATUS) & DATA_READY; }
+bool line_take(uint8_t *byte)
+{
+    const uint8_t status = rt_port_read(LINE_STATUS);
+    if (status == NO_PORT || !(status & DATA_READY))
+        return false;
+    *byte = rt_port_read(DATA);
+    return true;
+}
 
 uint8_t line_get(void)
 {
-    while (!line_ready())
+    uint8_t byte;
+    while (!line_take(&byte))
         __builtin_ia32_pause();
-    return rt_port_read(DATA);
+    return byte;
 }
 
 void line_put(char c)

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-// Whether a byte has come.
-bool line_ready(void);
+// Takes a byte, if one has come.
+bool line_take(uint8_t *byte);
 
 // Waits for one; for room.
 uint8_t line_get(void);

@@ -17,6 +17,7 @@ char fake_sent[FAKE_LINE];
 static char given[FAKE_LINE];
 static size_t at, end, sent;
 static unsigned waited;
+static bool broken;
 
 void fake_line_give_bytes(const uint8_t *bytes, size_t count)
 {
@@ -24,10 +25,26 @@ void fake_line_give_bytes(const uint8_t *bytes, size_t count)
     memcpy(given, bytes, count);
     end = count;
     at = sent = waited = 0;
+    broken = false;
     fake_sent[0] = 0;
 }
 
 void fake_line_give(const char *bytes) { fake_line_give_bytes((const uint8_t *)bytes, strlen(bytes)); }
+
+void fake_line_give_for_ever(uint8_t byte)
+{
+    fake_line_give("");
+    memset(given, byte, sizeof(given));
+    end = sizeof(given);
+}
+
+void fake_line_break(void)
+{
+    fake_line_give("");
+    broken = true;
+}
+
+size_t fake_line_left(void) { return end - at; }
 
 void fake_line_packet(const char *text)
 {
@@ -47,11 +64,11 @@ uint64_t syscall_port(uint64_t number, uint64_t write, uint64_t value)
         fake_sent[sent++] = (char)value;
         fake_sent[sent] = 0;
     } else if (number == 5) {
-        *result = 0x20 | (at < end);
-        if (at == end && ++waited > PATIENCE)
+        *result = broken ? 0xff : 0x20 | (at < end);
+        if ((at == end || broken) && ++waited > PATIENCE)
             world_fault("waits for gdb");
     } else {
-        CHECK(at < end);
+        CHECK(at < end && !broken);
         *result = (uint8_t)given[at++];
         waited = 0;
     }

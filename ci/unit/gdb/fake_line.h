@@ -13,5 +13,12 @@ extern char fake_sent[FAKE_LINE];  // by the partition, since the last fake_line
 void fake_line_give(const char *bytes);
 void fake_line_give_bytes(const uint8_t *bytes, size_t count);
 
+// One byte over and over; a port that isn't there any more, and reads as ones.
+void fake_line_give_for_ever(uint8_t byte);
+void fake_line_break(void);
+
+// How many of the bytes nobody has taken yet.
+size_t fake_line_left(void);
+
 // A packet with that text, framed, behind what is there.
 void fake_line_packet(const char *text);

@@ -74,6 +74,23 @@ TEST(nobody_on_the_line_is_no_hindrance)
     CHECK_EQ(fake_sent[0], 0);
 }
 
+// L1 goes on at each of its exits.
+TEST(a_line_that_never_ends_is_no_hindrance)
+{
+    attach();
+    fake_line_give_for_ever('+');
+    for (unsigned i = 0; i < 10; i++)
+        look(i % 2);
+    CHECK(fake_line_left() >= FAKE_LINE - 10 * 64);
+    fake_line_give_for_ever(0xff);
+    look(0);
+    CHECK(fake_line_left() >= FAKE_LINE - 64);
+    fake_line_break();
+    for (unsigned i = 0; i < 10; i++)
+        look(i % 2);
+    CHECK_EQ(fake_image.byte[FAKE_ENTRY - IMAGE_BASE], 0x90);
+}
+
 TEST(ctrl_c_stops_at_the_next_message)
 {
     attach();
