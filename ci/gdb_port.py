@@ -30,27 +30,43 @@ class GdbPort:
         for source in (self.machine, self.gdb, self.woken):
             selector.register(source, selectors.EVENT_READ)
         servers, peer = {self.machine: self.gdb, self.gdb: self.machine}, {self.machine: None, self.gdb: None}
+
+        def drop(source: socket.socket, server: socket.socket) -> None:
+            if peer[server] is source:  # no newer one has come
+                peer[server] = None
+            selector.unregister(source)
+            source.close()
+
         while True:
             for key, _ in selector.select():
                 source = key.fileobj
                 if source is self.woken:
+                    for end in [*selector.get_map().values()]:
+                        if end.data:
+                            drop(end.fileobj, end.data)
+                    selector.close()
                     return
                 if source in servers:
                     peer[source], _ = source.accept()
                     selector.register(peer[source], selectors.EVENT_READ, source)
+                    continue
+                if source.fileno() < 0:  # dropped since select()
                     continue
                 try:
                     data = source.recv(4096)
                 except ConnectionError:
                     data = b""
                 if not data:
-                    selector.unregister(source)
-                    peer[key.data] = None
+                    drop(source, key.data)
                 elif other := peer[servers[key.data]]:
-                    other.sendall(data)
+                    try:
+                        other.sendall(data)
+                    except ConnectionError:
+                        drop(other, servers[key.data])
 
     def close(self) -> None:
         self.wake.close()
         self.thread.join()
+        self.woken.close()
         self.machine.close()
         self.gdb.close()
