@@ -46,6 +46,13 @@ void fake_line_break(void)
 
 size_t fake_line_left(void) { return end - at; }
 
+void fake_line_add(const char *bytes)
+{
+    CHECK(end + strlen(bytes) <= sizeof(given));
+    memcpy(&given[end], bytes, strlen(bytes));
+    end += strlen(bytes);
+}
+
 void fake_line_packet(const char *text)
 {
     uint8_t sum = 0;

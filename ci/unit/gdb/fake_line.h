@@ -20,5 +20,6 @@ void fake_line_break(void);
 // How many of the bytes nobody has taken yet.
 size_t fake_line_left(void);
 
-// A packet with that text, framed, behind what is there.
+// Behind what is there: bytes; a packet with that text, framed.
+void fake_line_add(const char *bytes);
 void fake_line_packet(const char *text);

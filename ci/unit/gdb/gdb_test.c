@@ -6,6 +6,7 @@
 
 #include <caps/debug.h>
 #include <caps/exit_reason.h>
+#include <caps/layout.h>
 
 #include "fake_debugged.h"
 #include "fake_line.h"
@@ -250,21 +251,66 @@ TEST(bad_packets_are_refused_and_wait)
     CHECK(strcmp(fake_sent, "--+$#00") == 0);
 }
 
-// Bytes that look like packets, and others. The sanitizers look on.
+static uint64_t random_below(uint64_t limit)
+{
+    static uint64_t random = 88172645463325252ull;
+    random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+    return random % limit;
+}
+
+// Packets with a right sum of what is nearly a command, and bytes between them that may begin another.
+static void give_noise(void)
+{
+    static const char *const start[] = { "m401", "M401", "m40000", "M40000", "Z2,401", "z2,401", "Z3,4010", "Z4,", "P", "P10=", "P10=00000000000", "P8=",
+                                         "B", "g", "?", "G", "v", "c", "s", "C0b", "D" };
+    static const char letters[] = "0123456789abcdef0123456789abcdef0123456789abcdef,,:;=#$-+\3PqvX";
+    char text[48];
+    fake_line_give("$");
+    for (unsigned packets = 0; packets < 30; packets++) {
+        size_t length = (size_t)snprintf(text, sizeof(text), "%s", start[random_below(sizeof(start) / sizeof(start[0]))]);
+        for (uint64_t more = random_below(20); more > 0; more--)
+            text[length++] = letters[random_below(sizeof(letters) - 1)];
+        text[length] = 0;
+        if (random_below(4) == 0)
+            fake_line_add(text);
+        else
+            fake_line_packet(text);
+    }
+}
+
+static uint32_t trapped;  // CPU
+static unsigned went_on;
+
+static void trap_in_noise(void)
+{
+    const struct reply *rep = trap(trapped, GP, INT3_ERROR, FAKE_ENTRY, 0);
+    CHECK(rep->arg[0] == DEBUG_GO || rep->arg[0] == DEBUG_DELIVER);
+    CHECK((rep->arg[1 + DEBUG_WATCHES] & ~0xffff0055ull) == 0);
+    for (unsigned i = 0; i < DEBUG_WATCHES; i++)
+        CHECK(rep->arg[1 + i] < WINDOW_BASE);
+    if (rep->arg[0] == DEBUG_GO)
+        CHECK(stop_of(trapped)->rip < 1ull << 47);
+    went_on++;
+}
+
+// What gdb's side may send, in and out of a stop. The sanitizers look on.
 TEST(noise_changes_nothing_that_it_must_not)
 {
-    static const char letters[] = "gGPmMZzBcCsSDk?qv0123456789abcdef,:;=#$-+4000000";
-    static uint8_t noise[4096];
-    uint64_t random = 88172645463325252ull;
+    unsigned answers = 0, waits = 0;
     attach();
     for (unsigned i = 0; i < 500; i++) {
-        for (unsigned k = 0; k < sizeof(noise); k++) {
-            random ^= random << 13, random ^= random >> 7, random ^= random << 17;
-            noise[k] = random >> 60 ? (uint8_t)letters[random % (sizeof(letters) - 1)] : (uint8_t)(random >> 32);
-        }
-        fake_line_give_bytes(noise, sizeof(noise));
-        for (unsigned k = 0; k < 10; k++)
-            look(k % 2);
+        fake_debugged_load();
+        fake_line_give("");
+        look(trapped);  // who had the line has ended
+        fake_debugged_load();
+        give_noise();
+        look(i % 2);
+        look(!(i % 2));
+        trapped = i % 2;
+        waits += world_faults(trap_in_noise);
         fake_debugged_check();
+        for (const char *at = fake_sent; (at = strchr(at, '$')) != NULL; at++)
+            answers++;
     }
+    CHECK(answers > 1000 && went_on > 100 && went_on + waits == 500);
 }
