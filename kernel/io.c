@@ -62,15 +62,16 @@ static void out(uint16_t port, unsigned bytes, uint32_t value)
         port_out32(port, value);
 }
 
-static void in(struct cpu *cpu, uint16_t port, unsigned bytes)
+// IN's result: of 4 bytes the upper half of RAX is cleared, as ever.
+static void came_in(struct cpu *cpu, unsigned bytes, uint32_t value)
 {
     uint64_t *rax = &cpu->gpr[GPR_RAX];
-    if (bytes == 1)
-        *rax = (*rax & ~0xffull) | port_in8(port);
-    else if (bytes == 2)
-        *rax = (*rax & ~0xffffull) | port_in16(port);
-    else
-        *rax = port_in32(port);
+    *rax = bytes == 4 ? value : (*rax & ~0ull << 8 * bytes) | value;
+}
+
+static void in(struct cpu *cpu, uint16_t port, unsigned bytes)
+{
+    came_in(cpu, bytes, bytes == 1 ? port_in8(port) : bytes == 2 ? port_in16(port) : port_in32(port));
 }
 
 void io_exit(struct cpu *cpu)
@@ -79,7 +80,7 @@ void io_exit(struct cpu *cpu)
     uint16_t port = IO_PORT(qualification);
     if (boot_info->debug != 0 && (uint16_t)(port - DEBUG_PORT + 3) < DEBUG_PORTS + 3) {  // the debugger's: for L1 nothing comes there, and what it sends vanishes
         if (qualification & IO_IN && !(qualification & IO_STRING))
-            cpu->gpr[GPR_RAX] = (cpu->gpr[GPR_RAX] & ~((1ull << 8 * IO_BYTES(qualification)) - 1)) | COM_EMPTY;
+            came_in(cpu, IO_BYTES(qualification), COM_EMPTY);
         advance_rip(cpu);
         return;
     }
