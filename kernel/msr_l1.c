@@ -54,7 +54,7 @@ bool msr_read_l1(struct cpu *cpu, uint32_t msr, uint64_t *value)
 }
 
 // What L1 switches off stays on in xAPIC mode, with what it was programmed to do: it would have to be reset. From x2APIC mode the way leads through
-// the reset (SDM 3A 10.12.5.1).
+// the reset (SDM 3A 11.12.5.1 "x2APIC States").
 static bool write_apic_base(struct cpu *cpu, uint64_t value)
 {
     const uint64_t now = msr_read(MSR_APIC_BASE);
@@ -64,7 +64,8 @@ static bool write_apic_base(struct cpu *cpu, uint64_t value)
         return msr_write_safe(MSR_APIC_BASE, value);
     if ((now & APIC_BASE_X2APIC && !msr_write_safe(MSR_APIC_BASE, value)) || !msr_write_safe(MSR_APIC_BASE, value | APIC_BASE_ENABLE))
         return false;
-    shootdown_unheard(cpu);
+    if (now & APIC_BASE_X2APIC)
+        (void)shootdown_nmi(cpu);  // one that came meanwhile is lost
     return true;
 }
 

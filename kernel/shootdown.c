@@ -42,12 +42,6 @@ bool shootdown_nmi(struct cpu *cpu)
     return ours;
 }
 
-void shootdown_unheard(struct cpu *cpu)
-{
-    __atomic_store_n(&cpu->nmi_expected, 0, __ATOMIC_SEQ_CST);
-    shootdown_serve(cpu);
-}
-
 void shootdown_kick(struct cpu *cpu)
 {
     if (!__atomic_exchange_n(&cpu->nmi_expected, 1, __ATOMIC_SEQ_CST))

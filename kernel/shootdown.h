@@ -16,11 +16,8 @@ void shootdown(void);
 // Invalidates if there is something that this CPU hasn't seen. Any context.
 void shootdown_serve(struct cpu *cpu);
 
-// An NMI came in: true if it was sent from here and is served; false: it is L1's. Any context.
+// An NMI came in, or may have been lost: true if it was sent from here and is served; false: it is L1's. Any context.
 bool shootdown_nmi(struct cpu *cpu);
-
-// This CPU's local APIC was off: an NMI that was under way may be lost. One that is sent at the same moment may then pass for L1's.
-void shootdown_unheard(struct cpu *cpu);
 
 // Sends another CPU an NMI, unless one is under way.
 void shootdown_kick(struct cpu *cpu);
