@@ -104,12 +104,13 @@ static void take_vmcss(struct crash_record *record, struct cpu *cpu)
     const bool ran = cpu->vmcs02 != NULL && !cpu->vmcs02->pal && cpu->vmcs02->active_cpu == cpu->index;
     const hpa_t before = cpu->vmcs_current, region[CRASH_VMCSS] = { cpu->vmcs01, ran ? cpu->vmcs02->region : cpu->shadow };
     for (unsigned i = 0; i < CRASH_VMCSS && region[i].v != 0; i++) {
-        vmcs_select(cpu, region[i]);
+        if (!vmcs_try(cpu, region[i]))
+            continue;  // that may be why there is a record at all
         group_read(cpu, (1ull << GROUP_COUNT) - 1, record->vmcs[i].field);
         record->vmcs[i].kind = i == 0 ? CRASH_VMCS_01 : ran ? CRASH_VMCS_02 : CRASH_VMCS_SHADOW;
     }
-    if (before.v != 0)
-        vmcs_select(cpu, before);
+    if (before.v != 0 && !vmcs_try(cpu, before))
+        cpu->vmcs_current = (hpa_t){ 0 };
 }
 
 void crash_write(const struct crash_scene *scene, const char *text)

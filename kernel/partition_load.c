@@ -11,7 +11,7 @@
 
 static struct partition *partitions;  // the loader's
 
-uint32_t partition_count(void) { return boot_info->partition_count; }
+uint32_t partition_count(void) { return partitions != NULL ? boot_info->partition_count : 0; }
 struct partition *partition_at(uint32_t index) { return &partitions[index]; }
 
 enum status partitions_load(const struct boot_info *info)

@@ -11,13 +11,23 @@
 
 #define SHADOW_INDICATOR (1u << 31)
 
+bool vmcs_try(struct cpu *cpu, hpa_t vmcs)
+{
+    if (cpu->shadow.v != 0 && cpu->vmcs_current.v == cpu->shadow.v) {
+        if (!insn_vmclear(cpu->shadow.v))
+            return false;
+        cpu->vmcs_current = (hpa_t){ 0 };
+    }
+    if (!insn_vmptrld(vmcs.v))
+        return false;
+    cpu->vmcs_current = vmcs;
+    return true;
+}
+
 void vmcs_load(struct cpu *cpu, hpa_t vmcs)
 {
-    if (cpu->shadow.v != 0 && cpu->vmcs_current.v == cpu->shadow.v)
-        vmcs_clear(cpu, cpu->shadow);
-    if (!insn_vmptrld(vmcs.v))
+    if (!vmcs_try(cpu, vmcs))
         panic("VMPTRLD of 0x%lx fails", vmcs.v);
-    cpu->vmcs_current = vmcs;
 }
 
 void vmcs_clear(struct cpu *cpu, hpa_t vmcs)

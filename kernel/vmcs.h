@@ -29,7 +29,8 @@ static inline void vmcs_set(struct cpu *cpu, enum vmcs_field field, uint64_t val
 static inline uint64_t vmcs_read(enum vmcs_field field) { return vmcs_get(cpu_self(), field); }
 static inline void vmcs_write(enum vmcs_field field, uint64_t value) { vmcs_set(cpu_self(), field, value); }
 
-// VMPTRLD. The shadow VMCS, where that was current, is cleared: what L1 reads is the region in memory.
+// VMPTRLD. The shadow VMCS, where that was current, is cleared: what L1 reads is the region in memory. Panics where the CPU refuses; vmcs_try() says false.
+NODISCARD bool vmcs_try(struct cpu *cpu, hpa_t vmcs);
 void vmcs_load(struct cpu *cpu, hpa_t vmcs);
 
 // Makes a VMCS current where it isn't.
