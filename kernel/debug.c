@@ -39,10 +39,20 @@ void debug_end(struct partition_cpu *slot, const struct debug_guest *guest)
     dr6_write(guest->dr6);
 }
 
-bool debug_trap(struct cpu *cpu, const struct partition *partition, uint64_t cr2, struct trap_frame *frame)
+// DR6 of a #DB: of the watches only those that are armed, the others' bits mean nothing (SDM 3B 18.2.3 "Debug Status Register (DR6)").
+static uint64_t what_hit(void)
+{
+    const uint64_t dr6 = dr6_read(), dr7 = dr7_read();
+    uint64_t armed = 0;
+    for (unsigned i = 0; i < DEBUG_WATCHES; i++)
+        armed |= (dr7 >> 2 * i & 1) << i;
+    return (dr6 & ~DR6_HITS) | (dr6 & armed);
+}
+
+bool debug_trap(struct cpu *cpu, const struct partition *partition, unsigned vector, uint64_t cr2, struct trap_frame *frame)
 {
     struct debug_stop *stop = &partition->cpu[cpu->index].channel->out.outbox.stop;
-    uint64_t dr6 = frame->vector == VECTOR_DB ? dr6_read() : 0;
+    uint64_t dr6 = vector == VECTOR_DB ? what_hit() : 0;
     if (!partition->debugged && !(dr6 & DR6_HITS))
         return false;
     dr6_write(DR6_RESET);

@@ -15,7 +15,7 @@ void debug_end(struct partition_cpu *slot, const struct debug_guest *guest);
 
 // An exception in ring 3, where some partition is debugged. false: it is no business of the debugger's. Doesn't return where the partition goes on, or the
 // upcall ends as UPCALL_STOPPED.
-bool debug_trap(struct cpu *cpu, const struct partition *partition, uint64_t cr2, struct trap_frame *frame);
+bool debug_trap(struct cpu *cpu, const struct partition *partition, unsigned vector, uint64_t cr2, struct trap_frame *frame);
 
 // An upcall has ended as UPCALL_STOPPED: asks the debugger, and goes on with it, or records the fault. Returns as upcall() does.
 int64_t debug_stopped(struct cpu *cpu, struct partition *partition, struct partition_cpu *slot);

@@ -179,7 +179,7 @@ _Noreturn void partition_trap(struct cpu *cpu, unsigned vector, uint64_t error, 
         frame->rip = partition->header.fixup_resume;
         trap_resume(frame);
     }
-    if (boot_info->debug == 0 || !debug_trap(cpu, partition, cr2, frame))
+    if (boot_info->debug == 0 || !debug_trap(cpu, partition, vector, cr2, frame))
         fault_trap(partition, cpu, vector, error, cr2, frame);
     upcall_return(UPCALL_FAULTED, cpu->tss.rsp0);
 }
