@@ -93,7 +93,7 @@ static inline __attribute__((always_inline)) enum status reply_conclude(struct c
         status = verdict_decode(cpu, partition, message, slot->sequence, reply, operations, answer);
     if (__builtin_expect(status != STATUS_OK, 0)) {
         batch_abandon(batch);
-        if (!decoded && slot->attempt == 0 && batch_status_returned(status) && (ONCE(reply->set) & SET_APPLIED))
+        if (!decoded && slot->attempt == 0 && message->kind == MSG_EXIT && batch_status_returned(status) && (ONCE(reply->set) & SET_APPLIED))
             return STATUS_BUSY;
         fault_reply(partition, cpu, decoded ? NULL : batch, reply, status);
         return STATUS_FAULTED;
@@ -111,7 +111,7 @@ static inline __attribute__((always_inline)) enum status reply_conclude(struct c
 }
 
 // The partition is the caller's (partition_enter); observed: the reply counts for nothing. STATUS_FAULTED: recorded;
-// STATUS_BUSY: another CPU stops it.
+// STATUS_BUSY: another CPU stops it, or what SET_APPLIED waits for was refused.
 //   known: kind, origin and arg as in the message; where this is inlined the compiler may know them
 //   outer: the partition that runs on this CPU, by whose call or restart this comes, or NULL
 //   event: its record, which says since when its time counts

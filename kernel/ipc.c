@@ -26,7 +26,7 @@ uint32_t ipc_root(const struct vmcs02 *vmcs02, const struct partition *partition
 }
 
 // Its partition has given the VMCS02 up, at the message's earlier attempt: another CPU may have it, or be about to, and a VMCS is on one CPU at a time
-// (SDM 3C 25.1 "Overview"). What that attempt told is in its slot, which only the kernel writes.
+// (SDM 3C 25.1 "Overview"). What that attempt told is in its slot, as the partition fetched it; only the kernel writes there.
 void ipc_fields_before(const struct partition_cpu *slot, struct request *request)
 {
     const struct request *before = &slot->channel->request[ring_slot(slot->sequence - 1)].request;

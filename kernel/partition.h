@@ -46,7 +46,7 @@ struct partition {
     bool injected;                   // faults may be injected into it
     struct boot_inject inject;       // what they are
     uint32_t injections;             // to come
-    uint64_t messages;               // counted only while a fault is to be injected
+    uint64_t messages;               // counted where faults may be injected
     uint64_t inject_at;              // number of the message that the next one hits
     const struct boot_partition *image;
     struct partition *callee[CAP_CALLS];

@@ -313,6 +313,8 @@ static enum status decode_msr_write(struct batch *batch, const struct op *op)
 
 static enum status decode_inject(struct batch *batch, const struct op *op)
 {
+    if (op->b == 0 || op->b > UINT32_MAX || op->c > UINT32_MAX)
+        return STATUS_BAD_ARG;
     add_action(batch, op)->root = op->object;
     return fault_inject_check(op->object, op->a);
 }
