@@ -41,7 +41,8 @@ __attribute__((noreturn)) static void stop(const struct crash_scene *scene, cons
 
 void panic(const char *format, ...)
 {
-    const struct crash_scene scene = { .kind = CRASH_PANIC, .vector = CRASH_NO_VECTOR, .rip = (uintptr_t)__builtin_return_address(0),
+    // RIP: in the call; behind it another function may begin.
+    const struct crash_scene scene = { .kind = CRASH_PANIC, .vector = CRASH_NO_VECTOR, .rip = (uintptr_t)__builtin_return_address(0) - 1,
                                        .frame = *(const uint64_t *)__builtin_frame_address(0) };
     char text[RECORDS_TEXT];
     va_list args;

@@ -31,7 +31,7 @@ void power_l1_lost(struct cpu *cpu, const char *why, uint64_t number)
     event_dump(cpu, 8);
     if (cpu->records.events.next <= 1)
         boot_fail(cpu, "the CPU refuses the first VM entry: the log says why");
-    const struct crash_scene scene = { .kind = CRASH_ENTRY, .vector = CRASH_NO_VECTOR, .rip = (uintptr_t)__builtin_return_address(0),
+    const struct crash_scene scene = { .kind = CRASH_ENTRY, .vector = CRASH_NO_VECTOR, .rip = (uintptr_t)__builtin_return_address(0) - 1,
                                        .frame = *(const uint64_t *)__builtin_frame_address(0), .gpr = cpu->gpr };
     crash_write(&scene, text);
     power_triple_fault(cpu);
