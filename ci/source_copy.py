@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,15 @@ def edited(name: str, edits: Iterable[Edit]) -> bytes:
 
 def built_copy(places: Places, name: str, edits: Iterable[Edit], partitions: Iterable[str], options: tuple[str, ...] = (), more: tuple[str, ...] = ()) -> Places:
     """Under the name in the build folder, with these partitions and `more` of ninja's targets; only what changed since the last time is built again."""
-    edits, copy, built = tuple(edits), places.build / f"variant/{name}/source", places.build / f"variant/{name}/build"
+    place = places.build / "variant" / name
+    place.mkdir(parents=True, exist_ok=True)
+    with (place / "lock").open("w") as lock:  # another case may want the same one now
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _build(places, place, tuple(edits), partitions, options, more)
+
+
+def _build(places: Places, place: Path, edits: tuple[Edit, ...], partitions: Iterable[str], options: tuple[str, ...], more: tuple[str, ...]) -> Places:
+    copy, built = place / "source", place / "build"
     listed = set(conventions.files(ROOT, "--cached", "--others", "--exclude-standard"))
     for missing in {edit.file for edit in edits} - listed:
         require(False, f"there is no {missing}")
