@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import signal
 import subprocess
 import sys
@@ -78,6 +79,8 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     options = arguments()
+    if not shutil.which("gdb"):
+        raise SystemExit("bulkhead: there is no gdb: ./bulkhead setup installs it")
     build = options.build.resolve()
     places = Places(build, build)
     chosen = workload.for_cpus(workload.BY_NAME[options.workload], options.cpus)

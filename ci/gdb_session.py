@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import threading
 from dataclasses import replace
@@ -85,6 +86,7 @@ def missing(output: str) -> list[str]:
 
 
 def _nestvmx(cpus: int, context: Context) -> str:
+    require(shutil.which("gdb"), "there is no gdb: ./bulkhead setup installs it")
     directory = context.directory()
     directory.mkdir(parents=True, exist_ok=True)
     port, output = GdbPort(), directory / "gdb.txt"
