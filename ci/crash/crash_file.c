@@ -35,7 +35,7 @@ static void print_refused(FILE *out, const struct crash_vmcs *vmcs)
     if (check)
         fprintf(out, "VM entry on %s: refused by the check %s, SDM 3C %s\n", crash_vmcs_name(vmcs->kind), check, section);
     else
-        fprintf(out, "VM entry on %s: no check of its guest state fails\n", crash_vmcs_name(vmcs->kind));
+        fprintf(out, "VM entry on %s: none of the checks of guest state fails that need no knowledge of the CPU\n", crash_vmcs_name(vmcs->kind));
 }
 
 const char *crash_file_print(FILE *out, FILE *file, char why[REGION_WHY])

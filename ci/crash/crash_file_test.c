@@ -64,7 +64,7 @@ TEST(a_record_in_a_file)
     CHECK(strncmp(written, "failed VM entry on CPU 0, crash number 1, faults in that run: 0\nL1 can't be entered\n", 83) == 0);
     CHECK(strstr(written, "VMCS01, L1's:\n") && strstr(written, "GUEST_TR_ACCESS_RIGHTS       000000000000008b"));
     CHECK(strstr(written, "             0 CPU0 L1 CPUID ") && strstr(written, "            63 CPU0 L1 CPUID "));
-    CHECK(strstr(written, "VM entry on VMCS01, L1's: no check of its guest state fails\n"));
+    CHECK(strstr(written, "VM entry on VMCS01, L1's: none of the checks of guest state fails that need no knowledge of the CPU\n"));
 }
 
 TEST(the_check_that_fails_is_named)
