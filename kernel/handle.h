@@ -19,7 +19,7 @@ struct vmcs_target {
 };
 
 // A handle that cap_check() has granted. STATUS_UNSUPPORTED: no shadow VMCS on this CPU; STATUS_BUSY: active on another CPU; STATUS_BAD_STATE:
-// the VMCS02 was never reset, or there is no L2.
+// the VMCS02 was never reset; there is no L2, or its own partition, in the midst of whose message a debugger asks, has given its VMCS02 up.
 NODISCARD static inline enum status handle_resolve(struct cpu *cpu, const struct partition *partition, uint32_t handle,
                                                    struct vmcs_target *target)
 {
@@ -28,7 +28,7 @@ NODISCARD static inline enum status handle_resolve(struct cpu *cpu, const struct
     if (handle == VMCS_HANDLE_L2) {
         target->kind = VMCS_KIND_02;
         target->vmcs02 = cpu->level == ORIGIN_L2 ? cpu->vmcs02 : cpu->below;
-        if (target->vmcs02 == NULL)
+        if (target->vmcs02 == NULL || target->vmcs02->active_cpu != cpu->index)
             return STATUS_BAD_STATE;
         target->region = target->vmcs02->region;
         return STATUS_OK;

@@ -214,6 +214,8 @@ TEST(the_l2_that_exited_is_named_by_right_and_by_its_groups)
     start_pal();
     fake_cpu.vmcs02 = &fake_vmcs02[3];
     partition.header.vmcs[VMCS_KIND_01].write = GROUP_RIP;
+    CHECK_EQ(try(OP_WRITE_FIELD, VMCS_HANDLE_L2, VMCS_GUEST_RIP, 0, 0), STATUS_BAD_STATE);  // given up: another CPU may have it
+    fake_vmcs02[2].active_cpu = fake_vmcs02[3].active_cpu = fake_cpu.index;
     CHECK_EQ(try(OP_WRITE_FIELD, VMCS_HANDLE_L2, VMCS_GUEST_RIP, 0x1234, 0), STATUS_OK);
     CHECK_EQ(fake_field[2 + 3][VMCS_GUEST_RIP], 0x1234);
     CHECK_EQ(try(OP_WRITE_FIELD, VMCS_HANDLE_L2, VMCS_GUEST_CR3, 0, 0), STATUS_DENIED);
