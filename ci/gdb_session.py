@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 from boot import problems
-from case import Case, Context, Failure
+from case import Case, Context, Failure, require
 from debug import Debugged, debugged_boot, session
 from emulator import Machine
 from gdb_port import GdbPort
