@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import time
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -59,6 +60,8 @@ def run_case(places: Places, suite: str, case: Case) -> tuple[str, float, str, s
         problem = f"{failure}\nOutput is kept in {context.directory()}/"
     except (OSError, SystemExit) as error:
         problem = str(error)
+    except Exception:  # an error of the test's own is its failure, and takes no other test with it
+        problem = traceback.format_exc()
     return f"{suite}/{case.name}", time.monotonic() - start, remark, problem
 
 
