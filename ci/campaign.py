@@ -12,9 +12,9 @@ from functools import partial
 from math import gcd
 
 import caps
-import vmm_expected
 from boot import boot, problems
 from case import Case, Context, Failure, require
+from containment import vm_end
 from emulator import FIRMWARE, Machine
 from pal_suite import FACTOR, PAGE_WORDS
 from memory_hash import Hidden, space_pages, spaces
@@ -160,12 +160,7 @@ def machine_ends(console: list[str]) -> Counter[str]:
     for name, (lines, status) in _sections(console).items():
         if not name.startswith("vm-"):
             continue
-        failed = next((line for line in lines if line.startswith("vmm: FAIL")), None)
-        if failed is None:
-            wrong = vmm_expected.problems(lines, 1, ITERATIONS)
-            require(not wrong and status == 0, f"virtual machine {name}: {wrong or f'status {status}'}")
-        match = re.search(r" exit=([a-z-]+)", failed or "")
-        found[match[1] if match else failed or "passed"] += 1
+        found[vm_end(name, lines, status, ITERATIONS)] += 1
     return found
 
 

@@ -184,18 +184,22 @@ VMS, VM_ITERATIONS = 30, 2
 OWNERS_FAULTS, OWNERS_SPACING = 14, 4500
 
 
+def vm_end(name: str, lines: list[str], status: int, iterations: int) -> str:
+    """How the virtual machine that said this ended. One without a complaint must have the right results."""
+    failed = next((line for line in lines if line.startswith("vmm: FAIL")), None)
+    if failed is None:
+        wrong = vmm_expected.problems(lines, 1, iterations)
+        require(not wrong and status == 0, f"virtual machine {name}: {wrong or f'status {status}'}")
+    match = re.search(r" exit=([a-z-]+)", failed or "")
+    return match[1] if match else failed or "passed"
+
+
 def ends(console: list[str]) -> Counter[str]:
     """How the virtual machines of guests/linux/kvm_many ended. One without a complaint must have the right results."""
     found: Counter[str] = Counter()
     text = "\n".join(console)
     for vm, said, status in re.findall(r"^bh: vm (\d+) begin\n(.*?)^bh: vm \1 end status=(\d+)$", text, re.MULTILINE | re.DOTALL):
-        lines = said.splitlines()
-        failed = next((line for line in lines if line.startswith("vmm: FAIL")), None)
-        if failed is None:
-            wrong = vmm_expected.problems(lines, 1, VM_ITERATIONS)
-            require(not wrong and status == "0", f"virtual machine {vm}: {wrong or f'status {status}'}")
-        match = re.search(r" exit=([a-z-]+)", failed or "")
-        found[match[1] if match else failed or "passed"] += 1
+        found[vm_end(vm, said.splitlines(), int(status), VM_ITERATIONS)] += 1
     return found
 
 

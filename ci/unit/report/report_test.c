@@ -24,6 +24,16 @@ static void fill(void)
     region.records.machine.bytes = sizeof(region);
 }
 
+// The hypercall whose registers are set, which is answered.
+static void by_port(void)
+{
+    world_vmcs[VMCS_HANDLE_01][VMCS_EXIT_QUALIFICATION] = (uint64_t)HYPERCALL_PORT << 16 | 0xb;  // IN EAX
+    world_vmcs[VMCS_HANDLE_01][VMCS_GUEST_RIP] = 0x1000;
+    world_vmcs[VMCS_HANDLE_01][VMCS_EXIT_INSTRUCTION_LENGTH] = 1;
+    CHECK_EQ(world_exit(ORIGIN_L1, EXIT_IO, NULL)->verdict, VERDICT_RESUME);
+    CHECK_EQ(world_vmcs[VMCS_HANDLE_01][VMCS_GUEST_RIP], 0x1001);
+}
+
 // RAX.
 static uint64_t line(uint64_t offset)
 {
@@ -31,11 +41,7 @@ static uint64_t line(uint64_t offset)
         world_gpr[i] = ~(uint64_t)i;
     world_gpr[GPR_RAX] = HYPERCALL_REPORT_READ;
     world_gpr[GPR_RBX] = offset;
-    world_vmcs[VMCS_HANDLE_01][VMCS_EXIT_QUALIFICATION] = (uint64_t)HYPERCALL_PORT << 16 | 0xb;  // IN EAX
-    world_vmcs[VMCS_HANDLE_01][VMCS_GUEST_RIP] = 0x1000;
-    world_vmcs[VMCS_HANDLE_01][VMCS_EXIT_INSTRUCTION_LENGTH] = 1;
-    CHECK_EQ(world_exit(ORIGIN_L1, EXIT_IO, NULL)->verdict, VERDICT_RESUME);
-    CHECK_EQ(world_vmcs[VMCS_HANDLE_01][VMCS_GUEST_RIP], 0x1001);
+    by_port();
     CHECK_EQ(world_gpr[GPR_RBX], offset);
     for (unsigned i = GPR_RCX; i < GPR_R8; i++)
         if (i != GPR_RBX)
@@ -104,11 +110,7 @@ static uint64_t inject(uint64_t partition, uint64_t kind, uint64_t number, uint6
     world_check_op = answer_op;
     world_gpr[GPR_RAX] = HYPERCALL_REPORT_INJECT;
     world_gpr[GPR_RBX] = partition, world_gpr[GPR_RCX] = kind, world_gpr[GPR_RSI] = number, world_gpr[GPR_RDI] = instruction;
-    world_vmcs[VMCS_HANDLE_01][VMCS_EXIT_QUALIFICATION] = (uint64_t)HYPERCALL_PORT << 16 | 0xb;  // IN EAX
-    world_vmcs[VMCS_HANDLE_01][VMCS_GUEST_RIP] = 0x1000;
-    world_vmcs[VMCS_HANDLE_01][VMCS_EXIT_INSTRUCTION_LENGTH] = 1;
-    CHECK_EQ(world_exit(ORIGIN_L1, EXIT_IO, NULL)->verdict, VERDICT_RESUME);
-    CHECK_EQ(world_vmcs[VMCS_HANDLE_01][VMCS_GUEST_RIP], 0x1001);
+    by_port();
     return world_gpr[GPR_RAX];
 }
 
