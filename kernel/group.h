@@ -71,7 +71,7 @@ static inline void group_read_exit(struct cpu *cpu, uint64_t groups, const struc
     group_read_list(cpu, list, bank);
 }
 
-// Writes groups of group_plain[], or (masked) of group_masked[], into the current VMCS. bank may be a partition's: each value is read once.
+// A field of one of these groups. bank may be a partition's: each value is read once.
 static inline __attribute__((always_inline)) void field_write(const struct group_field *field, const uint64_t bank[VMCS_FIELD_COUNT], bool masked)
 {
     const uint64_t *from = &bank[field->field];
@@ -93,6 +93,8 @@ static inline __attribute__((always_inline)) void group_write_list(struct cpu *c
     for (; field < list.end; field++)
         field_write(field, bank, masked);
 }
+
+// Writes groups of group_plain[], or (masked) of group_masked[], into the current VMCS.
 static inline __attribute__((always_inline)) void group_write(struct cpu *cpu, uint64_t groups, const uint64_t bank[VMCS_FIELD_COUNT], bool masked)
 {
     while (groups != 0)
