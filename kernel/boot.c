@@ -4,9 +4,9 @@
 
 #include "cr.h"
 #include "crash.h"
+#include "descriptor_insn.h"
 #include "ept01.h"
 #include "exit.h"
-#include "host.h"
 #include "log.h"
 #include "memory.h"
 #include "mtrr.h"
@@ -16,6 +16,7 @@
 #include "records.h"
 #include "shootdown.h"
 #include "trap.h"
+#include "upcall.h"
 #include "vmcs.h"
 #include "vmcs01.h"
 #include "vmx_caps.h"
@@ -73,7 +74,7 @@ void boot_fail(struct cpu *cpu, const char *why)
     }
     cr4_write(cr4_read() & ~(CR4_PGE | CR4_PCIDE | CR4_VMXE));
     cr3_write(boot->loader_tables);
-    ((loader_return_t *)boot->loader_return)(&boot->launch[cpu->index]);
+    ((loader_return_t *)boot->loader_return)(boot->launch[cpu->index]);
     __builtin_unreachable();
 }
 
@@ -82,14 +83,17 @@ void kernel_entry(struct boot_info *info, uint32_t index)
     struct cpu *cpu = cpu_self();
     if (index == 0 && make_shared(info) != STATUS_OK)
         boot_fail(cpu, "hidden memory is too small for the kernel's tables");
-    host_enter(cpu, &info->launch[index]);
+    cr3_write(info->kernel_tables);
+    cr4_write(vmx_caps->host_cr4);
+    idt_load(trap_idt());
+    msr_write(MSR_SYSENTER_EIP, (uintptr_t)sysenter_entry);
     if (!insn_vmxon(cpu->vmxon.v))
         boot_fail(cpu, "VMXON fails");
     vmcs_format(cpu, cpu->vmcs01, false);
     if (cpu->shadow.v)
         vmcs_format(cpu, cpu->shadow, true);
     vmcs_select(cpu, cpu->vmcs01);
-    vmcs01_init(cpu, &info->launch[index]);
+    vmcs01_init(cpu, info->launch[index]);
     if (index == 0)
         start_partitions(cpu);
     log_launched();

@@ -30,19 +30,8 @@
 #define HIDDEN_BASE 0xffff800000000000ull
 #endif
 
-// A segment register as VMX wants it: access rights as in SDM 3C 25.4.1 "Guest Register State".
-struct launch_segment { uint64_t base; uint32_t limit; uint32_t access_rights; uint16_t selector; uint16_t reserved[3]; };
-
-// One CPU as the firmware left it: what VMX or the kernel changes. Filled by the loader on that CPU just before it enters the kernel.
-enum { LAUNCH_ES, LAUNCH_CS, LAUNCH_SS, LAUNCH_DS, LAUNCH_FS, LAUNCH_GS, LAUNCH_LDTR, LAUNCH_TR, LAUNCH_SEGMENTS };
-struct launch_state {
-    uint64_t rip, rsp, rflags;        // where the loader goes on, as L1, with all other registers 0: it has what it needs on its stack
-    uint64_t cr0, cr3, cr4, dr7, efer, pat, debugctl;
-    uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
-    struct launch_segment segment[LAUNCH_SEGMENTS];
-    uint64_t gdtr_base, idtr_base;
-    uint16_t gdtr_limit, idtr_limit;
-};
+// Where a CPU goes on as L1, with all other registers 0: it has what it needs on its stack. What else the firmware left lies behind it (loader/launch_state.h).
+struct launch_entry { uint64_t rip, rsp, rflags; };
 
 // VMCS fields, by their encodings, and what they are to hold.
 #define BOOT_FIELDS 80
@@ -117,17 +106,18 @@ struct boot_info {
     struct boot_inject inject[BOOT_PARTITIONS];  // of partition[i]
     uint32_t debug, debugger;  // index + 1 of the partition that is debugged, and COM2 is the debugger's then, 0: none; index of that
     struct boot_range range[BOOT_RANGES];
-    struct launch_state launch[CPU_MAX];
+    const struct launch_entry *launch[CPU_MAX];
     struct boot_fields host, vmcs02, after_init;  // of every VMCS; of a fresh VMCS02; of VMCS01 after INIT (loader/fields.c)
     struct boot_fields vmcs01[CPU_MAX];   // for the launch
     const char *error;                    // the kernel's one clear line where it returns instead of launching: in its rodata
 };
 extern const struct boot_info *boot_info;
 
-// The kernel's ELF entry point. Called on each CPU by the loader's switching code, interrupts off, on the loader's page tables and on the stack
-// of the CPU's block: CPU 0 first, the others when it has returned as L1.
+// The kernel's ELF entry point. Entered on each CPU by the loader's switching code, interrupts off, on the loader's page tables, with no global translation,
+// on the stack of the CPU's block, with its GDT and TSS, and CR0, EFER, DR7, DEBUGCTL, FS' base and SYSENTER's CS and ESP as the kernel wants them: CPU 0 first, the
+// others when it has returned as L1.
 //   info: the boot information at HIDDEN_BASE + its address; cpu: index into launch[].
-// A launched CPU goes on at launch[cpu].rip as L1 with RAX = 0. One that can't be launched goes on at info->loader_return, not in VMX operation, on
+// A launched CPU goes on at launch[cpu]->rip as L1 with RAX = 0. One that can't be launched goes on at info->loader_return, not in VMX operation, on
 // the loader's page tables, everything else as the kernel left it.
 typedef void kernel_entry_t(struct boot_info *info, uint32_t cpu);
-typedef void loader_return_t(const struct launch_state *state);
+typedef void loader_return_t(const struct launch_entry *launch);

@@ -7,7 +7,6 @@
 #include "event.h"
 #include "fault.h"
 #include "group.h"
-#include "host.h"
 #include "invoke.h"
 #include "ipc.h"
 #include "memory.h"

@@ -2,7 +2,6 @@
 // VMCSs: which is current, and the host's side of them.
 #include "vmcs.h"
 
-#include "host.h"
 #include "memory.h"
 #include "panic.h"
 #include "pool.h"
@@ -10,6 +9,8 @@
 #include "upcall.h"
 
 #define SHADOW_INDICATOR (1u << 31)
+
+extern const char vm_exit[];  // entry.S
 
 bool vmcs_try(struct cpu *cpu, hpa_t vmcs)
 {

@@ -12,7 +12,7 @@
 
 const uint64_t *vmcs01_bitmap(enum bitmap_kind kind) { return hidden_va((hpa_t){ boot_info->bitmaps + kind * PAGE_BYTES }); }
 
-void vmcs01_init(struct cpu *cpu, const struct launch_state *launch)
+void vmcs01_init(struct cpu *cpu, const struct launch_entry *launch)
 {
     vmcs_init_host_state(cpu);
     vmcs_write_list(cpu, &boot_info->vmcs01[cpu->index]);

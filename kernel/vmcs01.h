@@ -17,7 +17,7 @@
 const uint64_t *vmcs01_bitmap(enum bitmap_kind kind);
 
 // Fills the current VMCS, fresh, with L1 as it was: it goes on at launch->rip.
-void vmcs01_init(struct cpu *cpu, const struct launch_state *launch);
+void vmcs01_init(struct cpu *cpu, const struct launch_entry *launch);
 
 // Resets L1's state in VMCS01 as INIT does (SDM 3A 10.1.1 "Processor State After Reset"), and cpu->gpr. VMCS01 is current.
 void vmcs01_reset_guest(struct cpu *cpu);

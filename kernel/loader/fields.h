@@ -2,7 +2,7 @@
 // What VMCSs begin with: lists of fields and values, which the kernel writes as they are.
 #pragma once
 
-#include "../boot_info.h"
+#include "launch_state.h"
 
 // What every VMCS holds of L0: host state, and what a fresh region may not leave to chance.
 void fields_host(struct boot_fields *list, const struct boot_info *info);

@@ -14,12 +14,13 @@
 #include "text.h"
 #include "vtx.h"
 
-_Static_assert(offsetof(struct launch_state, rip) == 0 && offsetof(struct launch_state, rsp) == 8 && offsetof(struct launch_state, rflags) == 16 &&
+_Static_assert(offsetof(struct launch_state, entry.rip) == 0 && offsetof(struct launch_state, entry.rsp) == 8 && offsetof(struct launch_state, entry.rflags) == 16 &&
                offsetof(struct launch_state, cr0) == 24 && offsetof(struct launch_state, cr3) == 32 && offsetof(struct launch_state, cr4) == 40 &&
                offsetof(struct launch_state, segment) == 104 && offsetof(struct launch_segment, selector) == 16 &&
                sizeof(struct launch_segment) == 24 && LAUNCH_ES == 0 && LAUNCH_GS == 5 && offsetof(struct launch_state, gdtr_base) == 296 &&
                offsetof(struct launch_state, idtr_base) == 304 && offsetof(struct launch_state, gdtr_limit) == 312 &&
-               offsetof(struct launch_state, idtr_limit) == 314, "switch.S knows the layout");
+               offsetof(struct launch_state, idtr_limit) == 314 && offsetof(struct launch_state, host_gdtr) == 316, "switch.S knows the layout");
+_Static_assert(SELECTOR_KERNEL_CS == 0x08 && SELECTOR_KERNEL_SS == 0x10 && SELECTOR_TSS == 0x38 && INFO_BASE == 0x20000000, "switch.S knows these");
 
 uint32_t launch_switch(struct launch_state *state, uint64_t tables, uint64_t entry, uint64_t info, uint32_t cpu, uint64_t stack)
     __attribute__((visibility("hidden")));
@@ -72,6 +73,11 @@ bool launch_prepare(struct launch *launch, struct memory *memory, const struct e
 {
     struct boot_info *info = launch->info;
     launch->entry = kernel->entry;
+    launch->state = (struct launch_state *)(uintptr_t)memory_take(memory, CPU_MAX * sizeof(struct launch_state));
+    if (!launch->state)
+        return false;
+    for (unsigned i = 0; i < CPU_MAX; i++)
+        info->launch[i] = (const struct launch_entry *)(uintptr_t)(HIDDEN_BASE + (uint64_t)(uintptr_t)&launch->state[i].entry);
     // The rest of the block is there for tables; what they don't use becomes the kernel's.
     struct pagetable tables = {
         .next_page = memory->base + memory->used,
@@ -129,6 +135,18 @@ static void capture_registers(struct launch_state *state)
     state->sysenter_eip = msr_read(MSR_SYSENTER_EIP);
 }
 
+// L0's, as far as it holds under the firmware, too. The rest is switch.S' (GDT, selectors, FS' base) and the kernel's own.
+static void enter_host(const struct vmx_caps *caps, struct launch_state *state, const struct cpu *cpu)
+{
+    dr7_write(DR7_RESET);
+    msr_write(MSR_DEBUGCTL, 0);
+    msr_write(MSR_EFER, state->efer | EFER_NXE);
+    cr0_write(caps->host_cr0 | (state->cr0 & (CR0_CD | CR0_NW)));
+    msr_write(MSR_SYSENTER_CS, SELECTOR_KERNEL_CS);
+    msr_write(MSR_SYSENTER_ESP, HIDDEN_BASE + (uint64_t)(uintptr_t)cpu + offsetof(struct cpu, tss.rsp0));
+    state->host_gdtr = cpu->gdtr;
+}
+
 // What launch_failed hasn't brought back: all but TR, which can't be given its null selector back.
 static void restore_registers(const struct launch_state *state)
 {
@@ -148,14 +166,15 @@ static void EFIAPI turn(void *argument)
 {
     struct launch *launch = argument;
     struct boot_info *info = launch->info;
-    struct launch_state *state = &info->launch[launch->cpu];
-    uint64_t stack = HIDDEN_BASE + info->cpu_blocks + launch->cpu * (uint64_t)CPU_BLOCK_BYTES + CPU_STACK_TOP;
+    struct launch_state *state = &launch->state[launch->cpu];
+    uint64_t block = info->cpu_blocks + launch->cpu * (uint64_t)CPU_BLOCK_BYTES, stack = HIDDEN_BASE + block + CPU_STACK_TOP;
     uint64_t feature_control = msr_read(MSR_FEATURE_CONTROL);
     if (!(feature_control & FEATURE_LOCK))
         msr_write(MSR_FEATURE_CONTROL, feature_control | FEATURE_LOCK | FEATURE_VMX);
     capture_segments(state);
     capture_registers(state);
     fields_launch(&info->vmcs01[launch->cpu], info, state);
+    enter_host(&info->vmx, state, (const struct cpu *)(uintptr_t)block);
     launch->launched = launch_switch(state, info->loader_tables, launch->entry, HIDDEN_BASE + (uint64_t)(uintptr_t)info, launch->cpu, stack) == 0;
     // As L1 this CPU can't see the boot information any more; one that failed can.
     if (launch->launched)

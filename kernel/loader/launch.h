@@ -8,12 +8,14 @@
 #include "../boot_info.h"
 #include "cpus.h"
 #include "elf_kernel.h"
+#include "launch_state.h"
 #include "memory.h"
 
 #define LAUNCH_WHY 120
 
 struct launch {
     struct boot_info *info;      // as the firmware's page tables show it. Not there any more for a CPU that has been launched
+    struct launch_state *state;  // by CPU, in hidden memory
     uint64_t entry;              // the kernel's
     const struct cpus *cpus;
     uint32_t cpu;                // the one whose turn it is

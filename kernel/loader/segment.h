@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "../boot_info.h"
+#include "launch_state.h"
 
 // Access rights (SDM 3C 25.4.1 "Guest Register State", table "Format of Access Rights").
 #define SEGMENT_UNUSABLE 0x10000u

@@ -19,6 +19,14 @@
 #define STATE_IDTR_BASE  304
 #define STATE_GDTR_LIMIT 312
 #define STATE_IDTR_LIMIT 314
+#define STATE_HOST_GDTR  316
+// enum selector, INFO_BASE; asserted there, too.
+#define KERNEL_CS 0x08
+#define KERNEL_SS 0x10
+#define TSS       0x38
+#define INFO_BASE 0x20000000
+#define MSR_FS_BASE 0xc0000100
+#define CR4_NO_PGE_PCIDE 0xfffffffffffdff7f
 #define HIDDEN_BASE      0xffff800000000000
 
     .section .text.launch, "ax", @progbits
@@ -37,13 +45,34 @@ launch_switch:
     movq    %rsp, STATE_RSP(%rdi)
     cli
 
-    // From here on the stack, the GDT and the IDT of the firmware aren't mapped.
+    lgdt    STATE_HOST_GDTR(%rdi)     // its base is mapped below
+    movq    %rcx, %rdi
+    movq    %rdx, %r10
+    xorl    %eax, %eax
+    .irp register, ds, es, fs, gs
+    movl    %eax, %\register
+    .endr
+    movl    $MSR_FS_BASE, %ecx        // kernel/loader/fields.c says why
+    movl    $INFO_BASE, %eax
+    xorl    %edx, %edx
+    wrmsr
+    movq    %cr4, %rax
+    andq    $CR4_NO_PGE_PCIDE, %rax   // no translation of the firmware's survives, global ones neither
+    movq    %rax, %cr4
+
+    // From here on the stack and the IDT of the firmware aren't mapped.
     movq    %rsi, %cr3
     movq    %r9, %rsp
-    movq    %rcx, %rdi
+    movl    $KERNEL_SS, %eax
+    movl    %eax, %ss
+    movl    $TSS, %eax
+    ltr     %ax
     movl    %r8d, %esi
     xorl    %ebp, %ebp
-    call    *%rdx                     // does not return
+    pushq   $0                        // nowhere to return to
+    pushq   $KERNEL_CS
+    pushq   %r10
+    lretq
 
     .macro LOAD_TABLE instruction, base, limit
     movzwl  \limit(%rdi), %ecx
