@@ -71,8 +71,12 @@ struct boot_inject {
     bool on_request;                                                    // OP_INJECT may ask for one
 };
 
-// CPUID bits that stay for L1 (loader/hide.c); OSXSAVE and OSPKE follow L1's CR4.
-struct boot_cpuid { uint32_t leaf1_ecx, leaf1_edx, leaf7_ebx, leaf7_ecx, leaf7_edx, leafd_eax, extended1_edx; };
+// CPUID leaves [first, last] that L1 sees otherwise than the CPU has them (loader/hide.c): each register, by enum gpr, (the CPU's & keep) | set, and the bit of ECX
+// that follows one of L1's CR4. The first row that matches counts.
+struct boot_cpuid { uint32_t first, last, subleaf, keep[4], set[4], cr4, cr4_ecx; };
+#define BOOT_CPUIDS       8
+#define BOOT_CPUID_ANY    0xffffffffu                                // subleaf
+#define BOOT_CPUID_LEAVES (1u << 1 | 1u << 7 | 1u << 0xd | 1u << 0x14)  // below 32 there are no others
 
 enum { CONSOLE_E9 = 1, CONSOLE_COM1 = 2 };
 
@@ -88,7 +92,7 @@ struct boot_info {
     uint64_t bitmaps;                     // VMCS01's, a page each by enum bitmap_kind
     uint64_t records;                     // struct records_own: filled in, the log empty
     struct vmx_caps vmx;                  // the same on all CPUs, with all that L0 needs
-    struct boot_cpuid cpuid;
+    struct boot_cpuid cpuid[BOOT_CPUIDS];
     struct info info;                     // what partitions are told of it
     uint32_t cpu_count;
     uint32_t console;        // CONSOLE_...

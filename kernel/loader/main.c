@@ -134,7 +134,7 @@ static bool build(struct launch *launch, struct memory *memory, const struct con
     if (done && info->debug)
         done = space_show(info, memory, info->debug - 1, info->debugger);
     done = done && partitions_make(info, memory);
-    hide_make(&info->cpuid, info);
+    hide_make(info->cpuid, info);
     fields_host(&info->host, info);
     fields_vmcs02(&info->vmcs02, &info->vmx);
     fields_init(&info->after_init, &info->vmx);
