@@ -78,6 +78,9 @@ struct boot_cpuid { uint32_t first, last, subleaf, keep[4], set[4], cr4, cr4_ecx
 #define BOOT_CPUID_ANY    0xffffffffu                                // subleaf
 #define BOOT_CPUID_LEAVES (1u << 1 | 1u << 7 | 1u << 0xd | 1u << 0x14)  // below 32 there are no others
 
+// What L1 sees of hidden memory; what takes its writes for a moment; what L2s see (decoy.h).
+enum boot_decoy { DECOY_01, DECOY_SCRATCH, DECOY_02, BOOT_DECOYS };
+
 enum { CONSOLE_E9 = 1, CONSOLE_COM1 = 2 };
 
 struct boot_info {
@@ -90,6 +93,7 @@ struct boot_info {
     uint64_t cpu_blocks;                  // CPU 0's (cpu.h); the others' follow
     uint64_t window_tables;               // top of page tables with the window (caps/layout.h) alone, all of it writable; partitions share what is below
     uint64_t bitmaps;                     // VMCS01's, a page each by enum bitmap_kind
+    uint64_t decoys;                      // pages of ones, by enum boot_decoy
     uint64_t records;                     // struct records_own: filled in, the log empty
     struct vmx_caps vmx;                  // the same on all CPUs, with all that L0 needs
     struct boot_cpuid cpuid[BOOT_CPUIDS];

@@ -6,15 +6,6 @@
 #include "memory.h"
 #include "pool.h"
 
-static hpa_t page;
+hpa_t decoy_page(void) { return (hpa_t){ boot_info->decoys + DECOY_02 * PAGE_BYTES }; }
 
-enum status decoy_init(void)
-{
-    TRY(pool_alloc(1, &page));
-    decoy_refill();
-    return STATUS_OK;
-}
-
-hpa_t decoy_page(void) { return page; }
-
-void decoy_refill(void) { memory_fill(hidden_va(page), 0xff, PAGE_BYTES); }
+void decoy_refill(void) { memory_fill(hidden_va(decoy_page()), 0xff, PAGE_BYTES); }

@@ -3,9 +3,7 @@
 #pragma once
 
 #include <caps/addr.h>
-#include <caps/status.h>
 
-NODISCARD enum status decoy_init(void);
 hpa_t decoy_page(void);
 
 // All ones again: what an L2 wrote there vanishes.

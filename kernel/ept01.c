@@ -55,10 +55,8 @@ enum status ept01_init(const struct boot_info *info)
 {
     TRY(pool_alloc(1, &ept.tree.root));
     ept.tree.table_bits = EPT_RIGHTS;
-    TRY(pool_alloc(1, &ept.decoy));
-    TRY(pool_alloc(1, &ept.scratch));
-    memory_fill(hidden_va(ept.decoy), 0xff, PAGE_BYTES);
-    memory_fill(hidden_va(ept.scratch), 0xff, PAGE_BYTES);
+    ept.decoy.v = info->decoys + DECOY_01 * PAGE_BYTES;
+    ept.scratch.v = info->decoys + DECOY_SCRATCH * PAGE_BYTES;
     ept.info = info;
     uint64_t end = LOW_BYTES;
     for (unsigned i = 0; i < info->range_count; i++)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Loading partitions at boot.
 
-#include "decoy.h"
 #include "ept02.h"
 #include "group.h"
 #include "partition.h"
@@ -17,7 +16,6 @@ struct partition *partition_at(uint32_t index) { return &partitions[index]; }
 enum status partitions_load(const struct boot_info *info)
 {
     group_init(vmx_caps->allowed1);
-    TRY(decoy_init());
     partitions = hidden_va((hpa_t){ info->partitions });
     for (uint32_t i = 0; i < info->partition_count; i++) {
         struct partition *partition = &partitions[i];

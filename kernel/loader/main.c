@@ -129,6 +129,10 @@ static bool build(struct launch *launch, struct memory *memory, const struct con
                 window_make(info, memory) && watch_make(info, memory);
     for (uint32_t i = 0; done && i < info->partition_count; i++)
         done = space_make(info, memory, i);
+    info->decoys = done ? memory_take(memory, BOOT_DECOYS * PAGE_BYTES) : 0;
+    done = info->decoys != 0;
+    if (done)
+        memory_fill((void *)(UINTN)info->decoys, 0xff, BOOT_DECOYS * PAGE_BYTES);
     for (uint32_t i = 0; i < info->partition_count && (info->cpu_count < 2 || info->watchdog_ticks == 0); i++)
         info->partition[i].header.hang = 0;  // nobody would end it
     if (done && info->debug)

@@ -17,6 +17,8 @@
 #include "shootdown.h"
 #include "window.h"
 
+struct boot_info fake_info;
+const struct boot_info *boot_info = &fake_info;
 struct vmx_caps fake_caps;
 const struct vmx_caps *vmx_caps = &fake_caps;
 unsigned fake_shootdowns;
@@ -47,8 +49,11 @@ void fake_machine_init(uint64_t ept02_budget_pages)
 #define CONTROL_WANTED(word, mask)
 #define CONTROL_NONE(word, mask)
 #include <caps/vmx_control.def>
-    if (decoy_init() != STATUS_OK || ept02_init((hpa_t){ FAKE_HIDDEN_FIRST }, FAKE_HIDDEN_PAGES, ept02_budget_pages) != STATUS_OK)
+    hpa_t decoys;
+    if (pool_alloc(BOOT_DECOYS, &decoys) != STATUS_OK || ept02_init((hpa_t){ FAKE_HIDDEN_FIRST }, FAKE_HIDDEN_PAGES, ept02_budget_pages) != STATUS_OK)
         abort();
+    fake_info.decoys = decoys.v;
+    decoy_refill();
 }
 
 enum status pool_alloc(uint64_t pages, hpa_t *out)

@@ -13,8 +13,6 @@
 
 struct cpu *cpu_table[CPU_MAX];
 uint32_t cpu_count;
-static struct boot_info info;
-const struct boot_info *boot_info = &info;
 static struct cpu other, third;
 static struct partition slow, quick;
 static unsigned kicked[3];
@@ -37,7 +35,7 @@ static void start(uint64_t budget)
     slow = (struct partition){ .index = 0 };
     quick = (struct partition){ .index = 1 };
     kicked[0] = kicked[1] = kicked[2] = 0;
-    info.watchdog_ticks = budget;
+    fake_info.watchdog_ticks = budget;
 }
 
 static void look(uint64_t now)
@@ -107,7 +105,7 @@ TEST(the_tick_fits_the_timer)
     watchdog_arm();
     CHECK_EQ(fake_field[0][VMCS_PREEMPTION_TIMER], 1);  // with 0 L1 would get nothing done
     fake_caps.msr[VMX_CAP_MISC] = 5;
-    info.watchdog_ticks = 1ull << 40;
+    fake_info.watchdog_ticks = 1ull << 40;
     watchdog_arm();
     CHECK_EQ(fake_field[0][VMCS_PREEMPTION_TIMER], 0xffffffff);
     fake_caps.msr[VMX_CAP_MISC] = 0;
