@@ -13,7 +13,6 @@
 #include "msr.h"
 #include "partition.h"
 #include "pool.h"
-#include "records.h"
 #include "shootdown.h"
 #include "trap.h"
 #include "upcall.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // CPUID: the CPU's own answer, less what L0 doesn't offer, plus the hypervisor leaves.
-#include "cpuid.h"
+#include "exit.h"
 
 #include "cpuid_insn.h"
 #include "inject.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // CR0 and CR4: L1 owns all bits but those that VMX fixes (CR0.NE, CR4.VMXE). Where it toggles one of these, the read shadow follows, and the
 // instruction is executed again: shadow and new value agree now, there is no exit, and the CPU makes all its checks and loads PDPTEs.
-#include "cr_access.h"
+#include "exit.h"
 
 #include "cr.h"
 #include "inject.h"

@@ -8,7 +8,6 @@
 #include "msr.h"
 #include "partition.h"
 #include "pool.h"
-#include "records.h"
 #include "spinlock.h"
 #include "tlb_insn.h"
 #include "vmcs.h"

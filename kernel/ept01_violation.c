@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// EPT violations on EPT01.
-#include "ept01_violation.h"
+// EPT violations on EPT01, of L1 and of L2s that run on it: MMIO that isn't mapped yet, and hidden memory, which reads as ones and takes no writes.
+#include "exit.h"
 
 #include "ept01.h"
 #include "inject.h"

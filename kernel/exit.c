@@ -12,7 +12,6 @@
 #include "power.h"
 #include "route.h"
 #include "shootdown.h"
-#include "stats.h"
 #include "vmcs.h"
 #include "vmcs02.h"
 

@@ -29,3 +29,6 @@ typedef void kernel_handler_t(struct cpu *cpu);
 // The kernel's own handlers; NULL where there is none: the exit can't happen, or only with a partition that asked for it (route_exit panics
 // for L1; for L2 all but a few are a partition's).
 extern kernel_handler_t *const kernel_handler[ORIGIN_COUNT][EXIT_REASON_COUNT];
+
+// Those that have files of their own, named after what they handle. RDMSR's and WRMSR's are also for an L2 whose hypervisor lets it.
+kernel_handler_t cpuid_exit, cr_access_exit, ept01_violation, init_exit, io_exit, msr_exit_read, msr_exit_write, sipi_exit, watchdog_exit;

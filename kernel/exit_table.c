@@ -1,21 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The exit table: what the kernel itself does with each exit that no partition has claimed. Of L1, what isn't here is #UD (route_exit): VMX
 // instructions without a partition that emulates VMX, VMCALL, GETSEC.
-#include "cpuid.h"
-#include "cr_access.h"
-#include "ept01_violation.h"
 #include "exit.h"
-#include "init_sipi.h"
+
 #include "inject.h"
-#include "io.h"
 #include "log.h"
 #include "msr.h"
-#include "msr_l1.h"
 #include "panic.h"
 #include "power.h"
 #include "tlb_insn.h"
 #include "vmcs.h"
-#include "watchdog.h"
 
 // Hardware task switches: their TSSs lie in L1's memory, which L0 doesn't touch.
 static void refuse_task_switch(struct cpu *cpu)

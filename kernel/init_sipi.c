@@ -2,6 +2,7 @@
 // INIT and SIPI: any number of times, at any time (SDM 3A 9.4 "Multiple-Processor (MP) Initialization").
 #include "init_sipi.h"
 
+#include "exit.h"
 #include "lapic.h"
 #include "log.h"
 #include "msr.h"

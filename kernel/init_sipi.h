@@ -7,9 +7,5 @@
 // Guest activity state (SDM 3C 25.4.2 "Guest Non-Register State").
 enum { ACTIVITY_ACTIVE = 0, ACTIVITY_HLT = 1, ACTIVITY_SHUTDOWN = 2, ACTIVITY_WAIT_FOR_SIPI = 3 };
 
-// Exit handlers.
-void init_exit(struct cpu *cpu);
-void sipi_exit(struct cpu *cpu);
-
 // L1's CPU is reset as INIT does: the boot CPU starts at the reset vector, others wait for SIPI. VMCS01 is current.
 void init_deliver(struct cpu *cpu);

@@ -5,6 +5,7 @@
 #include <caps/debug.h>
 #include <caps/hypercall.h>
 
+#include "exit.h"
 #include "inject.h"
 #include "partition.h"
 #include "port.h"

@@ -13,6 +13,3 @@ enum watched_port { PORT_KEYBOARD = 0x64, PORT_RESET = 0xcf9, PORT_BOCHS_SHUTDOW
 
 // Whether the exit being handled is IN EAX from HYPERCALL_PORT and nothing else. Its VMCS is the current one.
 bool io_hypercall(void);
-
-// Exit handler of I/O instructions.
-void io_exit(struct cpu *cpu);

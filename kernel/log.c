@@ -7,7 +7,6 @@
 #include "console.h"
 #include "cpu.h"
 #include "msr.h"
-#include "records.h"
 
 static struct {
     uint64_t tail;         // next line to print

@@ -5,9 +5,14 @@
 #include <stdarg.h>
 #include <stdint.h>
 
+#include <caps/records.h>
 #include <caps/syscall.h>
 
 #include "boot_info.h"
+
+// What the kernel writes down for others to read (caps/records.h), but for the CPUs' part, which is theirs: on pages that partitions with RIGHT_RECORDS may read. The
+// loader has filled in what is known from the start (loader/records.c).
+extern struct records_own *records;
 
 // Formats: caps/format.h. Longer lines are cut.
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -3,6 +3,7 @@
 #include "msr_l1.h"
 
 #include "ept01.h"
+#include "exit.h"
 #include "inject.h"
 #include "lapic.h"
 #include "msr.h"

@@ -14,7 +14,3 @@ bool msr_write_l1(struct cpu *cpu, uint32_t msr, uint64_t value);
 
 // Whether L0 lets L1 write it at all (some MSRs may still refuse the value, or not exist).
 bool msr_l1_writable(uint32_t msr);
-
-// Exit handlers of RDMSR and WRMSR, of L1, and of an L2 whose hypervisor lets it.
-void msr_exit_read(struct cpu *cpu);
-void msr_exit_write(struct cpu *cpu);

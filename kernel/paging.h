@@ -23,6 +23,3 @@
 
 // The top-level table of the kernel alone is boot_info->kernel_tables: text R-X, rodata R, data RW, hidden memory RW NX without text, rodata and stack
 // guards, the LAPIC uncached. Its PCID is 0; it is every VMCS' host CR3.
-
-// Flushes every translation of the host (all PCIDs, globals kept) on this CPU. Safe in NMI context.
-void paging_flush_all(void);

@@ -2,8 +2,8 @@
 // Pool: what is left at the end of the loader's free range. Nothing comes back: who needs a page for a while keeps it for the next time.
 #include "pool.h"
 
+#include "log.h"
 #include "memory.h"
-#include "records.h"
 
 static uint64_t pool_end;
 hpa_t hidden_base;

@@ -2,10 +2,10 @@
 // Shoot-down of translations.
 #include "shootdown.h"
 
+#include "cr.h"
 #include "lapic.h"
-#include "log.h"
-#include "paging.h"
 #include "tlb_insn.h"
+#include "vmx_caps.h"
 #include "vmx_insn.h"
 
 static volatile uint64_t generation;
@@ -17,13 +17,25 @@ static __attribute__((noreturn)) void halt(void)
         insn_halt();
 }
 
+// Every translation of the host: all PCIDs.
+static void flush_host(void)
+{
+    if (vmx_caps->invpcid) {
+        insn_invpcid(INVPCID_ALL, 0, 0);
+    } else {
+        uint64_t cr4 = cr4_read();
+        cr4_write(cr4 ^ CR4_PGE);
+        cr4_write(cr4);
+    }
+}
+
 void shootdown_serve(struct cpu *cpu)
 {
     uint64_t seen = __atomic_load_n(&cpu->shootdown_seen, __ATOMIC_SEQ_CST);
     uint64_t now = __atomic_load_n(&generation, __ATOMIC_SEQ_CST);
     while (seen < now) {
         insn_invept(INVEPT_ALL, 0);
-        paging_flush_all();
+        flush_host();
         // An NMI meanwhile may have served a later request: taking that back, its sender would wait for this CPU's next exit.
         if (__atomic_compare_exchange_n(&cpu->shootdown_seen, &seen, now, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
             return;

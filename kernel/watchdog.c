@@ -2,6 +2,7 @@
 // Watchdog: who is in the same message at two looks, longer than the budget apart, gets an NMI. Messages themselves cost nothing more for it.
 #include "watchdog.h"
 
+#include "exit.h"
 #include "partition.h"
 #include "shootdown.h"
 #include "vmcs.h"
@@ -35,6 +36,7 @@ static void watch(struct cpu *other, uint64_t now)
     }
 }
 
+// The tick.
 void watchdog_exit(struct cpu *cpu)
 {
     watchdog_arm();

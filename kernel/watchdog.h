@@ -7,8 +7,5 @@
 // Starts this CPU's tick: boot_info->watchdog_ticks of the time-stamp counter lie between two looks, and so many may a message take; 0: nobody watches. VMCS01 is current.
 void watchdog_arm(void);
 
-// Exit handler of the tick: looks at all other CPUs.
-void watchdog_exit(struct cpu *cpu);
-
 // Whether what runs in ring 3 here is out of time. In the handler of the NMI that says so.
 bool watchdog_expired(const struct cpu *cpu);

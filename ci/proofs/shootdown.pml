@@ -44,7 +44,7 @@ bool sipi_sent;
 
 #define USE(c) assert(cached[c] >= completed)
 
-// shootdown_serve(). INVEPT and paging_flush_all() are one step: nothing of it can be seen from elsewhere before the last.
+// shootdown_serve(). INVEPT and flush_host() are one step: nothing of it can be seen from elsewhere before the last.
 inline serve(c, now, old)
 {
     old = seen[c];

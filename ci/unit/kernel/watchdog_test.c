@@ -2,6 +2,7 @@
 // Who gets the watchdog's NMI: a CPU that stays in one message for longer than the budget, and no other.
 
 #include "../check.h"
+#include "exit.h"
 #include "fake_machine.h"
 #include "fake_vmcs.h"
 #include "partition.h"
