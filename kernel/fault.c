@@ -13,13 +13,6 @@
 #include "ipc.h"
 #include "log.h"
 
-static const char *kind_name(unsigned kind)
-{
-    static const char *const name[] = { [MSG_INIT] = "INIT", [MSG_EXIT] = "EXIT", [MSG_ENTRY_FAILED] = "ENTRY_FAILED", [MSG_CALL] = "CALL",
-                                        [MSG_KILL] = "KILL" };
-    return kind < sizeof(name) / sizeof(name[0]) ? name[kind] : "?";
-}
-
 static void record(const struct cpu *cpu, const struct crash_scene *scene, const char *cause)
 {
     const struct partition *partition = scene->partition;
@@ -31,7 +24,7 @@ static void record(const struct cpu *cpu, const struct crash_scene *scene, const
     event->outcome = (uint8_t)(STATUS_FAULTED << 4 | (partition->index + 1));
     char text[RECORDS_TEXT];
     log_format(text, sizeof(text), "partition=%s vector=%d rip=0x%lx cr2=0x%lx sequence=%u kind=%s reason=%s attempt=%u cause=%s", partition->name,
-               (int)scene->vector, scene->rip, scene->cr2, slot->sequence, kind_name(message->kind), reason != NULL ? reason : "-", slot->attempt, cause);
+               (int)scene->vector, scene->rip, scene->cr2, slot->sequence, msg_kind_name(message->kind), reason != NULL ? reason : "-", slot->attempt, cause);
     log_line(LOG_ERROR, "fault %s", text);
     if (scene->gpr != NULL)
         log_line(LOG_ERROR, "fault partition=%s error=0x%lx rsp=0x%lx rax=0x%lx rcx=0x%lx rdx=0x%lx rbx=0x%lx rsi=0x%lx rdi=0x%lx r8=0x%lx",
@@ -62,18 +55,13 @@ void fault_syscall(const struct partition *partition, const struct cpu *cpu, uin
 void fault_reply(const struct partition *partition, const struct cpu *cpu, const struct batch *batch, const struct reply *reply,
                  enum status status)
 {
-    static const char *const name[OP_COUNT] = {
-#define OP(op, right, needs) #op,
-#include <caps/op.def>
-#undef OP
-    };
     char cause[128];
     if (batch == NULL) {
         log_format(cause, sizeof(cause), "verdict %u: %s", reply->verdict, status_text(status));
     } else {
         const struct op *op = &reply->op[batch->failed_op < OP_MAX ? batch->failed_op : 0];
-        log_format(cause, sizeof(cause), "operation %u %s object=%u a=0x%x b=0x%lx: %s", batch->failed_op,
-                   op->code < OP_COUNT ? name[op->code] : "?", op->object, op->a, op->b, status_text(status));
+        log_format(cause, sizeof(cause), "operation %u %s object=%u a=0x%x b=0x%lx: %s", batch->failed_op, op_name(op->code), op->object, op->a, op->b,
+                   status_text(status));
     }
     const struct crash_scene scene = { .kind = CRASH_FAULT, .partition = partition, .vector = CRASH_NO_VECTOR };
     record(cpu, &scene, cause);

@@ -65,16 +65,10 @@ void replay_differs(const char *what);
 __attribute__((noinline)) void replay_message(uint64_t number, const struct request *req) { __asm__ volatile("" : : "r"(number), "r"(req) : "memory"); }
 __attribute__((noinline)) void replay_differs(const char *what) { __asm__ volatile("" : : "r"(what) : "memory"); }
 
-static const char *kind_name(unsigned kind)
-{
-    static const char *const name[] = { [MSG_INIT] = "INIT", [MSG_EXIT] = "EXIT", [MSG_ENTRY_FAILED] = "ENTRY_FAILED", [MSG_CALL] = "CALL", [MSG_KILL] = "KILL" };
-    return kind < sizeof(name) / sizeof(name[0]) ? name[kind] : "?";
-}
-
 static void where(FILE *out)
 {
     const char *reason = request_now->kind == MSG_EXIT ? exit_reason_name(request_now->reason & EXIT_REASON_BASIC) : NULL;
-    fprintf(out, "message %llu (CPU %u, sequence %u, %s%s%s)", (unsigned long long)kept->messages, world_cpu, request_now->sequence, kind_name(request_now->kind),
+    fprintf(out, "message %llu (CPU %u, sequence %u, %s%s%s)", (unsigned long long)kept->messages, world_cpu, request_now->sequence, msg_kind_name(request_now->kind),
             reason ? " " : "", reason ? reason : "");
 }
 

@@ -22,11 +22,6 @@ static const uint32_t op_right[OP_COUNT] = {
 #include <caps/op.def>
 #undef OP
 };
-static const char *const op_name[OP_COUNT] = {
-#define OP(name, right, needs) #name,
-#include <caps/op.def>
-#undef OP
-};
 
 enum vmcs_kind world_vmcs_kind(uint32_t handle)
 {
@@ -36,7 +31,7 @@ enum vmcs_kind world_vmcs_kind(uint32_t handle)
 static void refuse(const struct op *op, const char *why)
 {
     char text[200];
-    snprintf(text, sizeof(text), "operation %s object %u a 0x%x b 0x%lx c 0x%lx: %s", op->code < OP_COUNT ? op_name[op->code] : "?",
+    snprintf(text, sizeof(text), "operation %s object %u a 0x%x b 0x%lx c 0x%lx: %s", op_name(op->code),
              op->object, op->a, op->b, op->c, why);
     world_fault(text);
 }

@@ -52,12 +52,11 @@ static void print_fields(FILE *out, const uint64_t field[VMCS_FIELD_COUNT], uint
 
 static void print_message(FILE *out, const struct request *request)
 {
-    static const char *const kind[] = { [MSG_INIT] = "INIT", [MSG_EXIT] = "EXIT", [MSG_ENTRY_FAILED] = "ENTRY_FAILED", [MSG_CALL] = "CALL", [MSG_KILL] = "KILL" };
     if (request->sequence == 0)
         return;
     const char *reason = request->kind == MSG_EXIT || request->kind == MSG_KILL ? exit_reason_name(request->reason & EXIT_REASON_BASIC) : NULL;
     fprintf(out, "message     number %u on CPU %u, %s%s%s, attempt %u\n", request->sequence, request->cpu,
-            request->kind < sizeof(kind) / sizeof(kind[0]) ? kind[request->kind] : "?", reason ? " " : "", reason ? reason : "", request->attempt + 1u);
+            msg_kind_name(request->kind), reason ? " " : "", reason ? reason : "", request->attempt + 1u);
     if (request->groups & GROUP_GPR)
         print_registers(out, request->gpr, "cr2");
     print_fields(out, request->field[0], request->groups & ~GROUP_GPR);

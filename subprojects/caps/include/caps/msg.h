@@ -79,6 +79,23 @@ enum op_code {
     OP_COUNT
 };
 
+// Names for the log, records and traces; "?" where there is none.
+static inline const char *msg_kind_name(unsigned kind)
+{
+    static const char *const name[] = { [MSG_INIT] = "INIT", [MSG_EXIT] = "EXIT", [MSG_ENTRY_FAILED] = "ENTRY_FAILED", [MSG_CALL] = "CALL", [MSG_KILL] = "KILL" };
+    return kind < sizeof(name) / sizeof(name[0]) ? name[kind] : "?";
+}
+
+static inline const char *op_name(unsigned code)
+{
+    static const char *const name[OP_COUNT] = {
+#define OP(name, right, needs) #name,
+#include <caps/op.def>
+#undef OP
+    };
+    return code < OP_COUNT ? name[code] : "?";
+}
+
 struct op {
     uint16_t code;    // enum op_code
     uint16_t object;  // VMCS handle or root index
