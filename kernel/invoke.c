@@ -12,7 +12,6 @@
 #include "shadow.h"
 #include "vmcs01.h"
 #include "vmcs02.h"
-#include "window.h"
 
 static void invoke_writes(struct cpu *cpu, const struct batch *batch, const struct action *action)
 {

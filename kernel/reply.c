@@ -17,7 +17,6 @@
 #include "shadow.h"
 #include "spinlock.h"
 #include "vmcs02.h"
-#include "window.h"
 
 #define TAKE_RESERVE 256u   // pages of the pool that tables of taken pages leave to others
 

@@ -12,13 +12,23 @@
 #include "pool.h"
 #include "tree.h"
 
+static enum status show(hpa_t root, uint64_t va, uint64_t entry)
+{
+    struct tree tree = { .root = root, .table_bits = PTE_USER_TABLE };
+    uint64_t *slot;
+    TRY(tree_slot(&tree, va, 0, &slot));
+    __atomic_store_n(slot, entry, __ATOMIC_RELEASE);
+    return STATUS_OK;
+}
+
 enum status space_own(const struct space *space, gpa1_t page, bool owned)
 {
-    struct tree tree = { .root = space->root, .table_bits = PTE_USER_TABLE };
-    uint64_t *slot;
-    TRY(tree_slot(&tree, OWNED_BASE + page.v, 0, &slot));
-    __atomic_store_n(slot, (owned ? page.v | PTE_WRITE : decoy_page().v) | PTE_USER_PAGE | PTE_NX, __ATOMIC_RELEASE);
-    return STATUS_OK;
+    return show(space->root, OWNED_BASE + page.v, (owned ? page.v | PTE_WRITE : decoy_page().v) | PTE_USER_PAGE | PTE_NX);
+}
+
+enum status window_show(gpa1_t page, bool shown)
+{
+    return show((hpa_t){ boot_info->window_tables }, WINDOW_BASE + page.v, shown ? page.v | PTE_USER_PAGE | PTE_WRITE | PTE_NX : 0);
 }
 
 void space_load(const struct boot_partition *image)

@@ -26,6 +26,10 @@ void space_load(const struct boot_partition *image);
 // fail, and is to be alone; those after it can't. The caller shoots down.
 enum status space_own(const struct space *space, gpa1_t page, bool owned);
 
+// The window: whether it shows a page of RAM below WINDOW_BYTES: one tree of tables for all partitions with the right, a mirror of EPT01's RAM. As above. What EPT01 doesn't
+// map isn't there: invariant I3 rests on it.
+enum status window_show(gpa1_t page, bool shown);
+
 // Clears every page of the partition's own that it can write, those that it has taken too: on its page tables, without SMAP.
 void space_scrub(const struct space *space);
 

@@ -15,7 +15,6 @@
 #include "partition.h"
 #include "pool.h"
 #include "shootdown.h"
-#include "window.h"
 
 struct boot_info fake_info;
 const struct boot_info *boot_info = &fake_info;
