@@ -12,28 +12,19 @@
 #define QUALIFICATION_IRET    (1u << 12)  // NMI unblocking due to IRET
 
 // A fault in place of the instruction that exited.
-static void inject_fault(unsigned vector, uint32_t error_code, bool has_error_code)
+static void inject_fault(struct cpu *cpu, unsigned vector, uint32_t error_code, bool has_error_code)
 {
     uint32_t info = EVENT_VALID | EVENT_TYPE_EXCEPTION << 8 | vector;
-    if (has_error_code && vmcs_read(VMCS_GUEST_CR0) & CR0_PE) {
+    if (has_error_code && vmcs_get(cpu, VMCS_GUEST_CR0) & CR0_PE) {
         info |= EVENT_ERROR_CODE;
-        vmcs_write(VMCS_ENTRY_EXCEPTION_ERROR, error_code);
+        vmcs_set(cpu, VMCS_ENTRY_EXCEPTION_ERROR, error_code);
     }
-    vmcs_write(VMCS_ENTRY_INTR_INFO, info);
-    vmcs_write(VMCS_GUEST_RFLAGS, vmcs_read(VMCS_GUEST_RFLAGS) | RFLAGS_RF);  // as a fault's saved image has it (SDM 3B 18.3.1.1)
+    vmcs_set(cpu, VMCS_ENTRY_INTR_INFO, info);
+    vmcs_set(cpu, VMCS_GUEST_RFLAGS, vmcs_get(cpu, VMCS_GUEST_RFLAGS) | RFLAGS_RF);  // as a fault's saved image has it (SDM 3B 18.3.1.1)
 }
 
-void inject_ud(struct cpu *cpu)
-{
-    (void)cpu;
-    inject_fault(VECTOR_UD, 0, false);
-}
-
-void inject_gp(struct cpu *cpu, uint32_t error_code)
-{
-    (void)cpu;
-    inject_fault(VECTOR_GP, error_code, true);
-}
+void inject_ud(struct cpu *cpu) { inject_fault(cpu, VECTOR_UD, 0, false); }
+void inject_gp(struct cpu *cpu, uint32_t error_code) { inject_fault(cpu, VECTOR_GP, error_code, true); }
 
 void event_reinject(struct cpu *cpu)
 {

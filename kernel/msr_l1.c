@@ -11,48 +11,30 @@
 #include "vmcs.h"
 
 enum what {
+    WHAT_FREE,
     WHAT_HIDDEN,     // #GP: VMX itself where no partition offers it; processor trace, PEBS and BTS, which would write to L0's memory
+    WHAT_VMCS,       // the CPU's is L0's: L1's is in the VMCS
     WHAT_MTRR,       // memory types of EPT01 follow
     WHAT_MICROCODE,  // writes do nothing: the update lies at an address of L1's
     WHAT_APIC_BASE,  // neither moves nor stays off: L0 sends and gets NMIs through it, and it must not lie over hidden memory
 };
 
-static const struct { uint32_t first, last; enum what what; } watched[] = {
+static enum what what_of(uint32_t msr)
+{
+    static const struct { uint32_t first, last; enum what what; } watched[] = {
 #define MSR_WATCH(first, last, read, write, what) { first, last, WHAT_##what },
 #include "msr_watch.def"
 #undef MSR_WATCH
-};
-#define WATCHED (sizeof(watched) / sizeof(watched[0]))
-
-static int find(uint32_t msr)
-{
-    for (unsigned i = 0; i < WATCHED; i++)
+    };
+    for (unsigned i = 0; i < sizeof(watched) / sizeof(watched[0]); i++)
         if (msr >= watched[i].first && msr <= watched[i].last)
-            return (int)i;
-    return -1;
+            return watched[i].what;
+    return WHAT_FREE;
 }
 
-// MSRs that are L0's while it runs: L1's are in the VMCS.
-static bool in_vmcs(uint32_t msr)
-{
-    return msr == MSR_EFER || msr == MSR_PAT || msr == MSR_DEBUGCTL || (msr >= MSR_SYSENTER_CS && msr <= MSR_SYSENTER_EIP) || msr == MSR_FS_BASE ||
-           msr == MSR_GS_BASE;
-}
+bool msr_l1_writable(uint32_t msr) { return what_of(msr) != WHAT_HIDDEN && what_of(msr) != WHAT_VMCS; }
 
-bool msr_l1_writable(uint32_t msr)
-{
-    int i = find(msr);
-    return !in_vmcs(msr) && (i < 0 || watched[i].what != WHAT_HIDDEN);
-}
-
-bool msr_read_l1(struct cpu *cpu, uint32_t msr, uint64_t *value)
-{
-    (void)cpu;
-    int i = find(msr);
-    if (in_vmcs(msr) || (i >= 0 && watched[i].what == WHAT_HIDDEN))
-        return false;
-    return msr_read_safe(msr, value);
-}
+bool msr_read_l1(uint32_t msr, uint64_t *value) { return msr_l1_writable(msr) && msr_read_safe(msr, value); }
 
 // What L1 switches off stays on in xAPIC mode, with what it was programmed to do: it would have to be reset. From x2APIC mode the way leads through
 // the reset (SDM 3A 11.12.5.1 "x2APIC States").
@@ -72,12 +54,9 @@ static bool write_apic_base(struct cpu *cpu, uint64_t value)
 
 bool msr_write_l1(struct cpu *cpu, uint32_t msr, uint64_t value)
 {
-    if (!msr_l1_writable(msr))
-        return false;
-    int i = find(msr);
-    if (i < 0)
+    switch (what_of(msr)) {
+    case WHAT_FREE:
         return msr_write_safe(msr, value);
-    switch (watched[i].what) {
     case WHAT_MICROCODE:
         return true;
     case WHAT_APIC_BASE:
@@ -95,7 +74,7 @@ bool msr_write_l1(struct cpu *cpu, uint32_t msr, uint64_t value)
 void msr_exit_read(struct cpu *cpu)
 {
     uint64_t value;
-    if (!msr_read_l1(cpu, (uint32_t)cpu->gpr[GPR_RCX], &value)) {
+    if (!msr_read_l1((uint32_t)cpu->gpr[GPR_RCX], &value)) {
         inject_gp(cpu, 0);
         return;
     }

@@ -49,10 +49,9 @@ void vmcs_format(struct cpu *cpu, hpa_t vmcs, bool shadow)
 
 void vmcs_control(struct cpu *cpu, enum vmcs_field field, uint32_t bits, bool on)
 {
-    (void)cpu;
-    uint64_t old = vmcs_read(field), new = on ? old | bits : old & ~(uint64_t)bits;
+    uint64_t old = vmcs_get(cpu, field), new = on ? old | bits : old & ~(uint64_t)bits;
     if (new != old)
-        vmcs_write(field, new);
+        vmcs_set(cpu, field, new);
 }
 
 void vmcs_write_list(struct cpu *cpu, const struct boot_fields *list)
