@@ -165,7 +165,7 @@ def inner(cpus: int, context: Context) -> str:
 
 
 def _cases(suite: str, bulkhead: bool) -> list[Case]:
-    found = [Case(f"{suite}-{cpus}", partial(_lhv, SKYLAKE, cpus, "", bulkhead)) for cpus in (1, 4)]
+    found = [Case(f"{suite}-{cpus}", partial(_lhv, SKYLAKE, cpus, "random=100" if cpus == 1 else "", bulkhead)) for cpus in (1, 2, 4)]
     found.append(Case(f"{suite}-ivy-1", partial(_lhv, IVY_BRIDGE, 1, "", bulkhead)))
     found.append(Case(f"{suite}-noept-1", partial(_lhv, SKYLAKE, 1, "noept novpid", bulkhead)))
     return found

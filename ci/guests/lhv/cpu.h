@@ -30,6 +30,7 @@ struct cpu {
     // The running test.
     const char *theme, *name, *part;
     uint64_t ran, failed, skipped;
+    uint64_t rows, pick;   // tests that were come by; the only one of them that runs (0: all do)
     bool abandoned;
     const char *skip_reason, *what;
     uint64_t got, want;

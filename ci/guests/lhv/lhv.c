@@ -83,6 +83,7 @@ static void cpu_main(struct cpu *c)
 {
     for (uint64_t i = 0; i < options.iterations; i++) {
         test_themes(c);
+        test_random(c);
         if (c->index == 0)
             peer_themes();
         else

@@ -119,7 +119,7 @@ void test_row(const char *name, const char *part, void (*what)(uint64_t), uint64
     struct cpu *c = this_cpu();
     c->name = name;
     c->part = part;
-    if (!options_wants(c->theme, name, part))
+    if (!options_wants(c->theme, name, part) || (++c->rows != c->pick && c->pick != 0))
         return;
     if (options.trace) {
         line_begin(c, "run");
@@ -154,4 +154,20 @@ void test_themes(struct cpu *c)
         if (!themes[i]->pairs)
             themes[i]->run();
     }
+}
+
+void test_random(struct cpu *c)
+{
+    uint64_t state = options.seed * 0x9e3779b97f4a7c15 + c->index;
+    c->rows = 0;
+    c->pick = UINT64_MAX;
+    test_themes(c);
+    const uint64_t all = c->rows;
+    for (uint64_t i = 0; i < options.random && all > 0; i++) {
+        state = state * 6364136223846793005 + 1442695040888963407;
+        c->rows = 0;
+        c->pick = 1 + (state >> 33) % all;
+        test_themes(c);
+    }
+    c->pick = 0;
 }

@@ -26,6 +26,7 @@ void test_emulator_first_cpu(void);
 // From trap.c: an exception that nobody expected. The test fails; the caller leaves it.
 void test_lost(uint64_t vector, uint64_t rip);
 
-// All themes on this CPU.
+// All themes on this CPU; and then options.random of their tests, in no order: what one leaves behind another would meet.
 void test_themes(struct cpu *c);
+void test_random(struct cpu *c);
 extern const struct theme *const themes[];
