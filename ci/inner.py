@@ -27,5 +27,5 @@ def _inner(chosen: Workload, cpus: int, context: Context) -> str:
 
 
 CPUS = (1, 2)
-CASES = [*(Case(f"bulkhead-kvm-{cpus}", partial(_inner, workload.BULKHEAD_KVM, cpus)) for cpus in CPUS),
+CASES = [*(Case(f"bulkhead-kvm-{cpus}", partial(_inner, workload.BULKHEAD_KVM, cpus)) for cpus in (*CPUS, 4)),
          *(Case(f"bulkhead-lhv-{cpus}", partial(lhv.inner, cpus)) for cpus in CPUS)]
