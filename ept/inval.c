@@ -51,30 +51,12 @@ static void remove_entry(struct reply *rep, struct record *record, unsigned inde
     record_unmap(record, index);
 }
 
-// Whether the entries above are what they were at every mapping, and accessed where that counts: then the table is where it was, and grants what it did.
-static inline bool path_holds(uint64_t tag, const struct record *record, gpa1_t *table)
-{
-    uint64_t entry = tag, all = ENTRY12_ACCESSED;
-    if (record->mixed)
-        return false;
-    for (unsigned level = WALK12_LEVELS - 1; level > record->level; level--) {
-        const gpa1_t place = entry12_address((gpa1_t){ entry & WALK12_ADDRESS }, level12_index(record->base, level));
-        if (!guest_read64(place, &entry) || entry != record->path[level])
-            return false;
-        all &= entry;
-    }
-    table->v = entry & WALK12_ADDRESS;
-    return all != 0 || !(tag & EPTP12_FLAGS);
-}
-
-// What nearly every record meets: nothing has changed.
+// What nearly every record meets: nothing has changed. The entries above are what they were at every mapping: then the table is where it was, and grants what it
+// did; accessed flags that L1 took away would be a change.
 static inline bool record_holds(uint64_t tag, const struct record *record)
 {
-    const uint64_t count = (uint64_t)(record->high - record->low);
-    uint64_t equal;
-    gpa1_t table;
-    return path_holds(tag, record, &table) &&
-           guest_compare(entry12_address(table, record->low), &record->seen[record->low], count, &equal) && equal == count;
+    return !record->mixed && guest_unchanged((gpa1_t){ tag & WALK12_ADDRESS }, record->base.v + record->low * level12_bytes(record->level), record->level,
+                                             record->path, &record->seen[record->low], (uint64_t)(record->high - record->low));
 }
 
 // Where the record's table is now; false: it isn't there any more.

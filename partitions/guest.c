@@ -63,3 +63,9 @@ bool guest_walk(gpa1_t top, uint64_t address, struct guest_path *path)
     // Tables beyond the window are none that can be read: what was, in the place of one, says nothing.
     return in_window(top, PAGE_BYTES) && window_walk(WINDOW_BASE + top.v, address, path) && !(path->any & ENTRY_ADDRESS & ~(WINDOW_BYTES - 1));
 }
+
+bool guest_unchanged(gpa1_t top, uint64_t address, unsigned level, const uint64_t path[4], const uint64_t *with, uint64_t qwords)
+{
+    const uint64_t index = address >> (PAGE_BITS + 9 * level) & 511;
+    return in_window(top, PAGE_BYTES) && qwords <= 512 - index && window_unchanged(WINDOW_BASE + top.v, address, path, level, with, qwords);
+}

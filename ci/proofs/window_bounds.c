@@ -29,6 +29,14 @@ bool window_exchange32(uint64_t va, uint32_t expected, uint32_t desired, uint32_
     return any_bool();
 }
 
+bool window_unchanged(uint64_t top, uint64_t address, const uint64_t *path, unsigned level, const uint64_t *with, uint64_t qwords)
+{
+    PROVE(inside(top, PAGE_BYTES), "a table in the window");
+    PROVE((address >> (12 + 9 * level) & 511) + (unsigned __int128)qwords <= 512, "and nothing beyond a table");
+    (void)path, (void)with;
+    return any_bool();
+}
+
 int main(void)
 {
     gpa1_t address = { any_u64() };
@@ -40,6 +48,7 @@ int main(void)
     guest_write32(address, narrow);
     guest_copy_in(&wide, address, bytes);
     guest_copy_out(address, &wide, bytes);
+    guest_unchanged(address, any_u64(), any_below(3), &wide, &wide, bytes);
     guest_exchange64(address, wide, bytes, &wide);
     guest_exchange32(address, narrow, narrow, &narrow);
     return 0;

@@ -301,6 +301,17 @@ bool window_walk(uint64_t top, uint64_t address, struct guest_path *path)
     return there;
 }
 
+bool window_unchanged(uint64_t top, uint64_t address, const uint64_t *path, unsigned level, const uint64_t *with, uint64_t qwords)
+{
+    (void)path, (void)with;
+    begin(RECORDING_UNCHANGED);
+    recording_made(top);
+    recording_made(address);
+    recording_made(level);
+    recording_made(qwords);
+    return next() != 0;
+}
+
 static bool exchange_then(uint64_t bytes, uint64_t address, uint64_t expected, uint64_t desired, uint64_t *found)
 {
     begin(RECORDING_EXCHANGE);

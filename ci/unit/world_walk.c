@@ -23,3 +23,17 @@ bool window_walk(uint64_t top, uint64_t address, struct guest_path *path)
         table = *entry & 0x000ffffffffff000ull & (WINDOW_BYTES - 1);
     }
 }
+
+bool window_unchanged(uint64_t top, uint64_t address, const uint64_t *path, unsigned level, const uint64_t *with, uint64_t qwords)
+{
+    uint64_t table = top - WINDOW_BASE, entry;
+    for (unsigned above = 3; above > level; above--) {
+        if (!window_read64(WINDOW_BASE + table + (address >> (12 + 9 * above) & 511) * 8, &entry) || entry != path[above])
+            return false;
+        table = entry & 0x000ffffffffff000ull & (WINDOW_BYTES - 1);
+    }
+    for (uint64_t i = 0; i < qwords; i++)
+        if (!window_read64(WINDOW_BASE + table + ((address >> (12 + 9 * level) & 511) + i) * 8, &entry) || entry != with[i])
+            return false;
+    return true;
+}

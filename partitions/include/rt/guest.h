@@ -39,3 +39,7 @@ struct guest_path {
 // From a table of the fourth level, for bits 47:12 of the address. Each entry is read once, and none is judged: the caller looks at all, any and the leaf.
 // false: EPT01 doesn't map an entry.
 bool guest_walk(gpa1_t top, uint64_t address, struct guest_path *path);
+
+// Whether such a walk from top meets the entries path[] (by level) above the given level, 0 to 2, and the table there has these qwords from the address' entry
+// on, all in that table. false, too, where EPT01 doesn't map one of them.
+bool guest_unchanged(gpa1_t top, uint64_t address, unsigned level, const uint64_t path[4], const uint64_t *with, uint64_t qwords);

@@ -29,6 +29,7 @@ enum recording_item {
     RECORDING_COMPARE,   // address, qwords, whether all is there, how many are equal
     RECORDING_WALK,      // top, address, whether all of it is there, path
     RECORDING_EXCHANGE,  // bytes, address, expected, desired, whether it is there, what was found
+    RECORDING_UNCHANGED, // top, address, level, qwords, whether it is so
     RECORDING_KINDS
 };
 

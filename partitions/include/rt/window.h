@@ -18,6 +18,7 @@ bool window_copy_in(void *to, uint64_t from, uint64_t bytes);
 bool window_copy_out(uint64_t to, const void *from, uint64_t bytes);
 bool window_compare(uint64_t address, const void *with, uint64_t qwords, uint64_t *equal);
 bool window_walk(uint64_t top, uint64_t address, struct guest_path *path);
+bool window_unchanged(uint64_t top, uint64_t address, const uint64_t *path, unsigned level, const uint64_t *with, uint64_t qwords);
 bool window_exchange64(uint64_t address, uint64_t expected, uint64_t desired, uint64_t *found);
 bool window_exchange32(uint64_t address, uint32_t expected, uint32_t desired, uint32_t *found);
 
