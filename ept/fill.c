@@ -9,10 +9,10 @@
 #include "record.h"
 #include "tree.h"
 
-// Neighbours: the aligned block of that many entries around the wanted one, of a table of which nothing is mapped yet fewer. A CPU may load any present
-// leaf into its TLB at any time, so mapping what wasn't asked for yet is no difference that L1 or L2 can see.
+// Neighbours: the aligned block of that many entries around the wanted one; none of a page table of which nothing is mapped yet: L2 may want no other page there,
+// and tells by the next one that it does. A CPU may load any present leaf into its TLB at any time, so mapping what wasn't asked for yet is no difference that L1
+// or L2 can see.
 #define AROUND_4K    32u
-#define AROUND_FIRST 8u
 #define AROUND_LARGE 8u
 _Static_assert(AROUND_4K <= EPT_RUN_MAX && AROUND_LARGE + 2 <= OP_MAX, "a block, EPT_CREATE and EPT_BIND fit one reply");
 
@@ -62,6 +62,12 @@ static inline uint64_t wanted_of(const struct walk12 *walk, bool flags, const ui
     return mask;
 }
 
+// An entry of OP_EPT_MAP_RUN.
+static inline uint64_t run_entry(const struct walk12 *walk, bool flags, uint64_t entry)
+{
+    return (entry & (EPT_RUN_ADDRESS | EPT_RUN_TYPE)) | leaf_rights(walk, flags, entry);
+}
+
 // One operation for 4 KiB pages: of those from address on, all that the mask names.
 static inline void ask_run(struct reply *rep, uint32_t root, const struct walk12 *walk, bool flags, uint64_t address, const uint64_t *entries, uint64_t mask)
 {
@@ -69,15 +75,16 @@ static inline void ask_run(struct reply *rep, uint32_t root, const struct walk12
     uint64_t *place = rep->field[0];
     mask >>= low;
     for (const uint64_t *entry = &entries[low]; mask != 0; entry++, mask >>= 1)
-        *place++ = mask & 1 ? (*entry & (EPT_RUN_ADDRESS | EPT_RUN_TYPE)) | leaf_rights(walk, flags, *entry) : 0;
+        *place++ = mask & 1 ? run_entry(walk, flags, *entry) : 0;
     reply_op(rep, OP_EPT_MAP_RUN, root, high - low + 1, address + low * PAGE_BYTES, 0);
 }
 
-// The block around the wanted entry, which has been read already and is judged by that. What is mapped already as it is now isn't mapped again.
+// The block around the wanted entry, which is the batch up to now and has been read already and is judged by that. What is mapped already as it is now isn't mapped again.
 static void batch_around(struct batch *batch, const struct record *known)
 {
-    const bool first_of_table = !known || record_is_empty(known);
-    const unsigned count = batch->walk->level != 0 ? AROUND_LARGE : first_of_table ? AROUND_FIRST : AROUND_4K, first = batch->wanted & ~(count - 1);
+    const unsigned count = batch->walk->level != 0 ? AROUND_LARGE : AROUND_4K, first = batch->wanted & ~(count - 1);
+    if (batch->walk->level == 0 && (!known || record_is_empty(known)))
+        return;
     entries12_read(batch->walk->table, first, count, batch->entries);
     batch->entries[batch->wanted - first] = batch->walk->entry;
     uint64_t mask = wanted_of(batch->walk, batch->flags, batch->entries, count);
@@ -193,6 +200,20 @@ enum status fill(const struct request *req, struct reply *rep, gpa2_t address, c
     return STATUS_NO_TABLES;
 }
 
+// A block's entries, but for those that are known.
+static inline void block_read(gpa1_t table, unsigned first, uint64_t known, uint64_t *entries)
+{
+    uint64_t now[AROUND_4K];
+    if (known == 0) {
+        entries12_read(table, first, AROUND_4K, entries);
+        return;
+    }
+    entries12_read(table, first, AROUND_4K, now);
+    for (unsigned i = 0; i < AROUND_4K; i++)
+        if (!(known >> i & 1))
+            entries[i] = now[i];
+}
+
 bool fill_quick(const struct request *req, struct reply *rep, gpa2_t address, const struct walk12 *walk)
 {
     const uint32_t root = req->root;
@@ -201,21 +222,31 @@ bool fill_quick(const struct request *req, struct reply *rep, gpa2_t address, co
     if (walk->level != 0 || req->attempt != 0 || root >= TREES || tree->tag != req->tag)
         return false;
     bool made;
-    struct record *record = record_at(root, address, walk, &made);
+    struct record *record = record_at_page(root, address, walk, &made);
     if (!record)
         return false;
-    const unsigned wanted = level12_index(address, 0), count = made ? AROUND_FIRST : AROUND_4K, first = wanted & ~(count - 1);
-    uint64_t *mapped = &record->mapped[first / 64], *entries = &record->seen[first];
-    // What is recorded of an entry that is mapped has to stay until the kernel has mapped another: it may refuse to.
-    if (*mapped >> (first % 64) & ((1ull << count) - 1))
-        return false;
     const bool flags = req->tag & EPTP12_FLAGS;
-    record_reach(record, first, count);
-    entries12_read(walk->table, first, count, entries);
-    entries[wanted - first] = 0;  // isn't asked about
-    const uint64_t mask = wanted_of(walk, flags, entries, count) | 1ull << (wanted - first);
-    entries[wanted - first] = walk->entry;
-    ask_run(rep, root, walk, flags, (address.v & PAGE_MASK) - (wanted - first) * PAGE_BYTES, entries, mask);
+    const unsigned wanted = level12_index(address, 0), first = wanted & ~(AROUND_4K - 1), at = wanted - first;
+    uint64_t *mapped = &record->mapped[first / 64], mask = 1ull << at;
+    if (made) {
+        record->low = (uint16_t)wanted;
+        record->high = (uint16_t)(wanted + 1);
+        record->seen[wanted] = walk->entry;
+        rep->field[0][0] = run_entry(walk, flags, walk->entry);
+        reply_op(rep, OP_EPT_MAP_RUN, root, 1, address.v & PAGE_MASK, 0);
+    } else {
+        // What is recorded of an entry that is mapped has to stay until the kernel has mapped another: it may refuse to.
+        const uint64_t known = *mapped >> (first % 64) & ((1ull << AROUND_4K) - 1);
+        if (known & mask)
+            return false;
+        uint64_t *entries = &record->seen[first];
+        record_reach(record, first, AROUND_4K);
+        block_read(walk->table, first, known, entries);
+        entries[at] = 0;  // isn't asked about
+        mask |= wanted_of(walk, flags, entries, AROUND_4K) & ~known;
+        entries[at] = walk->entry;
+        ask_run(rep, root, walk, flags, (address.v & PAGE_MASK) - at * PAGE_BYTES, entries, mask);
+    }
     *mapped |= mask << (first % 64);
     tree->filled = true;
     tree_touch(root);

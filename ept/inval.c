@@ -62,7 +62,8 @@ static inline bool record_holds(uint64_t tag, const struct record *record)
 // Where the record's table is now; false: it isn't there any more.
 static bool find_table(uint64_t tag, struct record *record, struct walk12 *walk)
 {
-    walk12_to(&tree_cpu, tag, record->base, record->level, walk);
+    if (record->level != 0 || !walk12_quick(&tree_cpu, tag, record->base, walk))
+        walk12_to(&tree_cpu, tag, record->base, record->level, walk);
     if (walk->level != record->level)
         return false;
     // Every entry is about to be looked at, by what they grant.
@@ -131,6 +132,7 @@ static void revalidate_trees(struct reply *rep, enum invept_type type, uint64_t 
 void inval(struct reply *rep, enum invept_type type, uint64_t eptp12)
 {
     tree_enter();
+    (void)tree_settle();
     revalidate_trees(rep, type, eptp12);
     tree_leave();
 }
@@ -138,6 +140,7 @@ void inval(struct reply *rep, enum invept_type type, uint64_t eptp12)
 bool inval_known(struct reply *rep, uint64_t eptp12)
 {
     tree_enter();
+    (void)tree_settle();
     const bool known = eptp12 != 0 && tree_find(eptp12) != ROOT_NONE;
     if (known)
         revalidate_trees(rep, INVEPT_SINGLE, eptp12);

@@ -43,7 +43,7 @@ struct record *record_find(uint32_t root, gpa2_t address, unsigned level)
 }
 
 // A record that tells of nothing yet. What is free has nothing mapped.
-static struct record *make(uint16_t *bucket, uint32_t root, gpa2_t base, unsigned level)
+static inline struct record *make(uint16_t *bucket, uint32_t root, gpa2_t base, unsigned level)
 {
     uint16_t own = free_first;
     if (own != 0)
@@ -69,24 +69,28 @@ static struct record *make(uint16_t *bucket, uint32_t root, gpa2_t base, unsigne
     return record;
 }
 
-struct record *record_at(uint32_t root, gpa2_t address, const struct walk12 *walk, bool *made)
+static inline __attribute__((always_inline)) struct record *at(uint32_t root, gpa2_t address, unsigned level, const struct walk12 *walk, bool *made)
 {
-    const gpa2_t base = base_of(address, walk->level);
-    uint16_t *bucket = bucket_of(root, base, walk->level);
-    struct record *record = find(bucket, root, base, walk->level);
+    const gpa2_t base = base_of(address, level);
+    uint16_t *bucket = bucket_of(root, base, level);
+    struct record *record = find(bucket, root, base, level);
     *made = record == 0;
-    if (!record)
-        record = make(bucket, root, base, walk->level);
-    if (!record)
-        return 0;
-    for (unsigned level = walk->level + 1; level < WALK12_LEVELS; level++) {
-        if (!*made && record->path[level] != walk->path.entry[level])
-            record->mixed = true;
-        record->path[level] = walk->path.entry[level];
+    if (!record) {
+        record = make(bucket, root, base, level);
+        if (!record)
+            return 0;
+        memcpy(record->path, walk->path.entry, sizeof(record->path));
+    }
+    for (unsigned above = level + 1; !*made && above < WALK12_LEVELS; above++) {
+        record->mixed |= record->path[above] != walk->path.entry[above];
+        record->path[above] = walk->path.entry[above];
     }
     record->rights |= (uint8_t)walk->rights_above;
     return record;
 }
+
+struct record *record_at(uint32_t root, gpa2_t address, const struct walk12 *walk, bool *made) { return at(root, address, walk->level, walk, made); }
+struct record *record_at_page(uint32_t root, gpa2_t address, const struct walk12 *walk, bool *made) { return at(root, address, 0, walk, made); }
 
 void record_reach(struct record *record, unsigned first, unsigned count)
 {

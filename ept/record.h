@@ -32,6 +32,7 @@ struct record *record_find(uint32_t root, gpa2_t address, unsigned level);
 
 // The record of the table in which the walk to the address ended, and by which path. *made: a new one. NULL: none is left.
 struct record *record_at(uint32_t root, gpa2_t address, const struct walk12 *walk, bool *made);
+struct record *record_at_page(uint32_t root, gpa2_t address, const struct walk12 *walk, bool *made);  // the same where it ended in a page table
 
 // The entries lie in [low, high) from now on; what is new besides them was not met yet.
 void record_reach(struct record *record, unsigned first, unsigned count);

@@ -8,47 +8,72 @@
 #include "record.h"
 
 static struct state_lock lock;
-static struct { bool waits; uint32_t cpu, sequence; uint64_t *mapped, mask; } left;  // the reply that was left to do, and what it maps
+static struct { uint64_t *mapped, mask; uint32_t sequence; } left[CPU_MAX];  // what a CPU's reply is to map
+static uint64_t replies;   // bit n: CPU n's may not have been done yet
+static uint32_t settlers;  // CPUs that wait for replies: no further ones before they have seen the last
 struct ept12_cpu tree_cpu;
 static struct tree trees[TREES];
 static uint64_t tree_clock;
 static uint32_t trees_used;  // from it on no root was ever assigned
 
-static bool is_applied(void)
+_Static_assert(CPU_MAX <= 64, "replies has a bit for each CPU");
+
+static bool is_applied(uint32_t cpu)
 {
-    return __atomic_load_n(&rt_channel[left.cpu].channel.out.outbox.applied, __ATOMIC_ACQUIRE) == left.sequence;
+    return __atomic_load_n(&rt_channel[cpu].channel.out.outbox.applied, __ATOMIC_ACQUIRE) == left[cpu].sequence;
 }
 
-// The CPU whose reply is waited for has to come in if the kernel has refused it: with the same message, once more.
-static __attribute__((noinline)) void settle(void)
+static void breathe(void)
 {
-    while (left.waits && left.cpu != rt_cpu() && !is_applied()) {
-        state_unlock(&lock);
-        __builtin_ia32_pause();
-        state_lock(&lock);
-    }
-    if (left.waits && !is_applied())
-        *left.mapped &= ~left.mask;
+    state_unlock(&lock);
+    __builtin_ia32_pause();
+    state_lock(&lock);
 }
 
 void tree_enter(void)
 {
+    const uint32_t cpu = rt_cpu();
     state_lock(&lock);
-    if (left.waits && !is_applied())
-        settle();
-    left.waits = false;
+    if (replies >> cpu & 1) {
+        // The kernel has refused it if it isn't done: here is the same message, once more.
+        if (!is_applied(cpu))
+            *left[cpu].mapped &= ~left[cpu].mask;
+        replies &= ~(1ull << cpu);
+    }
+    while (settlers != 0)
+        breathe();
+}
+
+static bool settled(void)
+{
+    for (uint64_t waits = replies; waits != 0; waits &= waits - 1)
+        if (is_applied((uint32_t)__builtin_ctzll(waits)))
+            replies &= ~(waits & -waits);
+    return replies == 0;
+}
+
+bool tree_settle(void)
+{
+    if (settled())
+        return true;
+    settlers++;
+    do
+        breathe();
+    while (!settled());
+    settlers--;
+    return false;
 }
 
 void tree_leave(void) { state_unlock(&lock); }
 
 void tree_leave_in_reply(const struct request *req, struct reply *rep, uint64_t *mapped, uint64_t mask)
 {
+    const uint32_t cpu = rt_cpu();
     rep->set |= SET_APPLIED;
-    left.waits = true;
-    left.cpu = rt_cpu();
-    left.sequence = req->sequence;
-    left.mapped = mapped;
-    left.mask = mask;
+    left[cpu].mapped = mapped;
+    left[cpu].mask = mask;
+    left[cpu].sequence = req->sequence;
+    replies |= 1ull << cpu;
     state_unlock(&lock);
 }
 

@@ -2,8 +2,9 @@
 // The EPT02 trees: which of the kernel's roots holds the shadow of which EPT12.
 //
 // Nothing of this is in the state region: a reload empties every tree (main.c), and an empty table describes that exactly.
-// All of it, and the kernel's trees with it, changes only between tree_enter() and tree_leave(): a page that one CPU has looked up in EPT12 is mapped
-// before another CPU's INVEPT looks for pages to drop, or looked up after it.
+// All of it changes only between tree_enter() and tree_leave(), and the kernel's trees with it; but for pages that nearly every miss maps, which travel with its
+// reply, so that CPUs that miss at the same moment wait for each other's look-ups alone. Who takes something away waits for such replies (tree_settle()): a page
+// that one CPU has looked up in EPT12 is mapped before another CPU's INVEPT looks for pages to drop, or looked up after it.
 #pragma once
 
 #include <stdbool.h>
@@ -15,12 +16,15 @@
 
 #define TREES 16u  // roots that the header asks for
 
-// Waits until nobody else is in, and what the last one left to his reply is done.
+// Waits until nobody else is in.
 void tree_enter(void);
 void tree_leave(void);
 
-// Leaves with mappings in the reply to this message, which ends now: nobody enters before the kernel has made them. If it refuses to, these bits of the record
-// are cleared again.
+// For whoever takes mappings away, or changes records of what is mapped: waits until what others have left to their replies is done. false: others were in
+// meanwhile, what was read of EPT12 before is worth nothing. Nothing is left to do when it returns, until tree_leave().
+bool tree_settle(void);
+
+// Leaves with mappings in the reply to this message, which ends now. If the kernel refuses to make them these bits of the record are cleared again.
 void tree_leave_in_reply(const struct request *req, struct reply *rep, uint64_t *mapped, uint64_t mask);
 
 // What decides about EPT12's entries.

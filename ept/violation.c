@@ -34,18 +34,25 @@ void violation(const struct request *req, struct reply *rep)
     // From here on to the end of the fill: see tree.h.
     tree_enter();
     struct walk12 walk;
-    walk12_to(&tree_cpu, req->tag, address, 0, &walk);
     enum status status = STATUS_OK;
-    bool allowed = walk.kind == ENTRY12_LEAF && !(access & ~walk.rights), marked = true;
-    if (allowed && !misconfig) {
-        marked = mark12(&tree_cpu, req->tag, address, access & EPT_WRITE, &walk);
+    bool allowed, settled = false;
+    do {
+        if (!walk12_quick(&tree_cpu, req->tag, address, &walk))
+            walk12_to(&tree_cpu, req->tag, address, 0, &walk);
+        bool marked = true;
         allowed = walk.kind == ENTRY12_LEAF && !(access & ~walk.rights);
-    }
-    if (allowed && marked && !misconfig) {
+        if (allowed && !misconfig) {
+            marked = mark12(&tree_cpu, req->tag, address, access & EPT_WRITE, &walk);
+            allowed = walk.kind == ENTRY12_LEAF && !(access & ~walk.rights);
+        }
+        if (!allowed || !marked || misconfig)
+            break;
         if (fill_quick(req, rep, address, &walk))
             return;
-        status = fill(req, rep, address, &walk);
-    }
+        settled = tree_settle();
+        if (settled)
+            status = fill(req, rep, address, &walk);
+    } while (!settled);
     tree_leave();
 
     const uint64_t linear = field[VMCS_GUEST_LINEAR_ADDR];

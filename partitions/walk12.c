@@ -8,7 +8,6 @@
 
 #define ENTRY_TYPE(entry)  ((unsigned)((entry) >> 3) & 7)
 #define ENTRY_PAGE         (1ull << 7)  // in a directory or directory-pointer table: a page, not a table
-#define ENTRY_TABLE_ZERO   0xf8ull      // bits 7:3 of an entry that names a table
 
 // IA32_VMX_EPT_VPID_CAP (SDM 3D A.10 "VPID and EPT Capabilities").
 #define EPT_VPID_CAP          (0x48cu - VMX_MSR_FIRST)
@@ -48,7 +47,7 @@ enum entry12_kind entry12_kind(const struct ept12_cpu *cpu, uint64_t entry, unsi
     bool leaf = level == 0 ||
         ((entry & ENTRY_PAGE) && ((level == 1 && cpu->pages_2m) || (level == 2 && cpu->pages_1g)));
     if (!leaf)
-        return entry & ENTRY_TABLE_ZERO ? ENTRY12_MISCONFIG : ENTRY12_TABLE;
+        return entry & ENTRY12_TABLE_ZERO ? ENTRY12_MISCONFIG : ENTRY12_TABLE;
     if (!type_exists(ENTRY_TYPE(entry)))
         return ENTRY12_MISCONFIG;
     // Address bits below the page's size are reserved.
@@ -77,28 +76,9 @@ void walk12_at(const struct ept12_cpu *cpu, gpa2_t address, struct walk12 *walk)
     walk->rights = walk->kind == ENTRY12_NOT_PRESENT ? 0 : walk->rights_above & (unsigned)walk->entry & EPT_RIGHTS;
 }
 
-// What nearly every walk is: down to a page or to where one could be, over tables' entries that are all readable. false: anything else.
-static bool walk_quick(const struct ept12_cpu *cpu, uint64_t eptp12, gpa2_t address, struct walk12 *walk)
-{
-    const struct guest_path *path = &walk->path;
-    if (!guest_walk((gpa1_t){ eptp12 & WALK12_ADDRESS }, address.v, &walk->path) || !(path->all & EPT_READ) ||
-        (path->any & (cpu->reserved | ENTRY_TABLE_ZERO)))
-        return false;
-    walk->level = (unsigned)path->level;
-    walk->entry = path->entry[walk->level];
-    walk->rights_above = (unsigned)path->all & EPT_RIGHTS;
-    walk->rights = (unsigned)walk->entry & walk->rights_above;
-    walk->unaccessed = !(path->all & ENTRY12_ACCESSED);
-    walk->table.v = path->table;
-    walk->kind = walk->level == 0 && entry12_is_plain(cpu, walk->entry) ? ENTRY12_LEAF : entry12_kind(cpu, walk->entry, walk->level);
-    return true;
-}
-
 void walk12_to(const struct ept12_cpu *cpu, uint64_t eptp12, gpa2_t address, unsigned last, struct walk12 *walk)
 {
     const bool beyond = address.v >> 48;
-    if (last == 0 && !beyond && walk_quick(cpu, eptp12, address, walk))
-        return;
     walk->kind = ENTRY12_NOT_PRESENT;
     walk->level = WALK12_LEVELS - 1;
     walk->rights = 0;
@@ -106,6 +86,7 @@ void walk12_to(const struct ept12_cpu *cpu, uint64_t eptp12, gpa2_t address, uns
     walk->unaccessed = false;
     walk->table.v = eptp12 & WALK12_ADDRESS;
     walk->entry = 0;
+    walk->path = (struct guest_path){ 0 };
     if (beyond)
         return;
     for (;;) {

@@ -53,6 +53,7 @@ TEST(neighbours_with_flags_are_filled)
     trees_entry(pt, 1, 0x101000 | WB | 7 | A);
     trees_entry(pt, 2, 0x102000 | WB | 7 | A | D);
     trees_violation(eptp, address, READ);
+    trees_violation(eptp, address + 0x2000, READ);
     CHECK_EQ(trees_leaf(eptp, address + 0x1000)->rights, 5);
     CHECK_EQ(trees_leaf(eptp, address + 0x2000)->rights, 7);
 }
@@ -91,6 +92,7 @@ TEST(without_the_bit_nothing_is_set)
     trees_violation(eptp, address, WRITE);
     CHECK_EQ(trees_entry_now(pt, 0) & (A | D), 0);
     CHECK_EQ(trees_leaf(eptp, address)->rights, 7);
+    trees_violation(eptp, address + 0x1000, WRITE);
     CHECK(trees_leaf(eptp, address + 0x1000) != NULL);
 }
 

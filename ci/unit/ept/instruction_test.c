@@ -24,6 +24,7 @@ static void start(void)
     for (unsigned i = 0; i < 8; i++)
         trees_entry(leaf_table, i, (0x100000 + i * PAGE_BYTES) | WB | 7);
     trees_violation(eptp, address, 1);
+    trees_violation(eptp, address + PAGE_BYTES, 1);
     CHECK_EQ(trees_count(), 8);
     for (unsigned level = 3; level > 0; level--)
         trees_entry(CR3 + (3 - level) * PAGE_BYTES, LINEAR >> (12 + 9 * level) & 511, (CR3 + (4 - level) * PAGE_BYTES) | USED);

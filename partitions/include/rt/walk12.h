@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include <caps/addr.h>
+#include <caps/ept_map.h>
 #include <caps/info.h>
 #include <rt/guest.h>
 
@@ -85,9 +86,30 @@ void walk12_at(const struct ept12_cpu *cpu, gpa2_t address, struct walk12 *walk)
 // Walks the tables that eptp12 names, down to the entry in the table of the level last (0: all the way). An address beyond 48 bits
 // isn't present: four levels can't translate it.
 void walk12_to(const struct ept12_cpu *cpu, uint64_t eptp12, gpa2_t address, unsigned last, struct walk12 *walk);
+
+// The same of what nearly every walk is: down to a page or to where one could be, over tables' entries that are all readable. false: anything else.
+#define ENTRY12_TABLE_ZERO 0xf8ull  // bits 7:3 of an entry that names a table
+static inline bool walk12_quick(const struct ept12_cpu *cpu, uint64_t eptp12, gpa2_t address, struct walk12 *walk)
+{
+    const struct guest_path *path = &walk->path;
+    if (address.v >> 48 || !guest_walk((gpa1_t){ eptp12 & WALK12_ADDRESS }, address.v, &walk->path) || !(path->all & EPT_READ) ||
+        (path->any & (cpu->reserved | ENTRY12_TABLE_ZERO)))
+        return false;
+    walk->level = (unsigned)path->level;
+    walk->entry = path->entry[walk->level];
+    walk->rights_above = (unsigned)path->all & EPT_RIGHTS;
+    walk->rights = (unsigned)walk->entry & walk->rights_above;
+    walk->unaccessed = !(path->all & ENTRY12_ACCESSED);
+    walk->table.v = path->table;
+    walk->kind = walk->level == 0 && entry12_is_plain(cpu, walk->entry) ? ENTRY12_LEAF : entry12_kind(cpu, walk->entry, walk->level);
+    return true;
+}
+
 static inline struct walk12 walk12(const struct ept12_cpu *cpu, uint64_t eptp12, gpa2_t address, unsigned last)
 {
     struct walk12 walk;
+    if (last == 0 && walk12_quick(cpu, eptp12, address, &walk))
+        return walk;
     walk12_to(cpu, eptp12, address, last, &walk);
     return walk;
 }
