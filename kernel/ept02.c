@@ -9,13 +9,12 @@
 #include <caps/msg.h>
 
 #include "decoy.h"
-#include "ept01.h"
 #include "log.h"
 #include "memory.h"
 #include "partition.h"
-#include "pool.h"
 #include "shootdown.h"
 #include "spinlock.h"
+#include "tree.h"
 #include "vmx_caps.h"
 
 #define LEVEL_TOP     3
@@ -59,11 +58,9 @@ static uint32_t pages_free = EPT02_NO_PAGE;
 static uint32_t pages_budget, pages_taken, pages_idle, pages_reserved;  // taken from the pool; of these in pages_free; promised
 
 static unsigned level_shift(unsigned level) { return PAGE_BITS + 9 * level; }
-static uint64_t level_bytes(unsigned level) { return 1ull << level_shift(level); }
 static uint32_t page_number(hpa_t page) { return (uint32_t)((page.v - pages_first.v) / PAGE_BYTES); }
 static uint32_t page_of(uint64_t entry) { return page_number((hpa_t){ entry & EPT_ADDRESS }); }
 static hpa_t page_address(uint32_t number) { return (hpa_t){ pages_first.v + number * PAGE_BYTES }; }
-static uint64_t *table_at(uint64_t entry) { return hidden_va((hpa_t){ entry & EPT_ADDRESS }); }
 static bool is_table(uint64_t entry, unsigned level) { return (entry & EPT_RIGHTS) && level > 0 && !(entry & EPT_LARGE); }
 
 enum status ept02_init(hpa_t first, uint64_t pages, uint64_t budget_pages)
@@ -87,7 +84,7 @@ uint32_t ept02_allot(uint32_t count, uint32_t pals_of)
     uint32_t first = roots_allotted;
     roots_allotted += count;
     for (uint32_t i = first; i < roots_allotted; i++)
-        roots[i] = (struct root){ .pals_of = pals_of, .top = TOP_EMPTY, .first = EPT02_NO_PAGE, .last = EPT02_NO_PAGE };
+        roots[i] = (struct root){ .pals_of = pals_of, .cursor.gigabyte = ~0ull, .first = EPT02_NO_PAGE, .last = EPT02_NO_PAGE };
     return first;
 }
 
@@ -124,7 +121,7 @@ static uint32_t page_take(struct ept02_work *work)
     uint32_t page = pages_free;
     struct page_link link = links[page];
     pages_free = link.next;
-    links[page] = (struct page_link){ .previous = EPT02_NO_PAGE };
+    links[page] = (struct page_link){ 0 };
     pages_idle--;
     pages_reserved--;
     spinlock_release(&page_lock);
@@ -132,10 +129,12 @@ static uint32_t page_take(struct ept02_work *work)
     return page;
 }
 
-// The entries [low, high) of the page may hold something from now on.
-static void page_use(uint32_t page, uint32_t low, uint32_t high)
+// So many entries of a table may hold something from now on.
+static inline void page_use(const uint64_t *entry, uint32_t count)
 {
-    struct page_link *link = &links[page];
+    hpa_t at = hidden_hpa(entry);
+    struct page_link *link = &links[page_number(at)];
+    uint32_t low = at.v % PAGE_BYTES / sizeof(*entry), high = low + count;
     link->low = link->high == 0 || low < link->low ? (uint16_t)low : link->low;
     link->high = high > link->high ? (uint16_t)high : link->high;
 }
@@ -193,6 +192,7 @@ static void tree_remove(struct root *root, uint32_t page, struct ept02_work *wor
     else
         links[link.next].previous = link.previous;
     root->count--;
+    root->cursor.gigabyte = ~0ull;
     unlink_pages(work, page, page, 1);
 }
 
@@ -209,12 +209,13 @@ static void tree_drop(struct root *root, struct ept02_work *work)
     unlink_pages(work, root->first, root->last, root->count);
     root->first = root->last = EPT02_NO_PAGE;
     root->count = 0;
+    root->cursor.gigabyte = ~0ull;
 }
 
 // Takes the tables behind an entry out of the tree.
 static void subtree_remove(struct root *root, uint64_t entry, unsigned level, struct ept02_work *work)
 {
-    const uint64_t *table = table_at(entry);
+    const uint64_t *table = tree_table(entry);
     uint32_t page = page_of(entry);
     if (level > 1)
         for (unsigned i = links[page].low; i < links[page].high; i++)
@@ -343,7 +344,7 @@ static uint64_t make_leaf(struct ept02_cursor *cursor, uint32_t a, gpa2_t from, 
             roots[cursor->root].decoys |= owner != 0;
             return owner ? (leaf & ~(uint64_t)EPT_WRITE) | owner : leaf;  // a write, as a fetch, is for its owner to know
         }
-        cursor->leaf_bytes = level_bytes(cursor->leaf.level);
+        cursor->leaf_bytes = tree_bytes(cursor->leaf.level);
         cursor->leaf_first = to.v & ~(cursor->leaf_bytes - 1);
         cursor->leaf.hpa.v &= ~(cursor->leaf_bytes - 1);
     }
@@ -358,29 +359,34 @@ static uint64_t make_leaf(struct ept02_cursor *cursor, uint32_t a, gpa2_t from, 
     if (*level == EPT_LEVEL_2M && !vmx_caps->ept_2m)
         *level = EPT_LEVEL_4K;
     uint64_t type = ept02_type(ept_map_type(a), cursor->leaf.type), frame = cursor->leaf.hpa.v + (to.v - cursor->leaf_first);
-    return (frame & ~(level_bytes(*level) - 1)) | rights | type << EPT_TYPE_SHIFT | (ept_map_ignore_pat(a) ? EPT_IGNORE_PAT : 0) |
+    return (frame & ~(tree_bytes(*level) - 1)) | rights | type << EPT_TYPE_SHIFT | (ept_map_ignore_pat(a) ? EPT_IGNORE_PAT : 0) |
            (*level > EPT_LEVEL_4K ? EPT_LARGE : 0);
 }
 
-// The entry of that level, tables made on the way, and the page that it lies in. NULL: no page left.
-static uint64_t *make_path(struct root *root, gpa2_t from, unsigned level, uint32_t *page, struct ept02_work *work)
+// The entry of that level, tables made on the way. NULL: no page left.
+static uint64_t *make_path(struct root *root, gpa2_t from, unsigned level, struct ept02_work *work)
 {
-    uint64_t *table = hidden_va(tops[root->top].page);
-    *page = page_number(tops[root->top].page);
-    for (unsigned l = LEVEL_TOP; l > level; l--) {
-        uint64_t *entry = &table[(from.v >> level_shift(l)) & 511];
-        if (!is_table(*entry, l)) {
-            uint32_t below = page_take(work), index = (uint32_t)(entry - table);
+    struct ept02_cursor *cursor = &root->cursor;
+    bool near = level < EPT_LEVEL_1G && from.v >> 30 == cursor->gigabyte;
+    uint64_t *table = near ? cursor->directory : hidden_va(tops[root->top].page);
+    for (unsigned l = near ? EPT_LEVEL_2M : LEVEL_TOP; l > level; l--) {
+        uint64_t *slot = &table[(from.v >> level_shift(l)) & 511], entry = *slot;
+        if (!is_table(entry, l)) {
+            uint32_t below = page_take(work);
             if (below == EPT02_NO_PAGE)
                 return NULL;
-            if (*entry & EPT_RIGHTS)  // a large leaf gives way: ept fills again what is wanted of it
+            if (entry & EPT_RIGHTS)  // a large leaf gives way: ept fills again what is wanted of it
                 work->shootdown = true;
             tree_add(root, below);
-            page_use(*page, index, index + 1);
-            ept02_entry_write(entry, page_address(below).v | ENTRY_TABLE);
+            page_use(slot, 1);
+            entry = page_address(below).v | ENTRY_TABLE;
+            ept02_entry_write(slot, entry);
         }
-        table = table_at(*entry);
-        *page = page_of(*entry);
+        table = tree_table(entry);
+        if (l == EPT_LEVEL_1G) {
+            cursor->gigabyte = from.v >> 30;
+            cursor->directory = table;
+        }
     }
     return &table[(from.v >> level_shift(level)) & 511];
 }
@@ -403,13 +409,13 @@ void ept02_map_leaf(struct ept02_cursor *cursor, uint64_t leaf, unsigned level, 
     if (level == EPT_LEVEL_4K && from.v >> 21 == cursor->region) {
         entry = &cursor->table[index];
     } else {
-        entry = make_path(root, from, level, &cursor->page, work);
+        entry = make_path(root, from, level, work);
         if (entry == NULL)
             return;
         cursor->region = level == EPT_LEVEL_4K ? from.v >> 21 : ~0ull;
         cursor->table = entry - index;
     }
-    page_use(cursor->page, index, index + 1 + cursor->ahead);
+    page_use(entry, 1 + cursor->ahead);
     uint64_t old = *entry & ~EPT_FLAGS;
     if (old == leaf)
         return;
@@ -426,7 +432,7 @@ static uint64_t *find_entry(const struct root *root, gpa2_t from, unsigned level
     if (!root->used || from.v >> 48 != 0)
         return NULL;
     uint64_t *table = hidden_va(tops[root->top].page), *entry;
-    for (*found = LEVEL_TOP;; --*found, table = table_at(*entry)) {
+    for (*found = LEVEL_TOP;; --*found, table = tree_table(*entry)) {
         entry = &table[(from.v >> level_shift(*found)) & 511];
         if (*found == level || !is_table(*entry, *found))
             return entry;
@@ -475,7 +481,7 @@ static void expel(uint32_t number, unsigned level, const gpa1_t *page, unsigned 
         }
         bool gone = entry & EPT_OWNER;
         for (unsigned k = 0; k < count; k++)
-            gone |= page[k].v - (entry & EPT_ADDRESS) < level_bytes(level);
+            gone |= page[k].v - (entry & EPT_ADDRESS) < tree_bytes(level);
         if (gone)
             ept02_entry_write(&table[i], 0);
     }

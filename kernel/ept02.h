@@ -57,13 +57,14 @@ static inline bool ept02_run_valid(uint64_t entry)
     return !(entry & ept02_run_rule.none) && (ept02_run_rule.rights >> (entry & EPT_RIGHTS) & 1) && (ept02_run_rule.types >> (entry >> 3 & 7) & 1);
 }
 
-// Where a root's mappings go, one after the other, under its lock: remembers where the last one was, and from one batch to the next EPT01's leaf.
+// Where a root's mappings go, one after the other, under its lock: remembers where the last one was, and from one batch to the next its directory and EPT01's leaf.
 struct ept02_cursor {
     uint32_t root;
     uint64_t region;     // L2-physical >> 21 of table, or ~0
     uint64_t *table;     // of 4 KiB entries
-    uint32_t page;       // where the last entry lies
     uint32_t ahead;      // how many entries behind the next one the caller is about to use as well
+    uint64_t gigabyte;   // L2-physical >> 30 of directory, or ~0
+    uint64_t *directory; // of 2 MiB entries
     uint64_t leaf_first, leaf_bytes;  // L1-physical: what leaf holds for
     struct ept01_leaf leaf;           // EPT01's, of leaf_first...
     uint32_t generation;              // ...then

@@ -20,7 +20,7 @@
 
 #define TAKE_RESERVE 256u   // pages of the pool that tables of taken pages leave to others
 
-// In the way of nearly every reply (WRITE_GROUPS).
+// In the way of nearly every reply (WRITE_GROUPS, EPT_MAP_RUN).
 #define HOT inline __attribute__((always_inline))
 
 static const struct { uint32_t right; enum cap_kind object; } op_need[OP_COUNT] = {
@@ -257,7 +257,7 @@ static enum status decode_ept_map(struct batch *batch, const struct op *op)
     return status;
 }
 
-static enum status decode_ept_map_run(struct batch *batch, const struct op *op)
+static HOT enum status decode_ept_map_run(struct batch *batch, const struct op *op)
 {
     if (op->a > EPT_RUN_MAX || op->b % LARGE_BYTES + op->a * PAGE_BYTES > LARGE_BYTES || op->b % PAGE_BYTES != 0 || op->b >> 48 != 0 ||
         batch->copy_count == BATCH_COPIES)
@@ -345,6 +345,8 @@ static HOT enum status decode_as(struct batch *batch, const struct op *op, unsig
         return STATUS_DENIED;
     if (code == OP_WRITE_GROUPS)
         return decode_write_groups(batch, op);
+    if (code == OP_EPT_MAP_RUN)
+        return decode_ept_map_run(batch, op);
     const struct op known = *op;  // the same
     return decoders[code](batch, &known);
 }
@@ -353,6 +355,8 @@ static HOT enum status decode_op(struct batch *batch, const struct op *op)
 {
     if (op->code >= OP_COUNT)
         return STATUS_BAD_CALL;
+    if (op->code == OP_EPT_MAP_RUN)
+        return decode_as(batch, op, OP_EPT_MAP_RUN);
     return op->code == OP_WRITE_GROUPS ? decode_as(batch, op, OP_WRITE_GROUPS) : decode_as(batch, op, op->code);
 }
 

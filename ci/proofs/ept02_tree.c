@@ -11,13 +11,20 @@
 #define ENTRIES 2
 static uint64_t table[PAGES][ENTRIES], table_before[PAGES][ENTRIES];
 #define FEW_ENTRIES(address) (((address) & ~(1ull << 39 | 1ull << 30 | 1ull << 21 | 1ull << 12 | 0xfff)) == 0)
-#define hidden_va hidden_va_of_the_kernel
+#define hidden_va  hidden_va_of_the_kernel
+#define hidden_hpa hidden_hpa_of_the_kernel
 #include "../../kernel/pool.h"
 #undef hidden_va
+#undef hidden_hpa
 static inline void *hidden_va(hpa_t hpa)
 {
     PROVE(hpa.v / PAGE_BYTES < PAGES && hpa.v % PAGE_BYTES == 0, "a table of the tree");
     return table[hpa.v / PAGE_BYTES];
+}
+static inline hpa_t hidden_hpa(const void *va)
+{
+    uint64_t entry = (uint64_t)((const uint64_t *)va - table[0]);
+    return (hpa_t){ entry / ENTRIES * PAGE_BYTES + entry % ENTRIES * sizeof(uint64_t) };
 }
 
 #include "../../kernel/ept02.c"
@@ -36,9 +43,10 @@ uint64_t contract_leaf(struct ept02_cursor *cursor, uint32_t a, gpa2_t from, gpa
 // The tables behind an entry that is no longer in the tree.
 void contract_remove(struct root *root, uint64_t entry, unsigned level, struct ept02_work *work)
 {
-    (void)root, (void)entry, (void)level;
+    (void)entry, (void)level;
     removed = true;
     work->shootdown = true;
+    root->cursor.gigabyte = ~0ull;
 }
 
 // Pages 4 to 9 are free, and zero: three for each mapping.
@@ -103,6 +111,14 @@ int main(void)
     struct page_link some_links[PAGES];
     links = some_links;
     roots[0].first = roots[0].last = EPT02_NO_PAGE;
+    // Maybe a batch before has left the directory of a gigabyte: table 2, where from's path, or a part of it, leads there.
+    roots[0].cursor.gigabyte = ~0ull;
+    if (any_bool()) {
+        unsigned top = from.v >> 39 & 511, upper = from.v >> 30 & 511;
+        ASSUME(is_table(table[0][top], 3) && is_table(table[1][upper], 2));
+        roots[0].cursor.gigabyte = from.v >> 30;
+        roots[0].cursor.directory = table[2];
+    }
     memcpy(table_before, table, sizeof(table));
 
     // Maybe another mapping before, whose table the cursor keeps.
@@ -125,7 +141,7 @@ int main(void)
         ept02_map_end(cursor);
 
     // other: outside of the leaf; seen: inside.
-    uint64_t bytes = level_bytes(the_level);
+    uint64_t bytes = tree_bytes(the_level);
     ASSUME((other ^ from.v) & ~(bytes - 1));
     ASSUME(!((seen ^ from.v) & ~(bytes - 1)));
     before = translate(other, &level_before);

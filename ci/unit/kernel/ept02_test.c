@@ -407,6 +407,10 @@ TEST(random_operations_never_map_what_was_not_asked_for)
                 target[first + i] = to + i * PAGE_BYTES;
                 rights[first + i] = right;
             }
+        } else if ((seed >> 40) % 16 == 0) {  // the directory goes as well
+            unmap(root, EPT_LEVEL_1G, 0);
+            for (unsigned i = 0; i < PAGES; i++)
+                rights[i] = 0;
         } else {
             unsigned count = kind == 6 ? 1 : 512, first = page & ~(count - 1);
             unmap(root, kind == 6 ? EPT_LEVEL_4K : EPT_LEVEL_2M, first * PAGE_BYTES);
