@@ -78,8 +78,8 @@ struct boot_cpuid { uint32_t first, last, subleaf, keep[4], set[4], cr4, cr4_ecx
 #define BOOT_CPUID_ANY    0xffffffffu                                // subleaf
 #define BOOT_CPUID_LEAVES (1u << 1 | 1u << 7 | 1u << 0xd | 1u << 0x14)  // below 32 there are no others
 
-// What L1 sees of hidden memory; what takes its writes for a moment; what L2s see (decoy.h).
-enum boot_decoy { DECOY_01, DECOY_SCRATCH, DECOY_02, BOOT_DECOYS };
+// What L1 sees of hidden memory, and partitions of pages that they have given back; what takes its writes for a moment.
+enum boot_decoy { DECOY_01, DECOY_SCRATCH, BOOT_DECOYS };
 
 enum { CONSOLE_E9 = 1, CONSOLE_COM1 = 2 };
 

@@ -8,8 +8,6 @@
 #include <caps/cap.h>
 #include <caps/msg.h>
 
-#include "decoy.h"
-#include "log.h"
 #include "memory.h"
 #include "partition.h"
 #include "shootdown.h"
@@ -22,7 +20,6 @@
 #define TOP_EMPTY     0                          // always there, always empty: for tags that no root holds
 #define ENTRY_TABLE   ((uint64_t)EPT_RIGHTS)
 #define EPTP_BITS     (6u | (3u << 3))           // write-back, 4 levels (SDM 3C 25.6.11 "Extended-Page-Table Pointer (EPTP)")
-#define DECOYS_LOGGED 16u
 #define STOCK_PAGES   256u                       // set aside, zeroed, when the kernel starts: no miss waits for its table to be zeroed until they are used up
 
 // Of a table's page: the list that it is in, and which entries may hold something. An idle page's are zeroed when it is a table again: those alone.
@@ -34,6 +31,7 @@ struct root {
     uint64_t tag;
     uint32_t pals_of;             // see ept02_allot
     bool decoys;                  // there may be decoys of pages that have an owner
+    uint32_t decoy;               // the page that this tag's L2 sees where L1 has none: what it writes there no other L2 reads
     uint32_t top;
     struct ept02_cursor cursor;
     uint32_t first, last, count;  // list of its tables, without the top table
@@ -266,14 +264,18 @@ void ept02_create(uint32_t index, uint64_t tag, struct ept02_work *work)
     spinlock_acquire(&root->lock);
     if (root->used)
         tree_drop(root, work);
-    uint32_t page = page_take(work);
+    uint32_t decoy = page_take(work), page = page_take(work);
     if (page == EPT02_NO_PAGE) {
         spinlock_release(&root->lock);
         return;
     }
     spinlock_acquire(&bind_lock);
-    if (root->used)
+    if (root->used) {
+        unlink_pages(work, root->decoy, root->decoy, 1);
         top_release(root->top, work);
+    }
+    root->decoy = decoy;
+    page_use(hidden_va(page_address(decoy)), PAGE_BYTES / sizeof(uint64_t));
     uint32_t top = TOP_EMPTY + 1;
     while (tops[top].references > 0)  // there are as many as can be named at the same time
         top++;
@@ -312,16 +314,6 @@ struct ept02_cursor *ept02_map_begin(uint32_t root)
 
 void ept02_map_end(struct ept02_cursor *cursor) { spinlock_release(&roots[cursor->root].lock); }
 
-static uint64_t decoy_leaf(uint32_t a, gpa2_t from, gpa1_t to)
-{
-    static uint32_t logged;
-    if (logged++ < DECOYS_LOGGED)
-        log_line(LOG_WARN, "decoy l1_physical=0x%lx l2_physical=0x%lx: not L1's memory, an L2 sees ones there", (unsigned long)to.v,
-                 (unsigned long)from.v);
-    decoy_refill();
-    return decoy_page().v | (ept_map_rights(a) & EPT_WRITE) | EPT_READ | (6u << EPT_TYPE_SHIFT);
-}
-
 // The leaf of a PAL's tree; 0: it is not for it.
 static uint64_t pal_leaf(const struct partition *partition, uint32_t a, gpa1_t to)
 {
@@ -335,13 +327,14 @@ static uint64_t pal_leaf(const struct partition *partition, uint32_t a, gpa1_t t
 static uint64_t make_leaf(struct ept02_cursor *cursor, uint32_t a, gpa2_t from, gpa1_t to, unsigned *level)
 {
     *level = EPT_LEVEL_4K;
-    if (roots[cursor->root].pals_of)
-        return pal_leaf(partition_at(roots[cursor->root].pals_of - 1), a, to);
+    struct root *root = &roots[cursor->root];
+    if (root->pals_of)
+        return pal_leaf(partition_at(root->pals_of - 1), a, to);
     // EPT01 is asked under the root's lock: who takes a page out of it goes through the trees afterwards, and finds this mapping.
     if (to.v - cursor->leaf_first >= cursor->leaf_bytes) {
         if (ept01_lookup(to, &cursor->leaf) != STATUS_OK) {
-            uint64_t owner = (uint64_t)ept01_owner(to) << EPT_OWNER_SHIFT, leaf = decoy_leaf(a, from, to);
-            roots[cursor->root].decoys |= owner != 0;
+            uint64_t owner = (uint64_t)ept01_owner(to) << EPT_OWNER_SHIFT, leaf = ept02_decoy(page_address(root->decoy), a, from, to);
+            root->decoys |= owner != 0;
             return owner ? (leaf & ~(uint64_t)EPT_WRITE) | owner : leaf;  // a write, as a fetch, is for its owner to know
         }
         cursor->leaf_bytes = tree_bytes(cursor->leaf.level);

@@ -43,7 +43,7 @@ uint32_t ept02_find(uint64_t tag);
 // Sets more table pages aside, so that what is decided on can't fail. false: the budget is used up.
 NODISCARD bool ept02_reserve(struct ept02_work *work, uint32_t pages);
 #define EPT02_MAP_PAGES    3u  // the most that one mapping is sure to need
-#define EPT02_CREATE_PAGES 1u
+#define EPT02_CREATE_PAGES 2u
 
 // Whether operand a of OP_EPT_MAP is something that a CPU like this one can map.
 bool ept02_map_valid(uint32_t a, gpa2_t from, gpa1_t to);
@@ -56,6 +56,9 @@ static inline bool ept02_run_valid(uint64_t entry)
 {
     return !(entry & ept02_run_rule.none) && (ept02_run_rule.rights >> (entry & EPT_RIGHTS) & 1) && (ept02_run_rule.types >> (entry >> 3 & 7) & 1);
 }
+
+// The leaf where L1 has no page: this one, of ones again. What L2 wrote there vanishes.
+uint64_t ept02_decoy(hpa_t page, uint32_t a, gpa2_t from, gpa1_t to);
 
 // Where a root's mappings go, one after the other, under its lock: remembers where the last one was, and from one batch to the next its directory and EPT01's leaf.
 struct ept02_cursor {
@@ -81,8 +84,8 @@ static inline bool ept02_leaf_shrinks(uint64_t old, uint64_t new)
 }
 
 // The operations, which can't fail; pages were reserved. What they unlink goes to work.
-//   map: where EPT01 has the address, its rights and type are merged in and the leaf is as large as both allow (invariant I2); where it hasn't, the decoy
-//   page is mapped.
+//   map: where EPT01 has the address, its rights and type are merged in and the leaf is as large as both allow (invariant I2); where it hasn't, the tag's
+//   decoy page is mapped.
 void ept02_create(uint32_t root, uint64_t tag, struct ept02_work *work);
 void ept02_map(struct ept02_cursor *cursor, uint32_t a, gpa2_t from, gpa1_t to, struct ept02_work *work);
 void ept02_map_leaf(struct ept02_cursor *cursor, uint64_t leaf, unsigned level, gpa2_t from, struct ept02_work *work);  // one that EPT01 allows

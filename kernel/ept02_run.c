@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Which mappings may be asked for, and runs of them: many 4 KiB pages of one table of an EPT02 tree (OP_EPT_MAP_RUN).
+// Which mappings may be asked for, what is mapped where L1 has no page, and runs of mappings: many 4 KiB pages of one table of an EPT02 tree (OP_EPT_MAP_RUN).
 
 #include "ept02.h"
 
+#include "log.h"
+#include "memory.h"
 #include "tree.h"
 #include "vmx_caps.h"
+
+#define DECOYS_LOGGED 16u
 
 struct ept02_run_rule ept02_run_rule;
 
@@ -24,6 +28,16 @@ bool ept02_map_valid(uint32_t a, gpa2_t from, gpa1_t to)
         return false;
     return ept02_run_valid(to.v | type << 3 | rights) && to.v % PAGE_BYTES == 0 && from.v >> 48 == 0 && from.v % PAGE_BYTES == 0 &&
            (from.v ^ to.v) % tree_bytes(level) == 0;
+}
+
+uint64_t ept02_decoy(hpa_t page, uint32_t a, gpa2_t from, gpa1_t to)
+{
+    static uint32_t logged;
+    if (logged++ < DECOYS_LOGGED)
+        log_line(LOG_WARN, "decoy l1_physical=0x%lx l2_physical=0x%lx: not L1's memory, an L2 sees ones there", (unsigned long)to.v,
+                 (unsigned long)from.v);
+    memory_fill(hidden_va(page), 0xff, PAGE_BYTES);
+    return page.v | (ept_map_rights(a) & EPT_WRITE) | EPT_READ | (6u << EPT_TYPE_SHIFT);
 }
 
 // The same as make_leaf() for an entry of a run, where EPT01 restricts nothing (the leaf of the one before holds for it): the entry, but for the frame.

@@ -6,7 +6,6 @@
 #include <caps/layout.h>
 
 #include "boot_info.h"
-#include "decoy.h"
 #include "memory.h"
 #include "paging.h"
 #include "pool.h"
@@ -23,7 +22,7 @@ static enum status show(hpa_t root, uint64_t va, uint64_t entry)
 
 enum status space_own(const struct space *space, gpa1_t page, bool owned)
 {
-    return show(space->root, OWNED_BASE + page.v, (owned ? page.v | PTE_WRITE : decoy_page().v) | PTE_USER_PAGE | PTE_NX);
+    return show(space->root, OWNED_BASE + page.v, (owned ? page.v | PTE_WRITE : boot_info->decoys + DECOY_01 * PAGE_BYTES) | PTE_USER_PAGE | PTE_NX);
 }
 
 enum status window_show(gpa1_t page, bool shown)

@@ -2,7 +2,7 @@
 // Proof: whatever leaf the ept partition asks for, what EPT02 gets maps the asked page and no hidden memory, with rights that both the partition
 // asked for and EPT01 has, at a level that both have; where EPT01 has nothing it is the decoy page. In a tree of PALs it maps the asked page alone, one that
 // its partition has taken, with no right that wasn't asked for, or one of its state region, read-only (I1, I2, I3, I6).
-// CBMC: unwind=6 replace=ept01_lookup:contract_lookup,decoy_page:contract_decoy
+// CBMC: unwind=6 replace=ept01_lookup:contract_lookup,ept02_decoy:contract_decoy
 #include "any_caps.h"
 #include "any_ept01.h"
 #include "no_machine.h"
@@ -50,8 +50,12 @@ static void prove_pal(uint64_t leaf, uint32_t a, gpa1_t to, unsigned level)
 }
 
 static hpa_t the_decoy;
-hpa_t contract_decoy(void) { return the_decoy; }
-void decoy_refill(void) {}
+uint64_t contract_decoy(hpa_t page, uint32_t a, gpa2_t from, gpa1_t to)
+{
+    (void)from, (void)to;
+    PROVE(page.v == the_decoy.v, "the page of the tree's own");
+    return page.v | (ept_map_rights(a) & EPT_WRITE) | EPT_READ;
+}
 
 // What a run's entry becomes without a look at EPT01 is what it would have become with one.
 static void prove_run(struct ept02_cursor *cursor, gpa2_t from)
@@ -71,7 +75,8 @@ int main(void)
     any_caps();
     ept02_run_init();
     any_hidden();
-    the_decoy.v = any_u64() & EPT_ADDRESS;
+    roots[0].decoy = any_below(1 << 20);
+    the_decoy.v = roots[0].decoy * PAGE_BYTES;
     uint32_t a = any_u32();
     gpa2_t from = { any_u64() };
     gpa1_t to = { any_u64() };

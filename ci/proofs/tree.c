@@ -43,7 +43,6 @@ enum status pool_alloc(uint64_t pages, hpa_t *out)
     return any_bool() ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
-hpa_t decoy_page(void) { return (hpa_t){ DATA }; }
 bool hidden_overlaps(hpa_t base, uint64_t bytes) { (void)base, (void)bytes; return any_bool(); }
 
 // The hardware's walk (SDM 3A 4.5.4 "Linear-Address Translation with 4-Level Paging and 5-Level Paging"), without large pages. 0: nothing is mapped.

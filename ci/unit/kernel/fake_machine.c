@@ -9,7 +9,6 @@
 
 #include <caps/layout.h>
 
-#include "decoy.h"
 #include "ept02.h"
 #include "log.h"
 #include "partition.h"
@@ -48,11 +47,8 @@ void fake_machine_init(uint64_t ept02_budget_pages)
 #define CONTROL_WANTED(word, mask)
 #define CONTROL_NONE(word, mask)
 #include <caps/vmx_control.def>
-    hpa_t decoys;
-    if (pool_alloc(BOOT_DECOYS, &decoys) != STATUS_OK || ept02_init((hpa_t){ FAKE_HIDDEN_FIRST }, FAKE_HIDDEN_PAGES, ept02_budget_pages) != STATUS_OK)
+    if (ept02_init((hpa_t){ FAKE_HIDDEN_FIRST }, FAKE_HIDDEN_PAGES, ept02_budget_pages) != STATUS_OK)
         abort();
-    fake_info.decoys = decoys.v;
-    decoy_refill();
 }
 
 enum status pool_alloc(uint64_t pages, hpa_t *out)
