@@ -2,6 +2,7 @@
 // EPT01: RAM and the low 4 GiB at boot, MMIO above when L1 first touches it. One lock for changes and look-ups.
 #include "ept01.h"
 
+#include "ept02.h"
 #include "log.h"
 #include "memory.h"
 #include "mtrr.h"
@@ -136,8 +137,10 @@ void ept01_retype(void)
         retype_table(hidden_va(ept.tree.root), 3, 0);
     __atomic_fetch_add(&ept01_generation, changed, __ATOMIC_RELEASE);
     spinlock_release(&ept.lock);
-    if (changed)
-        shootdown();
+    if (!changed)
+        return;
+    ept02_expel(NULL, 0);
+    shootdown();
 }
 
 enum status ept01_decoy(gpa1_t page, bool writable)

@@ -41,7 +41,7 @@ uint64_t ept01_pointer(void);
 // beyond MAXPHYADDR. STATUS_NO_TABLES, STATUS_NO_MEMORY: no room to map it. Takes a lock: not in NMI context.
 NODISCARD enum status ept01_lookup(gpa1_t address, struct ept01_leaf *out);
 
-// The MTRRs have changed: memory types follow on all CPUs.
+// The MTRRs have changed: memory types follow on all CPUs, in EPT02 as L2s touch their pages again.
 void ept01_retype(void);
 
 // Hidden memory, or a page that was taken, as L1 sees it: all-ones. writable: a scratch page takes writes, until ept01_decoy(page, false).

@@ -459,7 +459,7 @@ uint32_t ept02_owner(uint32_t index, gpa2_t address)
     return owner;
 }
 
-// Out of a table and those below go leaves that map one of these pages, and decoys of pages that have an owner.
+// Out of a table and those below go leaves that map one of these pages, and decoys of pages that have an owner; without pages, all leaves.
 static void expel(uint32_t number, unsigned level, const gpa1_t *page, unsigned count)
 {
     uint64_t *table = hidden_va(page_address(number));
@@ -472,7 +472,7 @@ static void expel(uint32_t number, unsigned level, const gpa1_t *page, unsigned 
             expel(page_of(entry), level - 1, page, count);
             continue;
         }
-        bool gone = entry & EPT_OWNER;
+        bool gone = page == NULL || entry & EPT_OWNER;
         for (unsigned k = 0; k < count; k++)
             gone |= page[k].v - (entry & EPT_ADDRESS) < tree_bytes(level);
         if (gone)
@@ -484,7 +484,7 @@ void ept02_expel(const gpa1_t *page, unsigned count)
 {
     for (struct root *root = roots; root < &roots[roots_allotted]; root++) {
         spinlock_acquire(&root->lock);
-        if (root->used && !root->pals_of && (count > 0 || root->decoys))
+        if (root->used && !root->pals_of && (page == NULL || count > 0 || root->decoys))
             expel(page_number(tops[root->top].page), LEVEL_TOP, page, count);
         root->decoys = false;
         spinlock_release(&root->lock);

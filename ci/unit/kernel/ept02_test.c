@@ -168,6 +168,21 @@ TEST(no_l2_reads_what_another_has_written_to_hidden_memory)
     CHECK_EQ(ept02_pages_used(), 3 + 2 + 3);  // top tables, one of which is still named; decoys; the first tree's tables
 }
 
+TEST(other_memory_types_of_ept01_reach_every_leaf)
+{
+    const uint32_t root = start(64);
+    CHECK(map(root, EPT_LEVEL_4K, 7, 6, 0x7000, 0x3000));
+    CHECK(map(root, EPT_LEVEL_2M, 7, 6, 0x400000, 0x40000000));
+    fake_ept01_type = 0;
+    ept01_generation++;
+    ept02_expel(NULL, 0);
+    CHECK_EQ(walk(root, 0x7000) | walk(root, 0x400000), 0);
+    CHECK(map(root, EPT_LEVEL_4K, 7, 6, 0x7000, 0x3000));
+    CHECK(map(root, EPT_LEVEL_2M, 7, 6, 0x400000, 0x40000000));
+    CHECK_EQ(walk(root, 0x7000) >> 3 & 7, 0);
+    CHECK_EQ(walk(root, 0x400000) >> 3 & 7, 0);
+}
+
 TEST(hidden_memory_is_never_mapped)
 {
     uint32_t root = start(64);
