@@ -22,6 +22,7 @@ import kvm_matrix
 import launch_state
 import lhv
 import loader_errors
+import memory_types
 import nested
 import pal_suite
 import proof_mutations
@@ -188,6 +189,7 @@ SUITES: dict[str, list[Case]] = {
     "crash-record": crash_record.CASES,
     "hostile": hostile.CASES + races.CASES,
     "startup": startup.CASES,
+    "memory-types": memory_types.CASES,
     "pal": pal_suite.CASES,
     "observe": hostile.OBSERVE_CASES,
     "bhctl": bhctl.CASES,

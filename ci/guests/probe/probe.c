@@ -96,6 +96,7 @@ EFI_STATUS efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *system)
     case 'c': good = try_crashes(number(options)); break;
     case 't': good = two && try_races(hidden, number(options)); break;
     case 'u': good = up && try_startup(); break;
+    case 'm': good = try_types(); break;
     case 'b': good = try_boots(number(options)); break;
     }
     serial_text(good ? "probe done\r\n" : "probe failed\r\n");

@@ -25,6 +25,7 @@ bool races_prepare(EFI_SYSTEM_TABLE *system);  // starts the other CPU, while th
 bool try_races(uint64_t hidden, uint64_t enough);  // "twice NUMBER": on two CPUs, until each value was read so often
 bool startup_prepare(EFI_SYSTEM_TABLE *system);
 bool try_startup(void);               // "up": on four CPUs; also without Bulkhead
+bool try_types(void);                 // "memory types": changes the MTRRs
 bool try_boots(uint64_t messages);    // "boots": a reset after so many messages
 enum reset_by { RESET_BY_PORT, RESET_BY_KEYBOARD, RESET_BY_TRIPLE_FAULT };
 void try_reset(enum reset_by how);    // "reset", with "keyboard" or "triple": doesn't return, or nothing is kept

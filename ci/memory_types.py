@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""EPT01's memory types while L1 changes its MTRRs: at each moment that probe.efi names, EPT01's tables are read in the emulator's memory, from outside,
+and every leaf must have the type that the MTRRs add up to by the SDM's rules (SDM 3A 12.11.4.1 "MTRR Precedences")."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from boot import boot, bulkhead_problems
+from case import Case, Context, Failure, require
+from hostile import MACHINE, PROBE
+from memory_hash import ADDRESS, ENTRIES, LARGE, Missing
+from ram import PAGE, Ram
+from watch import Watch
+
+TIMEOUT = 120.0
+REGISTER = re.compile(r"probe mtrr (\w+) (\d+): (0x[0-9a-f]+)\s*")
+MOMENTS = ("firmware", "fixed", "small", "overlapping", "large", "through-and-back", "default", "without-fixed", "restored")  # ci/guests/probe/types.c
+UC, WT, WB = 0, 4, 6
+TYPES = (0, 1, 4, 5, 6)
+RIGHTS = 7
+MIB = 1 << 20
+SEEN = (2 * MIB, 48 * MIB, 160 * MIB)  # RAM that EPT01 must have
+
+
+@dataclass
+class Mtrrs:
+    cap: int = 0
+    default: int = 0
+    fixed: dict[int, int] = field(default_factory=dict)
+    base: dict[int, int] = field(default_factory=dict)
+    mask: dict[int, int] = field(default_factory=dict)
+
+    def note(self, name: str, number: int, value: int) -> None:
+        if name in ("cap", "default"):
+            setattr(self, name, value)
+        else:
+            getattr(self, name)[number] = value
+
+    def _ranges(self) -> Iterator[tuple[int, int, int]]:
+        """Base, mask and type of each range that is on."""
+        for number, mask in self.mask.items():
+            if mask & 1 << 11:
+                yield self.base[number] & ADDRESS, mask & ADDRESS, self.base[number] & 0xff
+
+    def edges(self) -> set[int]:
+        """Where a type may begin, above the fixed ranges."""
+        return {edge for base, mask, _ in self._ranges() for edge in (base & mask, (base & mask) + (mask & -mask))} | {MIB}
+
+    def _fixed(self, address: int) -> int:
+        if address < 0x80000:
+            index = address >> 16
+        elif address < 0xc0000:
+            index = 8 + (address - 0x80000 >> 14)
+        else:
+            index = 24 + (address - 0xc0000 >> 12)
+        return self.fixed[index // 8] >> index % 8 * 8 & 0xff
+
+    def type(self, address: int) -> int | None:
+        """None: the SDM leaves it open."""
+        if not self.default & 1 << 11:
+            return UC
+        if address < MIB and self.cap & 1 << 8 and self.default & 1 << 10:
+            return self._fixed(address)
+        found = {kind for base, mask, kind in self._ranges() if not (address ^ base) & mask}
+        if not found:
+            return self.default & 0xff
+        if UC in found:
+            return UC
+        if found == {WT, WB}:
+            return WT
+        return found.pop() if len(found) == 1 else None
+
+
+@dataclass(frozen=True)
+class Leaf:
+    place: int  # of the entry
+    entry: int
+    base: int
+    bytes: int
+
+    def type(self) -> int:
+        return self.entry >> 3 & 7
+
+
+class Ept01:
+    """Its tables lie in hidden memory; found by what they are: the only ones that map L1-physical addresses to themselves."""
+
+    def __init__(self, ram: Ram, hidden: range):
+        self.ram, self.hidden = ram, hidden
+        self.data = ram.read(hidden.start, len(hidden))
+        roots = [page for page in hidden[::PAGE] if all(self._maps_itself(page, address) for address in SEEN)]
+        if len(roots) != 1:
+            raise Missing(f"{len(roots)} pages of hidden memory look like EPT01's top table")
+        self.root = roots[0]
+
+    def _table(self, address: int) -> tuple[int, ...]:
+        if address not in self.hidden or address % PAGE:
+            raise Missing(f"EPT01 has a table at {address:#x}, outside of hidden memory")
+        return ENTRIES.unpack_from(self.data, address - self.hidden.start)
+
+    def _maps_itself(self, table: int, address: int) -> bool:
+        for level in (3, 2, 1, 0):
+            if table not in self.hidden:
+                return False
+            (entry,) = struct.unpack_from("<Q", self.data, table - self.hidden.start + (address >> 12 + 9 * level & 511) * 8)
+            if entry & RIGHTS != RIGHTS:
+                return False
+            if level == 0 or entry & LARGE:
+                size = PAGE << 9 * level
+                return level < 3 and entry & ADDRESS == address & -size and entry >> 3 & 7 in TYPES and entry & 0xf00 == 0
+            if entry & 0xff8:
+                return False
+            table = entry & ADDRESS
+        return False
+
+    def leaves(self, table: int = 0, level: int = 3, base: int = 0) -> Iterator[Leaf]:
+        size = PAGE << 9 * level
+        table = table or self.root
+        for index, entry in enumerate(self._table(table)):
+            at = base + index * size
+            if not entry & RIGHTS:
+                continue
+            if level and not entry & LARGE:
+                yield from self.leaves(entry & ADDRESS, level - 1, at)
+            elif at not in self.hidden:
+                yield Leaf(table + index * 8, entry, at, size)
+
+
+def problems(leaves: list[Leaf], mtrrs: Mtrrs) -> list[str]:
+    edges = sorted(mtrrs.edges())
+    found = []
+    for leaf in leaves:
+        if leaf.entry & ADDRESS & -leaf.bytes != leaf.base:
+            found.append(f"{leaf.base:#x} leads to {leaf.entry & ADDRESS:#x}")
+        inside = [edge for edge in edges if leaf.base < edge < leaf.base + leaf.bytes]
+        for address in [*(range(leaf.base, MIB, PAGE) if leaf.bytes > PAGE else ()), leaf.base, *inside]:
+            expected = mtrrs.type(address)
+            if expected is not None and leaf.type() != expected:
+                found.append(f"{address:#x} has type {leaf.type()} in a leaf of {leaf.bytes:#x} bytes, the MTRRs say {expected}")
+                break
+    return found
+
+
+class TypesWatch(Watch):
+    def __init__(self) -> None:
+        super().__init__(MACHINE, self._look)
+        self.mtrrs = Mtrrs()
+        self.problems: list[str] = []
+        self.types: dict[str, dict[int, int]] = {}  # by moment and leaf's page
+        self.leaf_count = 0
+
+    def line(self, source: str, line: str, seconds: float) -> None:
+        if source == "com1" and (match := REGISTER.fullmatch(line)):
+            self.mtrrs.note(match[1], int(match[2]), int(match[3], 0))
+        super().line(source, line, seconds)
+
+    def _look(self, name: str, ram: Ram) -> None:
+        try:
+            launched = self.find("launched")
+            if not launched:
+                raise Missing("Bulkhead did not launch")
+            first, _, end = launched[0].fields["hidden"].partition("-")
+            leaves = list(Ept01(ram, range(int(first, 0), int(end, 0))).leaves())
+            self.problems += [f"{name}: {text}" for text in problems(leaves, self.mtrrs)[:8]]
+            self._doubt(name, ram, leaves)
+        except Missing as missing:
+            self.problems.append(f"{name}: {missing}")
+            return
+        self.leaf_count += len(leaves)
+        self.types[name] = {leaf.base: leaf.type() for leaf in leaves}
+
+    def _doubt(self, name: str, ram: Ram, leaves: list[Leaf]) -> None:
+        """Whether one leaf with another type would be found: read from memory, like all others."""
+        launched = self.find("launched")
+        first, _, end = launched[0].fields["hidden"].partition("-")
+        leaf = leaves[len(leaves) // 2]
+        if self.mtrrs.type(leaf.base) is None:
+            return
+        ram.write(leaf.place, (leaf.entry ^ 7 << 3).to_bytes(8, "little"))
+        try:
+            found = problems(list(Ept01(ram, range(int(first, 0), int(end, 0))).leaves()), self.mtrrs)
+        except Missing as missing:
+            found = [str(missing)]
+        ram.write(leaf.place, leaf.entry.to_bytes(8, "little"))
+        if not found:
+            self.problems.append(f"{name}: another type at {leaf.base:#x} was not found")
+
+    def verdict(self) -> list[str]:
+        found = list(self.problems)
+        found += [f"the moment {name} did not come" for name in MOMENTS if name not in self.types and not found]
+        for before, after in zip(MOMENTS, MOMENTS[1:]):
+            if before in self.types and self.types.get(after) == self.types[before]:
+                found.append(f"from {before} to {after} no leaf of EPT01 has changed")
+        return found
+
+
+def _types(context: Context) -> str:
+    watch = TypesWatch()
+    run = boot(context.places, replace(PROBE, partitions=("hello",), plain_options="memory types watched"), MACHINE, context.directory(), TIMEOUT, stages=watch)
+    lines = [line.strip() for line in run.outcome.console if line.startswith("probe ")]
+    found = [line for line in lines if "WRONG" in line] + watch.verdict() + bulkhead_problems(run)
+    if found:
+        raise Failure("\n".join(found[:30]))
+    require("probe done" in lines, f"the probe did not end well ({run.outcome.ending} {run.outcome.detail}); last: {lines[-1:]}")
+    return f"{len(watch.types)} settings of the MTRRs, {watch.leaf_count:,} leaves"
+
+
+CASES = [Case("memory-types", _types)]
