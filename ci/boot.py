@@ -140,18 +140,16 @@ def bulkhead_problems(run: Boot) -> list[str]:
 
 
 def inner_problems(run: Boot) -> list[str]:
-    """Of the second Bulkhead, which runs on the first: its log is on COM1."""
+    """Of the further Bulkheads, which run on the first, each on the one before: their logs are on COM1."""
     records = l0log.parse_all(run.outcome.console)
     launched = [record for record in records if record.about("stage", "launched")]
-    if not launched:
-        return ["the inner Bulkhead did not launch"]
-    found = []
-    if launched[0].number("cpus") != run.machine.cpus:
-        found.append(f"the inner Bulkhead launched on {launched[0].number('cpus')} of {run.machine.cpus} CPUs")
-    ready = {record.fields.get("name") for record in records if record.about("stage", "partition") and record.fields.get("state") == "ready"}
-    found += [f"the inner Bulkhead's partition {name} was not loaded" for name in run.workload.partitions if name not in ready]
+    if len(launched) != run.workload.inner:
+        return [f"{len(launched)} inner Bulkheads launched, expected {run.workload.inner}"]
+    found = [f"the inner Bulkhead launched on {record.number('cpus')} of {run.machine.cpus} CPUs" for record in launched if record.number("cpus") != run.machine.cpus]
+    ready = [record.fields.get("name") for record in records if record.about("stage", "partition") and record.fields.get("state") == "ready"]
+    found += [f"the inner Bulkhead's partition {name} was not loaded" for name in run.workload.partitions if ready.count(name) != run.workload.inner]
     found += [f"the inner Bulkhead's partition {record.fields.get('partition')} faulted" for record in records if record.words[:1] == ["fault"]]
-    if not any(record.about("stage", "power-off") for record in records):
+    if sum(record.about("stage", "power-off") for record in records) != run.workload.inner:
         found.append("the inner Bulkhead did not see the power-off")
     costs = summary.read(records)
     if not costs.exit_count("L1"):

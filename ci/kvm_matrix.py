@@ -97,3 +97,4 @@ def _matrix(cpus: int, model: str, context: Context) -> str:
 
 CASES = [Case("kvm-matrix-1", partial(_matrix, 1, "broadwell_ult")), Case("kvm-matrix-2", partial(_matrix, 2, "broadwell_ult")),
          Case("kvm-matrix-ivy-1", partial(_matrix, 1, "corei7_ivy_bridge_3770k"))]
+NIGHT_CASES = [Case("kvm-matrix-4", partial(_matrix, 4, "broadwell_ult"))]

@@ -26,3 +26,4 @@ def _nested(model: str, large_pages: str, cpus: int, context: Context) -> str:
 CASES = [Case("nested-1", partial(_nested, "broadwell_ult", "never", 1)),
          Case("nested-2", partial(_nested, "broadwell_ult", "never", 2)),
          Case("nested-ivy-1", partial(_nested, "corei7_ivy_bridge_3770k", "always", 1))]
+NIGHT_CASES = [Case("nested-4", partial(_nested, "broadwell_ult", "never", 4))]

@@ -24,7 +24,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--workload", choices=sorted(workload.BY_NAME),
                         help="linux: to Linux as L1 (all that qemu can do); kvm (default elsewhere): and a KVM guest in it as L2; "
                         "nested: Linux in QEMU on KVM as L2, and a KVM guest in that; lhv: the test hypervisor; "
-                        "bulkhead, bulkhead-kvm, bulkhead-pal: lhv or kvm on a second Bulkhead, on the first; "
+                        "bulkhead, bulkhead-kvm, bulkhead-pal: lhv or kvm on a second Bulkhead, on the first; bulkhead-three: lhv on a third; "
                         "pal, pal-l2, lhv-pal: programs with PALs, in Linux or in lhv; "
                         "xen: Xen with Linux as dom0, and a small domain; xen-linux: with Linux as the domain")
     parser.add_argument("--cpus", type=int, choices=range(1, 9), metavar="N", default=2, help="1 to 8, default 2")

@@ -25,7 +25,7 @@ class Workload:
     settings: tuple[tuple[str, object], ...] = ()
     words: str = ""                  # more on Linux' kernel command line
     plain_options: str = ""          # load options of an image that isn't Linux
-    inner: bool = False              # the next image runs on a second Bulkhead, on the first one
+    inner: int = 0                   # so many further Bulkheads, each on the one before; the next image runs on the last
     xen: bool = False                # the next image is Xen, whose dom0 is Linux, with `tests` for its /init (xen_image.py)
     inject: str = ""                 # faults for partitions, with commas: PARTITION MESSAGE KIND [INSTRUCTION [COUNT [SPAN [SPACING [STRIDE]]]]]
     injectable: tuple[str, ...] = ()  # partitions of which bhctl inject may ask for a fault
@@ -50,9 +50,10 @@ MARKER = Workload("marker", next="\\EFI\\marker\\marker.efi", next_file="ci/gues
 LHV = Workload("lhv", next="\\EFI\\lhv\\lhv.efi", next_file="ci/guests/lhv/lhv.efi")
 LHV_PAL = replace(LHV, name="lhv-pal", partitions=("trustvisor", "nestvmx", "ept"), plain_options="only=pal.")
 TASKS = Workload("tasks", partitions=("tasks",), next="\\EFI\\tasks\\tasks.efi", next_file="ci/guests/tasks/tasks.efi")
-BULKHEAD = Workload("bulkhead", next=LHV.next, next_file=LHV.next_file, inner=True)
-BULKHEAD_PAL = replace(LHV_PAL, name="bulkhead-pal", inner=True)
-BULKHEAD_KVM = replace(KVM, name="bulkhead-kvm", inner=True)
+BULKHEAD = Workload("bulkhead", next=LHV.next, next_file=LHV.next_file, inner=1)
+BULKHEAD_PAL = replace(LHV_PAL, name="bulkhead-pal", inner=1)
+BULKHEAD_KVM = replace(KVM, name="bulkhead-kvm", inner=1)
+BULKHEAD_THREE = replace(BULKHEAD, name="bulkhead-three", inner=2)
 XEN = Workload("xen", tests=("xen_domain",), next="\\EFI\\xen\\xen.efi", next_file="xen/xen.efi", xen=True)
 XEN_LINUX = replace(XEN, name="xen-linux", tests=("xen_linux",))
 BY_NAME = {workload.name: workload for workload in (LINUX, KVM, NESTED, LHV, LHV_PAL, PAL, PAL_L2, BULKHEAD, BULKHEAD_PAL, BULKHEAD_KVM, XEN, XEN_LINUX)}  # what `run` offers
@@ -65,8 +66,8 @@ def configuration(workload: Workload, settings: tuple[str, ...] = ()) -> str:
     """The text of bulkhead.conf. `settings` are more lines before the sections."""
     partitions = f"partitions = {', '.join(workload.partitions)}"
     lines = [f"default = {workload.name}", "console = e9", *settings, "", f"[workload {workload.name}]", partitions]
-    if workload.inner:
-        lines += [f"next = {LOADER}", "options = workload=inner", "", "[workload inner]", "nested = yes", partitions]
+    for level in range(1, workload.inner + 1):
+        lines += [f"next = {LOADER}", f"options = workload=inner{level}", "", f"[workload inner{level}]", "nested = yes", partitions]
     lines.append(f"next = {workload.next}")
     if workload.options():
         lines.append(f"options = {workload.options()}")

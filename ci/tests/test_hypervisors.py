@@ -86,6 +86,15 @@ class Inner(unittest.TestCase):
     def test_a_fault_fails(self) -> None:
         self.assertTrue(self.problems([*self.LINES, "L0 0 error fault partition=ept vector=6"]))
 
+    def test_each_of_several_has_to_come_up(self) -> None:
+        run = boot_of(self.LINES * 2, workload.BULKHEAD_THREE)
+        run.records = l0log.parse_all(["L0 0 info stat exit origin=L2 reason=CPUID count=1 l0_instr=1 vmreads=1 vmwrites=1"])
+        self.assertEqual(inner_problems(run), [])
+        for line in self.LINES:
+            if "stat exit" not in line:
+                run.outcome.console[:] = [*self.LINES, *(other for other in self.LINES if other != line)]
+                self.assertTrue(inner_problems(run), line)
+
     def test_no_exit_of_the_outer_ones_l2_fails(self) -> None:
         self.assertTrue(inner_problems(boot_of(self.LINES, workload.BULKHEAD_KVM)))
 
