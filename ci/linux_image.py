@@ -128,7 +128,7 @@ def _pal_files(build: Path) -> dict[str, Path | bytes]:
 def make_dom0_initramfs(build: Path, more: dict[str, Path | bytes]) -> Path:
     """Of Xen's dom0."""
     files, links = _shell()
-    files |= {"bin/tsc": build / "ci/guests/linux/tsc"} | {f"tests/{name}": LINUX / name for name in ("xen_tools", "xen_domain", "xen_linux")}
+    files |= {"bin/tsc": build / "ci/guests/linux/tsc"} | {f"tests/{name}": LINUX / name for name in ("xen_tools", "xen_domain", "xen_linux", "xen_hvm")}
     return initramfs.make(build / "linux/dom0.img", files | more, links)
 
 

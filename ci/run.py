@@ -26,7 +26,7 @@ def arguments() -> argparse.Namespace:
                         "nested: Linux in QEMU on KVM as L2, and a KVM guest in that; lhv: the test hypervisor; "
                         "bulkhead, bulkhead-kvm, bulkhead-pal: lhv or kvm on a second Bulkhead, on the first; bulkhead-three: lhv on a third; "
                         "pal, pal-l2, lhv-pal: programs with PALs, in Linux or in lhv; "
-                        "xen: Xen with Linux as dom0, and a small domain; xen-linux: with Linux as the domain")
+                        "xen: Xen with Linux as dom0, and a small domain; xen-linux: with Linux as the domain; xen-hvm: with a BIOS and a device model")
     parser.add_argument("--cpus", type=int, choices=range(1, 9), metavar="N", default=2, help="1 to 8, default 2")
     parser.add_argument("--timeout", type=float, metavar="S", help="seconds; default 300, none when interactive")
     parser.add_argument("--interactive", action="store_true", help="leave the shell of L1 on this terminal")

@@ -211,7 +211,7 @@ SUITES: dict[str, list[Case]] = {
     "campaign-any": campaign.NIGHT_CASES,
     "fuzz-long": fuzz.NIGHT_CASES,
     "pal-nightly": pal_suite.NIGHTLY_CASES,
-    "hypervisors-long": kvm_matrix.NIGHT_CASES + nested.NIGHT_CASES + inner.NIGHT_CASES + lhv.NIGHT_CASES,
+    "hypervisors-long": kvm_matrix.NIGHT_CASES + nested.NIGHT_CASES + inner.NIGHT_CASES + xen.NIGHT_CASES + lhv.NIGHT_CASES,
 }
 
 # Long ones, to be asked for: they take out what others rest on, one thing at a time, or try what others try far more often.

@@ -56,7 +56,8 @@ BULKHEAD_KVM = replace(KVM, name="bulkhead-kvm", inner=1)
 BULKHEAD_THREE = replace(BULKHEAD, name="bulkhead-three", inner=2)
 XEN = Workload("xen", tests=("xen_domain",), next="\\EFI\\xen\\xen.efi", next_file="xen/xen.efi", xen=True)
 XEN_LINUX = replace(XEN, name="xen-linux", tests=("xen_linux",))
-BY_NAME = {workload.name: workload for workload in (LINUX, KVM, NESTED, LHV, LHV_PAL, PAL, PAL_L2, BULKHEAD, BULKHEAD_PAL, BULKHEAD_KVM, XEN, XEN_LINUX)}  # what `run` offers
+XEN_HVM = replace(XEN, name="xen-hvm", tests=("xen_hvm",))
+BY_NAME = {workload.name: workload for workload in (LINUX, KVM, NESTED, LHV, LHV_PAL, PAL, PAL_L2, BULKHEAD, BULKHEAD_PAL, BULKHEAD_KVM, BULKHEAD_THREE, XEN, XEN_LINUX, XEN_HVM)}  # what `run` offers
 
 
 LOADER = "\\EFI\\bulkhead\\bulkhead.efi"

@@ -28,4 +28,6 @@ def _xen(chosen: Workload, cpus: int, context: Context) -> str:
     return f"{costs.exit_count('L1'):,} exits from L1, {costs.exit_count('L2'):,} from L2"
 
 
-CASES = [Case("xen-1", partial(_xen, workload.XEN, 1)), Case("xen-linux-1", partial(_xen, workload.XEN_LINUX, 1))]
+CASES = [Case("xen-1", partial(_xen, workload.XEN, 1)), Case("xen-linux-1", partial(_xen, workload.XEN_LINUX, 1)),
+         Case("xen-hvm-1", partial(_xen, workload.XEN_HVM, 1))]
+NIGHT_CASES = [Case(f"xen-{name}-{cpus}", partial(_xen, chosen, cpus)) for name, chosen in (("linux", workload.XEN_LINUX), ("hvm", workload.XEN_HVM)) for cpus in (2, 4)]

@@ -15,7 +15,12 @@ import nested_image
 
 HYPERVISOR, KERNEL, TOOLS = ("xen-system-amd64", "xen-hypervisor"), ("linux-image-amd64", "linux-image"), ("xen-system-amd64", "xen-utils")
 # All that domains print appears in Xen's log.
-XEN_OPTIONS = "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all noreboot dom0_mem=192M,max:192M"
+XEN_OPTIONS = "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all noreboot"
+# Of dom0, in MiB. Half of it is room for files; QEMU is 40 MiB of them.
+MEMORY, MEMORY_WITH_QEMU = 192, 320
+# The device model of HVM domains. It wants a keymap though it has no display; that and the BIOS are installed with QEMU.
+DEVICE_MODEL = "qemu-system-xen"
+INSTALLED = tuple(map(Path, ("/usr/share/seabios/bios-256k.bin", "/usr/share/qemu/keymaps/en-us")))
 # What starts a domain, and what that talks to.
 PROGRAMS = ("xl", "xenstored", "xenconsoled", "xen-init-dom0")
 LIBGCC = "libgcc_s.so.1"  # what libc loads to end a thread
@@ -61,7 +66,7 @@ def _fetch_tools(home: Path) -> None:
 
 
 def fetch(build: Path) -> None:
-    """Leaves build/xen/xen.efi, build/xen/vmlinuz with its modules of Xen in build/xen/modules, and build/xen/tools."""
+    """Leaves build/xen/xen.efi, build/xen/vmlinuz with its modules of Xen in build/xen/modules, build/xen/tools, and build/xen/device_model."""
     home = build / "xen"
     home.mkdir(parents=True, exist_ok=True)
     if not (home / "xen.efi").exists():
@@ -74,25 +79,42 @@ def fetch(build: Path) -> None:
         (home / "modules.partial").rename(home / "modules")
     if not (home / "tools").exists():
         _fetch_tools(home)
+    if not (home / "device_model").exists():
+        _unpacked(DEVICE_MODEL, home, home / "device_model.partial", "./usr/libexec")
+        (home / "device_model.partial").rename(home / "device_model")
 
 
-def _domain_files(build: Path, linux: bool) -> dict[str, Path | bytes]:
-    """For dom0: Xen's tools with their libraries, the modules that they need, and the kernel of a domain: ours, or Linux'."""
+def _with_libraries(program: Path, at: str, home: Path) -> dict[str, Path | bytes]:
+    """A program with what the dynamic linker loads for it. Libraries of Xen lie where that looks by itself."""
+    place = next((home / "tools/usr/lib").glob("*-linux-gnu"))
+    return {at: program} | {f"lib/{path.name}" if path.is_relative_to(home) else str(path).lstrip("/"): path
+                            for path in nested_image.libraries(program, str(place))}
+
+
+def _hvm_files(build: Path) -> dict[str, Path | bytes]:
+    """What an HVM domain needs: what loads its BIOS, that, the device model, and a disk. Each lies where Xen's tools expect it."""
+    home = build / "xen"
+    loader = next((home / "tools/usr/lib").glob("xen-*/boot/hvmloader"))
+    model = next((home / "device_model/usr/libexec").glob("xen-qemu-system-*"))
+    return _with_libraries(model, f"usr/libexec/{model.name}", home) | {
+        str(loader.relative_to(home / "tools")): loader, "xen/hvm.img": build / "ci/guests/pvh/hvm.img"} | {str(path).lstrip("/"): path for path in INSTALLED}
+
+
+def _domain_files(build: Path, tests: tuple[str, ...]) -> dict[str, Path | bytes]:
+    """For dom0: Xen's tools with their libraries, the modules that they need, and what a domain runs: a kernel of ours, or Linux', or a disk."""
     home = build / "xen"
     loaded = linux_image.modules(home / "modules", MODULES)
     files: dict[str, Path | bytes] = {f"modules/{name}": data for name, data in loaded.items()}
     files["modules/xen_order"] = "\n".join(loaded).encode() + b"\n"
-    if linux:
+    if "xen_linux" in tests:
         files |= {"xen/vmlinuz": build / "linux/vmlinuz", "xen/initrd.img": linux_image.make_domain_initramfs(build)}
+    elif "xen_hvm" in tests:
+        files |= _hvm_files(build)
     else:
         files["xen/pvh.elf"] = build / "ci/guests/pvh/pvh.elf"
-    place = next((home / "tools/usr/lib").glob("*-linux-gnu"))
     programs = next((home / "tools/usr/lib").glob("xen-*/bin"))
     for name in PROGRAMS:
-        files[f"bin/{name}"] = programs / name
-        # Those of Xen lie where the dynamic linker looks.
-        files |= {f"lib/{path.name}" if path.is_relative_to(home) else str(path).lstrip("/"): path
-                  for path in nested_image.libraries(programs / name, str(place))}
+        files |= _with_libraries(programs / name, f"bin/{name}", home)
     libc = next(path for path in files.values() if isinstance(path, Path) and path.name == "libc.so.6")
     files[f"lib/{LIBGCC}"] = libc.parent / LIBGCC
     return files
@@ -101,9 +123,10 @@ def _domain_files(build: Path, linux: bool) -> dict[str, Path | bytes]:
 def esp_files(build: Path, run: tuple[str, ...], vcpus: int) -> dict[str, Path | bytes]:
     """What lies beside xen.efi. `run`: the tests that dom0's /init runs; `vcpus`: of a domain that these start."""
     words = f"bh.run={','.join(run)} bh.vcpus={vcpus}"
-    configuration = f"[global]\ndefault=dom0\n[dom0]\noptions={XEN_OPTIONS}\nkernel=vmlinuz {DOM0_OPTIONS} {words}\nramdisk=initrd.img\n"
+    memory = MEMORY_WITH_QEMU if "xen_hvm" in run else MEMORY
+    configuration = f"[global]\ndefault=dom0\n[dom0]\noptions={XEN_OPTIONS} dom0_mem={memory}M,max:{memory}M\nkernel=vmlinuz {DOM0_OPTIONS} {words}\nramdisk=initrd.img\n"
     return {"EFI/xen/xen.cfg": configuration.encode(), "EFI/xen/vmlinuz": build / "xen/vmlinuz",
-            "EFI/xen/initrd.img": linux_image.make_dom0_initramfs(build, _domain_files(build, "xen_linux" in run))}
+            "EFI/xen/initrd.img": linux_image.make_dom0_initramfs(build, _domain_files(build, run))}
 
 
 def main() -> None:

@@ -125,6 +125,17 @@ class Xen(unittest.TestCase):
         for was, now in (("cpus=1", "cpus=2"), ("primes=303", "primes=302"), ("domain_linux end status=0", "domain_linux end status=1")):
             self.assertTrue(xen_problems(boot_of([line.replace(was, now) for line in self.LINUX], workload.XEN_LINUX)), now)
 
+    HVM = [line for line in LINES if not line.startswith("(d1)")] + ["(d1) HVM Loader", "(d1) SeaBIOS (version 1.16.2)"] + [
+        f"{prefix}hvm: {text}" for prefix in ("(d1) ", "L2: ") for text in (
+            "in 64-bit mode", "PASS primes=2424 series=4610082442274575470 timers=8 pages=2048", "CPUs=1 wakes=0")]
+
+    def test_a_bios_and_a_device_model(self) -> None:
+        self.assertEqual(xen_problems(boot_of(self.HVM, workload.XEN_HVM)), [])
+        for line in self.HVM:
+            self.assertTrue(xen_problems(boot_of([other for other in self.HVM if other != line], workload.XEN_HVM)), line)
+        for was, now in (("primes=2424", "primes=2423"), ("CPUs=1", "CPUs=2"), ("wakes=0", "wakes=4")):
+            self.assertTrue(xen_problems(boot_of([line.replace(was, now) for line in self.HVM], workload.XEN_HVM)), now)
+
     def test_packed_kernel(self) -> None:
         packed = lzma.compress(b"\x7fELF" + bytes(100), check=lzma.CHECK_CRC32)
         image = bytearray(1024)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the domain takes from Xen's public interface. */
+/* What the domains take from Xen's public interface. */
 #pragma once
 
 #include <stdint.h>
@@ -21,3 +21,23 @@ struct reservation {
     uint32_t order, flags;
     uint16_t domain;
 };
+
+/* struct hvm_info_table: what Xen's hvmloader is told. */
+#define HVM_INFO 0x9f800UL
+#define HVM_INFO_SIGNATURE 0x4f464e49204d5648ULL /* "HVM INFO" */
+
+struct hvm_info {
+    uint64_t signature;
+    uint32_t length;
+    uint8_t checksum, apic_mode;
+    uint32_t cpus;
+};
+
+/* What an HVM domain's device model emulates. */
+#define COM1 0x3f8U
+#define COM_LINE_STATUS 5U
+#define COM_EMPTY 0x20U
+#define PCI_ADDRESS 0xcf8U
+#define PCI_DATA 0xcfcU
+#define PCI_ENABLE 0x80000000U
+#define HOST_BRIDGE 0x12378086U /* i440FX */
