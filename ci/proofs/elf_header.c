@@ -101,6 +101,9 @@ int main(void)
     PROVE(names >> CAP_CALLS & 1, "the name is checked");
     PROVE(header->calls[call][0] == 0 || (names >> call & 1), "and so are those that it calls");
     PROVE(header->state_bytes <= STATE_MAX_BYTES, "a state region that fits");
+    PROVE(header->seed == 0 || (header->rights & RIGHT_SECRETS), "a seed by right");
+    PROVE(header->seed == 0 || (header->seed >= STATE_BASE && header->seed % 8 == 0 && header->seed - STATE_BASE < header->state_bytes &&
+                                header->state_bytes - (header->seed - STATE_BASE) >= sizeof(struct seed)), "and in the state region");
     const struct boot_segment *one = &image.segment[any_below(BOOT_SEGMENTS)];
     if ((unsigned)(one - image.segment) < image.segment_count && one->state)
         PROVE(one->va >= STATE_BASE && one->va - STATE_BASE + one->pages * PAGE_BYTES <= ((header->state_bytes + PAGE_BYTES - 1) & PAGE_MASK),

@@ -8,6 +8,7 @@
 #include <caps/exit_reason.h>
 #include <caps/hypercall.h>
 #include <caps/layout.h>
+#include <caps/seed.h>
 
 #include "elf.h"
 
@@ -164,6 +165,9 @@ static const char *read_header(struct boot_partition *image, const void *file)
         if (image->segment[i].state && !elf_inside(image->segment[i].va, image->segment[i].pages * PAGE_BYTES, STATE_BASE,
                                                (header->state_bytes + PAGE_BYTES - 1) & PAGE_MASK))
             return "the state region is smaller than what is in it";
+    if (header->seed != 0 && (!(header->rights & RIGHT_SECRETS) || header->seed % 8 != 0 ||
+                              !elf_inside(header->seed, sizeof(struct seed), STATE_BASE, header->state_bytes)))
+        return "a seed without the right to secrets, or outside of the state region";
     if (header->vmcs02_count > VMCS02_OWN_MAX || (header->vmcs02_count > 0 && !(header->rights & RIGHT_VMCS02)))
         return "more VMCS02s than it may have";
     if (header->root_count > ROOT_MAX || (header->root_count > 0 && !(header->rights & RIGHT_EPT02)))

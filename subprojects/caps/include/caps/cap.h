@@ -60,6 +60,7 @@ struct partition_header {
     uint64_t fixup_resume;    // ...goes on here; 0: is a fault like every other
     uint64_t hang;            // a loop: where an injected hang goes; 0: none, as where no other CPU would end it
     uint64_t state_bytes;     // of the state region, in use from STATE_BASE on
+    uint64_t seed;            // RIGHT_SECRETS: where in the state region the loader puts a struct seed (caps/seed.h); 0: nowhere
     uint32_t rights;          // RIGHT_... ORed
     uint32_t vmcs02_count;    // RIGHT_VMCS02: how many
     uint32_t root_count;      // RIGHT_EPT02: how many roots
