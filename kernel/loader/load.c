@@ -7,6 +7,7 @@
 #include "elf_partition.h"
 #include "firmware.h"
 #include "manifest.h"
+#include "measure.h"
 #include "text.h"
 
 #define FOLDER   "\\EFI\\bulkhead\\"
@@ -19,8 +20,10 @@ static bool checked_read(struct file *file, const char *name, char path[PATH])
     text_format(path, PATH, FOLDER "%s", name);
     if (!file_read(file, path, FILE_MAX))
         return false;
-    if (manifest_check(name, file->data, file->bytes, why))
+    if (manifest_check(name, file->data, file->bytes, why)) {
+        measure(name, file->data, file->bytes);
         return true;
+    }
     console_line("%s: %s", path, why);
     return false;
 }

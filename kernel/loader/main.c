@@ -16,6 +16,7 @@
 #include "launch.h"
 #include "load.h"
 #include "machine.h"
+#include "measure.h"
 #include "memory.h"
 #include "next.h"
 #include "partitions.h"
@@ -56,6 +57,7 @@ static const struct conf_workload *configure(struct conf *conf, bool *usable)
     // One byte more than allowed, so that conf_parse is the one to complain.
     if (!file_read(&file, CONF_FILE, CONF_BYTES + 1))
         return NULL;
+    measure("bulkhead.conf", file.data, file.bytes);
     bool parsed = conf_parse(conf, file.data, file.bytes, error);
     if (!parsed)
         console_line("%s", error);
@@ -63,6 +65,8 @@ static const struct conf_workload *configure(struct conf *conf, bool *usable)
     if (parsed && !workload)
         console_line("%s", error);
     file_free(&file);
+    if (workload)
+        measure("workload", workload->name, text_length(workload->name));
     *usable = parsed && workload;
     return workload && workload->next[0] ? workload : NULL;
 }
@@ -138,6 +142,8 @@ static bool build(struct launch *launch, struct memory *memory, const struct con
     if (done && info->debug)
         done = space_show(info, memory, info->debug - 1, info->debugger);
     done = done && partitions_make(info, memory);
+    if (done)
+        measure_give(info);
     hide_make(info->cpuid, info);
     fields_host(&info->host, info);
     fields_vmcs02(&info->vmcs02, &info->vmx);
@@ -197,8 +203,13 @@ static bool start(const struct conf *conf, const struct conf_workload *workload)
     static struct vtx_facts facts;
     struct memory memory;
     bool no_execute;
-    if (!cpus_find(&cpus) || !check_cpus(&cpus, &facts, &no_execute) || !load_read(&load, workload))
+    if (!cpus_find(&cpus) || !load_read(&load, workload))
         return false;
+    measure_seeds(&load);
+    if (!check_cpus(&cpus, &facts, &no_execute)) {
+        load_free(&load);
+        return false;
+    }
     if (workload->debug && !debug_port_start()) {
         console_line("debug: there is no COM2 for gdb");
         load_free(&load);
@@ -230,6 +241,7 @@ static EFI_STATUS run(void)
 {
     static struct conf conf;
     bool usable;
+    measure_start();
     const struct conf_workload *workload = configure(&conf, &usable);
     if (vtx_on_bulkhead() && !(workload && workload->nested))
         console_line("is running already");
@@ -238,6 +250,8 @@ static EFI_STATUS run(void)
         if ((!usable || !start(&conf, workload)) && conf.require)
             cpu_halt();
     }
+    measure_forget();
+    measure_close();
     return workload ? next_start(workload->next, workload->options) : EFI_LOAD_ERROR;
 }
 
