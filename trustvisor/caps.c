@@ -3,6 +3,7 @@
 #include <rt/partition.h>
 
 #include "call.h"
+#include "seed.h"
 #include "vmcs_pal.h"
 
 #define PROGRAM (GROUP_EXIT | GROUP_RIP | GROUP_CR | GROUP_EFER | GROUP_PRIVILEGE | GROUP_GPR)
@@ -17,6 +18,7 @@
 const struct partition_header header PARTITION_SECTION = {
     PARTITION("trustvisor"),
     .rights = RIGHT_LOG | RIGHT_WINDOW_READ | RIGHT_WINDOW_WRITE | RIGHT_VMCS02 | RIGHT_EPT02 | RIGHT_PAL | RIGHT_VECTORS | RIGHT_SECRETS,
+    .seed = (uint64_t)(uintptr_t)&seed_given,
     .vmcs02_count = PAL_MAX,
     .root_count = PAL_MAX,
     .vmcs = {

@@ -7,6 +7,7 @@
 
 #include "hash.h"
 #include "random.h"
+#include "seed.h"
 
 #define KEY_BITS 2048
 #define EXPONENT 65537
@@ -22,6 +23,11 @@ STATE static struct {
     uint8_t public_bytes[BR_RSA_KBUF_PUB_SIZE(KEY_BITS)];
 } key;
 
+// What it is made of, where it is that of the boots before: a message that fails in its midst makes it of the same once more.
+STATE static struct { uint64_t given; uint8_t bytes[SEED_BYTES]; } origin;
+
+void identity_start(void) { origin.given = seed_key("identity", origin.bytes); }
+
 // The 64-bit engine where BearSSL was built with it.
 static br_rsa_keygen maker(void)
 {
@@ -35,14 +41,24 @@ static br_rsa_pkcs1_sign signer(void)
     return fast ? fast : br_rsa_i31_pkcs1_sign;
 }
 
+static void make(const br_prng_class **generator)
+{
+    const uint32_t good = maker()(generator, &key.private_key, key.private_bytes, &key.public_key, key.public_bytes, KEY_BITS, EXPONENT);
+    __atomic_store_n(&key.made, good, __ATOMIC_RELEASE);
+}
+
 bool identity_make(void)
 {
     state_lock(&lock);
     if (!__atomic_load_n(&key.made, __ATOMIC_ACQUIRE)) {
-        const br_prng_class **generator = random_take();
-        if (generator != NULL) {
-            const uint32_t good = maker()(generator, &key.private_key, key.private_bytes, &key.public_key, key.public_bytes, KEY_BITS, EXPONENT);
-            __atomic_store_n(&key.made, good, __ATOMIC_RELEASE);
+        const br_prng_class **generator;
+        if (origin.given) {
+            br_hmac_drbg_context own;  // which gives the same bytes each time, and so the same primes
+            br_hmac_drbg_init(&own, &br_sha256_vtable, origin.bytes, sizeof(origin.bytes));
+            make(&own.vtable);
+            memset(&own, 0, sizeof(own));
+        } else if ((generator = random_take()) != NULL) {
+            make(generator);
             random_release();
         }
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The identity key: RSA 2048, exponent 65537, made when it is first needed. Its private half never leaves the partition.
+// The identity key: RSA 2048, exponent 65537, made when it is first needed; of the seed, where there is one: then it is the same as in the boots before. Its private
+// half never leaves the partition.
 #pragma once
 
 #include <stdbool.h>
@@ -8,6 +9,9 @@
 #include <trustvisor/abi.h>
 
 #define IDENTITY_DER_MAX 272u
+
+// Takes from the seed what the key will be made of, where there is one.
+void identity_start(void);
 
 // Makes the key if there is none yet. false: no entropy.
 bool identity_make(void);

@@ -9,9 +9,12 @@
 #include "commit.h"
 #include "cpuid_insn.h"
 #include "end.h"
+#include "identity.h"
 #include "pal.h"
+#include "random.h"
 #include "register.h"
 #include "seal_key.h"
+#include "seed.h"
 #include "share.h"
 #include "turn.h"
 #include "utpm_call.h"
@@ -156,6 +159,21 @@ static void pal_exit(const struct request *req, struct reply *rep)
     }
 }
 
+// Keys, before anybody asks. They are the same as at the boot before where the loader had a seed from the TPM.
+static void keys_start(void)
+{
+    static const char *const lasting[] = {
+        [SEED_NONE] = "for this boot only", [SEED_NO_TPM] = "for this boot only: no TPM",
+        [SEED_UNUSABLE] = "for this boot only: the TPM can't be used for them, the loader has said why", [SEED_TPM] = "kept by the TPM",
+    };
+    random_stir(seed_given.noise, seed_given.noise_bytes);
+    if (!seal_key_make())
+        rt_log(LOG_WARN, "no RDRAND and no RDSEED: nothing can be sealed");
+    identity_start();
+    rt_log(LOG_INFO, "keys are %s", lasting[seed_given.origin <= SEED_TPM ? seed_given.origin : SEED_NONE]);
+    seed_forget();
+}
+
 static void message_init(const struct request *req, struct reply *rep)
 {
     static uint8_t vectors[PAL_VECTORS] __attribute__((aligned(64)));
@@ -163,10 +181,8 @@ static void message_init(const struct request *req, struct reply *rep)
         if (!vector_fits())
             rt_panic("the vector state is larger than an area for it");
         vector_save(vectors);
-        if (!seal_key_make())
-            rt_log(LOG_WARN, "no RDRAND and no RDSEED: nothing can be sealed");
+        keys_start();
         vector_load(vectors);
-        rt_log(LOG_INFO, "sealing keys are for this boot only");
     }
     // After a fault: what was half done is undone, finished, or goes on when its message comes again.
     commit_init(req->arg[1]);

@@ -10,6 +10,7 @@
 static struct state_lock lock;
 static br_hmac_drbg_context drbg;
 static uint32_t requests_left;   // until the next seed
+STATE static struct { uint32_t bytes; uint8_t byte[RANDOM_NOISE_BYTES]; } stirred;
 
 // Under the lock.
 static bool seeded(void)
@@ -19,13 +20,22 @@ static bool seeded(void)
         return true;
     if (!entropy_fill(seed, sizeof(seed)))
         return false;
-    if (drbg.vtable == NULL)
+    if (drbg.vtable == NULL) {
         br_hmac_drbg_init(&drbg, &br_sha256_vtable, seed, sizeof(seed));
-    else
+        if (stirred.bytes > 0)
+            br_hmac_drbg_update(&drbg, stirred.byte, stirred.bytes);
+    } else {
         br_hmac_drbg_update(&drbg, seed, sizeof(seed));
+    }
     memset(seed, 0, sizeof(seed));
     requests_left = RANDOM_RESEED;
     return true;
+}
+
+void random_stir(const void *noise, uint32_t bytes)
+{
+    stirred.bytes = bytes < RANDOM_NOISE_BYTES ? bytes : RANDOM_NOISE_BYTES;
+    memcpy(stirred.byte, noise, stirred.bytes);
 }
 
 bool random_bytes(void *out, uint32_t bytes)

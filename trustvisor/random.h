@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Random bytes: HMAC-DRBG with SHA-256, seeded from entropy.h, and again after every RANDOM_RESEED requests.
+// Random bytes: HMAC-DRBG with SHA-256, seeded from entropy.h (and the TPM's noise, where there is one), and again after every RANDOM_RESEED requests.
 #pragma once
 
 #include <stdbool.h>
@@ -7,6 +7,10 @@
 
 #define RANDOM_RESEED 100000u
 #define RANDOM_SEED_BYTES 48u
+#define RANDOM_NOISE_BYTES 32u
+
+// Noise of somebody else's, which the first seed is mixed with: it can't make up for entropy that is missing, as it is the same after a reload.
+void random_stir(const void *noise, uint32_t bytes);
 
 // false: there is no entropy; nothing is in out that could be taken for random bytes.
 bool random_bytes(void *out, uint32_t bytes);

@@ -6,6 +6,9 @@
 #include <rt/string.h>
 
 #include "random.h"
+#include "seed.h"
+
+_Static_assert(SEAL_KEY_MASTER_BYTES == SEED_BYTES, "a key of the seed's");
 
 // In the state region: a reload of the partition must not cost anybody what he has sealed.
 STATE static uint8_t aes[SEAL_KEY_AES_BYTES], hmac[SEAL_KEY_HMAC_BYTES];
@@ -32,7 +35,7 @@ void seal_key_set(const uint8_t master[SEAL_KEY_MASTER_BYTES])
 bool seal_key_make(void)
 {
     uint8_t master[SEAL_KEY_MASTER_BYTES];
-    if (!random_bytes(master, sizeof(master)))
+    if (!seed_key("sealing", master) && !random_bytes(master, sizeof(master)))
         return false;
     seal_key_set(master);
     memset(master, 0, sizeof(master));

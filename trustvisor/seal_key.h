@@ -9,7 +9,8 @@
 #define SEAL_KEY_HMAC_BYTES   32u
 #define SEAL_KEY_MASTER_BYTES 32u
 
-// Takes a new master secret from the random generator: what was sealed before can't be unsealed any more. false: no entropy.
+// Takes the master secret from the seed, where there is one: that of the boots before. Else a new one from the random generator: what was sealed before can't be
+// unsealed any more. false: no entropy.
 bool seal_key_make(void);
 // Takes the master secret of an earlier boot.
 void seal_key_set(const uint8_t master[SEAL_KEY_MASTER_BYTES]);

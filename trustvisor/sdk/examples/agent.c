@@ -15,7 +15,7 @@ typedef uintptr_t agent_t(struct agent *);
 static struct agent agent;
 static const struct tv_params params = { 1, 0, { { TV_PARAM_POINTER, 0, sizeof(agent) / sizeof(uintptr_t) } } };
 static const struct pal_image image = { agent_image, AGENT_AT, AGENT_ENTRY, AGENT_CODE_PAGES, AGENT_DATA_PAGES, 4, 1 };
-static const char *const result_text[] = { "OK", "no entropy", "the key was not sealed by this PAL, on this machine, since it was started", "no key" };
+static const char *const result_text[] = { "OK", "no entropy", "the key was not sealed by this PAL on this machine, or trustvisor's was for an earlier boot only", "no key" };
 
 static int run(void)
 {
