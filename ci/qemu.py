@@ -32,7 +32,7 @@ def command(machine: Machine, disk: Path, directory: Path, serial: str, direct: 
             "-m", str(machine.memory_mb), "-bios", str(FIRMWARE), "-display", "none", "-no-reboot", "-nic", "none",
             "-drive", f"file={disk},format=raw,if=ide,snapshot=on", "-serial", serial,
             "-debugcon", f"file:{directory / 'e9.txt'}", "-global", "isa-debugcon.iobase=0xe9",
-            "-D", str(directory / "qemu.log"), "-trace", POWER_OFF, *shared, *direct]
+            "-D", str(directory / "qemu.log"), "-trace", POWER_OFF, *shared, *machine.devices, *direct]
 
 
 def run(machine: Machine, disk: Path, directory: Path, timeout: float, watcher: Watcher, interactive: bool = False,

@@ -30,6 +30,7 @@ import races
 import refused
 import startup
 import task_switch
+import tpm_suite
 import traced
 import unit_mutations
 import workload
@@ -202,6 +203,7 @@ SUITES: dict[str, list[Case]] = {
     "bench": [Case("bench", _bench), Case("bench-pals", _bench_pals), Case("bench-boots", _bench_boots)],
     "loader-errors": loader_errors.CASES,
     "qemu": refused.CASES,
+    "tpm": tpm_suite.CASES,
     "install": installed.CASES,
     "fuzz": fuzz.CASES,
     "proofs-mutations": proof_mutations.CASES,

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""swtpm: a TPM 2.0 in a process of this host. What it keeps is in a folder, so that a machine finds it again at its next boot."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import struct
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+
+START_SECONDS = 10.0
+PROGRAM = "swtpm"
+
+
+def obstacle() -> str:
+    return "" if shutil.which(PROGRAM) else "swtpm is not there: ./bulkhead setup"
+
+
+class Swtpm:
+    """One power cycle of it. Sockets have short paths, in a folder of their own."""
+
+    def __init__(self, state: Path, raw: bool) -> None:
+        """raw: it takes commands on a socket and is started up already; else QEMU has it, with all that a machine says to its TPM."""
+        state.mkdir(parents=True, exist_ok=True)
+        self.folder = Path(tempfile.mkdtemp(prefix="swtpm-"))
+        self.path = self.folder / "socket"
+        how = ["--server", f"type=unixio,path={self.path}", "--flags", "not-need-init,startup-clear"] if raw else \
+              ["--ctrl", f"type=unixio,path={self.path}"]
+        self.process = subprocess.Popen([PROGRAM, "socket", "--tpm2", "--tpmstate", f"dir={state}", *how],
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        end = time.monotonic() + START_SECONDS
+        while not self.path.exists():
+            if self.process.poll() is not None or time.monotonic() > end:
+                self.close()
+                raise OSError("swtpm does not start")
+            time.sleep(0.02)
+
+    def qemu(self) -> list[str]:
+        return ["-chardev", f"socket,id=tpm,path={self.path}", "-tpmdev", "emulator,id=tpm0,chardev=tpm", "-device", "tpm-crb,tpmdev=tpm0"]
+
+    def close(self) -> None:
+        self.process.terminate()
+        self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> Swtpm:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+HEADER = struct.Struct(">HII")  # tag, bytes, command or response code
+
+
+def receive(source: socket.socket) -> bytes:
+    """One command or answer; b"" at the end."""
+    data = b""
+    while len(data) < HEADER.size or len(data) < HEADER.unpack_from(data)[1]:
+        more = source.recv(4096)
+        if not more:
+            return b""
+        data += more
+    return data
