@@ -8,6 +8,7 @@
 #include "inject.h"
 #include "ipc.h"
 #include "memory.h"
+#include "spinlock.h"
 #include "upcall.h"
 
 #define DR6_HITS   15ull
@@ -15,13 +16,17 @@
 #define DR7_CHOICE 0xffff0055ull
 #define DR7_DATA   0x11110000ull
 
+// Another CPU's upcall may begin while they change.
+static struct spinlock watched_lock;
 static uint64_t watched[DEBUG_WATCHES], watched_how;
 
 static void arm(void)
 {
+    spinlock_acquire(&watched_lock);
     dr_write(watched);
     dr6_write(DR6_RESET);
     dr7_write(DR7_RESET | watched_how);
+    spinlock_release(&watched_lock);
 }
 
 void debug_begin(struct debug_guest *guest)
@@ -78,9 +83,11 @@ int64_t debug_stopped(struct cpu *cpu, struct partition *partition, struct parti
         fault_trap(partition, cpu, (unsigned)frame.vector, frame.error, frame.gpr[GPR_CR2], &frame);
         return UPCALL_FAULTED;
     }
+    spinlock_acquire(&watched_lock);
     for (unsigned i = 0; i < DEBUG_WATCHES; i++)
         watched[i] = answer.arg[1 + i] < WINDOW_BASE ? answer.arg[1 + i] : 0;
     watched_how = (answer.arg[1 + DEBUG_WATCHES] & DR7_CHOICE) | DR7_DATA;
+    spinlock_release(&watched_lock);
     arm();
     frame.cs = SELECTOR_USER_CS | 3;
     frame.ss = SELECTOR_USER_SS | 3;
