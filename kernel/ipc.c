@@ -32,6 +32,8 @@ void ipc_fields_before(const struct partition_cpu *slot, struct request *request
     const struct request *before = &slot->channel->request[ring_slot(slot->sequence - 1)].request;
     if (before->kind == MSG_INIT)
         before = &slot->channel->request[ring_slot(slot->sequence - 2)].request;
+    request->tag = before->tag;
+    request->root = before->root;
     memory_copy(request->field[0], before->field[0], sizeof(request->field[0]));
 }
 

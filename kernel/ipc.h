@@ -38,10 +38,11 @@ struct answer {
 //   returns STATUS_OK: answer is valid, the reply's operations are applied; STATUS_FAULTED: the partition is parked.
 NODISCARD enum status ipc_send(struct cpu *cpu, struct partition *partition, const struct message *message, struct answer *answer);
 
-// The same after a first attempt with that status: STATUS_FAULTED, or STATUS_BUSY where the partition couldn't be entered or was stopped.
+// The same after a first attempt with that status: STATUS_FAULTED, or STATUS_BUSY where the partition couldn't be entered or was stopped, or the kernel has refused a
+// reply with SET_APPLIED.
 NODISCARD enum status ipc_send_again(struct cpu *cpu, struct partition *partition, const struct message *message, enum status status, struct answer *answer);
 
-// The same once, without waiting for the partition, which is the caller's: STATUS_FAULTED: recorded; STATUS_BUSY: another CPU stops it.
+// The same once, without waiting for the partition, which is the caller's: STATUS_FAULTED: recorded; STATUS_BUSY: another CPU stops it, or SET_APPLIED was refused.
 NODISCARD enum status ipc_attempt(struct cpu *cpu, struct partition *partition, const struct message *message, uint8_t attempt, struct answer *answer);
 
 // The VM entry that the last reply asked for ended in VMfail: on VMCS02 the partition that owns it is told (MSG_ENTRY_FAILED), on VMCS01
