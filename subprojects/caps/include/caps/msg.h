@@ -11,7 +11,7 @@ enum msg_kind {
                       // message of CPU n was not completed (no reply of it was applied): undo what it did to the state region
     MSG_EXIT,         // a VM exit; bank 0: the origin's VMCS, bank 1: the shadow VMCS (route's groups)
     MSG_ENTRY_FAILED, // the VERDICT_L2 of the last reply ended in VMfail: arg[0] = VM-instruction error, arg[1] = VMCS02
-    MSG_CALL,         // from another partition: arg[] are the caller's, from = its index
+    MSG_CALL,         // from another partition: arg[] are the caller's, from = its index. To the debugger, from the kernel: that partition has stopped on this CPU
     MSG_KILL,         // the message before failed twice: let its owner pay (an L2: triple fault exit to L1)
 };
 
