@@ -19,6 +19,7 @@ class GdbPort:
     """As long as no gdb is there what the machine sends is lost; one gdb after another may connect."""
 
     def __init__(self) -> None:
+        self.closing = False
         self.machine, self.gdb, (self.wake, self.woken) = _listen(), _listen(), socket.socketpair()
         self.com2 = f"mode=socket-client, dev=localhost:{self.machine.getsockname()[1]}"
         self.remote = f"localhost:{self.gdb.getsockname()[1]}"
@@ -48,6 +49,7 @@ class GdbPort:
                     return
                 if source in servers:
                     peer[source], _ = source.accept()
+                    peer[source].settimeout(0.1)
                     selector.register(peer[source], selectors.EVENT_READ, source)
                     continue
                 if source.fileno() < 0:  # dropped since select()
@@ -60,11 +62,19 @@ class GdbPort:
                     drop(source, key.data)
                 elif other := peer[servers[key.data]]:
                     try:
-                        other.sendall(data)
+                        self._send(other, data)
                     except ConnectionError:
                         drop(other, servers[key.data])
 
+    def _send(self, other: socket.socket, data: bytes) -> None:
+        while data and not self.closing:  # who reads nothing may begin to; it doesn't keep close() waiting
+            try:
+                data = data[other.send(data):]
+            except TimeoutError:
+                pass
+
     def close(self) -> None:
+        self.closing = True
         self.wake.close()
         self.thread.join()
         self.woken.close()

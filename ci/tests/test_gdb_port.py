@@ -50,6 +50,16 @@ class Relay(unittest.TestCase):
         self.assertEqual(first.recv(1), b"")  # closed at the other end, too: its end was seen
         self.joined(second, b"still")
 
+    def test_a_gdb_that_reads_nothing_does_not_hold_up_the_end(self) -> None:
+        self.joined(self.client(self.port.gdb), b"first")
+        self.machine.settimeout(0.5)
+        with self.assertRaises(TimeoutError):
+            while True:
+                self.machine.sendall(bytes(1 << 20))
+        begun = time.monotonic()
+        self.port.close()
+        self.assertLess(time.monotonic() - begun, WAIT)
+
     def test_a_gdb_that_is_killed_during_an_answer(self) -> None:
         first = self.client(self.port.gdb)
         self.joined(first, b"first")
