@@ -50,6 +50,15 @@ static bool started;
 static struct request *request_now;
 static struct reply *reply_now;
 
+// A reply whose operations are to be applied before another CPU goes on (SET_APPLIED). Until they are only its own CPU comes in, with the same message once more where
+// the kernel has refused it: so the partition doesn't come to wait for it in the midst of another message, with the lock held.
+static struct { bool waits; uint32_t cpu, sequence; } left;
+
+static bool settled(uint32_t cpu)
+{
+    return !left.waits || left.cpu == cpu || __atomic_load_n(&rt_channel[left.cpu].channel.out.outbox.applied, __ATOMIC_ACQUIRE) == left.sequence;
+}
+
 // first: of what follows a load of the image.
 static void flush(bool first)
 {
@@ -106,6 +115,12 @@ static void put_start(void)
 void recorder_message(uint32_t cpu, const struct request *req, uint64_t rdx, uint64_t rcx, struct reply *rep)
 {
     state_lock(&lock);
+    while (!settled(cpu)) {
+        state_unlock(&lock);
+        __builtin_ia32_pause();
+        state_lock(&lock);
+    }
+    left.waits = false;
     request_now = (struct request *)(uintptr_t)req;
     reply_now = rep;
     if (!started)
@@ -121,6 +136,9 @@ void syscall_reply(void)
     put(RECORDING_REPLY);
     recording_reply(reply_now);
     flush(false);
+    left.waits = reply_now->set & SET_APPLIED;
+    left.cpu = rt_cpu();
+    left.sequence = reply_now->sequence;
     state_unlock(&lock);
     real_syscall_reply();
 }
