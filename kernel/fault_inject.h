@@ -17,6 +17,6 @@ bool fault_inject_step(const struct partition *partition, struct partition_cpu *
 // The upcall is over.
 void fault_inject_end(struct partition_cpu *slot);
 
-// OP_INJECT: whether it may be (BUSY: one is to come), and having it in the number-th message from now on.
+// OP_INJECT: whether it may be (BUSY: one is to come, or under way), and having it in the number-th message from now on.
 NODISCARD enum status fault_inject_check(uint32_t index, uint32_t kind);
 void fault_inject_order(struct partition *partition, uint32_t kind, uint64_t number, uint32_t instruction);

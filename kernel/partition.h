@@ -25,8 +25,8 @@ struct partition_cpu {
     bool incomplete;                 // the last message's reply wasn't applied: the next MSG_INIT says so
     bool wrote_event;                // the message has written group EVENT of the VMCS02 that exited
     uint8_t attempt;                 // of the message
-    bool inject_reply;               // a test: its verdict is to be damaged...
-    bool inject_again;               // ...or its second attempt is to fault, too
+    uint8_t inject_kind;             // of the injected fault that is under way in it
+    bool inject_again;               // its second attempt is to fault, too
     uint32_t steps;                  // instructions until an injected fault, or the debugger's stop; 0: none is to come
     const struct message *message;   // being handled
     struct message_stat *stat;       // where its messages are counted

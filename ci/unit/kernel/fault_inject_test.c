@@ -18,7 +18,7 @@ const struct boot_info *boot_info;
 static struct partition partition[2];
 static struct channel channel;
 static struct message message;
-static struct partition_cpu slot, other;
+static struct partition_cpu *const slot = &partition[0].cpu[0], *const other = &partition[0].cpu[1];
 
 uint32_t partition_count(void) { return 2; }
 struct partition *partition_at(uint32_t index) { return index < 2 ? &partition[index] : NULL; }
@@ -35,10 +35,10 @@ static void start(void)
     partition[1] = (struct partition){ .name = "b", .injected = true, .inject = { .kind = INJECT_UD, .message = 3, .count = 2, .span = 1, .spacing = 4 },
                                        .injections = 2, .inject_at = 3 };
     message = (struct message){ .kind = MSG_EXIT };
-    slot = other = (struct partition_cpu){ .channel = &channel, .message = &message };
+    *slot = *other = (struct partition_cpu){ .channel = &channel, .message = &message };
 }
 
-static uint64_t entry(struct partition *p) { return fault_inject_entry(p, &slot, ENTRY); }
+static uint64_t entry(struct partition *p) { return fault_inject_entry(p, slot, ENTRY); }
 
 TEST(only_what_the_configuration_names)
 {
@@ -61,7 +61,8 @@ TEST(the_message_that_was_named_gets_it)
     CHECK(entry(&partition[0]) == ENTRY && entry(&partition[0]) == ENTRY);
     fault_inject_order(&partition[0], INJECT_PF, 3, 0);
     CHECK_EQ(fault_inject_check(0, INJECT_PF), STATUS_BUSY);
-    CHECK(entry(&partition[0]) == ENTRY && entry(&partition[0]) == ENTRY && entry(&partition[0]) == 0 && slot.steps == 0);
+    CHECK(entry(&partition[0]) == ENTRY && entry(&partition[0]) == ENTRY && entry(&partition[0]) == 0 && slot->steps == 0);
+    fault_inject_end(slot);
     CHECK_EQ(fault_inject_check(0, INJECT_PF), STATUS_OK);
     for (unsigned i = 0; i < 100; i++)
         CHECK_EQ(entry(&partition[0]), ENTRY);
@@ -73,9 +74,9 @@ TEST(a_retry_and_an_init_get_none)
 {
     start();
     fault_inject_order(&partition[0], INJECT_PF, 1, 0);
-    slot.attempt = 1;
+    slot->attempt = 1;
     CHECK_EQ(entry(&partition[0]), ENTRY);
-    slot.attempt = 0;
+    slot->attempt = 0;
     message.kind = MSG_INIT;
     CHECK_EQ(entry(&partition[0]), ENTRY);
     message.kind = MSG_KILL;
@@ -91,9 +92,9 @@ TEST(at_an_instruction)
         struct trap_frame frame = { .rip = ENTRY, .rflags = 2 | RFLAGS_TF };
         start();
         fault_inject_order(&partition[0], row[i].kind, 1, 3);
-        CHECK(entry(&partition[0]) == ENTRY && slot.steps == 3);
-        CHECK(fault_inject_step(&partition[0], &slot, &frame) && fault_inject_step(&partition[0], &slot, &frame) && frame.rflags & RFLAGS_TF);
-        CHECK(fault_inject_step(&partition[0], &slot, &frame) == row[i].goes_on && !(frame.rflags & RFLAGS_TF) && frame.rip == row[i].rip && slot.steps == 0);
+        CHECK(entry(&partition[0]) == ENTRY && slot->steps == 3);
+        CHECK(fault_inject_step(&partition[0], slot, &frame) && fault_inject_step(&partition[0], slot, &frame) && frame.rflags & RFLAGS_TF);
+        CHECK(fault_inject_step(&partition[0], slot, &frame) == row[i].goes_on && !(frame.rflags & RFLAGS_TF) && frame.rip == row[i].rip && slot->steps == 0);
     }
 }
 
@@ -101,12 +102,12 @@ TEST(a_bad_reply)
 {
     start();
     fault_inject_order(&partition[0], INJECT_BAD_REPLY, 1, 7);
-    CHECK(entry(&partition[0]) == ENTRY && slot.steps == 0 && slot.inject_reply);
-    fault_inject_end(&slot);
+    CHECK(entry(&partition[0]) == ENTRY && slot->steps == 0 && slot->inject_kind == INJECT_BAD_REPLY);
+    fault_inject_end(slot);
     CHECK_EQ(channel.reply[0].reply.verdict, 0xffff);
     channel.reply[0].reply.verdict = 0;
     CHECK_EQ(entry(&partition[0]), ENTRY);
-    fault_inject_end(&slot);
+    fault_inject_end(slot);
     CHECK_EQ(channel.reply[0].reply.verdict, 0);
 }
 
@@ -115,19 +116,48 @@ TEST(those_of_the_configuration_come_as_before)
     start();
     unsigned hit = 0;
     for (unsigned number = 1; number <= 20; number++) {
-        slot.steps = 0;
+        slot->steps = 0;
         CHECK_EQ(entry(&partition[1]), ENTRY);
-        if (slot.steps == 1)
+        if (slot->steps == 1)
             hit |= 1u << number;
     }
     CHECK_EQ(hit, 1u << 3 | 1u << 7);
+}
+
+TEST(one_that_is_under_way_keeps_its_kind)
+{
+    struct trap_frame frame = { .rip = ENTRY, .rflags = 2 | RFLAGS_TF };
+    start();
+    fault_inject_order(&partition[0], INJECT_UD, 1, 2);
+    CHECK(entry(&partition[0]) == ENTRY && slot->steps == 2);
+    CHECK_EQ(fault_inject_check(0, INJECT_HANG), STATUS_BUSY);
+    fault_inject_order(&partition[0], INJECT_HANG, 9, 0);  // as by a check that came just before
+    CHECK(fault_inject_step(&partition[0], slot, &frame) && !fault_inject_step(&partition[0], slot, &frame) && frame.rip == ENTRY);
+    fault_inject_end(slot);
+    partition[0].injections = 0;
+    CHECK_EQ(fault_inject_check(0, INJECT_PF), STATUS_OK);
+}
+
+TEST(the_second_of_two_faults_keeps_others_out_as_well)
+{
+    start();
+    partition[0].inject = (struct boot_inject){ .kind = INJECT_UD_TWICE, .count = 1, .span = 1, .on_request = true };
+    partition[0].injections = 1;
+    CHECK(entry(&partition[0]) == ENTRY && slot->steps == 1);
+    fault_inject_end(slot);
+    CHECK_EQ(fault_inject_check(0, INJECT_PF), STATUS_BUSY);
+    slot->attempt = 1;
+    slot->steps = 0;
+    CHECK(entry(&partition[0]) == ENTRY && slot->steps == 1);
+    fault_inject_end(slot);
+    CHECK_EQ(fault_inject_check(0, INJECT_PF), STATUS_OK);
 }
 
 TEST(two_cpus_get_one_fault)
 {
     start();
     fault_inject_order(&partition[0], INJECT_PF, 1, 0);
-    CHECK_EQ(fault_inject_entry(&partition[0], &other, ENTRY), 0);
+    CHECK_EQ(fault_inject_entry(&partition[0], other, ENTRY), 0);
     CHECK_EQ(entry(&partition[0]), ENTRY);
     CHECK_EQ(partition[0].injections, 0);
 }
