@@ -14,8 +14,8 @@
 #include "policy.h"
 #include "pin.h"
 #include "pool.h"
-#include "shadow.h"
 #include "spinlock.h"
+#include "vmcs.h"
 #include "vmcs02.h"
 
 #define TAKE_RESERVE 256u   // pages of the pool that tables of taken pages leave to others
@@ -217,7 +217,7 @@ static enum status decode_l1_vmx(struct batch *batch, const struct op *op)
 
 static enum status decode_shadow(struct batch *batch, const struct op *op)
 {
-    return op->a == 1 && !shadow_supported(batch->cpu) ? STATUS_UNSUPPORTED : decode_l1_vmx(batch, op);
+    return op->a == 1 && batch->cpu->shadow.v == 0 ? STATUS_UNSUPPORTED : decode_l1_vmx(batch, op);
 }
 
 // An operation on a root.

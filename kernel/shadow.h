@@ -9,8 +9,9 @@
 #include "cpu.h"
 #include "vmcs.h"
 
-// Whether this CPU can do it: also needs VMWRITE to the exit information.
-bool shadow_supported(const struct cpu *cpu);
-
-// Switches it on or off in VMCS01.
+// Gives L1 the shadow VMCS in VMCS01, or none. The control stays on: by a link pointer that is not valid VMREAD and VMWRITE are VMfailInvalid, as they are for
+// a hypervisor without a current VMCS (SDM 3C 31.3 "VMX Instructions").
 void shadow_set(struct cpu *cpu, bool on);
+
+// L1 enters VMX operation, or leaves it: where VMREAD is #UD there is no shadowing.
+void shadow_vmx(struct cpu *cpu, bool on);

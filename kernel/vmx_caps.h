@@ -21,7 +21,7 @@ struct vmx_caps {
     uint64_t cr0_fixed0;                 // CR0 bits that VMX needs at 1 in an unrestricted guest
     uint64_t cr4_fixed0, cr4_supported;  // CR4 bits that VMX needs at 1; that this CPU can set
     uint64_t host_cr0, host_cr4;         // L0's own
-    bool shadowing;                      // VMCS shadowing
+    bool shadowing;                      // VMCS shadowing, with exit information that can be written: then each CPU has a shadow VMCS
     uint64_t vmread_bitmap, vmwrite_bitmap;  // L1's then, by group.def: host-physical
     bool write_any_field;                // VMWRITE to exit information works (IA32_VMX_MISC bit 29)
     bool pcid, invpcid;                  // L0 uses them; without, loading CR3 flushes

@@ -4,19 +4,13 @@
 // CBMC: unwind=7
 #include "any_batch.h"
 
-static bool writable, supported;
+static bool writable;
 static uint32_t asked;
 
 bool msr_l1_writable(uint32_t msr)
 {
     asked = msr;
     return writable = any_bool();
-}
-
-bool shadow_supported(const struct cpu *cpu)
-{
-    (void)cpu;
-    return supported = any_bool();
 }
 
 static enum status injectable;
@@ -47,7 +41,7 @@ static void prove(enum op_code code, unsigned actions)
     } else {
         PROVE(the_partition.header.rights & RIGHT_L1_VMX, "by right");
         PROVE(op.a <= 1, "on or off");
-        PROVE(code != OP_SHADOW || op.a == 0 || supported, "shadowing where there is shadowing");
+        PROVE(code != OP_SHADOW || op.a == 0 || the_cpu.shadow.v != 0, "shadowing where there is shadowing");
     }
 }
 

@@ -68,14 +68,14 @@ void controls_make(struct vmx_caps *caps, const struct vtx_facts *facts)
     caps->host_cr0 = CR0_PE | CR0_MP | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_PG | caps->cr0_fixed0;
     uint64_t wanted = CR4_MCE | CR4_PGE | CR4_UMIP | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE | CR4_SMEP | CR4_SMAP | (caps->pcid ? CR4_PCIDE : 0);
     caps->host_cr4 = CR4_PAE | CR4_VMXE | (wanted & caps->cr4_supported) | caps->cr4_fixed0;
-    caps->shadowing = caps->allowed1[WORD_PROC2] & PROC2_VMCS_SHADOWING;
     caps->write_any_field = caps->msr[VMX_CAP_MISC] & MISC_WRITE_ANY_FIELD;
+    caps->shadowing = caps->allowed1[WORD_PROC2] & PROC2_VMCS_SHADOWING && caps->write_any_field;
 }
 
 void controls_tell(struct info *info, const struct vmx_caps *caps, uint32_t cpu_count)
 {
     *info = (struct info){ .abi = CAP_ABI, .cpu_count = cpu_count, .physical_bits = caps->physical_bits, .linear_bits = 48,
-                           .shadowing = caps->shadowing && caps->write_any_field, .cr4_supported = caps->cr4_supported,
+                           .shadowing = caps->shadowing, .cr4_supported = caps->cr4_supported,
                            .feature_control = caps->feature_control };
     for (unsigned i = 0; i < VMX_MSR_COUNT; i++)
         info->vmx_msr[i] = caps->msr[i];

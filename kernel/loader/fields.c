@@ -117,6 +117,8 @@ static void add_controls(struct boot_fields *list, const struct boot_info *info)
     add(list, VMCS_MSR_BITMAP, info->bitmaps + BITMAP_MSR * PAGE_BYTES);
     add(list, VMCS_IO_BITMAP_A, info->bitmaps + BITMAP_IO_A * PAGE_BYTES);
     add(list, VMCS_IO_BITMAP_B, info->bitmaps + BITMAP_IO_B * PAGE_BYTES);
+    add_if(list, caps, VMCS_VMREAD_BITMAP, caps->vmread_bitmap);
+    add_if(list, caps, VMCS_VMWRITE_BITMAP, caps->vmwrite_bitmap);
     add(list, VMCS_CR0_GUEST_HOST_MASK, caps->cr0_fixed0);
     add(list, VMCS_CR4_GUEST_HOST_MASK, caps->cr4_fixed0);
 }

@@ -42,6 +42,8 @@ static void no_current_vmcs(uint64_t unused)
     (void)vmx_vmclear(region(0));
     expect("VMREAD", (uint64_t)vmx_vmread_raw(0x4400, &value), (uint64_t)OUTCOME_INVALID);
     expect("VMWRITE", (uint64_t)vmx_vmwrite_raw(0x4004, 0), (uint64_t)OUTCOME_INVALID);
+    expect("VMREAD of what a shadow VMCS has", (uint64_t)vmx_vmread_raw(0x4402, &value), (uint64_t)OUTCOME_INVALID);
+    expect("VMWRITE of what a shadow VMCS has", (uint64_t)vmx_vmwrite_raw(0x681e, 0), (uint64_t)OUTCOME_INVALID);
     expect("VMREAD of no field", (uint64_t)vmx_vmread_raw(0x7ffe, &value), (uint64_t)OUTCOME_INVALID);
     expect("VMLAUNCH", (uint64_t)vmx_vmlaunch(), (uint64_t)OUTCOME_INVALID);
     expect("VMRESUME", (uint64_t)vmx_vmresume(), (uint64_t)OUTCOME_INVALID);
@@ -160,6 +162,8 @@ static void outside_vmx(uint64_t unused)
     c->vmx_on = false;
     expect("VMREAD", (uint64_t)vmx_vmread_raw(0x4400, &value), (uint64_t)ud);
     expect("VMWRITE", (uint64_t)vmx_vmwrite_raw(0x4004, 0), (uint64_t)ud);
+    expect("VMREAD of what a shadow VMCS has", (uint64_t)vmx_vmread_raw(0x4402, &value), (uint64_t)ud);
+    expect("VMWRITE of what a shadow VMCS has", (uint64_t)vmx_vmwrite_raw(0x681e, 0), (uint64_t)ud);
     expect("VMCLEAR", (uint64_t)vmx_vmclear(region(0)), (uint64_t)ud);
     expect("VMPTRLD", (uint64_t)vmx_vmptrld(region(0)), (uint64_t)ud);
     expect("VMPTRST", (uint64_t)vmx_vmptrst_at(address(c->data)), (uint64_t)ud);

@@ -90,8 +90,8 @@ void vmcs02_bitmap(struct vmcs02 *vmcs02, enum bitmap_kind kind, uint32_t qword,
         abort();
 }
 
-bool shadow_supported(const struct cpu *cpu) { return cpu->shadow.v != 0; }
 void shadow_set(struct cpu *cpu, bool on) { cpu->shadowing = on; }
+void shadow_vmx(struct cpu *cpu, bool on) { cpu->l1_vmx = on; }
 enum status fault_inject_check(uint32_t index, uint32_t kind) { return index == 0 && kind == FAKE_INJECT_KIND ? STATUS_OK : STATUS_UNSUPPORTED; }
 void fault_inject_order(struct partition *partition, uint32_t kind, uint64_t number, uint32_t instruction)
 {
