@@ -213,7 +213,8 @@ static __attribute__((noinline)) bool forward(struct cpu *cpu, const struct rout
         struct message message = route->message;
         message.flags = arg != NULL ? REQUEST_FORWARDED : 0;
         message.arg = arg;
-        message.list.first = NULL;
+        vmcs_select(cpu, cpu->level == ORIGIN_L1 ? cpu->vmcs01 : cpu->vmcs02->region);
+        cpu->rip = vmcs_get(cpu, VMCS_GUEST_RIP);  // who had the message before may have written it
         answer.killed = false;
         if (!answered(cpu, ipc_send(cpu, route->partition, &message, &answer), &answer)) {
             if (route->cap->kind == ROUTE_IN_VMX)
