@@ -15,7 +15,11 @@
 STATE struct vmcs12 vmcs12_table[VMCS12_COUNT];
 static struct state_lock table_lock;
 
-void vmcs12_set(struct vmcs12 *v, enum vmcs_field field, uint64_t value) { state_set(&v->value[field], value); }
+void vmcs12_set(struct vmcs12 *v, enum vmcs_field field, uint64_t value)
+{
+    v->unchanged = 0;
+    state_set(&v->value[field], value);
+}
 
 // What an exit saves into a field of VMCS12, of what it saves into VMCS02 (there everything is saved).
 static uint64_t saved(const struct vmcs12 *v, enum vmcs_field field, uint64_t value)
@@ -85,12 +89,15 @@ static struct vmcs12 *find_free(void)
     return NULL;
 }
 
-// Writes the copy to L1's memory, all but the abort indicator. Memory that isn't there takes no writes, as on a CPU.
+// Writes the copy to L1's memory, all but the abort indicator, and where the values are there already all but the launch state. Memory that isn't there takes no
+// writes, as on a CPU.
 static void write_back(const struct vmcs12 *v, uint32_t launched)
 {
     const uint64_t at = v->region;
-    guest_write32((gpa1_t){ at }, VMCS12_REVISION);
     guest_write32((gpa1_t){ at + offsetof(struct vmcs12_region, launched) }, launched);
+    if (v->unchanged)
+        return;
+    guest_write32((gpa1_t){ at }, VMCS12_REVISION);
     guest_copy_out((gpa1_t){ at + offsetof(struct vmcs12_region, value) }, v->value, sizeof(v->value));
 }
 
@@ -116,12 +123,14 @@ static bool is_unchanged(const struct vmcs12 *v)
 static struct vmcs12 *fill_place(struct vmcs12 *v, gpa1_t region)
 {
     uint32_t launched = 0;
-    if (v == NULL || !is_unchanged(v)) {
+    const bool unchanged = v != NULL && is_unchanged(v);
+    if (!unchanged) {
         v = v != NULL ? v : find_free();
         if (v == NULL)
             return NULL;
         read_in(v, region);
     }
+    v->unchanged = unchanged;
     v->lazy = 0;
     v->owner = 0;
     v->entered = 0;
@@ -180,9 +189,10 @@ void vmcs12_leave(struct vmcs12 *v, struct message *m)
 {
     lock(m);
     vmcs12_pull(v, m, v->lazy);
-    if (v->entered)
+    if (v->entered) {
         reply_op(m->rep, OP_VMCS_CLEAR, vmcs12_handle(v), 0, 0, 0);
-    state_set(&v->entered, 0);
+        state_set(&v->entered, 0);
+    }
     state_set(&v->owner, 0);
 }
 

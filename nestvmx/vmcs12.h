@@ -2,7 +2,7 @@
 // VMCS12s: the VMCSs that L1 writes for its L2s.
 //
 // Between VMPTRLD and VMCLEAR the partition works on its own copy of the VMCS12's region; L1's memory is read once, at VMPTRLD, and
-// written once, at VMCLEAR (or where the copy's place is needed for another). The copies are one table, keyed by region
+// written once, at VMCLEAR, if something has changed (or where the copy's place is needed for another). The copies are one table, keyed by region
 // address, shared by all CPUs. The copy at place n runs on VMCS02 n.
 //
 // A group of fields of a copy can be behind: `lazy` groups have their current value in VMCS02 and are fetched when somebody asks.
@@ -33,6 +33,7 @@ struct vmcs12 {
     uint32_t doomed;    // its L2 ends as a triple fault at the next entry
     uint32_t stored;    // this exit's MSR-store area is written already
     uint32_t apic;      // the VMCS02 of this place names APIC pages of L1's
+    uint32_t unchanged; // since VMPTRLD, when the region in L1's memory held the same values. Not journaled: what is rolled back only isn't known to be unchanged
     uint64_t value[VMCS_FIELD_COUNT];
 };
 

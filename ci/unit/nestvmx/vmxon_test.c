@@ -141,6 +141,55 @@ TEST(vmclear_writes_the_fields_to_memory_once)
     CHECK_EQ(l1_get(VMCS_GUEST_ES_LIMIT), 0xa69f1c74);
 }
 
+// Where the region is in memory that a field's value is.
+static uint8_t *find_in_region(uint32_t value)
+{
+    for (unsigned offset = 8; offset < 4096; offset += 4)
+        if (memcmp(world_at(VMCS_PAGE + offset), &value, 4) == 0)
+            return world_at(VMCS_PAGE + offset);
+    return NULL;
+}
+
+static void clear_and_load(void)
+{
+    CHECK_EQ(l1_with_address(EXIT_VMCLEAR, VMCS_PAGE), SUCCEEDED);
+    CHECK_EQ(l1_with_address(EXIT_VMPTRLD, VMCS_PAGE), SUCCEEDED);
+}
+
+// Whatever changes a field has VMCLEAR write all of them; what nothing has changed is in memory already.
+TEST(vmclear_writes_fields_that_have_changed)
+{
+    l1_start_with_vmcs();
+    l1_fill_vmcs();
+    l1_set(VMCS_GUEST_ES_LIMIT, 0xa69f1c74);
+    clear_and_load();
+    uint8_t *const place = find_in_region(0xa69f1c74);
+    CHECK(place != NULL);
+    *place ^= 1;  // undefined, but what a CPU keeps to itself it doesn't write
+    CHECK_EQ(l1_with_address(EXIT_VMCLEAR, VMCS_PAGE), SUCCEEDED);
+    CHECK(find_in_region(0xa69f1c75) == place);
+    *place ^= 1;
+    CHECK_EQ(l1_with_address(EXIT_VMPTRLD, VMCS_PAGE), SUCCEEDED);
+    l1_set(VMCS_GUEST_ES_LIMIT, 0xa69f1c74);  // by VMWRITE, but nothing new
+    CHECK_EQ(l1_with_address(EXIT_VMCLEAR, VMCS_PAGE), SUCCEEDED);
+    CHECK_EQ(l1_with_address(EXIT_VMPTRLD, VMCS_PAGE), SUCCEEDED);
+    l1_set(VMCS_GUEST_ES_LIMIT, 0x5eed1234);
+    CHECK_EQ(l1_with_address(EXIT_VMCLEAR, VMCS_PAGE), SUCCEEDED);
+    CHECK(find_in_region(0x5eed1234) == place);
+    CHECK_EQ(l1_with_address(EXIT_VMPTRLD, VMCS_PAGE), SUCCEEDED);
+    l1_launch();
+    l2[VMCS_GUEST_ES_LIMIT] = 0x17e41234;     // by L2 itself
+    CHECK_EQ(l2_exit(EXIT_CPUID), ENTERED_L1);
+    CHECK_EQ(l1_with_address(EXIT_VMCLEAR, VMCS_PAGE), SUCCEEDED);
+    CHECK(find_in_region(0x17e41234) == place);
+    CHECK_EQ(l1_with_address(EXIT_VMPTRLD, VMCS_PAGE), SUCCEEDED);
+    CHECK_EQ(l1_with_address(EXIT_VMPTRLD, VMCS_PAGE + 8), FAILED_VALID);  // the VM-instruction error, 9
+    CHECK_EQ(l1_with_address(EXIT_VMCLEAR, VMCS_PAGE), SUCCEEDED);
+    CHECK(find_in_region(0x17e41234) == place);
+    CHECK_EQ(l1_with_address(EXIT_VMPTRLD, VMCS_PAGE), SUCCEEDED);
+    CHECK_EQ(l1_error(), 9);
+}
+
 TEST(what_was_cleared_comes_back_with_its_vmcs02)
 {
     l1_start_with_vmcs();
