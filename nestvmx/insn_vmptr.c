@@ -23,9 +23,9 @@ static void leave_current(struct message *m)
 }
 
 // What VMCLEAR and VMPTRLD begin with: the operand, a VMCS region's address. false: the instruction is over.
-static bool region_operand(struct message *m, uint64_t *region, enum insn_error bad_address, enum insn_error is_vmxon)
+static inline __attribute__((always_inline)) bool region_operand(struct message *m, uint64_t *region, enum insn_error bad_address, enum insn_error is_vmxon)
 {
-    if (!insn_allowed(m) || !operand_read(m, region, sizeof(*region)))
+    if (!insn_allowed(m) || !operand_read64(m, region))
         return false;
     if (!region_valid(*region))
         vm_fail(m, bad_address);

@@ -48,7 +48,7 @@ void insn_vmxon(struct message *m)
         inject_gp(m);
         return;
     }
-    if (!operand_read(m, &region, sizeof(region)))
+    if (!operand_read64(m, &region))
         return;
     if (!region_valid(region) || !guest_read32((gpa1_t){ region }, &revision) || revision != VMCS12_REVISION) {
         vm_fail_invalid(m);

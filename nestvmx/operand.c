@@ -132,17 +132,11 @@ static bool quick(struct message *m, uint32_t bytes, unsigned access, gpa1_t *at
     return operand_quick(m->req, bytes, access, at);
 }
 
-bool operand_read(struct message *m, void *to, uint32_t bytes)
+static __attribute__((noinline)) bool read_any(struct message *m, void *to, uint32_t bytes)
 {
     gva_t linear = { 0 }, fault = { 0 };
-    gpa1_t at = { 0 };
     uint32_t error = 0;
 
-    if (quick(m, bytes, ACCESS_READ, &at)) {
-        if (!guest_copy_in(to, at, bytes))
-            memset(to, 0xff, bytes);
-        return true;
-    }
     if (!linear_address(m, bytes, false, &linear))
         return false;
     const struct paging paging = paging_from_request(m->req);
@@ -150,6 +144,17 @@ bool operand_read(struct message *m, void *to, uint32_t bytes)
     if (walk == WALK_UNMAPPED)
         memset(to, 0xff, bytes);
     return walked(m, walk, fault, error);
+}
+
+bool operand_read(struct message *m, void *to, uint32_t bytes)
+{
+    gpa1_t at = { 0 };
+
+    if (!quick(m, bytes, ACCESS_READ, &at))
+        return read_any(m, to, bytes);
+    if (!guest_copy_in(to, at, bytes))
+        memset(to, 0xff, bytes);
+    return true;
 }
 
 bool operand_write(struct message *m, const void *from, uint32_t bytes)

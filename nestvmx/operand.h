@@ -5,7 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <rt/guest.h>
 #include <rt/operand.h>
+#include <rt/walk.h>
 
 #include "message.h"
 
@@ -17,6 +19,16 @@
 //   bytes: 4, 8 or 16
 bool operand_read(struct message *m, void *to, uint32_t bytes);
 bool operand_write(struct message *m, const void *from, uint32_t bytes);
+
+// The same of 8 bytes.
+static inline __attribute__((always_inline)) bool operand_read64(struct message *m, uint64_t *value)
+{
+    gpa1_t at;
+    message_need(m, MEMORY_GROUPS);
+    if (operand_quick(m->req, sizeof(*value), ACCESS_READ, &at) && guest_read64(at, value))
+        return true;
+    return operand_read(m, value, sizeof(*value));
+}
 
 // The first operand is a register: which; and the second operand's.
 static inline bool operand_is_register(const struct message *m) { return operand_bits(m->req, 10, 1); }

@@ -69,3 +69,16 @@ bool guest_unchanged(gpa1_t top, uint64_t address, unsigned level, const uint64_
     const uint64_t index = address >> (PAGE_BITS + 9 * level) & 511;
     return in_window(top, PAGE_BYTES) && qwords <= 512 - index && window_unchanged(WINDOW_BASE + top.v, address, path, level, with, qwords);
 }
+
+void guest_trail_keep(gpa1_t top, uint64_t address, const struct guest_path *path, struct guest_trail *trail)
+{
+    uint64_t table = top.v & ENTRY_ADDRESS;
+    for (unsigned level = GUEST_STEPS; level-- > 0;) {
+        const bool walked = level >= path->level;
+        trail->step[level].at = walked ? WINDOW_BASE + table + (address >> (12 + 9 * level) & 511) * sizeof(uint64_t) : trail->step[level + 1].at;
+        trail->step[level].entry = walked ? path->entry[level] : trail->step[level + 1].entry;
+        table = path->entry[level] & ENTRY_ADDRESS;
+    }
+}
+
+bool guest_trail_holds(const struct guest_trail *trail) { return window_retrace(trail); }

@@ -126,6 +126,17 @@ ENTRY window_unchanged      // rdi: top, rsi: address, rdx: path, ecx: level, r8
 .Lchanged:
     xor %eax, %eax
     ret
+ENTRY window_retrace        // rdi: struct guest_trail
+    .irp step, 0, 16, 32, 48
+    mov \step(%rdi), %rax
+    mov (%rax), %rax
+    cmp %rax, \step + 8(%rdi)
+    jne 3f
+    .endr
+    mov $1, %eax
+    ret
+3:  xor %eax, %eax
+    ret
 ENTRY window_exchange64     // rdi: address, rsi: expected, rdx: desired, rcx: found
     mov %rsi, %rax
     lock cmpxchg %rdx, (%rdi)

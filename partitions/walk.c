@@ -215,16 +215,15 @@ static enum walk mark(const struct paging *paging, const struct trace *trace, bo
     return WALK_OK;
 }
 
-bool walk_supervisor(uint64_t cr3, bool no_execute, gva_t linear, unsigned access, gpa1_t *out)
+bool walk_supervisor(uint64_t cr3, bool no_execute, gva_t linear, unsigned access, struct guest_path *path, gpa1_t *out)
 {
     const uint64_t reserved = (ENTRY_ADDRESS & ~((1ull << info->physical_bits) - 1)) | (no_execute ? 0 : ENTRY_NX);
     const uint64_t want = ENTRY_PRESENT | ENTRY_ACCESSED | (access & ACCESS_WRITE ? ENTRY_WRITE : 0);
-    struct guest_path path;
 
-    if ((uint64_t)((int64_t)(linear.v << 16) >> 16) != linear.v || !guest_walk((gpa1_t){ cr3 & ENTRY_ADDRESS }, linear.v, &path))
+    if ((uint64_t)((int64_t)(linear.v << 16) >> 16) != linear.v || !guest_walk((gpa1_t){ cr3 & ENTRY_ADDRESS }, linear.v, path))
         return false;
-    const uint64_t offset = (PAGE_BYTES << (9 * path.level)) - 1, entry = path.entry[path.level], all = path.all & entry;
-    if ((all & (want | ENTRY_USER)) != want || ((path.any | entry) & reserved) || path.level == 3 || (entry & ENTRY_ADDRESS & offset & ~0x1fffull) ||
+    const uint64_t offset = (PAGE_BYTES << (9 * path->level)) - 1, entry = path->entry[path->level], all = path->all & entry;
+    if ((all & (want | ENTRY_USER)) != want || ((path->any | entry) & reserved) || path->level == 3 || (entry & ENTRY_ADDRESS & offset & ~0x1fffull) ||
         ((access & ACCESS_WRITE) && !(entry & ENTRY_DIRTY)))
         return false;
     out->v = (entry & ENTRY_ADDRESS & ~offset) | (linear.v & offset);
@@ -234,11 +233,12 @@ bool walk_supervisor(uint64_t cr3, bool no_execute, gva_t linear, unsigned acces
 enum walk walk_linear(const struct paging *paging, gva_t linear, unsigned access, gpa1_t *out, uint32_t *pf_error)
 {
     uint64_t address = linear.v;
+    struct guest_path path;
     struct trace trace;
 
     *pf_error = 0;
     if (paging->mode == PAGING_4_LEVEL && paging->long_code && !paging->user && paging->eptp12 == 0 && !(access & ACCESS_EXECUTE) &&
-        walk_supervisor(paging->cr3, paging->no_execute, linear, access, out))
+        walk_supervisor(paging->cr3, paging->no_execute, linear, access, &path, out))
         return WALK_OK;
     if (paging->mode == PAGING_5_LEVEL)
         return WALK_UNSUPPORTED;

@@ -146,6 +146,7 @@ void recording_made(uint64_t word)
 static const char *const item_name[RECORDING_KINDS] = {
     "nothing", "a load", "a message", "a reply", "SYS_INVOKE", "SYS_FETCH", "SYS_CALL", "SYS_READ_MSR", "a read of L1's memory", "a write of L1's memory",
     "a copy from L1's memory", "a copy to L1's memory", "a comparison with L1's memory", "a walk in L1's memory", "an exchange in L1's memory",
+    "a look at tables in L1's memory", "a walk in L1's memory once more",
 };
 
 // The partition does that now.
@@ -309,6 +310,13 @@ bool window_unchanged(uint64_t top, uint64_t address, const uint64_t *path, unsi
     recording_made(address);
     recording_made(level);
     recording_made(qwords);
+    return next() != 0;
+}
+
+bool window_retrace(const struct guest_trail *trail)
+{
+    begin(RECORDING_RETRACE);
+    recording_trail(trail);
     return next() != 0;
 }
 

@@ -37,3 +37,12 @@ bool window_unchanged(uint64_t top, uint64_t address, const uint64_t *path, unsi
             return false;
     return true;
 }
+
+bool window_retrace(const struct guest_trail *trail)
+{
+    uint64_t entry;
+    for (unsigned i = GUEST_STEPS; i-- > 0;)
+        if (!window_read64(trail->step[i].at, &entry) || entry != trail->step[i].entry)
+            return false;
+    return true;
+}

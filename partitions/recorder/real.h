@@ -16,5 +16,6 @@
 #define window_compare    real_window_compare
 #define window_walk       real_window_walk
 #define window_unchanged  real_window_unchanged
+#define window_retrace    real_window_retrace
 #define window_exchange64 real_window_exchange64
 #define window_exchange32 real_window_exchange32

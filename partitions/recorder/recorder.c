@@ -33,6 +33,7 @@ __typeof__(window_copy_out) real_window_copy_out;
 __typeof__(window_compare) real_window_compare;
 __typeof__(window_walk) real_window_walk;
 __typeof__(window_unchanged) real_window_unchanged;
+__typeof__(window_retrace) real_window_retrace;
 __typeof__(window_exchange64) real_window_exchange64;
 __typeof__(window_exchange32) real_window_exchange32;
 _Noreturn void recorder_message(uint32_t cpu, const struct request *req, uint64_t rdx, uint64_t rcx, struct reply *rep);
@@ -245,6 +246,15 @@ bool window_unchanged(uint64_t top, uint64_t address, const uint64_t *path, unsi
     const bool so = real_window_unchanged(top, address, path, level, with, qwords);
     PUT(RECORDING_UNCHANGED, top, address, level, qwords, so);
     return so;
+}
+
+bool window_retrace(const struct guest_trail *trail)
+{
+    const bool holds = real_window_retrace(trail);
+    put(RECORDING_RETRACE);
+    recording_trail(trail);
+    put(holds);
+    return holds;
 }
 
 static bool put_exchange(uint64_t bytes, uint64_t address, uint64_t expected, uint64_t desired, bool there, uint64_t found)

@@ -179,6 +179,29 @@ TEST(window_unchanged_sees_every_change)
     CHECK(!window_unchanged(WINDOW_BASE, base, away, 0, with, 1));
 }
 
+TEST(window_retrace_holds_as_long_as_every_entry_is_what_it_was)
+{
+    uint64_t *window = (uint64_t *)map_window();
+    struct guest_trail trail;
+    for (unsigned i = 0; i < GUEST_STEPS; i++) {
+        window[100 * i] = i << 12 | 0x8000000000000001ull;
+        trail.step[i].at = WINDOW_BASE + 800 * i;
+        trail.step[i].entry = window[100 * i];
+    }
+    CHECK(window_retrace(&trail));
+    for (unsigned i = 0; i < GUEST_STEPS; i++) {
+        for (unsigned bit = 0; bit < 64; bit += 21) {
+            window[100 * i] ^= 1ull << bit;
+            CHECK(!window_retrace(&trail));
+            window[100 * i] ^= 1ull << bit;
+        }
+        trail.step[i].at += 3 * PAGE_BYTES;  // isn't there
+        CHECK(!window_retrace(&trail));
+        trail.step[i].at -= 3 * PAGE_BYTES;
+    }
+    CHECK(window_retrace(&trail));
+}
+
 TEST(window_copies_every_length)
 {
     uint8_t *window = map_window(), pattern[64], back[64];

@@ -139,6 +139,46 @@ TEST(invept_by_page_tables_that_the_cpu_would_not_walk_quietly_is_nestvmxs)
     check_left_alone();
 }
 
+// The operand's page is known from the INVEPT before: whatever L1 has done to its tables since counts.
+TEST(invept_again_by_page_tables_that_have_changed)
+{
+    start();
+    check_answered();
+    for (unsigned table = 0; table < 4; table++) {
+        const uint64_t place = CR3 + table * PAGE_BYTES;
+        const unsigned index = LINEAR >> (39 - 9 * table) & 511;
+        const uint64_t entry = trees_entry_now(place, index);
+        trees_entry(place, index, entry & ~1ull);
+        check_left_alone();
+        trees_entry(place, index, entry);
+        check_answered();
+        world_mapped[place / PAGE_BYTES] = false;  // taken from L1
+        check_left_alone();
+        world_mapped[place / PAGE_BYTES] = true;
+    }
+    // Another page, with another EPTP12; and the first one again.
+    const uint64_t leaf = LINEAR >> 12 & 511, entry = trees_entry_now(CR3 + 3 * PAGE_BYTES, leaf), other = 46 * PAGE_BYTES;
+    trees_entry(other, 0xff0 / 8, eptp ^ 7);
+    trees_entry(CR3 + 3 * PAGE_BYTES, leaf, other | USED);
+    check_left_alone();
+    trees_entry(CR3 + 3 * PAGE_BYTES, leaf, entry);
+    check_answered();
+    // Another address space.
+    field[VMCS_GUEST_CR3] = 50 * PAGE_BYTES;
+    check_left_alone();
+    trees_entry(50 * PAGE_BYTES, LINEAR >> 39 & 511, (CR3 + PAGE_BYTES) | USED);
+    check_answered();
+    field[VMCS_GUEST_RSP] -= PAGE_BYTES;  // the next page is nobody's
+    check_left_alone();
+    trees_entry(CR3 + 3 * PAGE_BYTES, leaf, entry | 1ull << 63);
+    field[VMCS_GUEST_RSP] += PAGE_BYTES;
+    check_left_alone();
+    field[VMCS_GUEST_EFER] |= 1u << 11;  // NXE: bit 63 is no reserved one
+    check_answered();
+    field[VMCS_GUEST_EFER] &= ~(1ull << 11);
+    check_left_alone();
+}
+
 TEST(invept_that_l1_is_not_offered_is_nestvmxs)
 {
     start();

@@ -43,3 +43,15 @@ bool guest_walk(gpa1_t top, uint64_t address, struct guest_path *path);
 // Whether such a walk from top meets the entries path[] (by level) above the given level, 0 to 2, and the table there has these qwords from the address' entry
 // on, all in that table. false, too, where EPT01 doesn't map one of them.
 bool guest_unchanged(gpa1_t top, uint64_t address, unsigned level, const uint64_t path[4], const uint64_t *with, uint64_t qwords);
+
+// Where a walk found each of its entries, and what they were; below a leaf the leaf again.
+#define GUEST_STEPS 4
+struct guest_trail {
+    struct { uint64_t at, entry; } step[GUEST_STEPS];
+};
+
+// Of a walk that was done; of top only bits 51:12 count.
+void guest_trail_keep(gpa1_t top, uint64_t address, const struct guest_path *path, struct guest_trail *trail);
+
+// Whether the same walk would find the same now: all its entries are read again, each once. For a trail that was kept.
+bool guest_trail_holds(const struct guest_trail *trail);

@@ -30,6 +30,7 @@ enum recording_item {
     RECORDING_WALK,      // top, address, whether all of it is there, path
     RECORDING_EXCHANGE,  // bytes, address, expected, desired, whether it is there, what was found
     RECORDING_UNCHANGED, // top, address, level, qwords, whether it is so
+    RECORDING_RETRACE,   // trail, whether it holds
     RECORDING_KINDS
 };
 
@@ -149,4 +150,12 @@ static inline void recording_path(struct guest_path *path)
     RECORDING_GIVEN(path->level);
     for (unsigned i = 0; i < 4; i++)
         RECORDING_GIVEN(path->entry[i]);
+}
+
+static inline void recording_trail(const struct guest_trail *trail)
+{
+    for (unsigned i = 0; i < GUEST_STEPS; i++) {
+        recording_made(trail->step[i].at);
+        recording_made(trail->step[i].entry);
+    }
 }

@@ -7,6 +7,7 @@
 
 #include <caps/addr.h>
 #include <caps/msg.h>
+#include <rt/guest.h>
 
 enum paging_mode { PAGING_NONE, PAGING_32, PAGING_PAE, PAGING_4_LEVEL, PAGING_5_LEVEL };
 
@@ -51,5 +52,5 @@ enum walk walk_linear(const struct paging *paging, gva_t linear, unsigned access
 
 // What nearly every operand of a 64-bit supervisor meets: 4-level paging, all flags set already, nothing reserved, a supervisor page, and writable where it is
 // to be written. false: anything else; walk_linear decides.
-//   access: ACCESS_READ or ACCESS_WRITE
-bool walk_supervisor(uint64_t cr3, bool no_execute, gva_t linear, unsigned access, gpa1_t *out);
+//   access: ACCESS_READ or ACCESS_WRITE;  *path: the walk, from the table that CR3 names
+bool walk_supervisor(uint64_t cr3, bool no_execute, gva_t linear, unsigned access, struct guest_path *path, gpa1_t *out);
