@@ -120,7 +120,7 @@ static void enter_l1(struct message *m, struct vmcs12 *v, bool blocked, bool ran
 }
 
 // The entry is over: the event was injected, VMLAUNCH launched.
-static void put_entered(struct vmcs12 *v, uint64_t *changed)
+static inline __attribute__((always_inline)) void put_entered(struct vmcs12 *v, uint64_t *changed)
 {
     const uint64_t event = vmcs12_get(v, VMCS_ENTRY_INTR_INFO);
     if (__builtin_expect((event & EVENT_VALID) != 0, 0))

@@ -24,7 +24,7 @@ struct message {
 
 // Fetches what the route didn't bring of these groups.
 void message_fetch(struct message *m, uint64_t missing);
-static inline void message_need(struct message *m, uint64_t groups)
+static inline __attribute__((always_inline)) void message_need(struct message *m, uint64_t groups)
 {
     if (__builtin_expect((groups & ~m->have) != 0, 0))
         message_fetch(m, groups & ~m->have);

@@ -38,7 +38,7 @@ static inline uint64_t take(const struct message *m, struct vmcs12 *v, enum vmcs
     return vmcs12_put(v, field, m->req->field[1][field]) ? group : 0;
 }
 
-static uint64_t take_for_entry(const struct message *m, struct vmcs12 *v)
+static inline __attribute__((always_inline)) uint64_t take_for_entry(const struct message *m, struct vmcs12 *v)
 {
     uint64_t changed = take(m, v, VMCS_GUEST_RIP, GROUP_RIP);
     changed |= take(m, v, VMCS_GUEST_RSP, GROUP_RIP);
