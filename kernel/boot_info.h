@@ -10,6 +10,7 @@
 #include <caps/info.h>
 #include <caps/inject.h>
 #include <caps/layout.h>
+#include <caps/loadable.h>
 #include <caps/records.h>
 
 #include "space.h"
@@ -112,6 +113,8 @@ struct boot_info {
     uint32_t panic_resets;   // 1: a panic ends in a reset, else all CPUs halt
     struct boot_partition partition[BOOT_PARTITIONS];
     struct boot_inject inject[BOOT_PARTITIONS];  // of partition[i]
+    struct loadables loadables;
+    uint32_t loadable;         // bit n: partition n is one of these, dormant at first
     uint32_t debug, debugger;  // index + 1 of the partition that is debugged, and COM2 is the debugger's then, 0: none; index of that
     struct boot_range range[BOOT_RANGES];
     const struct launch_entry *launch[CPU_MAX];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Proof: map_info() of the loader gives a partition a page of its own at INFO_BASE, read-only, which says what all are told, its number, and where its state region lies
-// if it may know (I5).
+// and what may be loaded if it may know (I5).
 // CBMC: unwind=2 loops=main.0:19 replace=map:contract_map,memory_take:contract_take,tsc_read:contract_tsc
 #include "proof.h"
 
@@ -11,7 +11,7 @@
 
 static struct boot_info info;
 static struct memory memory;
-static union { struct info info; uint8_t bytes[PAGE_BYTES]; } page;
+static struct { struct info info; uint8_t between[LOADABLES_AT - INFO_BASE - sizeof(struct info)]; struct loadables loadables; } page;
 static unsigned taken, mapped;
 
 uint64_t contract_tsc(void) { return any_u64(); }
@@ -33,8 +33,10 @@ int main(void)
 {
     struct info told;
     struct pagetable tables;
+    struct loadables to_load;
     struct boot_partition *image = &info.partition[0];
     info.info = told;
+    info.loadables = to_load;
     image->header.rights = any_u32();
     image->space.state.v = any_u64();
     if (!map_info((struct place){ &memory, &tables }, &info, 0))
@@ -42,6 +44,9 @@ int main(void)
     PROVE(mapped == 1, "mapped");
     PROVE(page.info.partition == 0 && (page.info.canary & 0xff) == 0, "its number, and a canary that ends strings");
     PROVE(page.info.state == (image->header.rights & RIGHT_PAL ? image->space.state.v : 0), "the state region's place is a right");
+    const bool loads = image->header.rights & RIGHT_LOAD;
+    PROVE(page.loadables.key[5] == (loads ? to_load.key[5] : 0) && page.loadables.partition[0].hash[7] == (loads ? to_load.partition[0].hash[7] : 0),
+          "what may be loaded is, too");
     PROVE(page.info.abi == told.abi && page.info.cpu_count == told.cpu_count && page.info.feature_control == told.feature_control, "the rest is everybody's");
     return 0;
 }

@@ -53,6 +53,28 @@ const char *authority_settle(struct boot_partition *partition, uint32_t count, u
     return NULL;
 }
 
+const char *authority_loadable(const struct boot_partition *partition, uint32_t count, uint32_t loadable, uint32_t *which)
+{
+    uint32_t loaders = 0, called = 0;
+    for (uint32_t i = 0; i < count; i++)
+        for (unsigned call = 0; call < CAP_CALLS; call++)
+            if (partition[i].header.calls[call][0] != 0)
+                called |= 1u << partition[i].callee[call];
+    for (*which = 0; *which < count; ++*which) {
+        const bool loads = partition[*which].header.rights & RIGHT_LOAD, comes = loadable >> *which & 1;
+        if (loads && loadable == 0)
+            return "it loads others, and no `loadable =` says which";
+        if (loads && loaders++ > 0)
+            return "there is another partition that loads";
+        if (comes && called >> *which & 1)
+            return "it is loadable, and another partition calls it";
+        if (comes && partition[*which].header.rights & (RIGHT_LOAD | RIGHT_L1_VMX | RIGHT_DEBUG))
+            return "it is loadable, and has a right that L1 can't do without, once it was used";
+    }
+    *which = loadable != 0 ? (uint32_t)__builtin_ctz(loadable) : 0;
+    return loadable != 0 && loaders == 0 ? "it is loadable, and no partition is there that loads (verify)" : NULL;
+}
+
 const char *authority_debugger(const struct boot_partition *partition, uint32_t count, uint32_t debugged, bool secrets, uint32_t *debugger, uint32_t *which)
 {
     *debugger = count;

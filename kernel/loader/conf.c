@@ -4,6 +4,7 @@
 
 #include <caps/syscall.h>
 
+#include "conf_parser.h"
 #include "text.h"
 
 #define MEMORY_DEFAULT (16ull << 20)
@@ -15,17 +16,7 @@
 // A piece of the file.
 struct span { const char *at; size_t length; };
 
-struct parser {
-    struct conf *conf;
-    struct conf_workload *workload;  // NULL before the first section
-    bool skip;                       // in a section that could not be opened
-    bool failed;                     // error holds the first error; the rest is still read for what it is worth
-    unsigned line;
-    char *error;
-};
-
-static bool fail(struct parser *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static bool fail(struct parser *p, const char *format, ...)
+bool conf_fail(struct parser *p, const char *format, ...)
 {
     if (p->failed)
         return false;
@@ -82,7 +73,7 @@ static struct span cut(struct span *rest, char separator)
 static bool copy(struct parser *p, const char *what, char *to, size_t capacity, struct span value)
 {
     if (value.length >= capacity)
-        return fail(p, "%s is too long: at most %u characters", what, (unsigned)(capacity - 1));
+        return conf_fail(p, "%s is too long: at most %u characters", what, (unsigned)(capacity - 1));
     for (size_t i = 0; i < value.length; i++)
         to[i] = value.at[i];
     to[value.length] = 0;
@@ -92,10 +83,10 @@ static bool copy(struct parser *p, const char *what, char *to, size_t capacity, 
 static bool copy_name(struct parser *p, const char *what, char *to, size_t capacity, struct span value)
 {
     if (!value.length)
-        return fail(p, "%s is missing", what);
+        return conf_fail(p, "%s is missing", what);
     for (size_t i = 0; i < value.length; i++)
         if (!is_name_char(value.at[i]))
-            return fail(p, "%s may have letters, digits, - and _ only: '%.*s'", what, shown(value), value.at);
+            return conf_fail(p, "%s may have letters, digits, - and _ only: '%.*s'", what, shown(value), value.at);
     return copy(p, what, to, capacity, value);
 }
 
@@ -124,7 +115,7 @@ static bool set_default(struct parser *p, struct span value)
 static bool set_require(struct parser *p, struct span value)
 {
     if (!span_is(value, "yes") && !span_is(value, "no"))
-        return fail(p, "require is yes or no, not '%.*s'", shown(value), value.at);
+        return conf_fail(p, "require is yes or no, not '%.*s'", shown(value), value.at);
     p->conf->require = span_is(value, "yes");
     return true;
 }
@@ -132,7 +123,7 @@ static bool set_require(struct parser *p, struct span value)
 static bool set_nested(struct parser *p, struct span value)
 {
     if (!span_is(value, "yes") && !span_is(value, "no"))
-        return fail(p, "nested is yes or no, not '%.*s'", shown(value), value.at);
+        return conf_fail(p, "nested is yes or no, not '%.*s'", shown(value), value.at);
     p->workload->nested = span_is(value, "yes");
     return true;
 }
@@ -140,7 +131,7 @@ static bool set_nested(struct parser *p, struct span value)
 static bool set_panic(struct parser *p, struct span value)
 {
     if (!span_is(value, "reset") && !span_is(value, "halt"))
-        return fail(p, "panic is reset or halt, not '%.*s'", shown(value), value.at);
+        return conf_fail(p, "panic is reset or halt, not '%.*s'", shown(value), value.at);
     p->conf->panic_resets = span_is(value, "reset");
     return true;
 }
@@ -157,7 +148,7 @@ static bool set_console(struct parser *p, struct span value)
         while (i < sizeof(ports) / sizeof(ports[0]) && !span_is(port, ports[i].name))
             i++;
         if (i == sizeof(ports) / sizeof(ports[0]))
-            return fail(p, "console knows e9, com1 and none, not '%.*s'", shown(port), port.at);
+            return conf_fail(p, "console knows e9, com1 and none, not '%.*s'", shown(port), port.at);
         p->conf->console |= ports[i].bit;
     } while (value.length);
     return true;
@@ -173,7 +164,7 @@ static bool set_log(struct parser *p, struct span value)
             return true;
         }
     }
-    return fail(p, "log is error, warn, info or debug, not '%.*s'", shown(value), value.at);
+    return conf_fail(p, "log is error, warn, info or debug, not '%.*s'", shown(value), value.at);
 }
 
 static bool set_memory(struct parser *p, struct span value)
@@ -187,10 +178,10 @@ static bool set_memory(struct parser *p, struct span value)
     }
     uint64_t count;
     if (!number(digits, MEMORY_MAX, &count) || count > MEMORY_MAX >> shift)
-        return fail(p, "memory is a number with K, M or G, at most 1G, not '%.*s'", shown(value), value.at);
+        return conf_fail(p, "memory is a number with K, M or G, at most 1G, not '%.*s'", shown(value), value.at);
     p->conf->memory = count << shift;
     if (!count || p->conf->memory % LARGE_BYTES)
-        return fail(p, "memory is a multiple of 2M, not '%.*s'", shown(value), value.at);
+        return conf_fail(p, "memory is a multiple of 2M, not '%.*s'", shown(value), value.at);
     return true;
 }
 
@@ -198,7 +189,7 @@ static bool set_watchdog(struct parser *p, struct span value)
 {
     uint64_t count;
     if (!number(value, WATCHDOG_MAX, &count))
-        return fail(p, "watchdog is a number of million ticks, 0 to %u, not '%.*s'", WATCHDOG_MAX, shown(value), value.at);
+        return conf_fail(p, "watchdog is a number of million ticks, 0 to %u, not '%.*s'", WATCHDOG_MAX, shown(value), value.at);
     p->conf->watchdog = count * MILLION;
     return true;
 }
@@ -209,12 +200,12 @@ static bool set_names(struct parser *p, struct span value, char to[BOOT_PARTITIO
     while (value.length) {
         struct span name = cut(&value, ',');
         if (*count == BOOT_PARTITIONS)
-            return fail(p, "more than %u partitions", BOOT_PARTITIONS);
+            return conf_fail(p, "more than %u partitions", BOOT_PARTITIONS);
         if (!copy_name(p, "a partition's name", to[*count], CAP_NAME, name))
             return false;
         for (unsigned i = 0; i < *count; i++)
             if (text_equal(to[i], to[*count]))
-                return fail(p, "partition %s is named twice", to[i]);
+                return conf_fail(p, "partition %s is named twice", to[i]);
         ++*count;
     }
     return true;
@@ -228,10 +219,32 @@ static bool set_injectable(struct parser *p, struct span value)
     return set_names(p, value, p->workload->injectable_name, &p->workload->injectable_count);
 }
 
+static bool set_loadable(struct parser *p, struct span value)
+{
+    p->workload->loadable_line = p->line;
+    return set_names(p, value, p->workload->loadable_name, &p->workload->loadable_count);
+}
+
+// -1: no such digit.
+static int hex_digit(char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1; }
+
+// An uncompressed point: 04, X, Y (SEC 1 2.3.3 "Elliptic-Curve-Point-to-Octet-String Conversion").
+static bool set_load_key(struct parser *p, struct span value)
+{
+    bool good = value.length == 2 + 2 * LOAD_KEY_BYTES && value.at[0] == '0' && value.at[1] == '4';
+    for (unsigned i = 0; good && i < LOAD_KEY_BYTES; i++) {
+        const int high = hex_digit(value.at[2 + 2 * i]), low = hex_digit(value.at[3 + 2 * i]);
+        good = high >= 0 && low >= 0;
+        p->conf->load_key[i] = (uint8_t)(high * 16 + low);
+    }
+    p->conf->has_load_key = good;
+    return good || conf_fail(p, "load_key is a point of P-256, 04 and 128 more hexadecimal digits, not '%.*s'", shown(value), value.at);
+}
+
 static bool set_next(struct parser *p, struct span value)
 {
     if (!value.length || value.at[0] != '\\')
-        return fail(p, "next is a path from the volume's root, as \\EFI\\...: '%.*s'", shown(value), value.at);
+        return conf_fail(p, "next is a path from the volume's root, as \\EFI\\...: '%.*s'", shown(value), value.at);
     return copy(p, "next", p->workload->next, sizeof(p->workload->next), value);
 }
 
@@ -256,7 +269,7 @@ static bool set_faults(struct parser *p, struct span value, struct conf_inject *
     for (value = trim(value); value.length && count < 8; value = trim(value))
         word[count++] = cut(&value, ' ');
     if (count < 3 || value.length)
-        return fail(p, "inject is PARTITION MESSAGE KIND [INSTRUCTION [COUNT [SPAN [SPACING [STRIDE]]]]]");
+        return conf_fail(p, "inject is PARTITION MESSAGE KIND [INSTRUCTION [COUNT [SPAN [SPACING [STRIDE]]]]]");
     if (!copy_name(p, "inject's partition", inject->name, CAP_NAME, word[0]))
         return false;
     for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
@@ -265,14 +278,14 @@ static bool set_faults(struct parser *p, struct span value, struct conf_inject *
         if (numbers[i].word >= count)
             break;
         if (!number(text, UINT32_MAX, &parsed) || parsed < numbers[i].least)
-            return fail(p, "inject's %s is a number%s, not '%.*s'", numbers[i].name, numbers[i].least ? " from 1 on" : "", shown(text), text.at);
+            return conf_fail(p, "inject's %s is a number%s, not '%.*s'", numbers[i].name, numbers[i].least ? " from 1 on" : "", shown(text), text.at);
         *numbers[i].to = (uint32_t)parsed;
     }
     for (uint32_t kind = INJECT_NONE + 1; kind < INJECT_KINDS; kind++)
         if (span_is(word[2], inject_kind_name(kind)))
             faults->kind = kind;
     if (faults->kind == INJECT_NONE)
-        return fail(p, "inject's kind is ud, pf, bad-reply, hang, ud-twice, panic or kernel-pf, not '%.*s'", shown(word[2]), word[2].at);
+        return conf_fail(p, "inject's kind is ud, pf, bad-reply, hang, ud-twice, panic or kernel-pf, not '%.*s'", shown(word[2]), word[2].at);
     return true;
 }
 
@@ -282,13 +295,13 @@ static bool set_inject(struct parser *p, struct span value)
     w->inject_line = p->line;
     do {
         if (w->inject_count == BOOT_PARTITIONS)
-            return fail(p, "inject names more than %u partitions", BOOT_PARTITIONS);
+            return conf_fail(p, "inject names more than %u partitions", BOOT_PARTITIONS);
         struct conf_inject *inject = &w->inject[w->inject_count];
         if (!set_faults(p, cut(&value, ','), inject))
             return false;
         for (unsigned i = 0; i < w->inject_count; i++)
             if (text_equal(w->inject[i].name, inject->name))
-                return fail(p, "inject names partition %s twice", inject->name);
+                return conf_fail(p, "inject names partition %s twice", inject->name);
         w->inject_count++;
     } while (value.length);
     return true;
@@ -300,7 +313,7 @@ static bool set_debug(struct parser *p, struct span value)
     if (!copy_name(p, "debug's partition", p->workload->debug_name, CAP_NAME, cut(&value, ' ')))
         return false;
     p->workload->debug_secrets = span_is(value, "secrets");
-    return !value.length || p->workload->debug_secrets || fail(p, "debug is PARTITION [secrets], not '%.*s' behind it", shown(value), value.at);
+    return !value.length || p->workload->debug_secrets || conf_fail(p, "debug is PARTITION [secrets], not '%.*s' behind it", shown(value), value.at);
 }
 
 static const struct key {
@@ -316,12 +329,14 @@ static const struct key {
     {"log",        true,  false, set_log},
     {"memory",     true,  false, set_memory},
     {"watchdog",   true,  false, set_watchdog},
+    {"load_key",   true,  false, set_load_key},
     {"partitions", false, true,  set_partitions},
     {"next",       false, false, set_next},
     {"options",    false, true,  set_options},
     {"nested",     false, false, set_nested},
     {"inject",     false, false, set_inject},
     {"injectable", false, true,  set_injectable},
+    {"loadable",   false, true,  set_loadable},
     {"debug",      false, false, set_debug},
 };
 
@@ -330,19 +345,19 @@ static bool parse_section(struct parser *p, struct span line)
     struct conf *conf = p->conf;
     p->skip = true;
     if (line.at[line.length - 1] != ']')
-        return fail(p, "a section is [workload NAME]: ']' is missing");
+        return conf_fail(p, "a section is [workload NAME]: ']' is missing");
     struct span inside = trim((struct span){line.at + 1, line.length - 2});
     struct span kind = cut(&inside, ' ');
     if (!span_is(kind, "workload"))
-        return fail(p, "no such section: '%.*s'; a section is [workload NAME]", shown(kind), kind.at);
+        return conf_fail(p, "no such section: '%.*s'; a section is [workload NAME]", shown(kind), kind.at);
     if (conf->workload_count == CONF_WORKLOADS)
-        return fail(p, "more than %u workloads", CONF_WORKLOADS);
+        return conf_fail(p, "more than %u workloads", CONF_WORKLOADS);
     struct conf_workload *w = &conf->workload[conf->workload_count];
     if (!copy_name(p, "the workload's name", w->name, sizeof(w->name), trim(inside)))
         return false;
     for (unsigned i = 0; i < conf->workload_count; i++)
         if (text_equal(conf->workload[i].name, w->name))
-            return fail(p, "[workload %s] is there twice, first in line %u", w->name, conf->workload[i].line);
+            return conf_fail(p, "[workload %s] is there twice, first in line %u", w->name, conf->workload[i].line);
     w->line = p->line;
     conf->workload_count++;
     p->workload = w;
@@ -356,7 +371,7 @@ static bool parse_pair(struct parser *p, struct span line)
     while (equals < line.length && line.at[equals] != '=')
         equals++;
     if (equals == line.length)
-        return fail(p, "'=' is missing: '%.*s'", shown(line), line.at);
+        return conf_fail(p, "'=' is missing: '%.*s'", shown(line), line.at);
     struct span name = trim((struct span){line.at, equals});
     struct span value = trim((struct span){line.at + equals + 1, line.length - equals - 1});
     for (unsigned i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
@@ -364,18 +379,18 @@ static bool parse_pair(struct parser *p, struct span line)
         if (!span_is(name, key->name))
             continue;
         if (key->global && p->workload)
-            return fail(p, "%s belongs before the first section", key->name);
+            return conf_fail(p, "%s belongs before the first section", key->name);
         if (!key->global && !p->workload)
-            return fail(p, "%s belongs into a [workload NAME]", key->name);
+            return conf_fail(p, "%s belongs into a [workload NAME]", key->name);
         unsigned *seen = key->global ? &p->conf->seen : &p->workload->seen;
         if (*seen & 1u << i)
-            return fail(p, "%s is there twice", key->name);
+            return conf_fail(p, "%s is there twice", key->name);
         *seen |= 1u << i;
         if (!value.length && !key->empty)
-            return fail(p, "%s has no value", key->name);
+            return conf_fail(p, "%s has no value", key->name);
         return key->set(p, value);
     }
-    return fail(p, "unknown key '%.*s'", shown(name), name.at);
+    return conf_fail(p, "unknown key '%.*s'", shown(name), name.at);
 }
 
 // A comment goes from a # that starts the line or follows a blank to the line's end.
@@ -387,63 +402,11 @@ static struct span uncomment(struct span line)
     return line;
 }
 
-// partition_count: it has none of that name.
-static unsigned partition_of(const struct conf_workload *w, const char *name)
-{
-    unsigned i = 0;
-    while (i < w->partition_count && !text_equal(w->partition[i], name))
-        i++;
-    return i;
-}
-
-// What can be judged only when the whole file is known.
-static void check_whole(struct parser *p)
-{
-    struct conf *conf = p->conf;
-    for (unsigned i = 0; i < conf->workload_count; i++) {
-        struct conf_workload *w = &conf->workload[i];
-        p->line = w->line;
-        if (!w->next[0])
-            fail(p, "[workload %s] has no next", w->name);
-        p->line = w->inject_line;
-        for (struct conf_inject *inject = w->inject; inject < w->inject + w->inject_count; inject++) {
-            inject->partition = partition_of(w, inject->name);
-            if (inject->partition == w->partition_count)
-                fail(p, "inject: [workload %s] has no partition %s", w->name, inject->name);
-        }
-        p->line = w->injectable_line;
-        for (unsigned j = 0; j < w->injectable_count; j++) {
-            const unsigned partition = partition_of(w, w->injectable_name[j]);
-            if (partition == w->partition_count)
-                fail(p, "injectable: [workload %s] has no partition %s", w->name, w->injectable_name[j]);
-            else
-                w->injectable |= 1u << partition;
-        }
-        for (unsigned n = 0; n < w->partition_count; n++)
-            if (text_equal(w->partition[n], w->debug_name))
-                w->debug = n + 1;
-        p->line = w->debug_line;
-        if (w->debug_name[0] && !w->debug)
-            fail(p, "debug: [workload %s] has no partition %s", w->name, w->debug_name);
-        for (unsigned n = 0; n < w->inject_count; n++)
-            if (w->debug && w->inject[n].partition == w->debug - 1)
-                fail(p, "debug: partition %s is to have faults injected", w->debug_name);
-        if (w->debug && w->injectable >> (w->debug - 1) & 1)
-            fail(p, "debug: partition %s is injectable", w->debug_name);
-    }
-    p->line = conf->chosen_line;
-    bool found = !conf->chosen[0];
-    for (unsigned i = 0; i < conf->workload_count; i++)
-        found = found || text_equal(conf->workload[i].name, conf->chosen);
-    if (!found)
-        fail(p, "default: there is no [workload %s]", conf->chosen);
-}
-
 static void parse_line(struct parser *p, struct span line)
 {
     for (size_t i = 0; i < line.length; i++) {
         if ((line.at[i] < ' ' || line.at[i] > '~') && line.at[i] != '\t') {
-            fail(p, "character %u is not ASCII text", (unsigned)(i + 1));
+            conf_fail(p, "character %u is not ASCII text", (unsigned)(i + 1));
             p->skip = p->skip || trim(line).at[0] == '[';
             return;
         }
@@ -465,7 +428,7 @@ bool conf_parse(struct conf *conf, const char *text, size_t bytes, char error[CO
     conf->memory = MEMORY_DEFAULT;
     conf->watchdog = WATCHDOG_DEFAULT * MILLION;
     if (bytes > CONF_BYTES)
-        return fail(&p, "the file is longer than 64 KiB");
+        return conf_fail(&p, "the file is longer than 64 KiB");
     for (size_t start = 0; start < bytes;) {
         size_t end = start;
         p.line++;
@@ -477,6 +440,6 @@ bool conf_parse(struct conf *conf, const char *text, size_t bytes, char error[CO
             line.length--;
         parse_line(&p, line);
     }
-    check_whole(&p);
+    conf_check(&p);
     return !p.failed;
 }

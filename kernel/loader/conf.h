@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <caps/loadable.h>
+
 #include "../boot_info.h"
 
 #define CONF_BYTES      (64u << 10)
@@ -35,6 +37,9 @@ struct conf_workload {
     unsigned injectable_line, injectable_count;
     char injectable_name[BOOT_PARTITIONS][CAP_NAME];
     uint32_t injectable;           // bit n: partition n is one of these
+    unsigned loadable_line, loadable_count;
+    char loadable_name[BOOT_PARTITIONS][CAP_NAME];
+    uint32_t loadable;             // bit n: partition n is one of these: they follow those of `partitions`
     unsigned debug_line;
     char debug_name[CAP_NAME];
     uint32_t debug;                // index + 1 of the partition that gdb is to debug; 0: none
@@ -50,6 +55,8 @@ struct conf {
     uint32_t console;              // CONSOLE_...
     uint32_t log_level;            // enum log_level
     uint64_t memory;               // bytes, multiple of 2 MiB
+    bool has_load_key;
+    uint8_t load_key[LOAD_KEY_BYTES];  // whose signature lets a partition be loaded
     uint64_t watchdog;             // ticks of the time-stamp counter, 0: no watchdog
     unsigned workload_count;
     struct conf_workload workload[CONF_WORKLOADS];

@@ -54,6 +54,8 @@ static bool read_all(struct load *load, const struct conf_workload *workload)
     uint32_t which;
     wrong = authority_settle(load->image, load->partition_count, &which);
     if (!wrong)
+        wrong = authority_loadable(load->image, load->partition_count, workload->loadable, &which);
+    if (!wrong)
         wrong = authority_debugger(load->image, load->partition_count, workload->debug, workload->debug_secrets, &load->debugger, &which);
     if (wrong)
         console_line("partition %s: %s", workload->partition[which], wrong);

@@ -15,6 +15,7 @@
 #include "hide.h"
 #include "launch.h"
 #include "load.h"
+#include "loadable.h"
 #include "machine.h"
 #include "measure.h"
 #include "memory.h"
@@ -112,6 +113,8 @@ static bool fill_info(struct boot_info *info, const struct launch *launch, const
     for (unsigned i = 0; i < workload->partition_count; i++)
         info->inject[i].on_request = workload->injectable >> i & 1;
     info->debug = workload->debug;
+    info->loadable = workload->loadable;
+    loadables_make(&info->loadables, conf, workload);
     info->cpu_count = launch->cpus->count;
     controls_make(&info->vmx, facts);
     controls_tell(&info->info, &info->vmx, info->cpu_count);

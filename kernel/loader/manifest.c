@@ -29,11 +29,19 @@ static void hash(const void *data, size_t bytes, uint8_t out[DIGEST])
     msr_write(MSR_FS_BASE, fs_base);
 }
 
-bool manifest_check(const char *name, const void *data, size_t bytes, char why[MANIFEST_WHY])
+static const struct manifest_entry *find(const char *name)
 {
     const struct manifest_entry *entry = manifest_entries;
     while (entry->name && !text_equal(entry->name, name))
         entry++;
+    return entry;
+}
+
+const uint8_t *manifest_sha256(const char *name) { return find(name)->sha256; }
+
+bool manifest_check(const char *name, const void *data, size_t bytes, char why[MANIFEST_WHY])
+{
+    const struct manifest_entry *entry = find(name);
     if (!entry->name)
         return text_format(why, MANIFEST_WHY, "isn't in the manifest of this bulkhead.efi") == 0;
     if (bytes < entry->bytes)

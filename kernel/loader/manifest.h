@@ -8,7 +8,10 @@
 
 #define MANIFEST_WHY 100
 
-struct manifest_entry { const char *name; size_t bytes; uint8_t blake2b[32]; };
+struct manifest_entry { const char *name; size_t bytes; uint8_t blake2b[32], sha256[32]; };
 
 // Compares a file with the manifest. False with the reason: not in it, truncated, damaged.
 bool manifest_check(const char *name, const void *data, size_t bytes, char why[MANIFEST_WHY]);
+
+// SHA-256 of a file that is in the manifest: by that it is known where it is signed (caps/loadable.h).
+const uint8_t *manifest_sha256(const char *name);

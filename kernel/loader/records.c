@@ -23,7 +23,7 @@ bool records_make(struct boot_info *info, struct memory *memory, const char *wor
         machine->cpu_base[i] = info->cpu_blocks + i * (uint64_t)CPU_BLOCK_BYTES + offsetof(struct cpu, records);
     for (uint32_t i = 0; i < info->partition_count; i++) {
         text_format(machine->partition[i].name, CAP_NAME, "%s", info->partition[i].header.name);
-        machine->partition[i].state = PARTITION_STOPPING;  // until MSG_INIT is answered
+        machine->partition[i].state = info->loadable >> i & 1 ? PARTITION_DORMANT : PARTITION_STOPPING;  // until MSG_INIT is answered
         machine->injectable |= (uint64_t)info->inject[i].on_request << i;
     }
     for (uint64_t i = 0; i < RECORDS_LINES; i++)

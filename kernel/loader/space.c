@@ -3,6 +3,7 @@
 #include "space.h"
 
 #include <caps/layout.h>
+#include <caps/loadable.h>
 #include <caps/ring.h>
 
 #include "msr.h"
@@ -93,6 +94,8 @@ static bool map_info(struct place place, const struct boot_info *info, uint32_t 
     page->partition = partition;
     page->canary = tsc_read() * 0x9e3779b97f4a7c15ull & ~0xffull;
     page->state = image->header.rights & RIGHT_PAL ? image->space.state.v : 0;
+    if (image->header.rights & RIGHT_LOAD)
+        *(struct loadables *)((uint8_t *)page + (LOADABLES_AT - INFO_BASE)) = info->loadables;
     return true;
 }
 
@@ -108,6 +111,7 @@ static bool map_cpus(struct place place, struct space *space, uint32_t cpu_count
     }
     return space->channels.v != 0;
 }
+_Static_assert(sizeof(struct info) <= LOADABLES_AT - INFO_BASE, "both in one page");
 _Static_assert(offsetof(struct channel, reply) == RING_SLOTS * PAGE_BYTES, "the read-only pages of a channel come first");
 _Static_assert(STACK_BYTES < STACK_STRIDE, "a guard page below each stack");
 

@@ -52,6 +52,33 @@ TEST(what_partitions_may_not_do_together_is_refused)
 #undef BAD
 }
 
+TEST(who_loads_does_so_because_the_configuration_says)
+{
+    uint32_t which;
+    three();
+    CHECK(!authority_settle(partition, 3, &which));
+    CHECK(!authority_loadable(partition, 3, 0, &which));
+    partition[0].header.rights = RIGHT_LOAD;
+    CHECK(!authority_loadable(partition, 3, 2, &which));
+#define BAD(change, loadable, culprit, expected) \
+    do { \
+        three(); \
+        (void)authority_settle(partition, 3, &which); \
+        partition[0].header.rights = RIGHT_LOAD; \
+        change; \
+        const char *wrong = authority_loadable(partition, 3, loadable, &which); \
+        CHECK(wrong && which == (culprit) && strstr(wrong, expected)); \
+    } while (0)
+    BAD((void)0, 0, 0, "no `loadable =`");
+    BAD(partition[2].header.rights = RIGHT_LOAD, 2, 2, "another partition that loads");
+    BAD((void)0, 4, 2, "another partition calls it");
+    BAD(partition[0].header.rights = 0, 2, 1, "no partition is there that loads");
+    BAD((void)0, 1, 0, "can't do without");
+    BAD(partition[1].header.rights = RIGHT_L1_VMX, 2, 1, "can't do without");
+    BAD(partition[1].header.rights = RIGHT_DEBUG, 2, 1, "can't do without");
+#undef BAD
+}
+
 TEST(who_debugs_does_so_because_the_configuration_says)
 {
     uint32_t debugger, which;

@@ -122,6 +122,42 @@ TEST(conf_names_injectable_partitions)
     refused(T "injectable = a,b,c,d,e,f,g,h,i\n", "bulkhead.conf:3: more than 8 partitions");
 }
 
+#define KEY "04" \
+    "0123456789abcdefABCDEF00112233445566778899aabbccddeeff0123456789" \
+    "ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100"
+#define KEYED "load_key = " KEY "\n" T
+
+TEST(conf_names_loadable_partitions)
+{
+    CHECK(parse("load_key = " KEY "\n[workload t]\nloadable = c, d\npartitions = a, b\nnext = \\n\ninject = d 1 ud\ninjectable = c\n"));
+    const struct conf_workload *w = &conf.workload[0];
+    CHECK(w->loadable == 0xc && w->partition_count == 4 && strcmp(w->partition[2], "c") == 0 && strcmp(w->partition[3], "d") == 0);
+    CHECK(w->inject[0].partition == 3 && w->injectable == 4);
+    CHECK(conf.has_load_key && conf.load_key[0] == 0x01 && conf.load_key[8] == 0xab && conf.load_key[63] == 0x00 && conf.load_key[32] == 0xff);
+    CHECK(parse("load_key = " KEY "\n" T "partitions = a\nloadable =\n"));
+    CHECK(conf.workload[0].loadable == 0 && conf.workload[0].partition_count == 1);
+    CHECK(parse(T) && !conf.has_load_key);
+    refused(T "loadable = a\n", "bulkhead.conf:3: loadable: there is no load_key, whose signature would be asked for");
+    refused(KEYED "loadable = a\npartitions = b, a\n", "bulkhead.conf:4: loadable: partition a is among partitions already, and so there from the boot on");
+    refused(KEYED "loadable = a, a\n", "bulkhead.conf:4: partition a is named twice");
+    refused(KEYED "loadable = i\npartitions = a,b,c,d,e,f,g,h\n", "bulkhead.conf:4: loadable: more than 8 partitions with those of partitions");
+    refused(KEYED "loadable = a,\n \npartitions = ..\n", "bulkhead.conf:6: a partition's name may have letters, digits, - and _ only: '..'");
+    refused(KEYED "loadable = a\ndebug = a\n", "bulkhead.conf:5: debug: partition a is loadable");
+    refused("loadable = a\n", "bulkhead.conf:1: loadable belongs into a [workload NAME]");
+    refused(T "load_key = " KEY "\n", "bulkhead.conf:3: load_key belongs before the first section");
+    refused("load_key = \n", "bulkhead.conf:1: load_key has no value");
+#define BAD_KEY(text, shown) refused("load_key = " text "\n", "bulkhead.conf:1: load_key is a point of P-256, 04 and 128 more hexadecimal digits, not '" shown "'")
+    BAD_KEY("04", "04");
+    BAD_KEY(KEY "0", "040123456789abcdefABCDEF00112233445566778899aabbccddeeff01234567");
+    BAD_KEY("02" "0123456789abcdefABCDEF00112233445566778899aabbccddeeff0123456789" "ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100",
+            "020123456789abcdefABCDEF00112233445566778899aabbccddeeff01234567");
+    BAD_KEY("04" "g123456789abcdefABCDEF00112233445566778899aabbccddeeff0123456789" "ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100",
+            "04g123456789abcdefABCDEF00112233445566778899aabbccddeeff01234567");
+    BAD_KEY("04" "0123456789abcdefABCDEF00112233445566778899aabbccddeeff0123456789" "ffeeddccbbaa99887766554433221100ffeeddccbbaa9988776655443322110:",
+            "040123456789abcdefABCDEF00112233445566778899aabbccddeeff01234567");
+#undef BAD_KEY
+}
+
 TEST(conf_says_which_partition_gdb_debugs)
 {
     CHECK(parse("[workload t]\npartitions = a, b\nnext = \\n\ndebug = b"));

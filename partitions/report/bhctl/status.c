@@ -7,7 +7,8 @@
 
 static const char *state_name(uint32_t state)
 {
-    static const char *const name[] = { [PARTITION_READY] = "ready", [PARTITION_STOPPING] = "restarting", [PARTITION_PARKED] = "parked" };
+    static const char *const name[] = { [PARTITION_READY] = "ready", [PARTITION_STOPPING] = "restarting", [PARTITION_PARKED] = "parked",
+                                        [PARTITION_DORMANT] = "dormant" };
     return state < sizeof(name) / sizeof(name[0]) ? name[state] : "unknown";
 }
 

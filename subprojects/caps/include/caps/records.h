@@ -21,6 +21,7 @@ enum partition_state {
     PARTITION_READY,
     PARTITION_STOPPING,  // one CPU restarts it, the others wait
     PARTITION_PARKED,    // for good
+    PARTITION_DORMANT,   // loadable, and not loaded
 };
 
 struct records_partition { char name[CAP_NAME]; uint32_t state, restarts; };  // state: enum partition_state
