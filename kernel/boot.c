@@ -51,7 +51,7 @@ static void start_partitions(struct cpu *cpu)
 {
     if (partitions_load(boot) != STATUS_OK)
         boot_fail(cpu, "hidden memory is too small for the partitions");
-    exit_init();
+    exit_routes();
     if (partitions_start(cpu) != STATUS_OK)
         boot_fail(cpu, "a partition doesn't start: the log says which and why");
 }

@@ -23,6 +23,7 @@ static struct {
     hpa_t decoy;            // a page of ones
     hpa_t scratch;          // takes writes that vanish, ones otherwise
     uint32_t demand_tables; // made since then
+    uint32_t taken;         // pages that have an owner
     const struct boot_info *info;
 } ept;
 
@@ -185,10 +186,13 @@ enum status ept01_own(gpa1_t page, uint32_t from, uint32_t to, bool mapped)
         (void)mtrr_type(page.v, PAGE_BYTES, &type);
         __atomic_store_n(slot, (mapped ? leaf_of(page.v, 0, EPT_RIGHTS, type) : 0) | (uint64_t)to << EPT_OWNER_SHIFT, __ATOMIC_RELEASE);
         __atomic_fetch_add(&ept01_generation, 1, __ATOMIC_RELEASE);
+        __atomic_store_n(&ept.taken, ept.taken + (to != 0) - (from != 0), __ATOMIC_RELEASE);
     }
     spinlock_release(&ept.lock);
     return status;
 }
+
+uint32_t ept01_taken(void) { return __atomic_load_n(&ept.taken, __ATOMIC_ACQUIRE); }
 
 uint32_t ept01_owner(gpa1_t page)
 {

@@ -52,3 +52,4 @@ NODISCARD enum status ept01_decoy(gpa1_t page, bool writable);
 // can't be looked up any more. Where it was mapped the caller shoots down.
 enum status ept01_own(gpa1_t page, uint32_t from, uint32_t to, bool mapped);
 uint32_t ept01_owner(gpa1_t page);
+uint32_t ept01_taken(void);  // pages that have one

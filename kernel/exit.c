@@ -109,16 +109,20 @@ static void exit_ept_violation(struct cpu *cpu)
     route_exit(cpu);
 }
 
-void exit_init(void)
+static kernel_handler_t *handler_of(unsigned level, unsigned reason)
 {
-    for (unsigned reason = 0; reason < EXIT_REASON_COUNT; reason++) {
-        kernel_handler_t *own = route_has(ORIGIN_L1, (enum exit_reason)reason) ? NULL : kernel_handler[ORIGIN_L1][reason];
-        first_handler[exit_index(ORIGIN_L1, reason)] = route_observed(ORIGIN_L1) ? route_exit : own != NULL ? own : route_l1;
-        first_handler[exit_index(ORIGIN_L2, reason)] = first_handler[exit_index(ORIGIN_PAL, reason)] = route_exit;
-    }
-    first_handler[exit_index(ORIGIN_L2, EXIT_EPT_VIOLATION)] = first_handler[exit_index(ORIGIN_PAL, EXIT_EPT_VIOLATION)] = exit_ept_violation;
-    for (unsigned level = 0; level < ORIGIN_COUNT; level++)
-        first_handler[exit_index(level, EXIT_EXCEPTION_OR_NMI)] = exit_attend;
+    if (reason == EXIT_EXCEPTION_OR_NMI)
+        return exit_attend;
+    if (level != ORIGIN_L1)
+        return reason == EXIT_EPT_VIOLATION ? exit_ept_violation : route_exit;
+    kernel_handler_t *own = route_has(ORIGIN_L1, (enum exit_reason)reason) ? NULL : kernel_handler[ORIGIN_L1][reason];
+    return route_observed(ORIGIN_L1) ? route_exit : own != NULL ? own : route_l1;
+}
+
+void exit_routes(void)
+{
+    for (unsigned i = 0; i < ORIGIN_COUNT * EXIT_REASON_COUNT; i++)
+        __atomic_store_n(&first_handler[i], handler_of(i / EXIT_REASON_COUNT, i % EXIT_REASON_COUNT), __ATOMIC_RELAXED);
 }
 
 // By the rules for virtual NMIs (SDM 3C 25.3 "Changes to Instruction Behavior", 27.3.1.5 "Checks on Guest Non-Register State").

@@ -9,8 +9,8 @@
 
 #include "cpu.h"
 
-// CPU 0, once the partitions are loaded.
-void exit_init(void);
+// After each change of the routes: where each exit goes. Other CPUs see it at their next one.
+void exit_routes(void);
 
 // entry.S comes here at each exit, on a fresh stack, the guest's registers in cpu->gpr. NMIs that are shoot-downs are served and done; all
 // else goes to route_exit().

@@ -34,7 +34,7 @@ bool partition_wait(struct partition *partition, struct partition_cpu *slot)
 {
     do {
         __atomic_store_n(&slot->inside, 0, __ATOMIC_SEQ_CST);
-        if (state_of(partition) == PARTITION_PARKED)
+        if (state_of(partition) >= PARTITION_PARKED)
             return false;
         while (state_of(partition) == PARTITION_STOPPING)
             __builtin_ia32_pause();
@@ -88,24 +88,47 @@ static enum status send_init(struct partition *partition, struct cpu *cpu, uint6
     return status;
 }
 
-void partition_restart(struct partition *partition, struct cpu *cpu)
+static bool change_state(struct partition *partition, uint32_t from, uint32_t to)
 {
-    uint32_t expected = PARTITION_READY;
-    if (!__atomic_compare_exchange_n(&partition->record->state, &expected, PARTITION_STOPPING, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
-        while (state_of(partition) == PARTITION_STOPPING)
-            __builtin_ia32_pause();
-        return;
-    }
+    return __atomic_compare_exchange_n(&partition->record->state, &from, to, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+bool partition_stop(struct partition *partition, struct cpu *cpu, enum partition_state from)
+{
+    if (!change_state(partition, from, PARTITION_STOPPING))
+        return false;
     partition->restarter = cpu->index;
     wait_until_empty(partition);
+    return true;
+}
+
+enum status partition_begin(struct partition *partition, struct cpu *cpu)
+{
     space_load(partition->image);
+    return send_init(partition, cpu, take_incomplete(partition));
+}
+
+void partition_settle(struct partition *partition, enum partition_state state)
+{
+    partition->restarter = CPU_MAX;
+    change_state(partition, PARTITION_STOPPING, state);  // or parked meanwhile, by another CPU whose message failed too often
+}
+
+void partition_revive(struct partition *partition, struct cpu *cpu)
+{
     partition->record->restarts++;
     log_line(LOG_WARN, "restart partition=%s count=%u", partition->name, partition->record->restarts);
-    if (send_init(partition, cpu, take_incomplete(partition)) != STATUS_OK)
+    if (partition_begin(partition, cpu) != STATUS_OK)
         partition_park(partition);
-    partition->restarter = CPU_MAX;
-    expected = PARTITION_STOPPING;  // or parked meanwhile, by another CPU whose message failed too often
-    __atomic_compare_exchange_n(&partition->record->state, &expected, PARTITION_READY, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    partition_settle(partition, PARTITION_READY);
+}
+
+void partition_restart(struct partition *partition, struct cpu *cpu)
+{
+    if (partition_stop(partition, cpu, PARTITION_READY))
+        partition_revive(partition, cpu);
+    while (state_of(partition) == PARTITION_STOPPING)
+        __builtin_ia32_pause();
 }
 
 void partition_park(struct partition *partition)
@@ -147,11 +170,12 @@ enum status partitions_start(struct cpu *cpu)
 {
     for (uint32_t i = 0; i < partition_count(); i++) {
         struct partition *partition = partition_at(i);
+        if (state_of(partition) == PARTITION_DORMANT)
+            continue;
         partition->restarter = cpu->index;
         if (send_init(partition, cpu, 0) != STATUS_OK)
             return STATUS_FAULTED;
-        partition->restarter = CPU_MAX;
-        set_state(partition, PARTITION_READY);
+        partition_settle(partition, PARTITION_READY);
         log_line(LOG_INFO, "stage partition name=%s state=ready", partition->name);
     }
     return STATUS_OK;

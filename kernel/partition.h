@@ -71,7 +71,7 @@ void partitions_scrub(bool others_run);
 uint32_t partition_count(void);
 struct partition *partition_at(uint32_t index);
 
-// Waits until the partition is ready and takes it for a message on the slot's CPU. false: it is parked.
+// Waits until the partition is ready and takes it for a message on the slot's CPU. false: it is parked, or dormant.
 bool partition_wait(struct partition *partition, struct partition_cpu *slot);
 static inline bool partition_enter(struct partition *partition, struct partition_cpu *slot)
 {
@@ -87,6 +87,11 @@ bool partition_stopping(const struct partition *partition, const struct cpu *cpu
 // Stops the partition on all CPUs, reloads it and sends MSG_INIT. Where another CPU is doing so already, only waits for the end of it.
 // This CPU must have left it. On return it is ready or parked.
 void partition_restart(struct partition *partition, struct cpu *cpu);
+// The same in steps. Stop: from that state; false: it is in another one. Begin: its image afresh, and MSG_INIT. Settle: what it is then. Revive: as restarted.
+bool partition_stop(struct partition *partition, struct cpu *cpu, enum partition_state from);
+NODISCARD enum status partition_begin(struct partition *partition, struct cpu *cpu);
+void partition_settle(struct partition *partition, enum partition_state state);
+void partition_revive(struct partition *partition, struct cpu *cpu);
 // Stops it for good, and waits until no CPU is in it. This CPU must have left it.
 void partition_park(struct partition *partition);
 

@@ -22,7 +22,8 @@ enum status partitions_load(const struct boot_info *info)
         const bool pals = partition->header.rights & RIGHT_PAL;
         partition->vmcs02_first = vmcs02_allot(i, partition->header.vmcs02_count, pals);
         partition->root_first = ept02_allot(partition->header.root_count, pals ? i + 1 : 0);
-        route_add(partition);
+        if (partition->record->state != PARTITION_DORMANT)
+            route_link(partition, true);
     }
     // EPT02 trees may take two thirds of what is left: the rest is for VMCS02s and other CPUs.
     return ept02_init((hpa_t){ info->free_base }, info->free_bytes / PAGE_BYTES, pool_free_pages() * 2 / 3);

@@ -30,7 +30,6 @@ struct route {
 };
 
 static struct route routes[BOOT_PARTITIONS * CAP_ROUTES];
-static unsigned route_count;
 static const struct route *table[ORIGIN_COUNT][EXIT_REASON_COUNT];
 static const struct route *observers[ORIGIN_COUNT];
 
@@ -41,20 +40,24 @@ static const uint8_t fault_like[EXIT_REASON_COUNT] = {
 #undef EXIT
 };
 
-void route_add(struct partition *partition)
+// What is unlinked stays as it is: a CPU that has read the table before may be looking at it.
+void route_link(struct partition *partition, bool on)
 {
     for (unsigned i = 0; i < partition->header.route_count; i++) {
         const struct route_cap *cap = &partition->header.routes[i];
         if (cap->kind == ROUTE_NONE)
             continue;
-        struct route *route = &routes[route_count++];
+        struct route *route = &routes[partition->index * CAP_ROUTES + i];
         const struct route **place = cap->kind == ROUTE_OBSERVE ? &observers[cap->origin] : &table[cap->origin][cap->reason];
-        while (*place != NULL && (*place)->cap->priority <= cap->priority)
+        if (route->cap == NULL)
+            *route = (struct route){ NULL, partition, (uint8_t)(partition->index + 1), cap, { .kind = MSG_EXIT, .origin = cap->origin, .groups = cap->groups,
+                .groups_shadow = cap->groups_shadow, .flags = cap->kind == ROUTE_OBSERVE ? REQUEST_OBSERVED : 0, .list = group_list(cap->groups & ~GROUP_GPR, true),
+                .list_shadow = group_list(cap->groups_shadow, false) } };
+        while (*place != NULL && *place != route && (!on || (*place)->cap->priority <= cap->priority))
             place = (const struct route **)(uintptr_t)&(*place)->next;
-        *route = (struct route){ *place, partition, (uint8_t)(partition->index + 1), cap, { .kind = MSG_EXIT, .origin = cap->origin, .groups = cap->groups,
-            .groups_shadow = cap->groups_shadow, .flags = cap->kind == ROUTE_OBSERVE ? REQUEST_OBSERVED : 0, .list = group_list(cap->groups & ~GROUP_GPR, true),
-            .list_shadow = group_list(cap->groups_shadow, false) } };
-        *place = route;
+        if (on)
+            route->next = *place;
+        __atomic_store_n(place, on ? route : route->next, __ATOMIC_RELEASE);
     }
 }
 
@@ -203,6 +206,9 @@ static inline bool wants(struct cpu *cpu, const struct route *route, bool taken)
     return (!taken || route->cap->kind == ROUTE_TAKEN) && matches(cpu, route);
 }
 
+// Whether others are asked where its partition can't answer.
+static bool passes(const struct route *route) { return route->cap->kind == ROUTE_IN_VMX || route->partition->record->state == PARTITION_DORMANT; }
+
 // It is for the partitions behind the first: that one has said so, with arg, or has failed. false: nobody wants it.
 static __attribute__((noinline)) bool forward(struct cpu *cpu, const struct route *route, bool taken, const uint64_t *arg)
 {
@@ -217,7 +223,7 @@ static __attribute__((noinline)) bool forward(struct cpu *cpu, const struct rout
         cpu->rip = vmcs_get(cpu, VMCS_GUEST_RIP);  // who had the message before may have written it
         answer.killed = false;
         if (!answered(cpu, ipc_send(cpu, route->partition, &message, &answer), &answer)) {
-            if (route->cap->kind == ROUTE_IN_VMX)
+            if (passes(route))
                 continue;
             owner_pays(cpu);
             return true;
@@ -253,7 +259,7 @@ static inline __attribute__((always_inline)) bool route_message(struct cpu *cpu,
         event->status = status & 15;
         if (!answered(cpu, ipc_send_again(cpu, partition, &route->message, status, &answer), &answer)) {
             event->status = STATUS_FAULTED;
-            if (route->cap->kind == ROUTE_IN_VMX)
+            if (passes(route))
                 return forward(cpu, route->next, taken, NULL);
             owner_pays(cpu);
             return true;

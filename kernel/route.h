@@ -11,8 +11,9 @@
 
 struct partition;
 
-// Enters the routes of a partition's header into the table. Called while it is loaded, before the first VM entry.
-void route_add(struct partition *partition);
+// Enters the routes of a partition's header into the table, where they aren't, or takes them out, where they are. CPUs that handle exits meanwhile see each of
+// them there or not there; exit_routes() is to follow.
+void route_link(struct partition *partition, bool on);
 
 // Whether some partition claims exits of that origin and reason (all of them, or a range).
 bool route_has(enum msg_origin origin, enum exit_reason reason);

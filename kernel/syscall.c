@@ -11,6 +11,7 @@
 #include "inject.h"
 #include "invoke.h"
 #include "ipc.h"
+#include "loadable.h"
 #include "log.h"
 #include "msr_l1.h"
 #include "port.h"
@@ -121,11 +122,18 @@ static enum status syscall_port(struct cpu *cpu, struct partition *partition, co
     return STATUS_OK;
 }
 
+static enum status syscall_load(struct cpu *cpu, struct partition *partition, const uint64_t arg[3], bool *fault)
+{
+    if (!cap_check(&partition->header, CAP_RIGHT, RIGHT_LOAD, 0) || arg[0] >= PARTITION_MAX || !(boot_info->loadable >> arg[0] & 1) || arg[1] > 1)
+        return refuse(fault, STATUS_DENIED);
+    return loadable_set(partition_at((uint32_t)arg[0]), cpu, arg[1] == 1);
+}
+
 int64_t syscall_enter(uint64_t number, uint64_t a, uint64_t b, uint64_t c, const struct syscall_frame *frame)
 {
     static syscall_t *const table[SYS_COUNT] = {
         [SYS_INVOKE] = syscall_invoke, [SYS_FETCH] = syscall_fetch, [SYS_CALL] = syscall_call, [SYS_LOG] = syscall_log,
-        [SYS_READ_MSR] = syscall_read_msr, [SYS_PORT] = syscall_port,
+        [SYS_READ_MSR] = syscall_read_msr, [SYS_PORT] = syscall_port, [SYS_LOAD] = syscall_load,
     };
     struct cpu *cpu = cpu_self();
     struct partition *partition = cpu->partition;

@@ -140,6 +140,12 @@ uint64_t attempt_port(const struct try *try)
     return call(SYS_PORT, argument[try->parameter].number, argument[try->parameter].write, 'x');
 }
 
+uint64_t attempt_load(const struct try *try)
+{
+    static const struct { uint64_t partition, on; } argument[] = { { 0, 0 }, { 1, 1 }, { PARTITION_MAX, 0 }, { ~0ull, ~0ull } };
+    return call(SYS_LOAD, argument[try->parameter].partition, argument[try->parameter].on, 0);
+}
+
 // L0's own, VMX's, processor trace's.
 uint64_t attempt_read_msr_hidden(const struct try *try)
 {
