@@ -63,7 +63,7 @@ def bulkhead_files(places: Places, workload: Workload) -> dict[str, Path | bytes
         "EFI/bulkhead/kernel.elf": places.product / KERNEL,
         "EFI/bulkhead/bulkhead.conf": configuration(workload).encode(),
     }
-    return files | {f"EFI/bulkhead/{name}.elf": places.partition(name) for name in workload.partitions}
+    return files | {f"EFI/bulkhead/{name}.elf": places.partition(name) for name in (*workload.partitions, *workload.loadable)}
 
 
 def next_text(path: str, options: str, firmware: str = "") -> bytes:

@@ -45,6 +45,7 @@ FUZZERS = [
     Fuzzer("tpm", "unit_loader", 1024),
     Fuzzer("reply", "unit_kernel_reply", 2048),
     Fuzzer("gdb", "unit_gdb", 1024, library=True),
+    Fuzzer("signature", "unit_bhctl", 256),
     Fuzzer("ept", "unit_ept", 2048, WRAPS, True, nightly=True),
     Fuzzer("nestvmx", "unit_nestvmx", 2048, library=True, nightly=True),
     Fuzzer("vmcs12", "unit_nestvmx", 1024, library=True, nightly=True),

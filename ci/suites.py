@@ -22,6 +22,7 @@ import kvm_matrix
 import launch_state
 import lhv
 import loader_errors
+import loading
 import memory_types
 import nested
 import pal_suite
@@ -194,6 +195,7 @@ SUITES: dict[str, list[Case]] = {
     "pal": pal_suite.CASES,
     "observe": hostile.OBSERVE_CASES,
     "bhctl": bhctl.CASES,
+    "load": loading.CASES,
     "tasks": task_switch.CASES,
     "trace": traced.CASES,
     "debugging": debugging.CASES + gdb_session.CASES,

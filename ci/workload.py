@@ -29,6 +29,8 @@ class Workload:
     xen: bool = False                # the next image is Xen, whose dom0 is Linux, with `tests` for its /init (xen_image.py)
     inject: str = ""                 # faults for partitions, with commas: PARTITION MESSAGE KIND [INSTRUCTION [COUNT [SPAN [SPACING [STRIDE]]]]]
     injectable: tuple[str, ...] = ()  # partitions of which bhctl inject may ask for a fault
+    loadable: tuple[str, ...] = ()   # partitions that come by bhctl load
+    load_key: str = ""               # whose signature that takes
     debug: str = ""                  # a partition for gdb: PARTITION [secrets]
 
     def options(self) -> str:
@@ -66,7 +68,8 @@ LOADER = "\\EFI\\bulkhead\\bulkhead.efi"
 def configuration(workload: Workload, settings: tuple[str, ...] = ()) -> str:
     """The text of bulkhead.conf. `settings` are more lines before the sections."""
     partitions = f"partitions = {', '.join(workload.partitions)}"
-    lines = [f"default = {workload.name}", "console = e9", *settings, "", f"[workload {workload.name}]", partitions]
+    key = [f"load_key = {workload.load_key}"] if workload.load_key else []
+    lines = [f"default = {workload.name}", "console = e9", *key, *settings, "", f"[workload {workload.name}]", partitions]
     for level in range(1, workload.inner + 1):
         lines += [f"next = {LOADER}", f"options = workload=inner{level}", "", f"[workload inner{level}]", "nested = yes", partitions]
     lines.append(f"next = {workload.next}")
@@ -76,6 +79,8 @@ def configuration(workload: Workload, settings: tuple[str, ...] = ()) -> str:
         lines.append(f"inject = {workload.inject}")
     if workload.injectable:
         lines.append(f"injectable = {', '.join(workload.injectable)}")
+    if workload.loadable:
+        lines.append(f"loadable = {', '.join(workload.loadable)}")
     if workload.debug:
         lines.append(f"debug = {workload.debug}")
     return "\n".join(lines) + "\n"

@@ -29,5 +29,6 @@ syscall_reply:              // goes on nowhere
     SYSTEM_CALL syscall_log, 4
     SYSTEM_CALL syscall_read_msr, 5
     SYSTEM_CALL syscall_port, 6
+    SYSTEM_CALL syscall_load, 7
 
     .section .note.GNU-stack, "", @progbits

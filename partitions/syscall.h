@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The system calls as functions (syscall.S); call.c, port.c and message.c are their only callers.
+// The system calls as functions (syscall.S); call.c, port.c, load.c and message.c are their only callers.
 #pragma once
 
 #include <stdint.h>
@@ -11,3 +11,4 @@ uint64_t syscall_call(uint64_t index);
 uint64_t syscall_log(uint64_t level, uint64_t bytes);
 uint64_t syscall_read_msr(uint64_t msr);
 uint64_t syscall_port(uint64_t number, uint64_t write, uint64_t value);
+uint64_t syscall_load(uint64_t partition, uint64_t on);

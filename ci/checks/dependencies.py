@@ -18,7 +18,8 @@ ROOMS = {
     "kernel": ("caps/",),
     "kernel/loader": ("caps/", "efi", "blake2.h"),
     "partitions": ("caps/", "rt/"),
-    "partitions/report/bhctl": ("caps/", "errno.h", "inttypes.h", "stdio.h", "stdlib.h", "string.h", "sys/io.h", "time.h", "unistd.h"),  # a Linux program
+    "partitions/report/bhctl": ("caps/", "errno.h", "inttypes.h", "sched.h", "stdio.h", "stdlib.h", "string.h", "sys/io.h", "time.h", "unistd.h"),  # a Linux program
+    "partitions/verify": ("caps/", "rt/", "bearssl.h"),
     "nestvmx": ("caps/", "rt/"),
     "ept": ("caps/", "rt/"),
     "trustvisor": ("caps/", "rt/", "trustvisor/", "bearssl"),

@@ -32,6 +32,7 @@ uint32_t world_log_lines;
 enum status (*world_answer_call)(uint32_t index, const uint64_t arg[MSG_ARGS], uint64_t result[MSG_ARGS]);
 
 enum status (*world_read_msr)(uint32_t msr, uint64_t *value);
+enum status (*world_load)(uint32_t partition, bool on);
 
 static uint32_t sequence[CPU_MAX];
 static jmp_buf message_end, fault_end, cut_end;
@@ -135,6 +136,16 @@ uint64_t syscall_read_msr(uint64_t msr)
     if (!world_read_msr)
         return STATUS_UNSUPPORTED;
     return world_read_msr((uint32_t)msr, &rt_channel[world_cpu].channel.out.outbox.call_result[0]);
+}
+
+uint64_t syscall_load(uint64_t partition, uint64_t on)
+{
+    if (!(header.rights & RIGHT_LOAD))
+        world_fault("SYS_LOAD: the header does not declare RIGHT_LOAD");
+    world_cut_point();
+    const enum status status = world_load ? world_load((uint32_t)partition, on == 1) : STATUS_UNSUPPORTED;
+    world_cut_point();
+    return status;
 }
 
 uint64_t syscall_log(uint64_t level, uint64_t bytes)

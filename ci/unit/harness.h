@@ -63,6 +63,9 @@ extern enum status (*world_answer_call)(uint32_t index, const uint64_t arg[MSG_A
 // Answers SYS_READ_MSR; not set: UNSUPPORTED.
 extern enum status (*world_read_msr)(uint32_t msr, uint64_t *value);
 
+// Answers SYS_LOAD; not set: UNSUPPORTED.
+extern enum status (*world_load)(uint32_t partition, bool on);
+
 // Pages that the partition has taken (OP_PAGE_TAKE): L1's window doesn't show them; owned_at() does.
 bool world_owned(uint64_t gpa1);
 uint32_t world_owned_pages(void);

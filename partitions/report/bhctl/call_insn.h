@@ -27,6 +27,17 @@ static inline uint64_t insn_in_call(uint64_t number, uint64_t rbx, uint64_t r[8]
     return number;
 }
 
+// The same with RCX, and *rbx is what RBX becomes.
+static inline uint64_t insn_in_call_block(uint64_t number, uint64_t *rbx, uint64_t rcx, const uint64_t r[8])
+{
+    register uint64_t r8 __asm__("r8") = r[0], r9 __asm__("r9") = r[1], r10 __asm__("r10") = r[2], r11 __asm__("r11") = r[3];
+    register uint64_t r12 __asm__("r12") = r[4], r13 __asm__("r13") = r[5], r14 __asm__("r14") = r[6], r15 __asm__("r15") = r[7];
+    __asm__ volatile("in %%dx, %%eax"
+                     : "+a"(number), "+b"(*rbx)
+                     : "c"(rcx), "d"(HYPERCALL_PORT), "r"(r8), "r"(r9), "r"(r10), "r"(r11), "r"(r12), "r"(r13), "r"(r14), "r"(r15) : "memory");
+    return number;
+}
+
 // The same with arguments in other registers. RAX is returned.
 static inline uint64_t insn_in_call_with(uint64_t number, uint64_t rbx, uint64_t rcx, uint64_t rsi, uint64_t rdi)
 {

@@ -2,6 +2,7 @@
 // bhctl: asks the Bulkhead below this Linux what it is and does (docs/bhctl.md).
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/io.h>
@@ -14,6 +15,7 @@
 #include "call_insn.h"
 #include "command.h"
 #include "inject.h"
+#include "load.h"
 #include "top.h"
 
 #define FOLLOW_NANOSECONDS 200000000L
@@ -39,7 +41,10 @@ static int usage(void)
           "        [--json]       one JSON object a line\n"
           "        [--cpu A,B] [--level A,B] [--reason A,B] [--partition A,B]   only these\n"
           "  inject PARTITION --at N --kind ud|pf|bad-reply|hang [--instruction N]\n"
-          "                       a fault in its N-th message from now on, where the workload's configuration lets it\n", stderr);
+          "                       a fault in its N-th message from now on, where the workload's configuration lets it\n"
+          "  load FILE [SIGFILE]  starts the partition whose file that is, where the workload's configuration lets it; SIGFILE: its\n"
+          "                       signature (FILE.sig), as ./bulkhead sign makes it\n"
+          "  unload PARTITION     ends it, and leaves nothing of it\n", stderr);
     return 2;
 }
 
@@ -140,6 +145,63 @@ static const char *inject(const struct fault *fault, const struct records_machin
     return wrong;
 }
 
+// Room of so many bytes filled with a file of fewer. -1: it can't be read, or is larger.
+static ssize_t read_file(const char *path, uint8_t *room, size_t most, char why[REGION_WHY])
+{
+    FILE *file = fopen(path, "rb");
+    const size_t bytes = file ? fread(room, 1, most, file) : 0;
+    const bool whole = file && !ferror(file) && bytes > 0 && bytes < most;
+    if (!file || ferror(file))
+        snprintf(why, REGION_WHY, "can't read %.80s: %s", path, strerror(errno));
+    else if (!whole)
+        snprintf(why, REGION_WHY, "%.80s is %s", path, bytes == 0 ? "empty" : "too large");
+    if (file)
+        fclose(file);
+    return whole ? (ssize_t)bytes : -1;
+}
+
+// On one CPU: verify keeps apart what comes on several.
+static bool stay_on_this_cpu(void)
+{
+    const int cpu = sched_getcpu();
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (cpu >= 0)
+        CPU_SET((size_t)cpu, &set);
+    return cpu >= 0 && sched_setaffinity(0, sizeof(set), &set) == 0;
+}
+
+static const char *load(const char *path, const char *signature_path, const struct records_machine *machine, char why[REGION_WHY])
+{
+    static uint8_t room[LOAD_FILE_MAX + 1], der[LOAD_SIGNATURE_MAX];
+    static char beside[4096];
+    uint64_t signature[SIGNATURE_WORDS];
+    uint32_t partition;
+    const ssize_t bytes = read_file(path, room, sizeof(room), why);
+    if (bytes < 0)
+        return why;
+    snprintf(beside, sizeof(beside), "%s.sig", path);
+    const ssize_t der_bytes = read_file(signature_path ? signature_path : beside, der, sizeof(der), why);
+    if (der_bytes < 0)
+        return why;
+    const char *wrong = load_signature(der, (size_t)der_bytes, signature);
+    if (!wrong && !stay_on_this_cpu())
+        wrong = "can't stay on one CPU";
+    if (!wrong)
+        wrong = load_file(insn_in_call_block, room, (size_t)bytes, signature, &partition, why);
+    if (!wrong)
+        printf("%s is loaded\n", partition < machine->partition_count ? machine->partition[partition].name : "it");
+    return wrong;
+}
+
+static const char *unload(const char *name, char why[REGION_WHY])
+{
+    const char *wrong = load_end(insn_in_call_block, name, why);
+    if (!wrong)
+        printf("%s is unloaded\n", name);
+    return wrong;
+}
+
 int main(int argc, char **argv)
 {
     struct records_machine machine;
@@ -153,7 +215,8 @@ int main(int argc, char **argv)
     const bool is_log = strcmp(command, "log") == 0, is_stats = strcmp(command, "stats") == 0, is_trace = strcmp(command, "trace") == 0;
     const bool is_status = strcmp(command, "status") == 0, is_crash = strcmp(command, "crash") == 0, is_top = strcmp(command, "top") == 0;
     const bool is_inject = strcmp(command, "inject") == 0;
-    if (!(plain && (is_status || is_crash || is_log || is_stats)) && !(follow && is_log) && !(json && is_stats) && !(raw && is_crash) && !is_trace && !is_inject &&
+    const bool is_load = strcmp(command, "load") == 0 && (argc == 3 || argc == 4), is_unload = strcmp(command, "unload") == 0 && argc == 3;
+    if (!(plain && (is_status || is_crash || is_log || is_stats)) && !(follow && is_log) && !(json && is_stats) && !(raw && is_crash) && !is_trace && !is_inject && !is_load && !is_unload &&
         !(is_top && top_options(argc - 2, argv + 2, &seconds, &rounds)))
         return usage();
     wrong = find(&machine, why);
@@ -170,6 +233,8 @@ int main(int argc, char **argv)
               : is_crash  ? command_crash(stdout, raw, why)
               : is_trace  ? command_trace(stdout, &machine, &wanted, why)
               : is_inject ? inject(&fault, &machine, why)
+              : is_load   ? load(argv[2], argc == 4 ? argv[3] : NULL, &machine, why)
+              : is_unload ? unload(argv[2], why)
               : is_top    ? show_top(&machine, seconds, rounds, why)
                           : show_log(follow, why);
     if (!wrong && fflush(stdout) != 0)
