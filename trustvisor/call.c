@@ -12,7 +12,6 @@
 #include "turn.h"
 #include "vector.h"
 
-#define QUALIFICATION_FETCH 4u
 #define RFLAGS_IF           (1ull << 9)
 #define PAL_RFLAGS          0x202ull   // interrupts on: they end the PAL's turn
 

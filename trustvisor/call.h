@@ -9,6 +9,9 @@
 // What the messages of L1's violations carry.
 #define CALL_GROUPS (GROUP_EXIT | GROUP_ADDRESS | GROUP_RIP | GROUP_CR | GROUP_EFER | GROUP_PRIVILEGE | GROUP_GPR)
 
+// An EPT violation's exit qualification (SDM 3C table 28-7): of an instruction fetch.
+#define QUALIFICATION_FETCH 4u
+
 // Where a PAL returns to: no page of it, so that the return is a page fault there.
 #define CALL_SENTINEL 4u
 

@@ -225,6 +225,13 @@ static void kill_pals(uint32_t cpu, struct reply *rep)
     }
 }
 
+// A message of L1's that is no call: whoever looks at a PAL's page (the system, for somebody else), or looks for us, has done nothing to pay for.
+static bool only_looks(const struct request *req)
+{
+    const uint32_t reason = req->reason & EXIT_REASON_BASIC;
+    return reason == EXIT_CPUID || (reason == EXIT_EPT_VIOLATION && !(req->field[0][VMCS_EXIT_QUALIFICATION] & QUALIFICATION_FETCH));
+}
+
 // Twice it went wrong: the program that is behind it pays.
 static void message_kill(const struct request *req, struct reply *rep)
 {
@@ -233,8 +240,8 @@ static void message_kill(const struct request *req, struct reply *rep)
     put_back(req->cpu);
     kill_pals(req->cpu, rep);
     rep->op_count = 0;
-    if (req->origin == ORIGIN_L2) {
-        reply_forward(rep, 0, 0, 0, 0);  // then it is an exit as any other of an L2's
+    if (req->origin == ORIGIN_L2 || (req->origin == ORIGIN_L1 && only_looks(req))) {
+        reply_forward(rep, 0, 0, 0, 0);  // then it is an exit as any other of an L2's, or the kernel shows ones
         return;
     }
     reply_exception_error(rep, handle, VECTOR_GP, 0);

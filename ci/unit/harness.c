@@ -339,5 +339,6 @@ const struct reply *world_message(enum msg_kind kind, enum msg_origin origin, co
     // A message that failed keeps its exit reason.
     const uint32_t handle = origin == ORIGIN_L1 ? VMCS_HANDLE_01 : VMCS_HANDLE_02 + world_vmcs02;
     const uint32_t reason = kind == MSG_KILL ? (uint32_t)world_vmcs[handle][VMCS_EXIT_REASON] : 0;
-    return deliver(kind, origin, NULL, reason, 0, args);
+    const struct route_cap *route = kind == MSG_KILL ? route_find(origin, (enum exit_reason)(reason & EXIT_REASON_BASIC)) : NULL;
+    return deliver(kind, origin, route, reason, 0, args);
 }

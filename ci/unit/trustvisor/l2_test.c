@@ -59,6 +59,23 @@ TEST(an_l2s_pages_are_taken_by_their_l1_physical_addresses)
         CHECK(world_owned(FRAME_OF(page)) && pal_sees(0, page, &rights) == world_at(FRAME_OF(page)));
 }
 
+// EPT12 with one page of 2 MiB: what lies where is in the offset within it.
+TEST(large_pages_of_ept12_lead_to_each_of_the_l2s_pages)
+{
+    program_start_l2(8);
+    program_two_params();
+    const uint64_t first = FRAME_OF(CODE_PAGE) & ~0x1fffffull, from = first - L2_OFFSET;
+    uint64_t *directory = world_at((EPTP12 & PAGE_MASK) + 0x2000);
+    directory[from >> 21] = first | 6 << 3 | EPT_RIGHTS | 1 << 7;
+    CHECK_EQ(program_register(), 0);
+    for (uint64_t page = CODE_PAGE; page <= PARAM_PAGE; page += PAGE_BYTES)
+        CHECK(world_owned(FRAME_OF(page)) && pal_sees(0, page, &rights) == world_at(FRAME_OF(page)));
+    called();
+    CHECK_EQ(pal_return(1)->verdict, VERDICT_L1);
+    CHECK_EQ(program_touch(DATA_PAGE, 2)->verdict, VERDICT_RESUME);
+    CHECK(program_nothing_left());
+}
+
 TEST(an_l2s_call_goes_in_and_out)
 {
     registered(8);

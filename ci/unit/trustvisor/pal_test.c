@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <caps/ept_map.h>
+#include <caps/vmcs_feature.h>
 
 #include "../../../trustvisor/pal.h"
 #include "program.h"
@@ -33,7 +34,14 @@ TEST(pal_runs_at_cpl_3_without_descriptor_tables_and_is_interruptible)
     CHECK_EQ(vmcs[VMCS_GUEST_CS_ACCESS_RIGHTS], 0xa0fb);
     CHECK_EQ(vmcs[VMCS_GUEST_IDTR_LIMIT] | vmcs[VMCS_GUEST_GDTR_LIMIT], 0);
     CHECK_EQ(vmcs[VMCS_EXCEPTION_BITMAP], 0xffffffff);
-    CHECK(vmcs[VMCS_PIN_CONTROLS] & 1);
+    // All that isn't the PAL's memory and registers exits; nothing of the CPU's reaches memory by an address of L1's, nor goes off by itself.
+    CHECK(vmcs[VMCS_PIN_CONTROLS] & PIN_EXTERNAL_INTERRUPT_EXITING && !(vmcs[VMCS_PIN_CONTROLS] & (PIN_PREEMPTION_TIMER | PIN_POSTED_INTERRUPTS)));
+    const uint64_t exits = PROC_UNCONDITIONAL_IO_EXITING | PROC_RDPMC_EXITING | PROC_MONITOR_EXITING | PROC_MWAIT_EXITING;
+    CHECK_EQ(vmcs[VMCS_PROC_CONTROLS] & exits, exits);
+    CHECK_EQ(vmcs[VMCS_PROC_CONTROLS] & (PROC_USE_TPR_SHADOW | PROC_INTERRUPT_WINDOW_EXITING), 0);
+    for (unsigned i = 0; i < BITMAP_KINDS * 512; i++)
+        CHECK_EQ(world_bitmap[0][i / 512][i % 512], ~0ull);
+    CHECK_EQ(vmcs[VMCS_PROC_CONTROLS2] & (PROC2_VIRTUALIZE_APIC_ACCESSES | PROC2_VIRTUALIZE_X2APIC | PROC2_APIC_REGISTER_VIRT), 0);
     CHECK_EQ(vmcs[VMCS_GUEST_EFER] & 1, 0);
     CHECK_EQ(vmcs[VMCS_GUEST_FS_BASE], DATA_PAGE);
     CHECK_EQ(vmcs[VMCS_GUEST_FS_ACCESS_RIGHTS], 0x10000);
@@ -454,4 +462,37 @@ TEST(a_message_that_fails_twice_costs_the_pal)
     program_enter();
     CHECK_EQ(world_message(MSG_KILL, ORIGIN_PAL, NULL)->verdict, VERDICT_L1);
     CHECK(program_nothing_left());
+}
+
+static const struct reply *killed(void) { return world_message(MSG_KILL, ORIGIN_L1, NULL); }
+
+TEST(who_only_looks_pays_nothing_for_a_message_that_fails_twice)
+{
+    program_registered(8);
+    // The system, or anybody: ones, as ever.
+    for (unsigned access = 1; access <= 2; access++) {
+        program_l1[VMCS_GUEST_SS_ACCESS_RIGHTS] = access == 1 ? 0xc093 : 0xc0f3;
+        (void)program_touch(DATA_PAGE, access);
+        CHECK_EQ(killed()->verdict, VERDICT_FORWARD);
+        CHECK_EQ(program_l1[VMCS_ENTRY_INTR_INFO], 0);
+        CHECK_EQ(pal_table[0].state, PAL_IDLE);
+    }
+    // Who looks for us.
+    world_gpr[GPR_RAX] = TV_CPUID;
+    world_gpr[GPR_RCX] = 0;
+    (void)world_exit(ORIGIN_L1, EXIT_CPUID, NULL);
+    CHECK_EQ(killed()->verdict, VERDICT_FORWARD);
+    // Who calls: the code that stands there is nobody's to execute outside of the PAL.
+    program_l1[VMCS_GUEST_SS_ACCESS_RIGHTS] = 0xc0f3;
+    (void)program_touch(ENTRY, 4);
+    const struct reply *rep = killed();
+    CHECK(rep->verdict == VERDICT_L1 && (program_l1[VMCS_ENTRY_INTR_INFO] & 0xff) == 13);
+}
+
+TEST(a_hypercall_that_fails_twice_is_gp)
+{
+    program_registered(8);
+    CHECK_EQ(program_call(TV_CALL_TEST, 1, 0, 0, 0), 0);
+    CHECK_EQ(killed()->verdict, VERDICT_L1);
+    CHECK_EQ(program_l1[VMCS_ENTRY_INTR_INFO] & 0xff, 13);
 }
