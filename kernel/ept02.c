@@ -320,7 +320,7 @@ static uint64_t pal_leaf(const struct partition *partition, uint32_t a, gpa1_t t
     bool state = to.v - partition->space.state.v < partition->header.state_bytes;
     if (!state && ept01_owner(to) != partition->index + 1)
         return 0;
-    return to.v | (state ? EPT_READ : ept_map_rights(a)) | 6u << EPT_TYPE_SHIFT;
+    return to.v | (state ? EPT_READ | (ept_map_rights(a) & EPT_EXECUTE) : ept_map_rights(a)) | 6u << EPT_TYPE_SHIFT;
 }
 
 // The leaf that EPT01 allows for the one that is asked for, and its level.

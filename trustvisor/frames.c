@@ -4,6 +4,7 @@
 #include <caps/ept_map.h>
 #include <caps/layout.h>
 #include <rt/call.h>
+#include <rt/guest.h>
 #include <rt/info.h>
 #include <rt/reply.h>
 
@@ -23,7 +24,11 @@ bool frames_find(struct pal *pal, struct caller *caller, uint32_t first)
             const uint64_t address = section->start + page * PAGE_BYTES;
             if (caller_walk(caller, address, access, &found) != WALK_OK)
                 return false;
-            frame[section->first + page] = found.v & PAGE_MASK;
+            found.v &= PAGE_MASK;
+            if (section->type != TV_SECTION_SHARED_CODE)
+                frame[section->first + page] = found.v;
+            else if (!guest_copy_in(pal_page(pal, section->first + page), found, PAGE_BYTES))
+                return false;
         }
     }
     return true;
@@ -47,20 +52,22 @@ enum status frames_take(struct pal *pal, struct reply *rep)
 // Room for one more operation.
 static enum status room(struct reply *rep) { return rep->op_count == OP_MAX ? rt_invoke() : STATUS_OK; }
 
+// Where the kernel finds a page of the state region.
+static uint64_t state_page(const uint64_t *page) { return info->state + ((uintptr_t)page - STATE_BASE); }
+
 enum status frames_map(struct pal *pal, uint32_t first, uint32_t table, struct reply *rep)
 {
     const uint32_t number = pal_number(pal);
     for (uint32_t i = table; i < pal->table_count; i++) {
         TRY(room(rep));
-        reply_op(rep, OP_EPT_MAP, number, ept_map_pack(EPT_LEVEL_4K, EPT_READ, MEMORY_WB, 0), PAL_PHYSICAL_TABLE(i),
-                 info->state + ((uintptr_t)pal_tables[number][i] - STATE_BASE));
+        reply_op(rep, OP_EPT_MAP, number, ept_map_pack(EPT_LEVEL_4K, EPT_READ, MEMORY_WB, 0), PAL_PHYSICAL_TABLE(i), state_page(pal_tables[number][i]));
     }
     for (uint32_t i = first; i < pal->section_count; i++) {
         const struct pal_section *section = &pal->section[i];
         for (uint32_t page = section->first; page < section->first + section->pages; page++) {
             TRY(room(rep));
-            reply_op(rep, OP_EPT_MAP, number, ept_map_pack(EPT_LEVEL_4K, section_rights(section->type), MEMORY_WB, 0), PAL_PHYSICAL_PAGE(page),
-                     pal_frame[number][page]);
+            reply_op(rep, OP_EPT_MAP, number, ept_map_pack(EPT_LEVEL_4K, section_rights(section->type), MEMORY_WB, 0), pal_physical(page),
+                     page >= PAL_COPY ? state_page(pal_tables[number][page - PAL_COPY]) : pal_frame[number][page]);
         }
     }
     return rt_invoke();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The frames of a PAL's sections: found in the program's address space, taken from L1, mapped in the PAL's tree.
+// The frames of a PAL's sections: found in the program's address space, taken from L1, mapped in the PAL's tree. Of SHARED_CODE their contents: copied.
 #pragma once
 
 #include <caps/msg.h>

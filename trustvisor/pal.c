@@ -117,7 +117,10 @@ bool pal_all_mapped(const struct pal *pal)
     return page == pal->page_count;
 }
 
-void *pal_page(const struct pal *pal, uint32_t page) { return owned_at((gpa1_t){ pal_frame[pal_number(pal)][page] }); }
+void *pal_page(const struct pal *pal, uint32_t page)
+{
+    return page >= PAL_COPY ? pal_tables[pal_number(pal)][page - PAL_COPY] : owned_at((gpa1_t){ pal_frame[pal_number(pal)][page] });
+}
 
 static bool copy(const struct pal *pal, uint64_t address, uint8_t *other, uint32_t bytes, bool write)
 {

@@ -15,7 +15,8 @@
 
 #define PAL_MAX       16   // each has an EPT root and a VMCS02 of the same number
 #define PAL_PAGES_MAX 512  // of all sections of one
-#define PAL_TABLES    32   // page tables of one
+#define PAL_TABLES    32   // page tables of one, and copies of its SHARED_CODE, which are the last of them
+#define PAL_COPY      0x10000u  // as the number of a page: copy n of its SHARED_CODE, in pal_tables[][n]; pages that are taken have smaller numbers
 #define PAL_VECTORS   0x3000  // bytes of an XSAVE area (SDM 1 13.4 "XSAVE Area")
 
 enum pal_state {
@@ -32,7 +33,7 @@ enum pal_state {
     PAL_ENDING,     // its pages are being given back, by pal->cpu
 };
 
-struct pal_section { uint32_t type, pages, first; uint64_t start; };  // first: its first page among all of the PAL's
+struct pal_section { uint32_t type, pages, first; uint64_t start; };  // first: its first page among all of the PAL's, or its first copy
 struct pal_param { uint32_t type; uint64_t bytes; };                  // bytes: of what a pointer points to
 
 // The call that runs: as the caller made it.
@@ -53,7 +54,7 @@ struct pal {
     uint32_t word;              // of the program, bytes: 4 or 8
     uint32_t page_count;
     uint32_t taken, taking;     // pages before the lower of the two are ours; up to the higher they may be
-    uint32_t table_count;
+    uint32_t table_count, copy_count;
     uint32_t section_count, param_count;
     uint32_t own_sections, own_pages;  // of its registration; what follows is lent for one call (share.h)
     uint32_t entry_page;        // index
@@ -70,7 +71,7 @@ struct pal {
 
 extern struct pal pal_table[PAL_MAX];
 extern uint64_t pal_frame[PAL_MAX][PAL_PAGES_MAX];                 // L1-physical addresses, by page
-extern uint64_t pal_tables[PAL_MAX][PAL_TABLES][PAGE_BYTES / 8];   // page tables
+extern uint64_t pal_tables[PAL_MAX][PAL_TABLES][PAGE_BYTES / 8];   // page tables, and copies
 extern uint8_t pal_vectors[PAL_MAX][2][PAL_VECTORS];               // vector state: the PAL's, and of the CPU's while the PAL runs
 enum { VECTORS_PAL, VECTORS_CPU };
 
@@ -92,10 +93,10 @@ struct pal *pal_find(const struct caller *caller, uint64_t entry);
 // The PAL that has the frame; *page: which of its pages. NULL.
 struct pal *pal_of_frame(gpa1_t frame, uint32_t *page);
 
-// The page of the PAL at that address, or PAL_PAGES_MAX; *writable: by the PAL.
+// The page of the PAL at that address, or PAL_PAGES_MAX where there is none; *writable: by the PAL.
 uint32_t pal_page_at(const struct pal *pal, uint64_t address, bool *writable);
 
-// The PAL's memory, in the owned window. All of it must be the PAL's, for a write in sections that it may write to itself.
+// The PAL's memory: the owned window, and copies. All of it must be the PAL's, for a write in sections that it may write to itself.
 bool pal_read(const struct pal *pal, uint64_t address, void *to, uint32_t bytes);
 bool pal_write(const struct pal *pal, uint64_t address, const void *from, uint32_t bytes);
 // One page.

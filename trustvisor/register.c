@@ -26,18 +26,28 @@ bool section_valid(const struct tv_section *section, uint32_t word)
            section->start >= PAGE_BYTES && section->start < end && section->pages * PAGE_BYTES <= end - section->start;
 }
 
+// SHARED_CODE stays its program's: the PAL has copies of its pages.
+static bool add_section(struct pal *pal, const struct tv_section *section)
+{
+    const bool copied = section->type == TV_SECTION_SHARED_CODE;
+    if (section->pages > (copied ? PAL_TABLES - pal->copy_count : PAL_PAGES_MAX - pal->page_count))
+        return false;
+    uint32_t *count = copied ? &pal->copy_count : &pal->page_count;
+    *count += section->pages;
+    const uint32_t first = copied ? PAL_COPY + PAL_TABLES - *count : *count - section->pages;
+    pal->section[pal->section_count++] = (struct pal_section){ section->type, section->pages, first, section->start };
+    return true;
+}
+
 static bool take_sections(struct pal *pal, const struct tv_sections *sections)
 {
     if (sections->count == 0 || sections->count > TV_SECTIONS_MAX)
         return false;
     for (uint32_t i = 0; i < sections->count; i++) {
         const struct tv_section *section = &sections->section[i];
-        if (section->type > TV_SECTION_SHARED_CODE || section_rights(section->type) == 0 || !section_valid(section, pal->word) || pal->page_count + section->pages > PAL_PAGES_MAX)
+        if (section->type > TV_SECTION_SHARED_CODE || section_rights(section->type) == 0 || !section_valid(section, pal->word) || !add_section(pal, section))
             return false;
-        pal->section[i] = (struct pal_section){ section->type, section->pages, pal->page_count, section->start };
-        pal->page_count += section->pages;
     }
-    pal->section_count = sections->count;
     return true;
 }
 
@@ -55,14 +65,14 @@ static bool take_params(struct pal *pal, const struct tv_params *params)
     return true;
 }
 
-// The entry lies in code, and the PAL has a stack.
+// The entry lies in code that is taken, or nobody would see a call; and the PAL has a stack.
 static bool complete(struct pal *pal)
 {
     bool stack = false, writable;
     for (uint32_t i = 0; i < pal->section_count; i++)
         stack = stack || pal->section[i].type == TV_SECTION_STACK;
     pal->entry_page = pal_page_at(pal, pal->entry, &writable);
-    return stack && pal->entry_page != PAL_PAGES_MAX && !writable;
+    return stack && pal->entry_page < PAL_PAGES_MAX && !writable;
 }
 
 // PALs whose programs are gone: their pages have gone to others, or will.
@@ -89,7 +99,7 @@ static enum tv_result describe(struct pal *pal, struct caller *caller, uint64_t 
         return TV_BAD_PARAM;
     pal->word = caller->word;
     pal->handle = caller->handle;
-    pal->page_count = pal->table_count = pal->taken = pal->taking = 0;
+    pal->page_count = pal->table_count = pal->copy_count = pal->taken = pal->taking = 0;
     pal->section_count = pal->param_count = 0;
     pal->entered = pal->scrubbed = 0;
     pal->turn = TURN_NONE;

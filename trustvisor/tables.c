@@ -19,7 +19,7 @@ static bool map(struct pal *pal, uint64_t address, uint32_t page)
     for (unsigned level = LEVELS - 1; level > 0; level--) {
         uint64_t *entry = &table[address >> (PAGE_BITS + 9 * level) & 511];
         if (*entry == 0) {
-            if (pal->table_count == PAL_TABLES)
+            if (pal->table_count + pal->copy_count == PAL_TABLES)
                 return false;
             *entry = PAL_PHYSICAL_TABLE(pal->table_count++) | ENTRY_TABLE;
         }
@@ -28,7 +28,7 @@ static bool map(struct pal *pal, uint64_t address, uint32_t page)
     uint64_t *leaf = &table[address >> PAGE_BITS & 511];
     if (*leaf != 0)
         return false;
-    *leaf = PAL_PHYSICAL_PAGE(page) | ENTRY_LEAF;
+    *leaf = pal_physical(page) | ENTRY_LEAF;
     return true;
 }
 
@@ -43,7 +43,9 @@ bool tables_add(struct pal *pal, uint32_t section)
 
 bool tables_build(struct pal *pal)
 {
-    memset(pal_tables[pal_number(pal)], 0, sizeof(pal_tables[0]));
+    if (pal->copy_count >= PAL_TABLES)
+        return false;
+    memset(pal_tables[pal_number(pal)], 0, (PAL_TABLES - pal->copy_count) * PAGE_BYTES);
     pal->table_count = 1;
     for (uint32_t i = 0; i < pal->section_count; i++)
         if (!tables_add(pal, i))

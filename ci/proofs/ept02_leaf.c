@@ -46,7 +46,7 @@ static void prove_pal(uint64_t leaf, uint32_t a, gpa1_t to, unsigned level)
     bool state = to.v - owner.space.state.v < owner.header.state_bytes;
     PROVE(level == 0 && (leaf & EPT_ADDRESS) == to.v && (leaf & ~(EPT_ADDRESS | 0x3full)) == 0, "the asked page, alone");
     PROVE(state || page_owner == owner.index + 1, "of the state region, or taken by the partition");
-    PROVE((leaf & EPT_RIGHTS & ~(uint64_t)(state ? EPT_READ : ept_map_rights(a))) == 0, "with no other right");
+    PROVE((leaf & EPT_RIGHTS & ~(uint64_t)(state ? EPT_READ | (ept_map_rights(a) & EPT_EXECUTE) : ept_map_rights(a))) == 0, "with no other right");
 }
 
 static hpa_t the_decoy;

@@ -100,7 +100,9 @@ TEST(trees_of_pals_map_taken_pages_and_their_state_region_alone)
         CHECK_EQ(leaf_at(0x2000) | leaf_at(0x200000), 0);  // not mapped, no decoy either
     }
     CHECK_EQ(try(OP_EPT_MAP, 0, all, 0x3000, STATE_AT + 0x2000), STATUS_OK);
-    CHECK_EQ(leaf_at(0x3000), (STATE_AT + 0x2000) | EPT_READ | 6 << EPT_TYPE_SHIFT);
+    CHECK_EQ(leaf_at(0x3000), (STATE_AT + 0x2000) | EPT_READ | EPT_EXECUTE | 6 << EPT_TYPE_SHIFT);  // never to be written
+    CHECK_EQ(try(OP_EPT_MAP, 0, ept_map_pack(EPT_LEVEL_4K, EPT_READ, 6, 0), 0x4000, STATE_AT + 0x1000), STATUS_OK);
+    CHECK_EQ(leaf_at(0x4000), (STATE_AT + 0x1000) | EPT_READ | 6 << EPT_TYPE_SHIFT);
 }
 
 // A tree of somebody else's, as of an L2.

@@ -190,9 +190,11 @@ uint8_t *pal_sees(uint32_t number, uint64_t address, unsigned *rights)
             return NULL;
         physical = entry & 0x000ffffffffff000ull;
     }
-    const struct op *page = mapping(number, physical);
+    const struct op *page = mapping(number, physical & 0x000ffffffffff000ull);
     CHECK(page != NULL);
     *rights = ept_map_rights(page->a);
+    if (page->c >= STATE_BASE && page->c >= WORLD_BYTES)  // of the partition's own: a copy
+        return (uint8_t *)(uintptr_t)page->c + address % PAGE_BYTES;
     CHECK(world_owned(page->c));
     return (uint8_t *)world_at(page->c) + address % PAGE_BYTES;
 }

@@ -41,6 +41,7 @@ REFUSED(pages_that_are_no_memory, world_unmap(FRAME_OF(DATA_PAGE), 1))
 REFUSED(code_that_it_cannot_execute, *program_pte(CODE_PAGE) |= 1ull << 63)
 REFUSED(no_stack, program_sections->section[2].type = TV_SECTION_DATA)
 REFUSED(an_entry_in_data, (program_sections->section[0].type = TV_SECTION_DATA, program_sections->section[1].type = TV_SECTION_CODE))
+REFUSED(an_entry_in_shared_code, program_sections->section[0].type = TV_SECTION_SHARED_CODE)
 REFUSED(an_entry_outside_of_its_sections, program_sections->section[0].start = BUFFER_PAGE)
 REFUSED(a_read_of_absent_sections, *program_pte(SECTIONS_AT) = 0)
 
