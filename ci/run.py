@@ -38,7 +38,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--partitions", metavar="A,B", help="load these instead of the workload's")
     parser.add_argument("--options", default="", metavar="TEXT", help="load options of a workload that isn't Linux")
     parser.add_argument("--inject", default="", metavar="'PARTITION MESSAGE KIND'",
-                        help="make a partition fault at that message: KIND is ud, pf, bad-reply, hang, ud-twice, panic or kernel-pf")
+                        help="make a partition fault at that message: KIND is ud, pf, bad-reply, hang, ud-twice, ud-ever, panic or kernel-pf")
     parser.add_argument("--record", type=Path, metavar="FILE", help="write down all that a partition gets and does there, for `bulkhead replay`; *.xz: packed")
     parser.add_argument("--recorded", choices=recording.PARTITIONS, default="nestvmx", help="that partition; default nestvmx")
     parser.add_argument("--tag", default="", help="keeps the output apart from other runs'")

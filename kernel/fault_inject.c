@@ -15,9 +15,9 @@ static bool due(struct partition *partition, struct partition_cpu *slot)
 {
     uint64_t number = __atomic_add_fetch(&partition->messages, 1, __ATOMIC_RELAXED);
     if (slot->attempt != 0 || slot->message->kind == MSG_KILL) {
-        bool again = slot->inject_again && slot->message->kind != MSG_KILL;
+        bool ever = partition->inject.kind == INJECT_UD_EVER, again = slot->inject_again && (ever || slot->message->kind != MSG_KILL);
         slot->inject_kind = again ? INJECT_UD_TWICE : INJECT_NONE;
-        slot->inject_again = false;
+        slot->inject_again = again && ever;
         return again;
     }
     uint32_t left = __atomic_load_n(&partition->injections, __ATOMIC_ACQUIRE);
@@ -31,7 +31,7 @@ static bool due(struct partition *partition, struct partition_cpu *slot)
     }
     slot->inject_kind = (uint8_t)partition->inject.kind;
     partition->inject_at = number + partition->inject.spacing;
-    slot->inject_again = slot->inject_kind == INJECT_UD_TWICE;
+    slot->inject_again = slot->inject_kind == INJECT_UD_TWICE || slot->inject_kind == INJECT_UD_EVER;
     return true;
 }
 

@@ -18,6 +18,7 @@
 #include "lapic.h"
 #include "log.h"
 #include "partition.h"
+#include "vector_insn.h"
 #include "vmcs.h"
 #include "vmcs02.h"
 
@@ -115,7 +116,9 @@ void route_abandon_l2(struct cpu *cpu, const char *why)
     bool pal = cpu->level == ORIGIN_PAL;
     leave_l2(cpu);
     vmcs_select(cpu, cpu->level == ORIGIN_L1 ? cpu->vmcs01 : cpu->vmcs02->region);
-    if (pal) {
+    if (pal) {  // of its registers nothing is anybody's
+        memory_fill(cpu->gpr, 0, sizeof(cpu->gpr));
+        insn_vectors_reset(vmx_caps->host_cr0);
         inject_gp(cpu, 0);
         return;
     }
@@ -259,7 +262,7 @@ static inline __attribute__((always_inline)) bool route_message(struct cpu *cpu,
         event->status = status & 15;
         if (!answered(cpu, ipc_send_again(cpu, partition, &route->message, status, &answer), &answer)) {
             event->status = STATUS_FAULTED;
-            if (passes(route))
+            if (passes(route) || (route->cap->kind == ROUTE_TAKEN && origin == ORIGIN_L1))  // L1 sees ones, as ever
                 return forward(cpu, route->next, taken, NULL);
             owner_pays(cpu);
             return true;

@@ -35,7 +35,7 @@ LOADER_MAY_INCLUDE = {"boot_info.h", "cpu.h", "cr.h", "descriptor.h", "io.h", "m
 # One header for each family of instructions, and nothing else in it.
 ASSEMBLY = {
     "kernel/cpuid_insn.h", "kernel/cr.h", "kernel/descriptor_insn.h", "kernel/memory.h", "kernel/msr.h", "kernel/port.h",
-    "kernel/tlb_insn.h", "kernel/vmx_insn.h",
+    "kernel/tlb_insn.h", "kernel/vector_insn.h", "kernel/vmx_insn.h",
     "partitions/report/bhctl/call_insn.h",
     "trustvisor/cpuid_insn.h", "trustvisor/random_insn.h", "trustvisor/vector_insn.h",
     "trustvisor/sdk/include/trustvisor/linux_call.h", "trustvisor/sdk/include/trustvisor/vmcall.h",

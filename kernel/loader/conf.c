@@ -285,7 +285,7 @@ static bool set_faults(struct parser *p, struct span value, struct conf_inject *
         if (span_is(word[2], inject_kind_name(kind)))
             faults->kind = kind;
     if (faults->kind == INJECT_NONE)
-        return conf_fail(p, "inject's kind is ud, pf, bad-reply, hang, ud-twice, panic or kernel-pf, not '%.*s'", shown(word[2]), word[2].at);
+        return conf_fail(p, "inject's kind is ud, pf, bad-reply, hang, ud-twice, ud-ever, panic or kernel-pf, not '%.*s'", shown(word[2]), word[2].at);
     return true;
 }
 

@@ -226,7 +226,7 @@ TEST(conf_limits_values)
     refused(T "inject = a 1 ud 1 1 1 1 1 1\n", "bulkhead.conf:3: inject is PARTITION MESSAGE KIND [INSTRUCTION [COUNT [SPAN [SPACING [STRIDE]]]]]");
     refused(T "inject = a x ud\n", "bulkhead.conf:3: inject's message is a number, not 'x'");
     refused(T "inject = a 4294967296 ud\n", "bulkhead.conf:3: inject's message is a number, not '4294967296'");
-    refused(T "inject = a 1 gp\n", "bulkhead.conf:3: inject's kind is ud, pf, bad-reply, hang, ud-twice, panic or kernel-pf, not 'gp'");
+    refused(T "inject = a 1 gp\n", "bulkhead.conf:3: inject's kind is ud, pf, bad-reply, hang, ud-twice, ud-ever, panic or kernel-pf, not 'gp'");
     refused(T "inject = a 1 ud x\n", "bulkhead.conf:3: inject's instruction is a number, not 'x'");
     refused(T "inject = a 1 ud 1 x\n", "bulkhead.conf:3: inject's count is a number, not 'x'");
     refused(T "inject = a 1 ud 1 1 0\n", "bulkhead.conf:3: inject's span is a number from 1 on, not '0'");
