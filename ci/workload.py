@@ -50,7 +50,7 @@ PAL_L2 = Workload("pal-l2", partitions=("trustvisor", "nestvmx", "ept"), tests=(
 PAL = Workload("pal", partitions=("trustvisor",), tests=("pal",))
 MARKER = Workload("marker", next="\\EFI\\marker\\marker.efi", next_file="ci/guests/marker/marker.efi")
 LHV = Workload("lhv", next="\\EFI\\lhv\\lhv.efi", next_file="ci/guests/lhv/lhv.efi")
-LHV_PAL = replace(LHV, name="lhv-pal", partitions=("trustvisor", "nestvmx", "ept"), plain_options="only=pal.")
+LHV_PAL = replace(LHV, name="lhv-pal", partitions=("trustvisor", "nestvmx", "ept"), plain_options="only=pal")
 TASKS = Workload("tasks", partitions=("tasks",), next="\\EFI\\tasks\\tasks.efi", next_file="ci/guests/tasks/tasks.efi")
 BULKHEAD = Workload("bulkhead", next=LHV.next, next_file=LHV.next_file, inner=1)
 BULKHEAD_PAL = replace(LHV_PAL, name="bulkhead-pal", inner=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import sys
+import tomllib
 import unittest
 from pathlib import Path
 
@@ -19,7 +20,8 @@ PROOFS = {file.stem for file in (TOP / "ci/proofs").glob("*.[cp]*")}
 
 
 PROGRAMS = {file.stem for file in (TOP / "ci/guests/pal_demo").glob("*.c")}
-ABUSES = {f"{name}()" for name in re.findall(r"^static void (\w+)\(void\)", (TOP / "ci/guests/pal_demo/abuse.c").read_text(), re.M)}
+ABUSES = {f"{name}()" for part in ("abuse.c", "abuse_look.c")
+          for name in re.findall(r"^(?:static )?void (\w+)\(void\)", (TOP / "ci/guests/pal_demo" / part).read_text(), re.M)}
 FILES = {file.name for file in (TOP / "ci/unit/trustvisor").glob("*_test.c")}
 EXAMPLES = {file.stem for file in (TOP / "trustvisor/sdk/examples").glob("*.c")}
 
@@ -49,12 +51,18 @@ def _exists(name: str) -> bool:
 
 class Hazards(unittest.TestCase):
     def test_every_test_that_is_named_exists(self) -> None:
-        for title, least, exists in (("Hazards of nested VMX", 25, _exists), ("What PALs are promised", 20, _promised)):
+        for title, least, exists in (("Hazards of nested VMX", 25, _exists), ("What PALs are promised", 20, _promised), ("Hazards of PALs", 20, _promised)):
             rows = _rows((TOP / "docs/testing.md").read_text(), title)
             self.assertGreater(len(rows), least)
             for row in rows:
                 for name in re.findall(r"`([^`]+)`", row):
                     self.assertTrue(exists(name), f"{name}: {row}")
+
+    def test_every_mutation_that_is_named_exists(self) -> None:
+        known = {mutation["what"] for mutation in tomllib.loads((TOP / "ci/unit/mutations.toml").read_text())["mutation"]}
+        named = [name for row in _rows((TOP / "docs/testing.md").read_text(), "Hazards of PALs") for name in re.findall(r'"([^"]+)"', row.split("|")[3])]
+        self.assertGreater(len(named), 25)
+        self.assertEqual(set(named) - known, set())
 
     def test_a_name_that_does_not_exist_is_noticed(self) -> None:
         for name in ("nmi.nothing_like_it", "a_unit_test_that_is_not_there", "kvm-3"):

@@ -10,6 +10,7 @@
 #include "lapic.h"
 #include "options.h"
 #include "pal_code.h"
+#include "pal_program.h"
 #include "trap.h"
 #include "user.h"
 #include "x86.h"
@@ -21,24 +22,19 @@ L2(pal_call, "call *%rax");
 L2(pal_read, "mov (%rsi), %rax");
 L2(pal_cpuid, "cpuid");
 
-#define CODE_PAGES   2
 #define VECTOR       0x62
 #define TIMER_COUNT  0x380
 #define TIMER_DIVIDE 0x3e0
 #define TIMER_TICKS  30000u  // it takes many more for the PAL to spin, and fewer to get there: where it doesn't, it is tried again with eight times as many
 #define TIMER_TRIES  4
 #define ITERATIONS   3
-#define GUARD        0x6a6a6a6a6a6a6a6aull
 #define ARRAYS       5
 #define LENGTH       100
 
-// Who the program is. ABOVE: L1's, where this L1 is itself an L2 of a Bulkhead's, whose PALs it has.
-enum where { IN_L1, IN_L2, ABOVE };
-static const char *const where_name[] = { [IN_L1] = "l1", [IN_L2] = "l2", [ABOVE] = "above" };
+const char *const where_name[] = { [IN_L1] = "l1", [IN_L2] = "l2", [ABOVE] = "above" };
 static uint64_t offset(uint64_t where) { return where == IN_L1 ? 0 : TV_CALL_L2_OFFSET; }
 
 typedef uintptr_t ten_t(uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t);
-struct call { uintptr_t entry, a[10]; };
 
 // At privilege level 3.
 static uint64_t make_call(uint64_t at)
@@ -56,9 +52,7 @@ static uint64_t random_word(uint64_t *state)
     return *state;
 }
 
-// Structures for trustvisor, and the call that is being made: in page C.
-struct told { struct tv_sections sections; struct tv_params params; struct call call; };
-static struct told *told(void) { return (struct told *)(void *)this_cpu()->page_c; }
+struct told *told(void) { return (struct told *)(void *)this_cpu()->page_c; }
 _Static_assert(sizeof(struct told) <= PAGE_BYTES, "a page");
 
 static void l2_program(const char *code)
@@ -87,14 +81,14 @@ static uint64_t hypercall(uint64_t where, uint64_t number, uint64_t ecx, uint64_
 // What is between the lowest of the PALs' addresses and two pages further is all of them.
 static uint64_t code_first(void)
 {
-    const uint64_t at[] = { CODE(pal_add), CODE(pal_10_int), CODE(pal_10_ptr), CODE(pal_5_ptr), CODE(pal_spin), CODE(pal_secret) };
+    const uint64_t at[] = { CODE(pal_add), CODE(pal_10_int), CODE(pal_10_ptr), CODE(pal_5_ptr), CODE(pal_spin), CODE(pal_secret), CODE(pal_keep) };
     uint64_t first = at[0];
     for (unsigned i = 1; i < sizeof(at) / sizeof(at[0]); i++)
         first = at[i] < first ? at[i] : first;
     return first;
 }
 
-static bool found(uint64_t where)
+bool program_found(uint64_t where)
 {
     uint32_t present = 0, flags;
     if (where != IN_L2) {
@@ -109,10 +103,10 @@ static bool found(uint64_t where)
 }
 
 // A page each of data and stack, two of code and of parameters.
-static void open(uint64_t where, uint64_t function)
+void program_open(uint64_t where, uint64_t function)
 {
     static const struct { uint32_t type, pages; } kind[] = { { TV_SECTION_CODE, CODE_PAGES }, { TV_SECTION_DATA, 1 }, { TV_SECTION_STACK, 1 }, { TV_SECTION_PARAM, 2 } };
-    if (!found(where))
+    if (!program_found(where))
         test_skip("no trustvisor");
     struct told *t = told();
     uint64_t *page = (uint64_t *)(void *)this_cpu()->pal, at = address(page);
@@ -127,13 +121,13 @@ static void open(uint64_t where, uint64_t function)
     expect("registration", hypercall(where, TV_CALL_REGISTER, address(&t->sections), address(&t->params), t->call.entry), TV_OK);
 }
 
-static void param(unsigned i, uint32_t type, uint64_t words)
+void program_param(unsigned i, uint32_t type, uint64_t words)
 {
     told()->params.param[i] = (struct tv_param){ type, 0, words };
     told()->params.count = i + 1;
 }
 
-static void shut(uint64_t where)
+void program_shut(uint64_t where)
 {
     const uint64_t *page = (const uint64_t *)(const void *)this_cpu()->pal;
     expect("unregistration", hypercall(where, TV_CALL_UNREGISTER, told()->call.entry, 0, 0), TV_OK);
@@ -174,7 +168,7 @@ static uint64_t call(uint64_t where, unsigned *interrupts)
     return GPR(RAX);
 }
 
-static uint64_t call_plain(uint64_t where)
+uint64_t program_call(uint64_t where)
 {
     unsigned interrupts;
     return call(where, &interrupts);
@@ -184,27 +178,27 @@ static uint64_t call_plain(uint64_t where)
 static void add(uint64_t where)
 {
     uint64_t *word = &this_cpu()->data[8];
-    param(0, TV_PARAM_INTEGER, 1);
-    param(1, TV_PARAM_POINTER, 4);
-    open(where, CODE(pal_add));
+    program_param(0, TV_PARAM_INTEGER, 1);
+    program_param(1, TV_PARAM_POINTER, 4);
+    program_open(where, CODE(pal_add));
     for (unsigned i = 0; i < ITERATIONS; i++) {
         word[-1] = word[4] = GUARD;
         word[0] = 20 + i;
         told()->call.a[0] = MUST_BE_PAL | 10;
         told()->call.a[1] = address(word);
-        expect("10 and 20", call_plain(where), 30 + i);
+        expect("10 and 20", program_call(where), 30 + i);
         expect("one more", word[0], 21 + i);
         expect("before it", word[-1], GUARD);
         expect("behind it", word[4], GUARD);
     }
-    shut(where);
+    program_shut(where);
     expect("outside of a PAL", make_call(address(&told()->call)), PAL_NOT_ISOLATED);
 }
 
 // test.
 static void number(uint64_t where)
 {
-    if (!found(where))
+    if (!program_found(where))
         test_skip("no trustvisor");
     expect("test", hypercall(where, TV_CALL_TEST, 42, 0, 0), 0);
     expect("micro-TPM outside of a PAL", hypercall(where, TV_CALL_PCR_READ, 0, 0, 0) != TV_OK, 1);
@@ -217,8 +211,8 @@ static void ten_integers(uint64_t where)
 {
     uint64_t state = 2 * options.seed + 1;
     for (unsigned i = 0; i < 10; i++)
-        param(i, TV_PARAM_INTEGER, 1);
-    open(where, CODE(pal_10_int));
+        program_param(i, TV_PARAM_INTEGER, 1);
+    program_open(where, CODE(pal_10_int));
     for (unsigned n = 0; n < ITERATIONS; n++) {
         uint64_t sum = 0;
         for (unsigned i = 0; i < 10; i++) {
@@ -226,17 +220,17 @@ static void ten_integers(uint64_t where)
             sum += told()->call.a[i] * (i + 1);
         }
         told()->call.a[0] |= MUST_BE_PAL;
-        expect("sum", call_plain(where), sum);
+        expect("sum", program_call(where), sum);
     }
-    shut(where);
+    program_shut(where);
 }
 
 static void ten_pointers(uint64_t where)
 {
     uint64_t state = 2 * options.seed + 1, *word = this_cpu()->data, before[10];
     for (unsigned i = 0; i < 10; i++)
-        param(i, TV_PARAM_POINTER, 1);
-    open(where, CODE(pal_10_ptr));
+        program_param(i, TV_PARAM_POINTER, 1);
+    program_open(where, CODE(pal_10_ptr));
     for (unsigned n = 0; n < ITERATIONS; n++) {
         uint64_t sum = 0;
         for (unsigned i = 0; i < 10; i++) {
@@ -246,14 +240,14 @@ static void ten_pointers(uint64_t where)
             word[2 * i + 1] = before[i] | (i == 0 ? MUST_BE_PAL : 0);
             told()->call.a[i] = address(&word[2 * i + 1]);
         }
-        expect("sum", call_plain(where), sum);
+        expect("sum", program_call(where), sum);
         for (unsigned i = 0; i < 10; i++) {
             expect("word", word[2 * i + 1], before[i] + 1);
             expect("what is between", word[2 * i], GUARD);
         }
         expect("what is behind", word[20], GUARD);
     }
-    shut(where);
+    program_shut(where);
 }
 
 static void five_arrays(uint64_t where)
@@ -265,26 +259,26 @@ static void five_arrays(uint64_t where)
             plain[i] = isolated[i] = random_word(&state);
         for (unsigned i = 0; i < ARRAYS; i++) {
             const uint64_t length = (random_word(&state) >> 8) % LENGTH;
-            param(2 * i, TV_PARAM_INTEGER, 1);
-            param(2 * i + 1, TV_PARAM_POINTER, length);
+            program_param(2 * i, TV_PARAM_INTEGER, 1);
+            program_param(2 * i + 1, TV_PARAM_POINTER, length);
             same.a[2 * i] = told()->call.a[2 * i] = length;
             same.a[2 * i + 1] = address(&plain[i * LENGTH]);
             told()->call.a[2 * i + 1] = address(&isolated[i * LENGTH]);
         }
-        open(where, CODE(pal_5_ptr));
+        program_open(where, CODE(pal_5_ptr));
         same.entry = CODE(pal_5_ptr);
         told()->call.a[0] |= MUST_BE_PAL;
-        expect("sum", call_plain(where), make_call(address(&same)));
+        expect("sum", program_call(where), make_call(address(&same)));
         for (unsigned i = 0; i < ARRAYS * LENGTH; i++)
             expect("word", isolated[i], plain[i]);
-        shut(where);
+        program_shut(where);
     }
 }
 
 // Its pages are all ones to its program.
 static void hidden(uint64_t where)
 {
-    open(where, CODE(pal_add));
+    program_open(where, CODE(pal_add));
     const uint64_t *page = (const uint64_t *)(const void *)this_cpu()->pal;
     for (unsigned i = 0; i < PAL_PAGES * PAGE_BYTES / 8; i += 64) {
         if (where == IN_L2) {
@@ -294,7 +288,7 @@ static void hidden(uint64_t where)
         }
         expect("a word of the PAL's", where == IN_L2 ? GPR(RAX) : page[i], ~0ull);
     }
-    shut(where);
+    program_shut(where);
 }
 
 // An interrupt's handler, in L1 or of the L2's hypervisor, finds the program at the call; then the PAL goes on.
@@ -302,8 +296,8 @@ static void interrupted(uint64_t where)
 {
     unsigned interrupts;
     uint32_t ticks = TIMER_TICKS;
-    param(0, TV_PARAM_INTEGER, 1);
-    open(where, CODE(pal_spin));
+    program_param(0, TV_PARAM_INTEGER, 1);
+    program_open(where, CODE(pal_spin));
     if (where == IN_L2)
         NEED(PIN, EXTERNAL_INTERRUPT_EXITING);
     lapic_write(TIMER_DIVIDE, 0xb);  // by 1
@@ -321,7 +315,7 @@ static void interrupted(uint64_t where)
     lapic_write(LAPIC_LVT_TIMER, LVT_MASKED);
     expect("its vector", this_cpu()->interrupt.vector, VECTOR);
     expect("RIP: at the call", this_cpu()->interrupt.rip, told()->call.entry);
-    shut(where);
+    program_shut(where);
 }
 
 void pal_tests(void)

@@ -4,34 +4,60 @@
 #include <trustvisor/pal.h>
 #include <trustvisor/vmcall.h>
 
+#include "abuse.h"
 #include "pal_functions.h"
 #include "program.h"
 
-#define PAGE      4096u
-#define ONES      0xff
-#define SIGNAL(status) ((status) & 0x7f)
-enum { SIGILL_NUMBER = 4, SIGKILL_NUMBER = 9, SIGSEGV_NUMBER = 11 };
-
 uintptr_t abuse_leak(void), abuse_ud2(void), abuse_hlt(void), abuse_loop(void), abuse_syscall(void), abuse_read(uintptr_t), abuse_count(uintptr_t);
-long thread_run(uintptr_t (*function)(uintptr_t), uintptr_t argument, void *stack);
+uintptr_t abuse_apply(uintptr_t, uintptr_t), abuse_write(void), abuse_leak_avx(void), avx_usable(void);
+extern const uint8_t abuse_shared[], abuse_changed[];
+uintptr_t call_and_look_avx(const void *function, uintptr_t *found);
 uintptr_t call_and_look(const void *function, uintptr_t *found);
 
-typedef uintptr_t add_t(uintptr_t, uintptr_t *);
-typedef uintptr_t plain_t(uintptr_t);
-
-static const struct tv_params add_params = { 2, 0, { { TV_PARAM_INTEGER, 0, 1 }, { TV_PARAM_POINTER, 0, 1 } } };
-static const struct tv_params lend_params = { 2, 0, { { TV_PARAM_INTEGER, 0, 1 }, { TV_PARAM_INTEGER, 0, 1 } } };
+const struct tv_params add_params = { 2, 0, { { TV_PARAM_INTEGER, 0, 1 }, { TV_PARAM_POINTER, 0, 1 } } };
+const struct tv_params lend_params = { 2, 0, { { TV_PARAM_INTEGER, 0, 1 }, { TV_PARAM_INTEGER, 0, 1 } } };
 static const struct tv_params one_param = { 1, 0, { { TV_PARAM_INTEGER, 0, 1 } } };
-static const struct tv_params no_params = { .count = 0 };
-static int failures;
-static uint32_t level;   // 0, or TV_CALL_L2_OFFSET in a guest of L1's hypervisor
+const struct tv_params no_params = { .count = 0 };
+int failures;
+uint32_t level;   // 0, or TV_CALL_L2_OFFSET in a guest of L1's hypervisor
 
-static void expect(const char *what, int good)
+void expect(const char *what, int good)
 {
     print_text(good ? "abuse: ok " : "abuse: FAIL ");
     print_text(what);
     print_text("\n");
     failures += !good;
+}
+
+long child(void) { return linux_call(sizeof(void *) == 8 ? 57 : 2, 0, 0, 0, 0, 0, 0); }
+
+int wait_for(long pid)
+{
+    int status = -1;
+    linux_call(sizeof(void *) == 8 ? 61 : 114, pid, (long)&status, 0, 0, 0, 0);
+    return status;
+}
+
+void leave(int status) { linux_call(LINUX_EXIT_GROUP, status, 0, 0, 0, 0, 0); }
+
+void sleep_ms(long milliseconds)
+{
+    long wait[4] = { 0, milliseconds * 1000000, 0, 0 };
+    linux_call(sizeof(void *) == 8 ? 35 : 162, (long)wait, 0, 0, 0, 0, 0);
+}
+
+int all(const volatile uint8_t *bytes, uintptr_t count, uint8_t value)
+{
+    for (uintptr_t i = 0; i < count; i++)
+        if (bytes[i] != value)
+            return 0;
+    return 1;
+}
+
+int adds(const struct pal *pal)
+{
+    uintptr_t second = 5;
+    return ((add_t *)(uintptr_t)pal->entry)(MUST_BE_PAL | 7, &second) == 12 && second == 6;
 }
 
 // Structures in memory that is there: hypercalls page nothing in.
@@ -40,20 +66,6 @@ static uintptr_t try_register(const struct tv_sections *sections, const struct t
     volatile struct tv_sections s = *sections;
     volatile struct tv_params p = *params;
     return tv_vmcall(level + TV_CALL_REGISTER, (uintptr_t)&s, 0, (uintptr_t)&p, entry);
-}
-
-static int all(const volatile uint8_t *bytes, uintptr_t count, uint8_t value)
-{
-    for (uintptr_t i = 0; i < count; i++)
-        if (bytes[i] != value)
-            return 0;
-    return 1;
-}
-
-static int adds(const struct pal *pal)
-{
-    uintptr_t second = 5;
-    return ((add_t *)(uintptr_t)pal->entry)(MUST_BE_PAL | 7, &second) == 12 && second == 6;
 }
 
 static void malformed(void)
@@ -161,45 +173,11 @@ static void registers(void)
     expect("a PAL sees no vector register of its program's", call_and_look(pal.entry, &found) == 0);
     expect("a program sees no register of its PAL's", found == 0);
     pal_close(&pal);
-}
-
-static long child(void) { return linux_call(sizeof(void *) == 8 ? 57 : 2, 0, 0, 0, 0, 0, 0); }
-
-static int wait_for(long pid)
-{
-    int status = -1;
-    linux_call(sizeof(void *) == 8 ? 61 : 114, pid, (long)&status, 0, 0, 0, 0);
-    return status;
-}
-
-static void leave(int status) { linux_call(LINUX_EXIT_GROUP, status, 0, 0, 0, 0, 0); }
-
-// Whoever looks through the system: it reads for a program (a pipe), or for one that looks into another (a debugger, a scanner), on whatever CPU.
-static void looked_at(void)
-{
-    struct pal pal;
-    int ends[2];
-    static uint8_t seen[PAGE];
-    expect("registration", pal_open(&pal, (const void *)pal_add, &add_params) == PAL_OK);
-    volatile uint8_t *data = pal.pages + pal.sections.section[0].pages * PAGE;
-    linux_call(sizeof(void *) == 8 ? 22 : 42, (long)ends, 0, 0, 0, 0, 0);  // pipe
-    seen[0] = 0;
-    const long wrote = linux_call(LINUX_WRITE, ends[1], (long)data, 64, 0, 0, 0);
-    const long got = linux_call(LINUX_READ, ends[0], (long)seen, 64, 0, 0, 0);
-    expect("the system reads ones", wrote == 64 && got == 64 && all(seen, 64, ONES));
-    const long parent = linux_call(sizeof(void *) == 8 ? 39 : 20, 0, 0, 0, 0, 0, 0), pid = child();
-    if (pid == 0) {
-        const struct { void *base; uintptr_t bytes; } to = { seen, PAGE }, from = { (void *)(uintptr_t)data, PAGE };
-        seen[0] = 0;  // process_vm_readv
-        leave(linux_call(sizeof(void *) == 8 ? 310 : 347, parent, (long)&to, 1, (long)&from, 1, 0) == PAGE && all(seen, PAGE, ONES) ? 0 : 1);
-    }
-    expect("a debugger reads ones", wait_for(pid) == 0);
-    if (level == 0) {  // in an L2 a write ends it
-        linux_call(LINUX_WRITE, ends[1], (long)seen, 64, 0, 0, 0);
-        linux_call(LINUX_READ, ends[0], (long)data, 64, 0, 0, 0);
-        expect("what the system writes there vanishes", all(data, 64, ONES));
-    }
-    expect("the PAL works on", adds(&pal));
+    if (!avx_usable())
+        return;
+    expect("registration", pal_open(&pal, (const void *)abuse_leak_avx, &no_params) == PAL_OK);
+    expect("a PAL sees no upper half of its program's", call_and_look_avx(pal.entry, &found) == 0);
+    expect("a program has its own after a PAL's", found == 0);
     pal_close(&pal);
 }
 
@@ -226,6 +204,42 @@ static void unmapped(void)
     linux_call(LINUX_MUNMAP, (long)pal.pages, (long)pal.bytes, 0, 0, 0, 0);
 }
 
+// Code that two PALs share with their program: each has a copy of its own, and the pages stay the system's.
+static void shared_code(void)
+{
+    struct pal pal[2];
+    uint8_t *page = (uint8_t *)linux_call(LINUX_MMAP, 0, PAGE, 7, 0x22, -1, 0);
+    plain_t *const own = (plain_t *)(uintptr_t)page;
+    for (unsigned i = 0; i < 16; i++)
+        page[i] = abuse_shared[i];
+    for (unsigned i = 0; i < 2; i++) {
+        expect("a PAL's pages", pal_copy(&pal[i], (const void *)abuse_apply) == PAL_OK);
+        pal[i].sections.section[4] = (struct tv_section){ TV_SECTION_SHARED_CODE, 1, (uintptr_t)page };
+        pal[i].sections.count = 5;
+        expect("registration with shared code", pal_register(&pal[i], &lend_params) == PAL_OK);
+    }
+#define APPLY(pal) ((uintptr_t (*)(uintptr_t, uintptr_t))(uintptr_t)(pal).entry)((uintptr_t)page, 5)
+    expect("two PALs execute it", APPLY(pal[0]) == 22 && APPLY(pal[1]) == 22);
+    expect("so does the program", own(5) == 22 && page[0] == abuse_shared[0]);
+    const long pid = child();
+    if (pid == 0)
+        leave((int)own(5));
+    expect("and another process", wait_for(pid) == 22 << 8);
+    for (unsigned i = 0; i < 16; i++)
+        page[i] = abuse_changed[i];
+    expect("what the program changes is the program's alone", own(5) == 25 && APPLY(pal[0]) == 22 && APPLY(pal[1]) == 22);
+    expect("the end of one PAL", pal_close(&pal[0]) == PAL_OK);
+    linux_call(LINUX_MUNMAP, (long)page, PAGE, 0, 0, 0, 0);
+    expect("it is the PAL's where it is no longer the program's", APPLY(pal[1]) == 22);
+    struct tv_sections s = pal[1].sections;
+    expect("the end of the other", pal_unregister(&pal[1]) == PAL_OK);
+    expect("shared code that isn't there", try_register(&s, &lend_params, (uintptr_t)pal[1].entry) != 0);
+    s.count = 4;
+    s.section[0].type = TV_SECTION_SHARED_CODE;
+    expect("an entry in shared code", try_register(&s, &lend_params, (uintptr_t)pal[1].entry) != 0);
+    linux_call(LINUX_MUNMAP, (long)pal[1].pages, (long)pal[1].bytes, 0, 0, 0, 0);
+}
+
 // What a PAL can't do costs its program a signal, and nobody else anything.
 static void crash(const char *what, const void *function, const struct tv_params *params, uintptr_t argument)
 {
@@ -245,6 +259,7 @@ static void crashes(void)
     crash("an invalid instruction", (const void *)abuse_ud2, &no_params, 0);
     crash("a privileged instruction", (const void *)abuse_hlt, &no_params, 0);
     crash("a system call", (const void *)abuse_syscall, &no_params, 0);
+    crash("a write to its own code", (const void *)abuse_write, &no_params, 0);
     crash("a read of its program's memory", (const void *)abuse_read, &one_param, (uintptr_t)&failures);
     crash("a read of the kernel's memory", (const void *)abuse_read, &one_param, sizeof(void *) == 8 ? (uintptr_t)0xffffffff81000000ull : 0xc0000000u);
 }
@@ -347,18 +362,23 @@ static void unending(void)
 
 int program(int argc, char **argv)
 {
-    (void)argc, (void)argv;
+    if (argc == 2)
+        spun();
     if (!pal_level(&level)) {
         print_text("no trustvisor\n");
         return 1;
     }
+    if (argc == 3)
+        return looked(parse_number(argv[2], 10));
     malformed();
     isolated();
     if (level != 0)
         written();
     lent();
+    shared_code();
     registers();
     looked_at();
+    scanned();
     unmapped();
     crashes();
     forked();

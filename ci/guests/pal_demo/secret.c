@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // secret INSIDE OUTSIDE: a page of a PAL's holds the first number's secret, a page of the program's own the second one's. Then it sleeps: who looks at the machine's
-// memory finds both, until a reset.
+// memory finds both, until a reset. With a FILE behind them: when that is there, the program looks at the PAL's page, itself and through the system.
 #include <trustvisor/linux_call.h>
 #include <trustvisor/pal.h>
 
@@ -11,10 +11,31 @@ typedef uintptr_t secret_t(uintptr_t, uintptr_t *);
 
 static const struct tv_params params = { 2, 0, { { TV_PARAM_INTEGER, 0, 1 }, { TV_PARAM_INTEGER, 0, 1 } } };
 
+enum { LINUX_PIPE = 22, LINUX_NANOSLEEP = 35, LINUX_ACCESS = 21 };
+
+static int ones(const volatile uintptr_t *words, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (words[i] != ~(uintptr_t)0)
+            return 0;
+    return 1;
+}
+
+static void look(volatile uintptr_t *page)
+{
+    static uintptr_t seen[8];
+    int ends[2];
+    linux_call(LINUX_PIPE, (long)ends, 0, 0, 0, 0, 0);
+    int good = ones(page, 512) && linux_call(LINUX_WRITE, ends[1], (long)page, sizeof(seen), 0, 0, 0) == sizeof(seen);
+    good = good && linux_call(LINUX_READ, ends[0], (long)seen, sizeof(seen), 0, 0, 0) == sizeof(seen) && ones(seen, 8);
+    page[0] = 0;
+    print_text(good && ones(page, 1) ? "pal: ones where the secret is\n" : "pal: FAIL the secret's page isn't ones\n");
+}
+
 int program(int argc, char **argv)
 {
     struct pal pal;
-    if (argc != 3 || pal_open(&pal, (const void *)pal_secret, &params) != PAL_OK) {
+    if ((argc != 3 && argc != 4) || pal_open(&pal, (const void *)pal_secret, &params) != PAL_OK) {
         print_text("usage: secret INSIDE OUTSIDE (with trustvisor)\n");
         return 1;
     }
@@ -24,8 +45,12 @@ int program(int argc, char **argv)
     if (((secret_t *)(uintptr_t)pal.entry)(parse_number(argv[1], 10), (uintptr_t *)(uintptr_t)pal.sections.section[1].start) != 0)
         return 1;
     print_text("pal: secrets kept\n");
-    for (;;) {
-        long wait[4] = { 1000, 0, 0, 0 };
-        linux_call(35, (long)wait, 0, 0, 0, 0, 0);
+    for (int looked = 0;;) {
+        long wait[2] = { 0, 100000000 };
+        linux_call(LINUX_NANOSLEEP, (long)wait, 0, 0, 0, 0, 0);
+        if (argc == 4 && !looked && linux_call(LINUX_ACCESS, (long)argv[3], 0, 0, 0, 0, 0) == 0) {
+            look((volatile uintptr_t *)(uintptr_t)pal.sections.section[1].start);
+            looked = 1;
+        }
     }
 }
