@@ -53,6 +53,7 @@ pci: enabled=1, chipset=i440fx
 ata0-master: type=disk, mode=flat, path={esp}, cylinders={cylinders}, heads=16, spt=63
 com1: enabled=1, {com1}
 {f'com2: enabled=1, {machine.com2}' if machine.com2 else ''}
+{f'com3: enabled=1, {machine.com3}' if machine.com3 else ''}
 port_e9_hack: enabled=1
 log: {directory / "bochs.log"}
 panic: action=fatal

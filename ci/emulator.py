@@ -33,6 +33,7 @@ class Machine:
     without: str = ""  # features that the model has
     quantum: int = 16  # instructions of one CPU in a row
     com2: str = ""        # Bochs' words for what the second serial port is joined to
+    com3: str = ""        # and the third one
     devices: tuple[str, ...] = ()  # QEMU's options for more of them
     watched: bool = False  # somebody reads its memory (ram.py), and lets it go on at its end
 

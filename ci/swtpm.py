@@ -8,6 +8,7 @@ import socket
 import struct
 import subprocess
 import tempfile
+import threading
 import time
 from pathlib import Path
 from types import TracebackType
@@ -66,3 +67,35 @@ def receive(source: socket.socket) -> bytes:
             return b""
         data += more
     return data
+
+
+class TpmPort(Swtpm):
+    """Joins it to an emulated third serial port (guests/tcg2/tcg2.c), and notes what is said."""
+
+    def __init__(self, state: Path) -> None:
+        super().__init__(state, raw=True)
+        self.said: list[tuple[bytes, bytes]] = []
+        self.tpm = socket.socket(socket.AF_UNIX)
+        self.tpm.connect(str(self.path))
+        self.server = socket.socket()
+        self.server.bind(("127.0.0.1", 0))
+        self.server.listen(1)
+        self.com3 = f"mode=socket-client, dev=localhost:{self.server.getsockname()[1]}"
+        threading.Thread(target=self._relay, daemon=True).start()
+
+    def ask(self, command: bytes) -> bytes:
+        self.tpm.sendall(command)
+        return receive(self.tpm)
+
+    def _relay(self) -> None:
+        machine, _ = self.server.accept()
+        while command := receive(machine):
+            answer = self.ask(command)
+            self.said.append((command, answer))
+            machine.sendall(answer)
+
+    def close(self) -> None:
+        if hasattr(self, "server"):
+            self.server.close()
+            self.tpm.close()
+        super().close()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The suite `tpm`: what the loader measures, and secrets that outlive a boot, with a real TPM 2.0 (swtpm)."""
+"""The suite `tpm`: what the loader measures, and keys that outlive a boot, with a real TPM 2.0 (swtpm)."""
 
 from __future__ import annotations
 
@@ -7,19 +7,23 @@ import hashlib
 import shutil
 import socket
 import struct
+from dataclasses import replace
 from pathlib import Path
 
-from boot import NO_VTX, Boot, boot
-from case import Case, Context, require
+import initramfs
+from boot import NO_VTX, Boot, boot, next_text, problems
+from case import Case, Context, Failure, require
 from emulator import MODELS, Machine
-from swtpm import HEADER, Swtpm, obstacle, receive
-from workload import Workload, configuration
+from swtpm import HEADER, Swtpm, TpmPort, obstacle, receive
+from workload import LOADER, PAL, Workload, configuration
 
 TIMEOUT = 300.0
 ASK = Workload("ask", partitions=("trustvisor",), next="\\EFI\\ask\\ask.efi", next_file="ci/guests/tcg2/ask.efi")
+KEPT = replace(PAL, name="kept", tests=("pal_kept",), words="initrd=\\EFI\\linux\\kept.img")
 
-SESSIONS = 0x8002
-HIERARCHY_CHANGE_AUTH = 0x129
+NO_SESSIONS, SESSIONS = 0x8001, 0x8002
+CREATE_PRIMARY, HIERARCHY_CHANGE_AUTH, HMAC, FLUSH, START_AUTH_SESSION, POLICY_PCR = 0x131, 0x129, 0x155, 0x165, 0x176, 0x17f
+POLICY_FAIL = 0x99d  # of the first session
 
 
 def _fresh(context: Context) -> Path:
@@ -84,4 +88,66 @@ def _password(context: Context) -> str:
     return said[0]
 
 
-CASES = [Case("tpm-measured", _measured), Case("tpm-password", _password)]
+class Intruder:
+    """L1, which may say to the TPM whatever the loader has said, and that again."""
+
+    def __init__(self, tpm: TpmPort) -> None:
+        self.tpm = tpm
+        self.loader = {HEADER.unpack_from(command)[2]: (command, answer) for command, answer in tpm.said}
+
+    def send(self, command: bytes) -> tuple[int, bytes]:
+        answer = self.tpm.ask(command)
+        return HEADER.unpack_from(answer)[2], answer[HEADER.size:]
+
+    def again(self, code: int, handle: bytes = b"", session: bytes = b"") -> tuple[int, bytes]:
+        """The loader's own command; with another handle before the parameters, and another session."""
+        command = self.loader[code][0]
+        command = command[:10] + handle + command[10 + len(handle):]
+        if session:
+            command = command[:18] + session + command[22:]
+        return self.send(command)
+
+    def secret(self) -> bytes:
+        return self.loader[HMAC][1][16:48]
+
+    def refused(self) -> None:
+        """He has the loader's key made, but it isn't his to use."""
+        code, body = self.again(CREATE_PRIMARY)
+        require(code == 0, f"the same key could not be made: {code:#x}")
+        key = body[:4]
+        code, body = self.again(START_AUTH_SESSION)
+        session = body[:4]
+        require(code == 0 and self.again(POLICY_PCR, session)[0] == 0, "no session by the PCRs")
+        code, body = self.again(HMAC, key, session)
+        require(code == POLICY_FAIL, f"the loader's key can be used after it: {code:#x}")
+
+
+def _kept(context: Context) -> str:
+    """A counter that one boot has sealed goes on in the next one, by the same identity key; with another configuration both are others."""
+    if why := obstacle():
+        return f"skipped: {why}"
+    state, blob, found, secrets = _fresh(context), b"", [], []
+    context.directory().mkdir(parents=True, exist_ok=True)
+    for part, settings in (("first", ()), ("second", ()), ("changed", ("log = debug",))):
+        archive = initramfs.make(context.directory() / f"{part}.img", {"kept/counter": blob} if blob else {}, {})
+        with TpmPort(state) as tpm:
+            files = {"EFI/linux/kept.img": archive, "EFI/tcg2/tcg2.efi": context.places.build / "ci/guests/tcg2/tcg2.efi",
+                     "EFI/bulkhead/bulkhead.conf": configuration(KEPT, settings).encode(),
+                     "EFI/acpi/next.txt": next_text(LOADER, f"workload={KEPT.name}", "tcg2")}
+            run = boot(context.places, KEPT, Machine(com3=tpm.com3), context.directory(part), TIMEOUT, files=files)
+            if wrong := problems(run):
+                raise Failure("\n".join(wrong))
+            require(any("keys are kept by the TPM" in line for line in run.outcome.log), f"{part}: the keys are not kept; the loader said {_loader(run)}")
+            intruder = Intruder(tpm)
+            intruder.refused()
+            secrets.append(intruder.secret())
+        found.append(_said(run, "kept: "))
+        blob = blob or bytes.fromhex(found[0].get("blob", ""))
+    counters, keys = [one.get("counter") for one in found], [one.get("key") for one in found]
+    require(counters == ["1", "2", "refused"], f"the counters were {counters}")
+    require(keys[0] and keys[0] == keys[1] and keys[1] != keys[2], "the identity key is not one of the same Bulkhead and configuration")
+    require(secrets[0] == secrets[1] != secrets[2], "the TPM's secrets are not those of the same Bulkhead and configuration")
+    return "counter 1, 2; another configuration is refused it"
+
+
+CASES = [Case("tpm-measured", _measured), Case("tpm-password", _password), Case("tpm-kept", _kept)]

@@ -10,13 +10,14 @@
 #include "quiet.h"
 #include "tables.h"
 
-#define NEXT_FILE L"\\EFI\\acpi\\next.txt"
+#define NEXT_FILE   L"\\EFI\\acpi\\next.txt"
+#define TCG2_DRIVER L"\\EFI\\tcg2\\tcg2.efi"
 
 /* One line each; all but the first may be missing. */
 struct next_image {
     CHAR16 path[256];
     CHAR16 options[1024];
-    CHAR16 firmware[16]; /* lock-vtx: switch VT-x off first, as a firmware's setup does */
+    CHAR16 firmware[16]; /* lock-vtx: switch VT-x off first, as a firmware's setup does; tcg2: start the driver of a TPM */
     UINT32 options_bytes; /* with the terminating zero; 0 = none */
 };
 
@@ -127,13 +128,13 @@ static EFI_STATUS next_read(EFI_HANDLE device, struct next_image *next)
     return EFI_SUCCESS;
 }
 
-static EFI_STATUS next_start(EFI_HANDLE self, EFI_HANDLE device, struct next_image *next)
+static EFI_STATUS image_start(EFI_HANDLE self, EFI_HANDLE device, CHAR16 *name, CHAR16 *options, UINT32 options_bytes)
 {
     EFI_HANDLE image;
-    EFI_DEVICE_PATH *path = FileDevicePath(device, next->path);
+    EFI_DEVICE_PATH *path = FileDevicePath(device, name);
     EFI_STATUS status = BS->LoadImage(FALSE, self, path, NULL, 0, &image);
     if (EFI_ERROR(status)) {
-        return fail(next->path, status);
+        return fail(name, status);
     }
     EFI_GUID guid = EFI_LOADED_IMAGE_PROTOCOL_GUID;
     EFI_LOADED_IMAGE *loaded;
@@ -141,10 +142,10 @@ static EFI_STATUS next_start(EFI_HANDLE self, EFI_HANDLE device, struct next_ima
     if (EFI_ERROR(status)) {
         return fail(L"the loaded image", status);
     }
-    loaded->LoadOptions = next->options;
-    loaded->LoadOptionsSize = next->options_bytes;
+    loaded->LoadOptions = options;
+    loaded->LoadOptionsSize = options_bytes;
     status = BS->StartImage(image, NULL, NULL);
-    return EFI_ERROR(status) ? fail(next->path, status) : EFI_SUCCESS;
+    return EFI_ERROR(status) ? fail(name, status) : EFI_SUCCESS;
 }
 
 /* gnu-efi's start code calls it by the System V convention. */
@@ -167,6 +168,11 @@ EFI_STATUS efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *system)
     }
     if (StrCmp(next.firmware, L"lock-vtx") == 0) {
         feature_control_lock();
+    } else if (StrCmp(next.firmware, L"tcg2") == 0) {
+        status = image_start(self, me->DeviceHandle, TCG2_DRIVER, NULL, 0);
+        if (EFI_ERROR(status)) {
+            return status;
+        }
     } else if (next.firmware[0]) {
         return fail(next.firmware, EFI_UNSUPPORTED);
     }
@@ -185,5 +191,5 @@ EFI_STATUS efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *system)
     }
     /* The counter is for who compares what boots cost. */
     Print(L"acpi: tables for %d CPUs, starting %s tsc=%ld\r\n", cpus.count, next.path, tsc());
-    return next_start(self, me->DeviceHandle, &next);
+    return image_start(self, me->DeviceHandle, next.path, next.options, next.options_bytes);
 }
