@@ -243,18 +243,19 @@ static bool start(const struct conf *conf, const struct conf_workload *workload)
 static EFI_STATUS run(void)
 {
     static struct conf conf;
-    bool usable;
+    bool usable, halts = false;
     measure_start();
     const struct conf_workload *workload = configure(&conf, &usable);
     if (vtx_on_bulkhead() && !(workload && workload->nested))
         console_line("is running already");
     else {
         remains_take(&previous);
-        if ((!usable || !start(&conf, workload)) && conf.require)
-            cpu_halt();
+        halts = (!usable || !start(&conf, workload)) && conf.require;
     }
-    measure_forget();
+    measure_forget();  // also where it ends here: a reset leaves RAM as it is
     measure_close();
+    if (halts)
+        cpu_halt();
     return workload ? next_start(workload->next, workload->options) : EFI_LOAD_ERROR;
 }
 
