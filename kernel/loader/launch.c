@@ -19,7 +19,8 @@ _Static_assert(offsetof(struct launch_state, entry.rip) == 0 && offsetof(struct 
                offsetof(struct launch_state, segment) == 104 && offsetof(struct launch_segment, selector) == 16 &&
                sizeof(struct launch_segment) == 24 && LAUNCH_ES == 0 && LAUNCH_GS == 5 && offsetof(struct launch_state, gdtr_base) == 296 &&
                offsetof(struct launch_state, idtr_base) == 304 && offsetof(struct launch_state, gdtr_limit) == 312 &&
-               offsetof(struct launch_state, idtr_limit) == 314 && offsetof(struct launch_state, host_gdtr) == 316, "switch.S knows the layout");
+               offsetof(struct launch_state, idtr_limit) == 314 && offsetof(struct launch_state, host_gdtr) == 316 &&
+               offsetof(struct launch_state, host_cr0) == 328, "switch.S knows the layout");
 _Static_assert(SELECTOR_KERNEL_CS == 0x08 && SELECTOR_KERNEL_SS == 0x10 && SELECTOR_TSS == 0x38 && INFO_BASE == 0x20000000, "switch.S knows these");
 
 uint32_t launch_switch(struct launch_state *state, uint64_t tables, uint64_t entry, uint64_t info, uint32_t cpu, uint64_t stack)
@@ -135,16 +136,17 @@ static void capture_registers(struct launch_state *state)
     state->sysenter_eip = msr_read(MSR_SYSENTER_EIP);
 }
 
-// L0's, as far as it holds under the firmware, too. The rest is switch.S' (GDT, selectors, FS' base) and the kernel's own.
+// L0's, as far as it holds under the firmware, too. The rest is switch.S' (GDT, selectors, FS' base, CR0: with TS set the firmware's interrupt handlers, which
+// save vector registers, would fault) and the kernel's own.
 static void enter_host(const struct vmx_caps *caps, struct launch_state *state, const struct cpu *cpu)
 {
     dr7_write(DR7_RESET);
     msr_write(MSR_DEBUGCTL, 0);
     msr_write(MSR_EFER, state->efer | EFER_NXE);
-    cr0_write(caps->host_cr0 | (state->cr0 & (CR0_CD | CR0_NW)));
     msr_write(MSR_SYSENTER_CS, SELECTOR_KERNEL_CS);
     msr_write(MSR_SYSENTER_ESP, HIDDEN_BASE + (uint64_t)(uintptr_t)cpu + offsetof(struct cpu, tss.rsp0));
     state->host_gdtr = cpu->gdtr;
+    state->host_cr0 = caps->host_cr0 | (state->cr0 & (CR0_CD | CR0_NW));
 }
 
 // What launch_failed hasn't brought back: all but TR, which can't be given its null selector back.

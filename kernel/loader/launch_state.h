@@ -17,4 +17,5 @@ struct launch_state {
     uint64_t gdtr_base, idtr_base;
     uint16_t gdtr_limit, idtr_limit;
     struct table_register host_gdtr;  // L0's
+    uint64_t host_cr0;                // L0's
 };

@@ -20,6 +20,7 @@
 #define STATE_GDTR_LIMIT 312
 #define STATE_IDTR_LIMIT 314
 #define STATE_HOST_GDTR  316
+#define STATE_HOST_CR0   328
 // enum selector, INFO_BASE; asserted there, too.
 #define KERNEL_CS 0x08
 #define KERNEL_SS 0x10
@@ -45,6 +46,8 @@ launch_switch:
     movq    %rsp, STATE_RSP(%rdi)
     cli
 
+    movq    STATE_HOST_CR0(%rdi), %rax
+    movq    %rax, %cr0
     lgdt    STATE_HOST_GDTR(%rdi)     // its base is mapped below
     movq    %rcx, %rdi
     movq    %rdx, %r10
