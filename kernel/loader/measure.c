@@ -15,6 +15,7 @@
 
 static struct {
     struct tcg2 *tcg2;   // NULL: no TPM
+    UINT32 answer_bytes; // room for an answer: the firmware may refuse as much as it itself has, and more
     bool usable;         // for secrets: all was measured so far
     bool closed;
     enum seed_origin origin;
@@ -26,7 +27,7 @@ static struct {
 static bool submit(struct tpm *tpm, const uint8_t *command, uint32_t bytes, uint8_t *response)
 {
     (void)tpm;
-    return !EFI_ERROR(state.tcg2->submit(state.tcg2, bytes, (UINT8 *)(UINTN)command, TPM_BYTES, response));
+    return !EFI_ERROR(state.tcg2->submit(state.tcg2, bytes, (UINT8 *)(UINTN)command, state.answer_bytes, response));
 }
 
 static void pause(struct tpm *tpm)
@@ -61,8 +62,9 @@ void measure_start(void)
     state.usable = true;
     if (!(capability.active_banks & TCG2_BANK_SHA256))
         unusable("its SHA-256 PCRs are switched off");
-    else if (capability.command_bytes < TPM_BYTES / 2 || capability.response_bytes < TPM_BYTES / 2)
-        unusable("its commands are too short");
+    else if (capability.command_bytes <= TPM_BYTES / 2 || capability.response_bytes <= TPM_BYTES / 2)
+        unusable("it takes no commands or gives no answers as long as needed");
+    state.answer_bytes = capability.response_bytes > TPM_BYTES ? TPM_BYTES : capability.response_bytes - 1u;
 }
 
 static bool extend(const char *what, const void *data, size_t bytes)

@@ -2,7 +2,7 @@
 // A secret that only the Bulkhead that was measured gets from the TPM, the same at each boot. Nothing is stored: the TPM makes a *primary key* of its owner
 // hierarchy's seed and of a template, in which the policy stands under which the key may be used: the PCRs as they are now. The secret is an HMAC by that key. So
 //   another firmware, loader, kernel, partition or configuration has another key;
-//   who comes later can have the same key made, but not used: the PCR of this loader has been extended once more (PCR_CLOSED);
+//   who comes later can have the same key made, but not used: the PCR of this loader has been extended once more (measure_close());
 //   who owns the TPM can't put in a secret that he knows, nor an old one: there is no place to put it;
 //   what TPM2_Clear makes of the owner's seed is another key: what was sealed by it stays shut.
 #pragma once
