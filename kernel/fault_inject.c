@@ -20,6 +20,8 @@ static bool due(struct partition *partition, struct partition_cpu *slot)
         slot->inject_again = again && ever;
         return again;
     }
+    if (slot->message->kind != MSG_INIT)  // that of the restart comes between the two
+        slot->inject_again = false;
     uint32_t left = __atomic_load_n(&partition->injections, __ATOMIC_ACQUIRE);
     if (left == 0 || number < partition->inject_at || slot->message->kind == MSG_INIT)
         return false;

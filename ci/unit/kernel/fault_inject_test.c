@@ -138,6 +138,20 @@ TEST(one_that_is_under_way_keeps_its_kind)
     CHECK_EQ(fault_inject_check(0, INJECT_PF), STATUS_OK);
 }
 
+TEST(of_two_faults_none_is_left_of_a_message_that_ended_before_the_first)
+{
+    start();
+    partition[0].inject = (struct boot_inject){ .kind = INJECT_UD_TWICE, .instruction = 100, .count = 1, .span = 1, .on_request = true };
+    partition[0].injections = 1;
+    CHECK(entry(&partition[0]) == ENTRY && slot->steps == 100);
+    fault_inject_end(slot);
+    CHECK_EQ(entry(&partition[0]), ENTRY);
+    fault_inject_end(slot);
+    CHECK_EQ(fault_inject_check(0, INJECT_PF), STATUS_OK);
+    slot->attempt = 1;
+    CHECK(entry(&partition[0]) == ENTRY && slot->steps == 0);
+}
+
 TEST(the_second_of_two_faults_keeps_others_out_as_well)
 {
     start();
