@@ -118,10 +118,12 @@ static void batch_record(const struct batch *batch)
     struct tree *tree = tree_at(batch->root);
     tree->filled = true;
     struct record *record = record_at(batch->root, batch->base, batch->walk, &made);
-    if (!record)
+    if (!record) {
         tree->unrecorded = true;
-    else
-        record_map(record, batch->first, batch->count, batch->entries, batch->mask);
+        return;
+    }
+    record->mixed |= batch->walk->unaccessed && tree->tag & EPTP12_FLAGS;
+    record_map(record, batch->first, batch->count, batch->entries, batch->mask);
 }
 
 // Empties the least recently used tree; the one that needs room, if there is no other. False: all are empty.
@@ -226,6 +228,7 @@ bool fill_quick(const struct request *req, struct reply *rep, gpa2_t address, co
     if (!record)
         return false;
     const bool flags = req->tag & EPTP12_FLAGS;
+    record->mixed |= flags && walk->unaccessed;
     const unsigned wanted = level12_index(address, 0), first = wanted & ~(AROUND_4K - 1), at = wanted - first;
     uint64_t *mapped = &record->mapped[first / 64], mask = 1ull << at;
     if (made) {

@@ -52,7 +52,7 @@ static void remove_entry(struct reply *rep, struct record *record, unsigned inde
 }
 
 // What nearly every record meets: nothing has changed. The entries above are what they were at every mapping: then the table is where it was, and grants what it
-// did; accessed flags that L1 took away would be a change.
+// did; accessed flags that L1 took away would be a change, and where some could not be set the record is `mixed`.
 static inline bool record_holds(uint64_t tag, const struct record *record)
 {
     return !record->mixed && guest_unchanged((gpa1_t){ tag & WALK12_ADDRESS }, record->base.v + record->low * level12_bytes(record->level), record->level,

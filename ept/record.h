@@ -21,7 +21,7 @@ struct record {
     uint8_t root;
     uint8_t level;      // of the table
     uint8_t rights;     // that the levels above granted, to one entry or another
-    bool mixed;         // the path isn't what all entries were mapped by
+    bool mixed;         // the path isn't what all entries were mapped by, or lacked accessed flags then
     uint64_t path[WALK12_LEVELS];          // by level: the entries above, as they were
     uint64_t mapped[WALK12_ENTRIES / 64];  // a bit for each entry
     uint64_t seen[WALK12_ENTRIES];         // the entries as EPT12 had them when they were mapped; of others, what was met last, or 0

@@ -8,6 +8,7 @@
 #define WB   (6u << 3)
 #define A    ENTRY12_ACCESSED
 #define D    ENTRY12_DIRTY
+#define PAGE (1u << 7)
 #define READ 1u
 #define WRITE 2u
 
@@ -109,4 +110,26 @@ TEST(a_leaf_that_changes_all_the_time)
     CHECK_EQ(rep->verdict, VERDICT_RESUME);
     trees_violation(eptp, address, WRITE);
     CHECK_EQ(trees_entry_now(pt, 0) & (A | D), A | D);
+}
+
+// Another CPU of L1 takes the flag away each time that it was set: the access is let through, but not for longer than L1's next INVEPT.
+static void take_away(void) { trees_entry(pdpt, 1, trees_entry_now(pdpt, 1) & ~A); }
+
+TEST(what_could_not_be_marked_is_not_taken_for_unchanged)
+{
+    for (unsigned level = 0; level < 2; level++) {
+        const uint64_t eptp = trees_path(1, address, level, (level > 0 ? 0x200000 | PAGE : 0x100000) | WB | 7) | EPTP12_FLAGS;
+        trees_start();
+        trees_on_read = take_away;
+        CHECK_EQ(trees_violation(eptp, address, READ)->verdict, VERDICT_RESUME);
+        trees_on_read = NULL;
+        CHECK_EQ(trees_entry_now(pdpt, 1) & A, 0);
+        CHECK(trees_leaf(eptp, address) != NULL);
+        trees_invept(INVEPT_SINGLE, eptp);
+        CHECK(trees_leaf(eptp, address) == NULL);
+        trees_violation(eptp, address, READ);
+        CHECK_EQ(trees_entry_now(pdpt, 1) & A, A);
+        trees_invept(INVEPT_ALL, 0);
+        CHECK(trees_leaf(eptp, address) != NULL);
+    }
 }
