@@ -64,7 +64,7 @@ void measure_start(void)
         unusable("its SHA-256 PCRs are switched off");
     else if (capability.command_bytes <= TPM_BYTES / 2 || capability.response_bytes <= TPM_BYTES / 2)
         unusable("it takes no commands or gives no answers as long as needed");
-    state.answer_bytes = capability.response_bytes > TPM_BYTES ? TPM_BYTES : capability.response_bytes - 1u;
+    state.answer_bytes = capability.response_bytes > TPM_BYTES ? TPM_BYTES : capability.response_bytes > 0 ? capability.response_bytes - 1u : 0;
 }
 
 static bool extend(const char *what, const void *data, size_t bytes)
