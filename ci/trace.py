@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
@@ -126,7 +126,8 @@ def arguments() -> argparse.Namespace:
                         "Perfetto and Chrome; a timeline in one HTML file")
     parser.add_argument("--json", dest="format", action="store_const", const="json", help="the same as --format json")
     parser.add_argument("--last", type=int, default=timeline.LAST, metavar="N", help=f"html: the last N spans; default {timeline.LAST:,}, 0 for all")
-    parser.add_argument("--from", dest="source", type=Path, metavar="FILE", help="no boot: the events of a file that --json, or bhctl trace --json, wrote")
+    parser.add_argument("--from", dest="source", type=Path, metavar="FILE", help="no boot: the events of a file that --json, or bhctl trace --json, "
+                        "wrote, or as they come by a serial port")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write there")
     return parser.parse_args()
 
@@ -141,18 +142,34 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
+def _events(source: Path) -> Iterator[Event]:
+    """Those of a file or a serial port. What comes before the first of them is something else's, as a firmware's on the same port; a last line may be cut off."""
+    first, begun = "", False
+    with source.open(errors="replace") as lines:
+        for i, line in enumerate(lines, 1):
+            try:
+                yield from_json(line)
+                begun = True
+            except ValueError as error:
+                first = first or f"bulkhead: {source}:{i}: {error}"
+                if begun and line.endswith("\n"):
+                    raise SystemExit(f"bulkhead: {source}:{i}: {error}") from None
+    if first and not begun:
+        raise SystemExit(first)
+
+
 def read_file(source: Path, give: Callable[[list[Event]], None]) -> None:
-    """All events of a file, in the order of time: bhctl writes them CPU by CPU."""
-    events = []
+    """All events of a file, in the order of time: bhctl writes them CPU by CPU. Of what isn't a file, as a serial port, each as it comes."""
     try:
-        with source.open() as lines:
-            for i, line in enumerate(lines, 1):
-                events.append(from_json(line))
-    except ValueError as error:
-        raise SystemExit(f"bulkhead: {source}:{i}: {error}") from None
+        if source.is_file():
+            give(sorted(_events(source), key=lambda event: event.tsc))
+        else:
+            for event in _events(source):
+                give([event])
     except OSError as error:
         raise SystemExit(f"bulkhead: {source}: {error.strerror}") from None
-    give(sorted(events, key=lambda event: event.tsc))
+    except KeyboardInterrupt:  # it is how one ends what has no end
+        pass
 
 
 def from_file(options: argparse.Namespace, form: Layout) -> int:

@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import threading
 from collections import Counter
 from dataclasses import replace
 
-from boot import problems
+from boot import boot, problems
 from case import Case, Context, Failure, require
 from emulator import Machine
 from records import Event
-from trace import Filter, output, traced_boot
+from trace import Filter, output, read_file, traced_boot
 from trace_text import as_json
 from workload import KVM
 
@@ -89,4 +91,43 @@ def _kvm(context: Context) -> str:
     return f"{sum(kinds.values()):,} events, {tracer.lost:,} lost, of {total:,} exits"
 
 
-CASES = [Case("trace-kvm", _kvm)]
+def _serial(context: Context) -> str:
+    """bhctl's stream by the second serial port, read as it comes while the machine runs: behind what the firmware says there, each line is an event that the filter
+    lets through, and there are enough for a timeline."""
+    directory = context.directory()
+    directory.mkdir(parents=True, exist_ok=True)
+    port = directory / "com2"
+    port.unlink(missing_ok=True)
+    os.mkfifo(port)
+    events: list[Event] = []
+    refused: list[str] = []
+
+    def read() -> None:
+        try:
+            read_file(port, events.extend)
+        except SystemExit as error:
+            refused.append(str(error))
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    run = boot(context.places, replace(KVM, vcpus=1, tests=("trace_serial",)), Machine(cpus=1, com2=f"mode=file, dev={port}"), directory, TIMEOUT)
+    reader.join(10)
+    require(not reader.is_alive() and not refused, f"the port isn't read: {refused}")
+    if found := problems(run):
+        raise Failure("\n".join(found))
+    counted = {row.reason: row.count for row in run.summary().exits if row.origin == "L2"}
+    seen = Counter(event.reason for event in events if event.kind == "exit")
+    require(len(events) > 100 and len(seen) > 2, f"{len(events)} events came by the port: {dict(seen)}")
+    wrong = [as_json(event) for event in events if event.level != "L2"] + [f"{reason}: {count} came, {counted.get(reason, 0)} counted"
+                                                                         for reason, count in seen.items() if count > counted.get(reason, 0)]
+    require(not wrong, "\n".join(wrong[:5]))
+    times = [event.tsc for event in events]
+    require(times == sorted(times), "events are not in the order of time")
+    page = io.StringIO()
+    shown = output(page, Filter(), "html")
+    shown.give(events)
+    shown.end("by the serial port", 0)
+    require('"spans":[' in page.getvalue(), "there is no timeline of them")
+    return f"{len(events):,} events by the port, of {sum(counted.values()):,} exits of L2"
+
+
+CASES = [Case("trace-kvm", _kvm), Case("trace-serial", _serial)]

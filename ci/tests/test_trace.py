@@ -3,13 +3,17 @@
 
 import io
 import json
+import os
 import struct
+import tempfile
+import threading
 import unittest
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 from records import EVENT, Event, Layout, Rings
-from trace import Filter, output
+from trace import Filter, output, read_file
 from trace_text import as_json, from_json, text
 from traced import compare
 
@@ -184,6 +188,29 @@ class OutputTest(unittest.TestCase):
                 from_json(json.dumps(data))
         with self.assertRaises(ValueError):
             from_json("(cpu0: 5 events were overwritten)")
+
+    def test_what_comes_by_a_port(self) -> None:
+        """Behind what else was said there, up to a line that is cut off; but nothing else in between."""
+        late, early = as_json(event(tsc=9)), as_json(event(tsc=3))
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "port"
+            for text, times in (("BdsDxe: starting\n\033[2J" + late + "\nEFI stub\n" + late + "\n" + early + "\n" + late[:40], [3, 9]), (late, [9]), ("", [])):
+                file.write_text(text)
+                found: list[Event] = []
+                read_file(file, found.extend)
+                self.assertEqual([one.tsc for one in found], times)
+            for text, line in ((late + "\nnoise\n" + late + "\n", 2), ("BdsDxe: starting\nnothing else\n", 1), (late[:40], 1)):
+                file.write_text(text)
+                with self.assertRaisesRegex(SystemExit, f"port:{line}: "):
+                    read_file(file, lambda events: None)
+            port = Path(folder) / "live"
+            os.mkfifo(port)
+            writer = threading.Thread(target=lambda: port.write_text("noise\n" + late + "\n" + early + "\n"))
+            writer.start()
+            came: list[list[Event]] = []
+            read_file(port, came.append)
+            writer.join()
+            self.assertEqual([[one.tsc for one in events] for events in came], [[9], [3]])
 
 
 if __name__ == "__main__":

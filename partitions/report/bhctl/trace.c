@@ -7,6 +7,7 @@
 #include "command.h"
 
 #define FOLLOW_NANOSECONDS 20000000L
+#define AT_ONCE            32u  // events; two fill a line, but lie across its ends
 
 // The partition by which bhctl reads: following, its own messages would be all that there is to see.
 static uint32_t own(const struct records_machine *machine)
@@ -19,28 +20,30 @@ static uint32_t own(const struct records_machine *machine)
 
 static bool next_read(uint64_t ring, uint32_t *next) { return region_read(ring + offsetof(struct event_ring, next), next, sizeof(*next)); }
 
-// Of those before number next the last count, without the newest where it may be in the making; returns how many of them, the last ones, are whole.
+// Of those before number next the last count; returns what went wrong. The oldest are the first to be overwritten: they are read last, and only as long as they can be
+// there, so that of what was read the newest part is whole. Each line that is read makes an event: the fewer lines, the more is left of the others' events.
 static const char *trace_cpu(FILE *out, const struct records_machine *machine, uint32_t cpu, uint32_t next, uint32_t count, const struct wanted *wanted)
 {
-    static struct event event[EVENT_SLOTS];
+    static struct event event[EVENT_SLOTS];  // the last ones that were read, at its end
     const uint64_t ring = region_cpu(cpu) + offsetof(struct records_cpu, events);
     const uint32_t reader = wanted->follow && !wanted->partitions ? own(machine) : 0;
-    uint32_t after;
-    // The oldest last are the first to be overwritten: they are read last, so that of what was read the newest part is whole.
-    for (uint32_t i = 0; i < count; i++) {
-        const uint32_t slot = (next - 1 - i) % EVENT_SLOTS;
-        if (!region_read(ring + offsetof(struct event_ring, slot) + slot * sizeof(*event), &event[i], sizeof(*event)))
+    uint32_t have = 0, fresh = 0;  // fresh: so many more were written since: as many of the oldest are gone
+    while (have < count && have + fresh < EVENT_SLOTS) {
+        const uint32_t before = (next - have - 1) % EVENT_SLOTS + 1;  // slots up to here from the ring's start
+        const uint32_t left = count - have < before ? count - have : before, some = left < AT_ONCE ? left : AT_ONCE;
+        uint32_t after;
+        have += some;
+        if (!region_read(ring + offsetof(struct event_ring, slot) + (before - some) * sizeof(*event), &event[EVENT_SLOTS - have], some * sizeof(*event)) ||
+            !next_read(ring, &after))
             return "the events can't be read";
+        fresh = after - next;
     }
-    if (!next_read(ring, &after))
-        return "the events can't be read";
-    const uint32_t fresh = after - next;  // so many more were written: those that were so old are gone
-    const uint32_t kept = fresh >= EVENT_SLOTS ? 0 : EVENT_SLOTS - fresh < count ? EVENT_SLOTS - fresh : count;
+    const uint32_t there = fresh < EVENT_SLOTS ? EVENT_SLOTS - fresh : 0, kept = have < there ? have : there;
     if (kept < count)
         fprintf(wanted->json ? stderr : out, "(cpu%u: %u events were overwritten before they could be read)\n", cpu, count - kept);
-    for (uint32_t i = kept; i > 0; i--)
-        if (wanted_has(wanted, cpu, &event[i - 1]) && !(reader && event[i - 1].partition == reader))
-            event_print(out, machine, cpu, &event[i - 1], wanted->json);
+    for (const struct event *e = event + EVENT_SLOTS - kept; e < event + EVENT_SLOTS; e++)
+        if (wanted_has(wanted, cpu, e) && !(reader && e->partition == reader))
+            event_print(out, machine, cpu, e, wanted->json);
     return NULL;
 }
 
