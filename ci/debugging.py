@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import base64
 import html
+import io
 import re
 import subprocess
+import threading
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -18,11 +20,12 @@ import recording
 import replay
 from boot import Boot, Places, boot, problems
 from case import Case, Context, Failure, require
+from debug import Debugged, debugged_boot, session
 from emulator import Machine
-from source_copy import Edit, built_copy
-from stages import Stages
+from gdb_port import GdbPort
+from source_copy import ROOT, Edit, built_copy
 from trace import Filter, output, traced_boot
-from workload import KVM, LHV
+from workload import KVM, LHV, debugged
 
 TIMEOUT = 300.0
 SMALL = replace(LHV, plain_options="only=exits")
@@ -167,77 +170,113 @@ kill
 """
 
 
-def _plain(packed: Path) -> Path:
-    plain = packed.with_suffix("")
+def _plain(packed: Path, folder: Path) -> Path:
+    plain = folder / packed.stem
     plain.write_bytes(recording.read(packed))
     return plain
 
 
-def _walk(context: Context) -> str:
-    """What docs/debugging.md tells: a wrong access-rights byte, seen in the trace and in the record of the crash, replayed, found in gdb, fixed."""
-    folder = context.directory()
-    folder.mkdir(parents=True, exist_ok=True)
-    places = built_copy(context.places, "planted", [PLANTED], SMALL.partitions, ("-Drecorded=nestvmx",), (REPLAYER,))
-    # 1. It runs, and doesn't: the trace has L1's last exits, the next boot tells why it ended.
-    stages = Stages(keep_going=True, last=LAST_RUN)
-    run = boot(places, SMALL, MACHINE, folder / "run", TIMEOUT, stages=stages)
-    told = next((match[1] for line in run.outcome.console if (match := LAST_RUN.match(line))), None)
-    require(told, "the next boot does not tell of the failed VM entry")
-    dumped = [line for line in run.outcome.log if " event cpu=0 " in line]
-    require(any("ENTRY_GUEST_STATE(0x21)" in line for line in dumped), f"the trace does not show it: {dumped}")
-    # 2. What nestvmx got and did is in the log; on the host the same source does the same.
-    file = folder / "planted.rec"
-    file.write_bytes(recording.extract(run.outcome.log, "nestvmx"))
-    same = subprocess.run([str(places.product / REPLAYER), str(file)], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    done = DONE.search(same.stdout)
-    require(same.returncode == 0 and done, f"the replay of the build with the error differs: {same.stdout[-1000:]}")
-    assert done
-    # 3. The last message is the one after which L1 could not be entered: in gdb, stopped before it, what it makes of TR.
-    script = folder / "walk.gdb"
-    script.write_text(GDB_WALK)
-    command = replay.gdb_command(places.product / REPLAYER, file, int(done[1]), script)
-    seen = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120).stdout
-    (folder / "gdb.txt").write_text(seen)
-    require("rights of TR: 0x89" in seen and re.search(r"#\d+ .*partition_message", seen), f"gdb does not show the wrong byte: {seen[-2000:]}")
-    # 4. Fixed, the source answers that message otherwise, and none before it.
-    fixed = _replayed(context.places.build, file)
-    require(fixed.returncode == 3 and fixed.stdout.startswith(f"message {done[1]} ") and "has 0x8b, had 0x89" in fixed.stdout,
-            f"the fixed source's replay says: {fixed.stdout[-1000:]}")
-    # 5. That is what is meant: kept, it is the fixed source's recording.
-    kept = folder / "kept.rec.xz"
-    accepted = replay.replay(context.places.build, file, kept)
-    require(accepted.returncode == 0 and _replayed(context.places.build, kept).returncode == 0, f"what is accepted isn't replayed: {accepted.stdout[-1000:]}")
-    require(subprocess.run([str(places.product / REPLAYER), str(_plain(kept))], stdout=subprocess.DEVNULL).returncode == 3, "the error isn't noticed")
-    return f"message {done[1]}: {fixed.stdout.split(': ', 1)[1].strip()}"
-
-
 RAW = re.compile(r"bh: crash begin\n([A-Za-z0-9+/=\n]+)bh: crash given", re.DOTALL)
+FAILED_ENTRY = r" *\d+ CPU0 L1 ENTRY_GUEST_STATE \(failed entry\) .*"
+LIVE_LINE = "    fill_bank(m, vmcs02);\n"  # of nestvmx/l1_state.c: what L1 gets is made
+GDB_LIVE = """break l1_state.c:{line}
+continue
+backtrace
+bh message GUEST_RIP
+printf "rights of TR: 0x%lx\\n", vmcs02->l1[VMCS_GUEST_TR_ACCESS_RIGHTS]
+"""
 
 
-def _post_mortem(context: Context) -> str:
-    """The same error met by KVM: the next boot's Linux hands the record out, and it names the check that the CPU made."""
-    folder = context.directory()
-    folder.mkdir(parents=True, exist_ok=True)
-    places = built_copy(context.places, "planted", [PLANTED], KVM.partitions, ("-Drecorded=nestvmx",), (REPLAYER,))
-    chosen = replace(KVM, tests=("crash_raw", "kvm"))
-    stages = Stages(keep_going=True, last=re.compile(r"bh: crash given"))
-    run = boot(places, chosen, Machine(cpus=1), folder / "run", TIMEOUT, stages=stages)
+def _record_of_crash(run: Boot, places: Places, folder: Path) -> str:
+    """What Linux of the next boot handed out, in words: it names the check that the CPU made."""
     # Linux' own lines may come in between.
     console = re.sub(r"\[ *\d+\.\d+\] [^\n]*\n", "", "".join(line.rstrip() + "\n" for line in run.outcome.console))
     given = [base64.b64decode(text) for text in RAW.findall(console)]
     require(len(given) == 1, f"{len(given)} records come out of Linux")
     file = folder / "crash.bin"
     file.write_bytes(given[0])
-    status, said = crash.lines(context.places.build, places.product, file)
+    status, said = crash.lines(places.build, places.product, file)
     (folder / "crash.txt").write_text("\n".join(said) + "\n")
     for pattern in (r"failed VM entry.* on CPU 0, crash number 1, .*", r"L1 can't be entered: exit reason 33, .*", r"  called from 0x\w+  entry_refused .*", r"VMCS01, L1's:",
                     r".*GUEST_TR_ACCESS_RIGHTS +0+89.*", r"VM entry on VMCS01, L1's: refused by the check guest_tr_rights, SDM 3C 27\.3\.1\.2",
-                    r" *\d+ CPU0 L2->L1 \w+ .* instr", r" *\d+ CPU0 L1 ENTRY_GUEST_STATE \(failed entry\) .*"):
+                    r" *\d+ CPU0 L2->L1 \w+ .* instr", FAILED_ENTRY):
         require(any(re.fullmatch(pattern, line) for line in said), f"the record does not say {pattern}")
     file.write_bytes(given[0][:-1])
-    require(crash.lines(context.places.build, places.product, file)[0] == 1, "half a record is printed")
+    require(crash.lines(places.build, places.product, file)[0] == 1, "half a record is printed")
     require(status == 0, f"bulkhead crash ends with status {status}")
+    file.write_bytes(given[0])
     return next(line for line in said if line.startswith("VM entry on VMCS01"))
+
+
+def _live(places: Places, folder: Path) -> str:
+    """What gdb on nestvmx says while the error is made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    source = (ROOT / PLANTED.file).read_text()
+    require(source.count(LIVE_LINE) == 1, f"{PLANTED.file} does not have '{LIVE_LINE.strip()}' once")
+    port, said, script = GdbPort(), folder / "gdb.txt", folder / "commands.gdb"
+
+    def talk() -> None:
+        script.write_text("\n".join(session(places, "nestvmx", port.remote)) + "\n" + GDB_LIVE.format(line=source[:source.index(LIVE_LINE)].count("\n") + 1))
+        with said.open("w") as out:
+            subprocess.run(["gdb", "-nx", "-batch", "-x", str(script)], stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=TIMEOUT)
+        stages.done.set()
+    thread = threading.Thread(target=talk, daemon=True)
+    stages = Debugged(thread.start)
+    debugged_boot(places, debugged(SMALL, "nestvmx"), MACHINE, folder, TIMEOUT, port, stages)
+    thread.join(5)
+    return said.read_text() if said.exists() else ""
+
+
+def _walk(context: Context) -> str:
+    """What docs/debugging.md tells, in its order: a wrong access-rights byte, seen in the trace, named by the record of the crash, replayed, found in gdb on the replay
+    and on the partition that runs, fixed, kept."""
+    folder = context.directory()
+    folder.mkdir(parents=True, exist_ok=True)
+    places = built_copy(context.places, "planted", [PLANTED], ("gdb", *KVM.partitions), ("-Drecorded=nestvmx",), (REPLAYER,))
+    # 1. The trace: L1's last entry is one that fails, after an exit of its L2's that nestvmx delivered.
+    traced = io.StringIO()
+    shown = output(traced, Filter(), "text")
+    run, tracer = traced_boot(places, replace(KVM, tests=("crash_raw", "kvm")), Machine(cpus=1), folder / "run", TIMEOUT, shown.give, last=re.compile(r"bh: crash given"))
+    lines = traced.getvalue().splitlines()
+    (folder / "trace.txt").write_text("\n".join(lines) + "\n")
+    failed = [i for i, line in enumerate(lines) if re.fullmatch(FAILED_ENTRY, line)]
+    require(len(failed) == 1 and not tracer.problem, f"{len(failed)} failed entries are in the trace {tracer.problem}")
+    # Of an EPT violation ept got the first message.
+    before = lines[failed[0] - 2:failed[0]]
+    require(" L2->L1 " in "".join(before) and re.search(r" nestvmx \d+ instr$", before[-1]), f"before it came {before}")
+    # 2. The post-mortem: the next boot tells why that one ended, and its record which check the CPU made.
+    require(any(LAST_RUN.match(line) for line in run.outcome.console), "the next boot does not tell of the failed VM entry")
+    named = _record_of_crash(run, places, folder)
+    # 3. What nestvmx got and did is in the log; on the host the same source does the same.
+    file = folder / "planted.rec"
+    file.write_bytes(recording.extract(run.outcome.log, "nestvmx"))
+    same = subprocess.run([str(places.product / REPLAYER), str(file)], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    done = DONE.search(same.stdout)
+    require(same.returncode == 0 and done, f"the replay of the build with the error differs: {same.stdout[-1000:]}")
+    assert done
+    # 4. The last message is the one after which L1 could not be entered: in gdb, stopped before it, what it makes of TR.
+    script = folder / "walk.gdb"
+    script.write_text(GDB_WALK)
+    command = replay.gdb_command(places.product / REPLAYER, file, int(done[1]), script)
+    seen = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120).stdout
+    (folder / "gdb.txt").write_text(seen)
+    require("rights of TR: 0x89" in seen and re.search(r"#\d+ .*partition_message", seen), f"gdb does not show the wrong byte: {seen[-2000:]}")
+    # 5. And where it runs.
+    live = _live(places, folder / "live")
+    for pattern in (r"Breakpoint 1, .*l1_state\.c:\d+", r"#1 +enter_l1 ", r"message \d+ on CPU 0: EXIT from L2", r"^rights of TR: 0x89$"):
+        require(re.search(pattern, live, re.M), f"gdb on nestvmx has nothing like {pattern}: {live[-2000:]}")
+    # 6. Fixed, the source answers that message otherwise, and none before it.
+    fixed = _replayed(context.places.build, file)
+    require(fixed.returncode == 3 and fixed.stdout.startswith(f"message {done[1]} ") and "has 0x8b, had 0x89" in fixed.stdout,
+            f"the fixed source's replay says: {fixed.stdout[-1000:]}")
+    # 7. That is what is meant: kept, it is the fixed source's recording.
+    kept = folder / "kept.rec.xz"
+    accepted = replay.replay(context.places.build, file, kept)
+    require(accepted.returncode == 0 and _replayed(context.places.build, kept).returncode == 0, f"what is accepted isn't replayed: {accepted.stdout[-1000:]}")
+    for recorded in (kept, KEPT / "busy-tss.rec.xz"):
+        require(subprocess.run([str(places.product / REPLAYER), str(_plain(recorded, folder))], stdout=subprocess.DEVNULL).returncode == 3,
+                f"{recorded.name}: the error isn't noticed")
+    return f"message {done[1]}: {fixed.stdout.split(': ', 1)[1].strip()}; {named}"
 
 
 KEPT = Path(__file__).resolve().parent / "recordings"
@@ -257,7 +296,7 @@ def _kept(context: Context) -> str:
     return f"{same} as recorded; {other} made with other sources" + (f", {unread} of them can't be read any more" if unread else "")
 
 
-CASES = [Case("debugging-timeline", _timeline), Case("debugging-kept", _kept), Case("debugging-post-mortem", _post_mortem), Case("debugging-walk", _walk),
+CASES = [Case("debugging-timeline", _timeline), Case("debugging-kept", _kept), Case("debugging-walk", _walk),
          Case("debugging-record-nestvmx", lambda context: _record("nestvmx", 1, "", context)),
          Case("debugging-record-ept-fault", lambda context: _record("ept", 2, "ept 40 ud", context)),
          Case("debugging-trace-cost", _trace_cost)]

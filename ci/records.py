@@ -13,6 +13,7 @@ from ram import Ram, find
 LAYOUT = "ci/records_layout.json"  # under the build folder, made by records_layout.c
 EVENT = struct.Struct("<QQQHBBI")
 NEXT = struct.Struct("<I")
+COUNTS_ANEW = 1 << 31  # events between two looks: so many there can't be
 FAILED = ("ENTRY_GUEST_STATE", "ENTRY_MSR_LOAD", "ENTRY_MACHINE_CHECK")  # exit reasons of VM entries that failed
 LEVELS = ("L1", "L2", "PAL")
 
@@ -112,6 +113,9 @@ class Rings:
         fresh = (after - ring.seen) & 0xffffffff
         if not fresh:
             return [], 0
+        if fresh > COUNTS_ANEW:  # another boot after a reset: nothing comes after the newest any more
+            events, ring.newest, ring.seen = ring.newest, [], 0
+            return events, 0
         skipped = max(0, fresh - slots)
         ring.lost += skipped
         first, count = (ring.seen + skipped) % slots, fresh - skipped

@@ -5,6 +5,7 @@ time stands still meanwhile."""
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -92,11 +93,11 @@ def output(out: TextIO, wanted: Filter, form: str, last: int = timeline.LAST) ->
 
 
 def traced_boot(places: Places, chosen: workload.Workload, machine: Machine, directory: Path, timeout: float, give: Callable[[list[Event]], None],
-                say: Callable[[str], None] | None = None) -> tuple[Boot, Tracer]:
+                say: Callable[[str], None] | None = None, last: re.Pattern[str] | None = None) -> tuple[Boot, Tracer]:
     machine = replace(machine, watched=True)
     tracer = Tracer(machine, directory, records.layout(places.build), give)
     try:
-        result = boot(places, chosen, machine, directory, timeout, stages=Traced(tracer, say))
+        result = boot(places, chosen, machine, directory, timeout, stages=Traced(tracer, say, last))
     finally:
         tracer.join()
     return result, tracer

@@ -93,8 +93,8 @@ class Tracer:
 class Traced(Stages):
     """The stages of a run that is traced."""
 
-    def __init__(self, tracer: Tracer, say: Callable[[str], None] | None = None):
-        super().__init__(say)
+    def __init__(self, tracer: Tracer, say: Callable[[str], None] | None = None, last: re.Pattern[str] | None = None):
+        super().__init__(say, keep_going=last is not None, last=last)
         self.tracer = tracer
 
     def started(self, pid: int) -> None:

@@ -109,6 +109,18 @@ class RingsTest(unittest.TestCase):
         self.assertEqual(self.times(rings.drain()[0]) + self.times(rings.rest()), [0, 1, 2, 3])
         self.assertEqual(rings.lost, 0)
 
+    def test_what_ended_a_boot_comes_with_the_next_one(self) -> None:
+        rings = self.rings()
+        for tsc in (1, 2, 3, 4):
+            self.ram.event(0, tsc)
+        self.assertEqual(self.times(rings.drain()[0]), [1, 2, 3])
+        self.ram.next[0] = 0
+        self.ram.event(0, 1)
+        self.assertEqual(self.times(rings.drain()[0]), [4])
+        self.ram.event(0, 6)
+        self.assertEqual(self.times(rings.drain()[0]) + self.times(rings.rest()), [1, 6])
+        self.assertEqual(rings.lost, 0)
+
     def test_what_an_event_says(self) -> None:
         rings = self.rings()
         self.ram.event(0, 1, reason=1, kind=2, level=1, partition=1, status=1, end=7 << 2)
