@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// secret INSIDE OUTSIDE: a page of a PAL's holds the first number's secret, a page of the program's own the second one's. Then it sleeps: who looks at the machine's
+// secret INSIDE OUTSIDE: a page of a PAL's holds the first number's secret, pages of the program's own the second one's. Then it sleeps: who looks at the machine's
 // memory finds both, until a reset. With a FILE behind them: when that is there, the program looks at the PAL's page, itself and through the system.
 #include <trustvisor/linux_call.h>
 #include <trustvisor/pal.h>
@@ -10,6 +10,9 @@
 typedef uintptr_t secret_t(uintptr_t, uintptr_t *);
 
 static const struct tv_params params = { 2, 0, { { TV_PARAM_INTEGER, 0, 1 }, { TV_PARAM_INTEGER, 0, 1 } } };
+
+// The program's own: so much that the firmware, when it starts anew, can't have overwritten all of it. Pages next to each other tell no more than one.
+enum { OWN_BYTES = 32 << 20, PAGE = 4096, OWN_STEP = 16 };
 
 enum { LINUX_PIPE = 22, LINUX_NANOSLEEP = 35, LINUX_ACCESS = 21 };
 
@@ -39,8 +42,13 @@ int program(int argc, char **argv)
         print_text("usage: secret INSIDE OUTSIDE (with trustvisor)\n");
         return 1;
     }
-    uintptr_t *own = (uintptr_t *)linux_call(LINUX_MMAP, 0, 4096, 3, 0x22, -1, 0);
-    (void)pal_secret(parse_number(argv[2], 10), own);
+    const uintptr_t own = (uintptr_t)linux_call(LINUX_MMAP, 0, OWN_BYTES, 3, 0x22, -1, 0);
+    for (uintptr_t page = 0; page < OWN_BYTES / PAGE; page++) {
+        if (page % OWN_STEP == 0)
+            (void)pal_secret(parse_number(argv[2], 10), (uintptr_t *)(own + page * PAGE));
+        else
+            *(volatile char *)(own + page * PAGE) = 0;
+    }
     // The data section, which is a page.
     if (((secret_t *)(uintptr_t)pal.entry)(parse_number(argv[1], 10), (uintptr_t *)(uintptr_t)pal.sections.section[1].start) != 0)
         return 1;
