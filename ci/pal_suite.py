@@ -162,16 +162,18 @@ def _reset(how: str, context: Context) -> str:
     return _nothing_after(replace(PAL, name="pal-reset", tests=("pal_secret",), words=f"reboot={how}"), Machine(cpus=2), "", context)[1]
 
 
-# Of trustvisor, while the PAL that spins has its turns: an exit of the PAL's, and its program's call.
-PARKING_MESSAGES = (20, 21)
+# Of trustvisor, while the PAL that spins has its turns: its program's call, when the PAL's vector registers are loaded and at its
+# first instruction, and an exit of the PAL's.
+PARKING_FAULTS = ((20, 560), (20, 1), (21, 1))
 PARKED = replace(PAL, name="pal-parked", tests=("pal_parked",), words="reboot=kbd")
 
 
 def _parked(context: Context) -> str:
     """trustvisor fails for good: its PALs' memory shows ones, their registers go to nobody, and after a reset there is nothing left."""
     remark, exits = "", set()
-    for message in PARKING_MESSAGES:
-        run, remark = _nothing_after(replace(PARKED, inject=f"trustvisor {message} ud-ever"), Machine(cpus=1), str(message), context)
+    for message, instruction in PARKING_FAULTS:
+        part = f"{message}-{instruction}"
+        run, remark = _nothing_after(replace(PARKED, inject=f"trustvisor {message} ud-ever {instruction}"), Machine(cpus=1), part, context)
         console, log = run.outcome.console, run.outcome.log
         require(any("park partition=trustvisor" in line for line in log), "trustvisor was not parked")
         wrong = [line.strip() for line in console if "FAIL" in line or "general protection" in line or "Oops" in line or "invalid opcode" in line]

@@ -47,7 +47,8 @@ uint64_t fault_inject_entry(struct partition *partition, struct partition_cpu *s
     if (!due(partition, slot))
         return entry;
     // Each comes `stride` instructions after the one before, round and round within `span` of them.
-    uint32_t instruction = inject->instruction + (uint32_t)((uint64_t)(inject->count - partition->injections - 1) * inject->stride % inject->span);
+    // MSG_KILL at once: nothing of it is done.
+    uint32_t instruction = slot->message->kind == MSG_KILL ? 1 : inject->instruction + (uint32_t)((uint64_t)(inject->count - partition->injections - 1) * inject->stride % inject->span);
     log_line(LOG_WARN, "inject partition=%s kind=%u sequence=%u instruction=%u", partition->name, slot->inject_kind, slot->sequence, instruction);
     if (slot->inject_kind == INJECT_PANIC)
         panic("injected at message %u of partition %s", slot->sequence, partition->name);

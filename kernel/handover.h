@@ -135,7 +135,7 @@ NODISCARD static inline __attribute__((always_inline)) enum status hand_over(str
     enum status status = end == UPCALL_ABORTED ? STATUS_BUSY : end != UPCALL_REPLIED ? STATUS_FAULTED : observed ? STATUS_OK
                        : reply_conclude(cpu, partition, slot, known, &channel->reply[0].reply, answer);
     if (__builtin_expect(status != STATUS_OK, 0))
-        slot->incomplete = true;
+        slot->incomplete = slot->torn = true;
     struct message_stat *stat = slot->stat;
     stat->count++;
     stat->instr += tsc_since(event->tsc);

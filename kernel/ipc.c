@@ -8,6 +8,7 @@
 #include "fault_inject.h"
 #include "handover.h"
 #include "route.h"
+#include "vector_insn.h"
 #include "vmcs02.h"
 
 // What the hardware would have written.
@@ -77,6 +78,14 @@ static bool try_again(struct message *message, unsigned faults)
     return true;
 }
 
+enum status ipc_give_up(const struct partition *partition, struct partition_cpu *slot)
+{
+    if (slot->torn && partition->header.rights & RIGHT_VECTORS)
+        insn_vectors_reset(vmx_caps->host_cr0);
+    slot->torn = false;
+    return STATUS_FAULTED;
+}
+
 enum status ipc_send_again(struct cpu *cpu, struct partition *partition, const struct message *message, enum status status, struct answer *answer)
 {
     struct partition_cpu *slot = partition->slot[cpu->index];
@@ -88,15 +97,16 @@ enum status ipc_send_again(struct cpu *cpu, struct partition *partition, const s
             if (!try_again(&again, ++faults)) {
                 if (again.kind != MSG_CALL)
                     partition_park(partition);
-                return STATUS_FAULTED;
+                return ipc_give_up(partition, slot);
             }
         }
         if (!partition_enter(partition, slot))
-            return STATUS_FAULTED;
+            return ipc_give_up(partition, slot);
         status = ipc_attempt(cpu, partition, &again, 1, answer);
         slot->incomplete = status != STATUS_OK;
         partition_leave(slot);
     } while (status != STATUS_OK);
+    slot->torn = false;
     answer->killed = again.kind == MSG_KILL;
     return STATUS_OK;
 }

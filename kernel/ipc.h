@@ -9,6 +9,7 @@
 #include "group.h"
 
 struct partition;
+struct partition_cpu;
 
 // What a message is made from. The request slot is built from it again when the message is handed over again.
 struct message {
@@ -41,6 +42,9 @@ NODISCARD enum status ipc_send(struct cpu *cpu, struct partition *partition, con
 // The same after a first attempt with that status: STATUS_FAULTED, or STATUS_BUSY where the partition couldn't be entered or was stopped, or the kernel has refused a
 // reply with SET_APPLIED.
 NODISCARD enum status ipc_send_again(struct cpu *cpu, struct partition *partition, const struct message *message, enum status status, struct answer *answer);
+
+// Nobody finishes a message of which an attempt has failed on this CPU: vector registers, which may be a PAL's, are reset. STATUS_FAULTED.
+enum status ipc_give_up(const struct partition *partition, struct partition_cpu *slot);
 
 // The same once, without waiting for the partition, which is the caller's: STATUS_FAULTED: recorded; STATUS_BUSY: another CPU stops it, or SET_APPLIED was refused.
 NODISCARD enum status ipc_attempt(struct cpu *cpu, struct partition *partition, const struct message *message, uint8_t attempt, struct answer *answer);

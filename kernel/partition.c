@@ -108,10 +108,10 @@ enum status partition_begin(struct partition *partition, struct cpu *cpu)
     return send_init(partition, cpu, take_incomplete(partition));
 }
 
-void partition_settle(struct partition *partition, enum partition_state state)
+bool partition_settle(struct partition *partition, enum partition_state state)
 {
     partition->restarter = CPU_MAX;
-    change_state(partition, PARTITION_STOPPING, state);  // or parked meanwhile, by another CPU whose message failed too often
+    return change_state(partition, PARTITION_STOPPING, state);
 }
 
 void partition_revive(struct partition *partition, struct cpu *cpu)
@@ -120,7 +120,7 @@ void partition_revive(struct partition *partition, struct cpu *cpu)
     log_line(LOG_WARN, "restart partition=%s count=%u", partition->name, partition->record->restarts);
     if (partition_begin(partition, cpu) != STATUS_OK)
         partition_park(partition);
-    partition_settle(partition, PARTITION_READY);
+    (void)partition_settle(partition, PARTITION_READY);
 }
 
 void partition_restart(struct partition *partition, struct cpu *cpu)
@@ -133,8 +133,11 @@ void partition_restart(struct partition *partition, struct cpu *cpu)
 
 void partition_park(struct partition *partition)
 {
-    log_line(LOG_ERROR, "park partition=%s: it stays stopped", partition->name);
-    set_state(partition, PARTITION_PARKED);
+    uint32_t state = state_of(partition);
+    while (state < PARTITION_PARKED && !__atomic_compare_exchange_n(&partition->record->state, &state, PARTITION_PARKED, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        ;
+    if (state < PARTITION_PARKED)
+        log_line(LOG_ERROR, "park partition=%s: it stays stopped", partition->name);
     wait_until_empty(partition);  // who is inside may wait for one that won't come in again
 }
 

@@ -23,6 +23,7 @@ struct partition_cpu {
     uint32_t sequence;               // of the message being handled, or of the last one
     uint32_t inside;                 // a message is being handled here
     bool incomplete;                 // the last message's reply wasn't applied: the next MSG_INIT says so
+    bool torn;                       // the same, until ipc_send_again() is done with it: vector registers may be anybody's
     bool wrote_event;                // the message has written group EVENT of the VMCS02 that exited
     uint8_t attempt;                 // of the message
     uint8_t inject_kind;             // of the injected fault that is under way in it
@@ -87,12 +88,13 @@ bool partition_stopping(const struct partition *partition, const struct cpu *cpu
 // Stops the partition on all CPUs, reloads it and sends MSG_INIT. Where another CPU is doing so already, only waits for the end of it.
 // This CPU must have left it. On return it is ready or parked.
 void partition_restart(struct partition *partition, struct cpu *cpu);
-// The same in steps. Stop: from that state; false: it is in another one. Begin: its image afresh, and MSG_INIT. Settle: what it is then. Revive: as restarted.
+// The same in steps. Stop: from that state; false: it is in another one. Begin: its image afresh, and MSG_INIT. Settle: what it is then;
+// false: it is parked, by another CPU meanwhile, whose message failed too often. Revive: as restarted.
 bool partition_stop(struct partition *partition, struct cpu *cpu, enum partition_state from);
 NODISCARD enum status partition_begin(struct partition *partition, struct cpu *cpu);
-void partition_settle(struct partition *partition, enum partition_state state);
+bool partition_settle(struct partition *partition, enum partition_state state);
 void partition_revive(struct partition *partition, struct cpu *cpu);
-// Stops it for good, and waits until no CPU is in it. This CPU must have left it.
+// Stops it for good (if it is dormant it stays so), and waits until no CPU is in it. This CPU must have left it.
 void partition_park(struct partition *partition);
 
 // Every exception whose CPL is 3 comes here.
