@@ -7,6 +7,7 @@
 
 #include "ept01.h"
 #include "exit.h"
+#include "ipc.h"
 #include "log.h"
 #include "memory.h"
 #include "route.h"
@@ -21,29 +22,41 @@ static bool occupied(const struct partition *partition)
     return held;
 }
 
-// None of its pages is L1's: the kernel's map of hidden memory reaches them all.
+// Why it could not be stopped on the way to `wanted`.
+static enum status refused(const struct partition *partition, enum partition_state wanted)
+{
+    uint32_t state = __atomic_load_n(&partition->record->state, __ATOMIC_SEQ_CST);
+    return state == wanted ? STATUS_BAD_STATE : state == PARTITION_PARKED ? STATUS_FAULTED : STATUS_BUSY;
+}
+
+// It isn't occupied(): none of its pages is L1's, and the kernel's map of hidden memory reaches them all.
 static void clear(struct partition *partition)
 {
     space_scrub(&partition->space);
     for (uint32_t cpu = 0; cpu < cpu_count; cpu++) {
-        partition->cpu[cpu].incomplete = false;
-        for (unsigned slot = 0; slot < RING_SLOTS; slot++)  // all but the CPU's number, which is there once and for all
+        partition->cpu[cpu].incomplete = partition->cpu[cpu].inject_again = false;
+        for (unsigned slot = 0; slot < RING_SLOTS; slot++)  // but the CPU's number, which is there once and for all, and what message it was
             memory_fill(&partition->cpu[cpu].channel->request[slot].request.reason, 0, sizeof(struct request) - offsetof(struct request, reason));
     }
+    if (partition->inject.on_request)
+        partition->injections = 0;
 }
 
 static enum status load(struct partition *partition, struct cpu *cpu)
 {
     if (!partition_stop(partition, cpu, PARTITION_DORMANT))
-        return STATUS_BAD_STATE;
+        return refused(partition, PARTITION_READY);
     partition->record->restarts = 0;
     enum status status = partition_begin(partition, cpu);
+    if (status != STATUS_OK)
+        status = ipc_give_up(partition, partition->slot[cpu->index]);
     if (status == STATUS_OK)
         route_link(partition, true);
+    else if (occupied(partition))  // what its init has taken stays away from L1
+        partition_park(partition);
     else
         clear(partition);
-    partition_settle(partition, status == STATUS_OK ? PARTITION_READY : PARTITION_DORMANT);
-    return status;
+    return partition_settle(partition, status == STATUS_OK ? PARTITION_READY : PARTITION_DORMANT) ? status : STATUS_FAULTED;
 }
 
 static enum status unload(struct partition *partition, struct cpu *cpu)
@@ -51,15 +64,14 @@ static enum status unload(struct partition *partition, struct cpu *cpu)
     if (occupied(partition))
         return STATUS_BUSY;
     if (!partition_stop(partition, cpu, PARTITION_READY))
-        return STATUS_BAD_STATE;
+        return refused(partition, PARTITION_DORMANT);
     if (occupied(partition)) {  // a message has done so meanwhile
         partition_revive(partition, cpu);
         return STATUS_BUSY;
     }
     route_link(partition, false);
     clear(partition);
-    partition_settle(partition, PARTITION_DORMANT);
-    return STATUS_OK;
+    return partition_settle(partition, PARTITION_DORMANT) ? STATUS_OK : STATUS_FAULTED;
 }
 
 enum status loadable_set(struct partition *partition, struct cpu *cpu, bool on)

@@ -15,7 +15,7 @@ static struct partition partition;
 static struct records_partition record;
 static struct channel channel;
 static struct vmcs02 vmcs02;
-static bool stopped, begun, scrubbed, linked, held_at_stop, init_fails;
+static bool stopped, begun, scrubbed, linked, held_at_stop, init_fails, given_up;
 static unsigned channels_cleared, asked;
 static uint32_t taken;
 
@@ -56,6 +56,8 @@ enum status partition_begin(struct partition *one, struct cpu *self)
 {
     PROVE(one == &partition && self == &cpu && stopped && !linked, "before anybody sees it");
     begun = true;
+    taken = any_u32();
+    vmcs02.active_cpu = any_u32();
     return init_fails ? STATUS_FAULTED : STATUS_OK;
 }
 
@@ -64,6 +66,19 @@ void partition_revive(struct partition *one, struct cpu *self)
     PROVE(one == &partition && self == &cpu && stopped && linked && !scrubbed, "as it was");
     record.state = PARTITION_READY;
     stopped = false;
+}
+
+enum status ipc_give_up(const struct partition *one, struct partition_cpu *slot)
+{
+    PROVE(one == &partition && slot == &partition.cpu[0] && begun && init_fails, "of an init that has failed");
+    given_up = true;
+    return STATUS_FAULTED;
+}
+
+void partition_park(struct partition *one)
+{
+    PROVE(one == &partition && stopped && !linked && !scrubbed && (taken != 0 || vmcs02.active_cpu != VMCS02_NO_CPU), "with what it has taken");
+    record.state = PARTITION_PARKED;
 }
 
 void route_link(struct partition *one, bool on)
@@ -86,13 +101,19 @@ void contract_fill(void *to, uint8_t value, size_t bytes)
     channels_cleared++;
 }
 
-void partition_settle(struct partition *one, enum partition_state state)
+// Another CPU, whose message failed too often, may park it before.
+bool partition_settle(struct partition *one, enum partition_state state)
 {
     PROVE(one == &partition && stopped, "that was stopped");
+    stopped = false;
+    if (any_bool())
+        record.state = PARTITION_PARKED;
+    if (record.state == PARTITION_PARKED)
+        return false;
     PROVE(state == (linked ? PARTITION_READY : PARTITION_DORMANT), "its routes are there when it is ready");
     PROVE(linked || (scrubbed && channels_cleared == RING_SLOTS && !partition.cpu[0].incomplete), "dormant, it has left nothing");
     record.state = state;
-    stopped = false;
+    return true;
 }
 
 int main(void)
@@ -100,6 +121,10 @@ int main(void)
     const bool on = any_bool();
     partition.record = &record;
     partition.cpu[0].channel = &channel;
+    partition.slot[0] = &partition.cpu[0];
+    partition.cpu[0].inject_again = any_bool();
+    partition.inject.on_request = any_bool();
+    partition.injections = any_u32();
     partition.cpu[0].incomplete = any_bool();
     partition.vmcs02_first = 7;
     partition.header.vmcs02_count = 1;
@@ -114,9 +139,12 @@ int main(void)
     if (status == STATUS_OK) {
         PROVE(before == (on ? PARTITION_DORMANT : PARTITION_READY) && record.state == (on ? PARTITION_READY : PARTITION_DORMANT), "from one to the other");
         PROVE(on ? begun && !init_fails && record.restarts == 0 : scrubbed && !held_at_stop, "it has begun, or nothing was its own");
+    } else if (record.state == PARTITION_PARKED) {
+        PROVE(status == STATUS_FAULTED || (status == STATUS_BUSY && before == PARTITION_PARKED && !on), "parked, and it says so; or what it had is still its own");
     } else {
         PROVE(record.state == before && linked == (before != PARTITION_DORMANT), "as it was");
-        PROVE(on || !scrubbed, "its memory, too");
+        PROVE(status == STATUS_FAULTED ? on && given_up && scrubbed : !scrubbed, "its memory, too, but where its init has failed");
+        PROVE(status != STATUS_BAD_STATE || before == (on ? PARTITION_READY : PARTITION_DORMANT), "what was asked for is so already");
     }
     return 0;
 }

@@ -70,6 +70,8 @@ const char *authority_loadable(const struct boot_partition *partition, uint32_t 
             return "it is loadable, and another partition calls it";
         if (comes && partition[*which].header.rights & (RIGHT_LOAD | RIGHT_L1_VMX | RIGHT_DEBUG))
             return "it is loadable, and has a right that L1 can't do without, once it was used";
+        if (comes && partition[*which].header.root_count > 0 && !(partition[*which].header.rights & RIGHT_PAL))
+            return "it is loadable, and has EPT02 trees, which would outlive it";
     }
     *which = loadable != 0 ? (uint32_t)__builtin_ctz(loadable) : 0;
     return loadable != 0 && loaders == 0 ? "it is loadable, and no partition is there that loads (verify)" : NULL;

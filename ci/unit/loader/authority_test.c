@@ -59,12 +59,17 @@ TEST(who_loads_does_so_because_the_configuration_says)
     CHECK(!authority_settle(partition, 3, &which));
     CHECK(!authority_loadable(partition, 3, 0, &which));
     partition[0].header.rights = RIGHT_LOAD;
+    partition[1].header.root_count = 0;
+    CHECK(!authority_loadable(partition, 3, 2, &which));
+    partition[1].header.root_count = 1;
+    partition[1].header.rights = RIGHT_PAL;  // its trees go with its PALs
     CHECK(!authority_loadable(partition, 3, 2, &which));
 #define BAD(change, loadable, culprit, expected) \
     do { \
         three(); \
         (void)authority_settle(partition, 3, &which); \
         partition[0].header.rights = RIGHT_LOAD; \
+        partition[1].header.root_count = 0; \
         change; \
         const char *wrong = authority_loadable(partition, 3, loadable, &which); \
         CHECK(wrong && which == (culprit) && strstr(wrong, expected)); \
@@ -76,6 +81,7 @@ TEST(who_loads_does_so_because_the_configuration_says)
     BAD((void)0, 1, 0, "can't do without");
     BAD(partition[1].header.rights = RIGHT_L1_VMX, 2, 1, "can't do without");
     BAD(partition[1].header.rights = RIGHT_DEBUG, 2, 1, "can't do without");
+    BAD(partition[1].header.root_count = 1, 2, 1, "EPT02 trees");
 #undef BAD
 }
 

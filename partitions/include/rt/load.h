@@ -10,5 +10,5 @@
 
 extern const struct loadables rt_loadables;  // placed by partition.ld
 
-// Has the loadable partition with that number started or ended. BUSY, BAD_STATE, FAULTED: it is as it was (caps/syscall.h).
+// Has the loadable partition with that number started or ended. BUSY, BAD_STATE: it is as it was (caps/syscall.h).
 NODISCARD enum status rt_load(uint32_t partition, bool on);

@@ -69,7 +69,7 @@ static const char *refused(uint64_t answer, const char *bad_state, const char *b
     case UINT32_MAX: return "the partition verify is not loaded: `loadable` and `partitions` of the workload in bulkhead.conf name what may be loaded, and verify";
     case STATUS_DENIED: return "refused: the file's signature is not one by the load_key of bulkhead.conf";
     case STATUS_BAD_IMAGE: return "refused: the file is not that of a loadable partition of this boot";
-    case STATUS_FAULTED: return "the partition does not start: Bulkhead's log says why";
+    case STATUS_FAULTED: return "the partition does not start, or is parked: Bulkhead's log says why";
     case STATUS_BAD_STATE: return bad_state;
     case STATUS_BUSY: return busy;
     default: snprintf(why, REGION_WHY, "Bulkhead refuses it: status %llu", (unsigned long long)answer); return why;
