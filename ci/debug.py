@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import signal
 import subprocess
@@ -41,28 +42,44 @@ def session(places: Places, partition: str, remote: str) -> list[str]:
 
 
 class Debugged(Stages):
-    """The stages of a run with a partition that gdb may debug; `start` is called once it may, `done` ends the run."""
+    """The stages of a run with a partition that gdb may debug; `start` is called once it may, `done` ends the run.
 
-    def __init__(self, start: Callable[[], None], say: Callable[[str], None] | None = None, verbose: Callable[[str], None] | None = None):
+    The emulator stands still until gdb has said something by `port`: however long that takes, L1 has done next to nothing when its first packet comes."""
+
+    def __init__(self, start: Callable[[], None], port: GdbPort, say: Callable[[str], None] | None = None, verbose: Callable[[str], None] | None = None):
         super().__init__(say, verbose)
         self.start: Callable[[], None] | None = start
+        self.port, self.pid, self.held = port, 0, False
         self.done = threading.Event()
+
+    def started(self, pid: int) -> None:
+        self.pid = pid
 
     def line(self, source: str, line: str, seconds: float) -> None:
         super().line(source, line, seconds)
         if self.start and source == "e9" and " gdb: debugs " in line:
+            self._hold(True)
             self.start, start = None, self.start
             start()
 
     def over(self, seconds: float) -> bool:
+        if self.held and self.port.spoken.is_set():
+            self._hold(False)
         return self.done.is_set() or super().over(seconds)
 
+    def _hold(self, held: bool) -> None:
+        try:
+            os.kill(self.pid, signal.SIGSTOP if held else signal.SIGCONT)
+            self.held = held
+        except ProcessLookupError:  # it has ended; who follows it will see
+            self.held = False
 
-def debugged_boot(places: Places, chosen: workload.Workload, machine: Machine, directory: Path, timeout: float, port: GdbPort, stages: Debugged) -> Boot:
+
+def debugged_boot(places: Places, chosen: workload.Workload, machine: Machine, directory: Path, timeout: float, stages: Debugged) -> Boot:
     try:
-        return boot(places, chosen, replace(machine, com2=port.com2), directory, timeout, stages=stages)
+        return boot(places, chosen, replace(machine, com2=stages.port.com2), directory, timeout, stages=stages)
     finally:
-        port.close()
+        stages.port.close()
 
 
 def arguments() -> argparse.Namespace:
@@ -89,14 +106,14 @@ def main() -> int:
     chosen = workload.debugged(chosen, options.partition, options.secrets)
     directory = build / "run" / f"debug-{options.partition}"
     port, ready = GdbPort(), threading.Event()
-    stages = Debugged(ready.set, lambda text: print(text, flush=True) if not ready.is_set() else None)
+    stages = Debugged(ready.set, port, lambda text: print(text, flush=True) if not ready.is_set() else None)
     directory.mkdir(parents=True, exist_ok=True)
     commands = directory / "commands.gdb"
     commands.write_text("\n".join(session(places, options.partition, port.remote)) + "\n")
     results: list[Boot] = []
 
     def run() -> None:
-        results.append(debugged_boot(places, chosen, Machine(cpus=options.cpus, model=options.model), directory, float("inf"), port, stages))
+        results.append(debugged_boot(places, chosen, Machine(cpus=options.cpus, model=options.model), directory, float("inf"), stages))
         ready.set()
     thread = threading.Thread(target=run)
     thread.start()

@@ -221,8 +221,8 @@ def _live(places: Places, folder: Path) -> str:
             subprocess.run(["gdb", "-nx", "-batch", "-x", str(script)], stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=TIMEOUT)
         stages.done.set()
     thread = threading.Thread(target=talk, daemon=True)
-    stages = Debugged(thread.start)
-    debugged_boot(places, debugged(SMALL, "nestvmx"), MACHINE, folder, TIMEOUT, port, stages)
+    stages = Debugged(thread.start, port)
+    debugged_boot(places, debugged(SMALL, "nestvmx"), MACHINE, folder, TIMEOUT, stages)
     thread.join(5)
     return said.read_text() if said.exists() else ""
 

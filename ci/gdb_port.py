@@ -19,7 +19,7 @@ class GdbPort:
     """As long as no gdb is there what the machine sends is lost; one gdb after another may connect."""
 
     def __init__(self) -> None:
-        self.closing = False
+        self.closing, self.spoken = False, threading.Event()  # spoken: the machine's end has something from a gdb
         self.machine, self.gdb, (self.wake, self.woken) = _listen(), _listen(), socket.socketpair()
         self.com2 = f"mode=socket-client, dev=localhost:{self.machine.getsockname()[1]}"
         self.remote = f"localhost:{self.gdb.getsockname()[1]}"
@@ -63,6 +63,8 @@ class GdbPort:
                 elif other := peer[servers[key.data]]:
                     try:
                         self._send(other, data)
+                        if key.data is self.gdb:
+                            self.spoken.set()
                     except ConnectionError:
                         drop(other, servers[key.data])
 

@@ -102,7 +102,7 @@ def _nestvmx(cpus: int, context: Context) -> str:
                            timeout=TIMEOUT)
     thread = threading.Thread(target=talk, daemon=True)
     chosen = replace(debugged(for_cpus(KVM, cpus), "nestvmx"), words=PATIENCE)
-    run = debugged_boot(context.places, chosen, Machine(cpus=cpus), directory, TIMEOUT, port, Debugged(thread.start))
+    run = debugged_boot(context.places, chosen, Machine(cpus=cpus), directory, TIMEOUT, Debugged(thread.start, port))
     thread.join(5)
     text = output.read_text() if output.exists() else ""
     if found := missing(text) + problems(run):
