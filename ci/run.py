@@ -28,7 +28,7 @@ def arguments() -> argparse.Namespace:
                         "pal, pal-l2, lhv-pal: programs with PALs, in Linux or in lhv; "
                         "xen: Xen with Linux as dom0, and a small domain; xen-linux: with Linux as the domain; xen-hvm: with a BIOS and a device model")
     parser.add_argument("--cpus", type=int, choices=range(1, 9), metavar="N", default=2, help="1 to 8, default 2")
-    parser.add_argument("--timeout", type=float, metavar="S", help="seconds; default 300, none when interactive")
+    parser.add_argument("--timeout", type=float, metavar="S", help="seconds of the emulator's own time; default 300, none when interactive")
     parser.add_argument("--interactive", action="store_true", help="leave the shell of L1 on this terminal")
     parser.add_argument("--emulator", choices=sorted(emulator.NAMES), help="kvm: QEMU on KVM, with this CPU's VT-x, the default where "
                         "KVM offers what is needed; bochs: else; qemu: without VT-x, shows that the machine boots on")
