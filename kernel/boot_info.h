@@ -13,6 +13,7 @@
 #include <caps/loadable.h>
 #include <caps/records.h>
 
+#include "policy.h"
 #include "space.h"
 #include "vmx_caps.h"
 
@@ -97,12 +98,14 @@ struct boot_info {
     uint64_t decoys;                      // pages of ones, by enum boot_decoy
     uint64_t records;                     // struct records_own: filled in, the log empty
     struct vmx_caps vmx;                  // the same on all CPUs, with all that L0 needs
+    struct policy policy;                 // what partitions may write into VMCSs
     struct boot_cpuid cpuid[BOOT_CPUIDS];
     struct info info;                     // what partitions are told of it
     uint32_t cpu_count;
     uint32_t console;        // CONSOLE_...
     uint32_t partition_count;
     uint64_t partitions;     // BOOT_PARTITIONS of struct partition (partition.h), as the kernel sees it, but for what route.c, vmcs02.c and ept02.c add
+    uint64_t mapped_end;     // EPT01 maps what is below from the start
     uint32_t range_count;
     uint32_t log_level;      // enum log_level: what is more detailed isn't logged
     uint64_t watchdog_ticks; // of the time-stamp counter, that a message may take; 0: any number

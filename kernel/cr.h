@@ -5,7 +5,6 @@
 #include <stdint.h>
 
 #define CR0_PE (1ull << 0)
-#define CR0_MP (1ull << 1)
 #define CR0_TS (1ull << 3)
 #define CR0_ET (1ull << 4)
 #define CR0_NE (1ull << 5)
@@ -15,21 +14,14 @@
 #define CR0_PG (1ull << 31)
 
 #define CR4_PAE        (1ull << 5)
-#define CR4_MCE        (1ull << 6)
 #define CR4_PGE        (1ull << 7)
-#define CR4_OSFXSR     (1ull << 9)
-#define CR4_OSXMMEXCPT (1ull << 10)
-#define CR4_UMIP       (1ull << 11)
 #define CR4_LA57       (1ull << 12)
 #define CR4_VMXE       (1ull << 13)
 #define CR4_PCIDE      (1ull << 17)
 #define CR4_OSXSAVE    (1ull << 18)
-#define CR4_SMEP       (1ull << 20)
 #define CR4_SMAP       (1ull << 21)
-#define CR4_PKE        (1ull << 22)
 #define CR4_CET        (1ull << 23)
 
-#define CR3_NO_FLUSH   (1ull << 63)
 #define RFLAGS_FIXED   (1ull << 1)
 #define RFLAGS_TF      (1ull << 8)
 #define RFLAGS_DF      (1ull << 10)

@@ -13,7 +13,6 @@
 #include "tree.h"
 #include "vmx_caps.h"
 
-#define LOW_BYTES     (4ull << 30)
 #define DEMAND_TABLES 256u   // page tables for MMIO above what boot has mapped: 1 MiB at most; L1 gets #GP beyond (each is good for 1 GiB or more)
 #define EPTP_WB_4     0x1eull // write-back tables, 4 levels, no accessed and dirty flags
 
@@ -60,12 +59,8 @@ enum status ept01_init(const struct boot_info *info)
     ept.decoy.v = info->decoys + DECOY_01 * PAGE_BYTES;
     ept.scratch.v = info->decoys + DECOY_SCRATCH * PAGE_BYTES;
     ept.info = info;
-    uint64_t end = LOW_BYTES;
-    for (unsigned i = 0; i < info->range_count; i++)
-        if (info->range[i].kind != RANGE_MMIO && info->range[i].base + info->range[i].bytes > end)
-            end = info->range[i].base + info->range[i].bytes;
     uint64_t bytes;
-    for (uint64_t address = 0; address < end; address += bytes)
+    for (uint64_t address = 0; address < info->mapped_end; address += bytes)
         TRY(fill(address, &bytes));
     return STATUS_OK;
 }

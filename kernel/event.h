@@ -12,6 +12,3 @@ struct event *event_new(struct cpu *cpu, enum event_kind kind);
 
 // The same for a message, with its partition and, in the place of the qualification, its number.
 struct event *event_message(struct cpu *cpu, const struct partition *partition);
-
-// Logs the last count events of a CPU, at most EVENT_SLOTS, oldest first.
-void event_dump(const struct cpu *cpu, unsigned count);

@@ -26,10 +26,6 @@ static void record(const struct cpu *cpu, const struct crash_scene *scene, const
     log_format(text, sizeof(text), "partition=%s vector=%d rip=0x%lx cr2=0x%lx sequence=%u kind=%s reason=%s attempt=%u cause=%s", partition->name,
                (int)scene->vector, scene->rip, scene->cr2, slot->sequence, msg_kind_name(message->kind), reason != NULL ? reason : "-", slot->attempt, cause);
     log_line(LOG_ERROR, "fault %s", text);
-    if (scene->gpr != NULL)
-        log_line(LOG_ERROR, "fault partition=%s error=0x%lx rsp=0x%lx rax=0x%lx rcx=0x%lx rdx=0x%lx rbx=0x%lx rsi=0x%lx rdi=0x%lx r8=0x%lx",
-                 partition->name, scene->error, scene->rsp, scene->gpr[GPR_RAX], scene->gpr[GPR_RCX], scene->gpr[GPR_RDX], scene->gpr[GPR_RBX],
-                 scene->gpr[GPR_RSI], scene->gpr[GPR_RDI], scene->gpr[GPR_R8]);
     crash_write(scene, text);
 }
 

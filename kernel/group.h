@@ -6,13 +6,11 @@
 #include <stdint.h>
 
 #include <caps/cap.h>
-#include <caps/vmcs_feature.h>
 #include <caps/vmcs_field.h>
 
 #include "cpu.h"
+#include "policy.h"
 #include "vmx_insn.h"
-
-struct group_field { uint16_t encoding; uint16_t field; };  // field: enum vmcs_field
 
 // The fields that this CPU has, sorted by group: those of group g begin at group_first[g] and end before group_first[g + 1], so groups that follow each
 // other are one run. Fields that it lacks are in no group: they read as 0.
@@ -22,11 +20,10 @@ extern const struct group_field *group_first[GROUP_COUNT + 1];
 extern uint64_t group_plain[VMCS_KINDS], group_masked[VMCS_KINDS];
 
 // What the policy makes of a field of these: (value & keep) | force.
-struct group_mask { uint64_t keep, force; };
-extern struct group_mask group_mask[VMCS_FIELD_COUNT];
+extern struct field_mask group_mask[VMCS_FIELD_COUNT];
 
-// Fills the lists. allowed1: the controls that the CPU can set. Once, before the first message.
-void group_init(const uint32_t allowed1[WORD_COUNT]);
+// Takes over what the loader has made. Once, before the first message.
+void group_init(const struct policy *policy);
 
 // Fields of a list. The fields of the groups that are next to each other in *groups are one; takes these groups out of it.
 struct group_list { const struct group_field *first, *end; };

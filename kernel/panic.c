@@ -6,14 +6,11 @@
 
 #include "cpu.h"
 #include "crash.h"
-#include "event.h"
 #include "log.h"
 #include "partition.h"
 #include "power.h"
 #include "shootdown.h"
 #include "tlb_insn.h"
-
-#define PANIC_EVENTS 16
 
 // The first CPU that comes here stops the others and speaks for all.
 __attribute__((noreturn)) static void stop(const struct crash_scene *scene, const char *text)
@@ -26,9 +23,6 @@ __attribute__((noreturn)) static void stop(const struct crash_scene *scene, cons
             __builtin_ia32_pause();
         log_take_console();
         crash_write(scene, text);
-        for (unsigned i = 0; i < cpu_count; i++)
-            if (cpu_table[i])
-                event_dump(cpu_table[i], PANIC_EVENTS);
         log_line(LOG_ERROR, "stage panic");
         partitions_scrub(false);
         log_flush();

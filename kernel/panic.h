@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Panic: L0 can't go on. One line, the last events of each CPU, a crash record; all CPUs stop, and the machine is reset where the configuration says so.
+// Panic: L0 can't go on. One line, a crash record; all CPUs stop, and the machine is reset where the configuration says so.
 #pragma once
 
 #include <stdint.h>

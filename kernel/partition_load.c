@@ -15,7 +15,7 @@ struct partition *partition_at(uint32_t index) { return &partitions[index]; }
 
 enum status partitions_load(const struct boot_info *info)
 {
-    group_init(vmx_caps->allowed1);
+    group_init(&info->policy);
     partitions = hidden_va((hpa_t){ info->partitions });
     for (uint32_t i = 0; i < info->partition_count; i++) {
         struct partition *partition = &partitions[i];

@@ -5,7 +5,6 @@
 #include "boot.h"
 #include "crash.h"
 #include "descriptor_insn.h"
-#include "event.h"
 #include "io.h"
 #include "log.h"
 #include "partition.h"
@@ -28,7 +27,6 @@ void power_l1_lost(struct cpu *cpu, const char *why, uint64_t number)
     log_format(text, sizeof(text), "L1 can't be entered: %s %lu, rip=0x%lx rflags=0x%lx cr0=0x%lx cr4=0x%lx", why, number, vmcs_read(VMCS_GUEST_RIP),
                vmcs_read(VMCS_GUEST_RFLAGS), vmcs_read(VMCS_GUEST_CR0), vmcs_read(VMCS_GUEST_CR4));
     log_line(LOG_ERROR, "%s", text);
-    event_dump(cpu, 8);
     if (cpu->records.events.next <= 1)
         boot_fail(cpu, "the CPU refuses the first VM entry: the log says why");
     const struct crash_scene scene = { .kind = CRASH_ENTRY, .vector = CRASH_NO_VECTOR, .rip = (uintptr_t)__builtin_return_address(0) - 1,

@@ -31,12 +31,5 @@ struct vmx_caps {
 // All CPUs'. The loader has checked on each that it has what L0 needs, and the same as the others (loader/vtx.c).
 extern const struct vmx_caps *vmx_caps;
 
-// IA32_VMX_MISC, IA32_VMX_EPT_VPID_CAP as indexes into msr[].
-enum { VMX_CAP_BASIC = 0, VMX_CAP_MISC = 5, VMX_CAP_CR0_FIXED0 = 6, VMX_CAP_CR4_FIXED0 = 8, VMX_CAP_CR4_FIXED1 = 9,
-       VMX_CAP_EPT_VPID = 12 };
-
-// The control word with the bits that this CPU demands and without those that it lacks.
-static inline uint32_t control_adjust(enum control_word word, uint32_t wanted)
-{
-    return (wanted | vmx_caps->allowed0[word]) & vmx_caps->allowed1[word];
-}
+// IA32_VMX_MISC as an index into msr[]; the others that L0 knows: loader/controls.c.
+#define VMX_CAP_MISC 5

@@ -8,6 +8,7 @@
 #include "group.h"
 #include "input.h"
 #include "invoke.h"
+#include "loader/policy.h"
 #include "reply.h"
 #include "verdict.h"
 
@@ -18,7 +19,8 @@ static void start(void)
 {
     fake_machine_init(256);
     fake_vmcs_init();
-    group_init(fake_caps.allowed1);
+    policy_make(&fake_info.policy, &fake_caps);
+    group_init(&fake_info.policy);
     partition.root_first = ept02_allot(4, 0);
 }
 

@@ -4,7 +4,7 @@
 
 #include <caps/cap.h>
 
-#include "../cr.h"
+#include "cr.h"
 
 enum need { NEED_NONE, NEED_REQUIRED, NEED_WANTED, NEED_FORCED, NEED_NEVER };
 
@@ -13,6 +13,9 @@ static const struct { uint8_t word, bit, need; } control[] = {
 #include <caps/vmx_control.def>
 #undef CONTROL
 };
+
+// As indexes into msr[].
+enum { VMX_CAP_BASIC = 0, VMX_CAP_CR0_FIXED0 = 6, VMX_CAP_CR4_FIXED0 = 8, VMX_CAP_CR4_FIXED1 = 9, VMX_CAP_EPT_VPID = 12 };
 
 #define BASIC_TRUE_CONTROLS  (1ull << 55)
 #define MISC_WRITE_ANY_FIELD (1u << 29)

@@ -7,7 +7,7 @@
 #include <caps/exit_reason.h>
 #include <caps/msg.h>
 
-#include "../cr.h"
+#include "cr.h"
 
 #define LEAF1_ECX_DS         (1u << 2 | 1u << 4)  // DTES64, DS-CPL
 #define LEAF1_EDX_DS         (1u << 21)

@@ -28,6 +28,7 @@ static bool describe_memory(struct boot_info *info)
         console_line("the firmware gives no memory map");
     else if (!fits)
         console_line("the memory map has more than %u ranges", BOOT_RANGES);
+    info->mapped_end = ranges_end(info->range, info->range_count);
     return fits;
 }
 

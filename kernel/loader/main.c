@@ -21,6 +21,7 @@
 #include "memory.h"
 #include "next.h"
 #include "partitions.h"
+#include "policy.h"
 #include "records.h"
 #include "remains.h"
 #include "space.h"
@@ -147,6 +148,7 @@ static bool build(struct launch *launch, struct memory *memory, const struct con
     done = done && partitions_make(info, memory);
     if (done)
         measure_give(info);
+    policy_make(&info->policy, &info->vmx);
     hide_make(info->cpuid, info);
     fields_host(&info->host, info);
     fields_vmcs02(&info->vmcs02, &info->vmx);

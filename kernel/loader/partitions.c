@@ -4,8 +4,8 @@
 
 #include <caps/layout.h>
 
-#include "../cr.h"
 #include "../partition.h"
+#include "cr.h"
 
 static void *hidden(uint64_t address) { return (void *)(uintptr_t)(HIDDEN_BASE + address); }
 

@@ -4,6 +4,8 @@
 
 #include <caps/addr.h>
 
+#define LOW_BYTES (4ull << 30)
+
 // UEFI's memory types, by number (UEFI 2.10, 7.2 "Memory Allocation Services"). Runtime services' memory is RAM: the OS uses what is in it.
 static const uint8_t kinds[] = {
     [0] = RANGE_RESERVED,   // reserved
@@ -82,4 +84,13 @@ bool ranges_hold(const struct boot_range *range, uint32_t count, uint64_t base, 
             bytes <= range[i].bytes - (base - range[i].base))
             return true;
     return false;
+}
+
+uint64_t ranges_end(const struct boot_range *range, uint32_t count)
+{
+    uint64_t end = LOW_BYTES;
+    for (uint32_t i = 0; i < count; i++)
+        if (range[i].kind != RANGE_MMIO && range[i].base + range[i].bytes > end)
+            end = range[i].base + range[i].bytes;
+    return end;
 }

@@ -15,5 +15,8 @@ struct efi_memory { uint32_t type, reserved; uint64_t physical, virtual_address,
 // next. False: more than BOOT_RANGES ranges.
 bool ranges_build(struct boot_range range[BOOT_RANGES], uint32_t *count, const void *map, size_t bytes, size_t stride);
 
+// Where the last of them that is no MMIO ends; 4 GiB at least.
+uint64_t ranges_end(const struct boot_range *range, uint32_t count);
+
 // Does one range, of a kind other than RANGE_MMIO, hold all of it?
 bool ranges_hold(const struct boot_range *range, uint32_t count, uint64_t base, uint64_t bytes);

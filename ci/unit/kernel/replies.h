@@ -14,6 +14,7 @@
 #include "ept02.h"
 #include "group.h"
 #include "invoke.h"
+#include "loader/policy.h"
 #include "reply.h"
 
 #define ALL_GROUPS ((1ull << GROUP_COUNT) - 1)
@@ -22,11 +23,18 @@ static struct partition partition;
 static struct reply reply;
 static struct batch *batch;
 
+// Of the CPU as it is by then.
+static void make_policy(void)
+{
+    policy_make(&fake_info.policy, &fake_caps);
+    group_init(&fake_info.policy);
+}
+
 __attribute__((unused)) static void start(void)
 {
     fake_machine_init(64);
     fake_vmcs_init();
-    group_init(fake_caps.allowed1);
+    make_policy();
     batch = fake_cpu.batch;
     partition.header.rights = ~(uint32_t)RIGHT_PAL;  // PALs' trees have other tags: see the tests of taken pages
     partition.header.vmcs02_count = FAKE_VMCS02S;

@@ -121,7 +121,7 @@ TEST(a_field_that_the_cpu_lacks_is_refused)
 {
     start();
     fake_caps.allowed1[WORD_PROC] &= ~PROC_USE_TPR_SHADOW;
-    group_init(fake_caps.allowed1);
+    make_policy();
     CHECK_EQ(try(OP_WRITE_FIELD, VMCS_HANDLE_02, VMCS_TPR_THRESHOLD, 0, 0), STATUS_BAD_FIELD);
     uint64_t before = fake_field[VMCS_KIND_02][VMCS_TPR_THRESHOLD];
     CHECK_EQ(try(OP_WRITE_GROUPS, VMCS_HANDLE_02, 0, GROUP_APIC, 0), STATUS_OK);

@@ -75,6 +75,16 @@ TEST(ranges_bear_absurd_descriptors)
     CHECK_EQ(count, 1);
 }
 
+TEST(ranges_end_behind_all_memory)
+{
+    static const struct row rows[] = {ROW(7, 0, 0x1000), ROW(7, 4ull << 30, 6ull << 30), ROW(11, 8ull << 30, 9ull << 30)};
+    CHECK(build(rows, 3));
+    CHECK_EQ(ranges_end(range, 1), 4ull << 30);
+    CHECK_EQ(ranges_end(range, 2), 6ull << 30);
+    CHECK_EQ(ranges_end(range, count), 6ull << 30);
+    CHECK_EQ(ranges_end(range, 0), 4ull << 30);
+}
+
 TEST(ranges_too_many_is_an_error)
 {
     static struct row rows[BOOT_RANGES + 1];
