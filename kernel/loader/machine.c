@@ -53,12 +53,14 @@ static uint64_t find_rsdp(void)
 }
 
 // ACPI tables lie in memory that the map knows, or where a PC's firmware has always had them.
-static const uint8_t *acpi_memory(const void *context, uint64_t address, size_t bytes)
+static const uint8_t *acpi_at(const void *context, uint64_t address, size_t bytes)
 {
     const struct boot_info *info = context;
     bool bios = address >= 0xe0000 && address < 0x100000 && bytes <= 0x100000 - address;
     return bios || ranges_hold(info->range, info->range_count, address, bytes) ? (const uint8_t *)(uintptr_t)address : NULL;
 }
+
+struct acpi_memory machine_acpi(const struct boot_info *info) { return (struct acpi_memory){acpi_at, info}; }
 
 static uint64_t firmware_time(void)
 {
@@ -74,7 +76,7 @@ bool machine_describe(struct boot_info *info, uint64_t *boot_time)
     if (!describe_memory(info))
         return false;
     info->rsdp = find_rsdp();
-    struct fadt_ports ports = fadt_read((struct fadt_memory){acpi_memory, info}, info->rsdp);
+    struct fadt_ports ports = fadt_read(machine_acpi(info), info->rsdp);
     info->pm1a_control = ports.pm1a_control;
     info->pm1b_control = ports.pm1b_control;
     return true;

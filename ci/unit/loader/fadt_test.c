@@ -71,7 +71,7 @@ static void build(void)
 
 static void ports_are(unsigned a, unsigned b)
 {
-    struct fadt_ports ports = fadt_read((struct fadt_memory){at, NULL}, BASE + RSDP);
+    struct fadt_ports ports = fadt_read((struct acpi_memory){at, NULL}, BASE + RSDP);
     CHECK_EQ(ports.pm1a_control, a);
     CHECK_EQ(ports.pm1b_control, b);
 }
@@ -125,7 +125,7 @@ TEST(fadt_damaged_means_no_ports)
     put(FADT + 64, 0x10404, 4);
     table(FADT, "FACP", FADT_BYTES);
     ports_are(0, 0x504);
-    struct fadt_ports ports = fadt_read((struct fadt_memory){at, NULL}, 0);
+    struct fadt_ports ports = fadt_read((struct acpi_memory){at, NULL}, 0);
     CHECK_EQ(ports.pm1a_control, 0);
 }
 
@@ -133,7 +133,7 @@ TEST(fadt_reads_nothing_behind_the_end_of_memory)
 {
     build();
     for (end = 0; end <= BYTES; end++) {
-        struct fadt_ports ports = fadt_read((struct fadt_memory){at, NULL}, BASE + RSDP);
+        struct fadt_ports ports = fadt_read((struct acpi_memory){at, NULL}, BASE + RSDP);
         CHECK(ports.pm1a_control == (end < FADT + FADT_BYTES ? 0 : 0x604));
     }
 }
@@ -152,6 +152,6 @@ TEST(fadt_survives_noise)
             seal(RSDT, 40, 9);
             seal(FADT, FADT_BYTES, 9);
         }
-        fadt_read((struct fadt_memory){at, NULL}, BASE + RSDP);
+        fadt_read((struct acpi_memory){at, NULL}, BASE + RSDP);
     }
 }
