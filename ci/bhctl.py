@@ -56,7 +56,7 @@ def refused(answer: Answer | None, text: str) -> list[str]:
 def status_problems(answer: Answer, run: Boot, restarts: dict[str, int]) -> list[str]:
     text = "\n".join(answer.lines)
     first, _, end = run.stages.find("launched")[0].fields["hidden"].partition("-")
-    wanted = [rf"^workload +{run.workload.name}$", rf"^CPUs +{run.machine.cpus}$", r"^Bulkhead +\d\S*, ABI \d+$", r"^log +\d+ lines, 0 lost$",
+    wanted = [rf"^workload +{run.workload.name}$", rf"^CPUs +{run.machine.cpus}$", r"^Bulkhead +\d\S*, ABI \d+$", r"^log +\d+ lines, 0 lost$", r"^DMA +NOT PROTECTED: ",
               rf"^memory +{(int(end, 0) - int(first, 0)) >> 10} KiB of L0 at {first}, \d+ KiB of it free$"]
     wanted += [rf"^{name} +ready +{restarts.get(name, 0)} +[1-9]\d*$" for name in run.workload.partitions]
     return [f"status does not say {pattern}: {text}" for pattern in wanted if not re.search(pattern, text, re.MULTILINE)]

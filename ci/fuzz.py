@@ -42,6 +42,7 @@ FUZZERS = [
     Fuzzer("conf", "unit_loader", 4096),
     Fuzzer("elf", "unit_loader", 65536, seeds=("partitions/hello.elf", "kernel/kernel.elf")),
     Fuzzer("crash", "unit_loader", 2048),
+    Fuzzer("dmar", "unit_loader", 512),
     Fuzzer("tpm", "unit_loader", 1024),
     Fuzzer("reply", "unit_kernel_reply", 2048),
     Fuzzer("gdb", "unit_gdb", 1024, library=True),

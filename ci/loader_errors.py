@@ -21,6 +21,10 @@ from workload import MARKER, configuration
 TIMEOUT = 90.0
 UEFI_IPS = 10_000_000
 CONF = "EFI/bulkhead/bulkhead.conf"
+ABSENT = "the machine has no VT-d, or it is switched off in the firmware's setup (no ACPI table DMAR)"
+NO_VTD = f"DMA: NOT PROTECTED: {ABSENT}: devices reach hidden memory and PALs"
+
+
 def _digest(data: bytes) -> bytes:
     """As the manifest has it (kernel/loader/manifest.py)."""
     return hashlib.blake2b(data, digest_size=32).digest()
@@ -134,6 +138,7 @@ REFUSALS = (
             files=_debug(("gdb", "trustvisor"), "trustvisor")),
     Refusal("debug-unasked", "partition gdb: it debugs, and no `debug =` says what", files=_debug(("gdb", "ept"), "")),
     Refusal("debug-nobody", "partition ept: to be debugged, and none that debugs (gdb) comes before it", files=_debug(("ept",), "ept")),
+    Refusal("dma-required", f"dma = require: {ABSENT}", files=_conf("dma = require")),
     Refusal("memory-too-small", "memory = 2M is too little for the kernel and the partitions of [workload marker]", files=_conf("memory = 2M")),
     Refusal("memory-too-little", "too little memory: no 1024 MiB in one piece", files=_conf("memory = 1G")),
     Refusal("required", r"\EFI\bulkhead\kernel.elf: not found", boots_on=False, halts=True,
@@ -141,8 +146,14 @@ REFUSALS = (
 )
 
 
-def _check(refusal: Refusal, run: Boot) -> str:
+def _loader(run: Boot) -> list[str]:
+    """Its lines, but for the one that the emulator, which has no VT-d, always brings."""
     said = [line.removeprefix("bulkhead: ").rstrip() for line in run.outcome.console if line.startswith("bulkhead: ")]
+    return [line for line in said if line != NO_VTD]
+
+
+def _check(refusal: Refusal, run: Boot) -> str:
+    said = _loader(run)
     require(said, "the loader said nothing")
     require(len(said) == 1, f"the loader said more than one line: {said}")
     require(said[0].startswith(refusal.line), f"the loader said '{said[0]}', expected '{refusal.line}'")
@@ -168,7 +179,7 @@ def _next_missing(context: Context) -> str:
     missing = {"EFI/marker/marker.efi": b""}
     stages = Stages(last=re.compile(r"^bulkhead: .*marker\.efi"), keep_going=True)
     run = boot(context.places, MARKER, Machine(ips=UEFI_IPS), context.directory(), TIMEOUT, stages=stages, files=dict(missing))
-    said = [line.removeprefix("bulkhead: ").rstrip() for line in run.outcome.console if line.startswith("bulkhead: ")]
+    said = _loader(run)
     require(len(said) == 2 and said[0].startswith("running on ") and said[1] == r"\EFI\marker\marker.efi: not found", f"the loader said {said}")
     require(run.outcome.ending == "stopped", f"the machine ended: {run.outcome.ending}")
     return said[1]
@@ -187,5 +198,16 @@ def _console_com1(context: Context) -> str:
     return f"{len(log)} lines"
 
 
+def _dma_line(setting: str, why: str, context: Context) -> str:
+    """Without VT-d Bulkhead runs, and says loudly what that means: on the console and in its log."""
+    run = boot(context.places, MARKER, Machine(ips=UEFI_IPS), context.directory(), TIMEOUT, files=_conf(*([setting] if setting else []))(context.places))
+    said = [line.removeprefix("bulkhead: ").rstrip() for line in run.outcome.console if line.startswith("bulkhead: ")]
+    require(said[:1] == [f"DMA: NOT PROTECTED: {why}: devices reach hidden memory and PALs"] and len(said) == 2, f"the loader said {said}")
+    require(run.stages.find("launched") and run.outcome.clean(), "Bulkhead did not run")
+    require(any("warn DMA: nothing keeps devices out of hidden memory and PALs" in line for line in run.outcome.log), "the log does not say so")
+    return said[0]
+
+
 CASES = [Case(f"loader-{refusal.name}", partial(_run, refusal)) for refusal in REFUSALS]
+CASES += [Case("loader-dma-absent", partial(_dma_line, "", ABSENT)), Case("loader-dma-off", partial(_dma_line, "dma = off", "bulkhead.conf has dma = off"))]
 CASES += [Case("loader-next-missing", _next_missing), Case("loader-console-com1", _console_com1)]

@@ -49,8 +49,9 @@ class Sign:
 
 SIGNS = (
     Sign("firmware", "com1", re.compile(r"BdsDxe: starting"), lambda f: "firmware: OVMF starts from the EFI system partition"),
-    Sign("refused", "com1", re.compile(r"^bulkhead: (?!running on |is running |last run: )(.*)"),
+    Sign("refused", "com1", re.compile(r"^bulkhead: (?!running on |is running |last run: |DMA: )(.*)"),
          lambda f: f"Bulkhead does not start: {f['text']}"),
+    Sign("dma", "com1", re.compile(r"^bulkhead: DMA: (.*)"), lambda f: f"devices: {f['text']}"),
     Sign("last-run", "com1", re.compile(r"^bulkhead: last run: ((?:ended|partitions faulted) .*)"), lambda f: f"the last run {f['text']}"),
     Sign("launched", "e9", re.compile(r"L0 \d+ \w+ stage launched (.*)"),
          lambda f: f"Bulkhead: launched on {f.get('cpus')} CPUs, hides {f.get('hidden')}"

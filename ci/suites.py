@@ -11,6 +11,7 @@ import bhctl
 import broken_route
 import campaign
 import containment
+import dma
 import fuzz
 import gdb_session
 import crash_record
@@ -205,6 +206,7 @@ SUITES: dict[str, list[Case]] = {
     "bench": [Case("bench", _bench), Case("bench-pals", _bench_pals), Case("bench-boots", _bench_boots)],
     "loader-errors": loader_errors.CASES,
     "qemu": refused.CASES,
+    "dma": dma.CASES,
     "tpm": tpm_suite.CASES,
     "install": installed.CASES,
     "fuzz": fuzz.CASES,

@@ -19,6 +19,7 @@
 #include "vmcs.h"
 #include "vmcs01.h"
 #include "vmx_caps.h"
+#include "vtd.h"
 
 struct cpu *cpu_table[CPU_MAX];
 uint32_t cpu_count;
@@ -58,6 +59,8 @@ static void start_partitions(struct cpu *cpu)
 
 static void log_launched(void)
 {
+    if (cpu_self()->index == 0 && boot->vtd_count == 0)
+        log_line(LOG_WARN, "DMA: nothing keeps devices out of hidden memory and PALs");
     if (__atomic_add_fetch(&launched_count, 1, __ATOMIC_SEQ_CST) == cpu_count)
         log_line(LOG_INFO, "stage launched cpus=%u hidden=0x%lx-0x%lx", cpu_count, hidden_base.v, hidden_base.v + hidden_bytes);
 }
@@ -95,6 +98,8 @@ void kernel_entry(struct boot_info *info, uint32_t index)
     vmcs01_init(cpu, info->launch[index]);
     if (index == 0)
         start_partitions(cpu);
+    if (index == 0 && !vtd_start())
+        boot_fail(cpu, "a VT-d unit does not turn translation on");
     log_launched();
     cpu->launch_tsc = tsc_read();
     __atomic_store_n(&cpu->launched, true, __ATOMIC_SEQ_CST);

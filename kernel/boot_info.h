@@ -25,6 +25,7 @@
 //   HIDDEN_BASE   hidden memory, read-write, not executable: host-physical X at HIDDEN_BASE + X
 // and one page of the loader's switching code, mapped at its physical address. The kernel's own tables, kernel_tables, have the same without that page, and
 //   LAPIC_VA      the local APIC, uncached
+//   VTD_VA        a page for each VT-d unit, with its registers, uncached
 // there hidden memory leaves out the kernel's text and rodata and the guard pages of stacks (cpu.h), and is the upper half of every address space.
 #define LAPIC_VA 0xffffffffbffff000ull
 #define KERNEL_BASE 0xffffffff80000000ull
@@ -80,6 +81,13 @@ struct boot_cpuid { uint32_t first, last, subleaf, keep[4], set[4], cr4, cr4_ecx
 #define BOOT_CPUID_ANY    0xffffffffu                                // subleaf
 #define BOOT_CPUID_LEAVES (1u << 1 | 1u << 7 | 1u << 0xd | 1u << 0x14)  // below 32 there are no others
 
+// A unit of VT-d that keeps devices to EPT01. Its registers are L0's alone, as hidden memory is: L1 gets none of their pages.
+#define VTD_UNITS 32
+#ifndef VTD_VA
+#define VTD_VA (LAPIC_VA - VTD_UNITS * PAGE_BYTES)
+#endif
+struct boot_vtd { uint64_t base, bytes; volatile uint32_t *command; volatile uint64_t *iotlb; };  // host-physical; registers as the kernel sees them
+
 // What L1 sees of hidden memory, and partitions of pages that they have given back; what takes its writes for a moment.
 enum boot_decoy { DECOY_01, DECOY_SCRATCH, BOOT_DECOYS };
 
@@ -110,6 +118,10 @@ struct boot_info {
     uint32_t log_level;      // enum log_level: what is more detailed isn't logged
     uint64_t watchdog_ticks; // of the time-stamp counter, that a message may take; 0: any number
     uint16_t pm1a_control, pm1b_control;  // ports of FADT's PM1x_CNT_BLK, 0 where there is none
+    uint64_t ept01;          // its top table, empty: devices' tables lead to it
+    uint32_t vtd_count;      // 0: devices aren't kept out of anything
+    bool vtd_write_back;     // a unit does not snoop caches for its tables
+    struct boot_vtd vtd[VTD_UNITS];
     uint64_t rsdp;           // ACPI's root, 0 where there is none
     uint64_t crash_base;     // in hidden memory: the previous boot's struct crash_record (magic 0: none), and behind it a struct crash_area of this one's
     uint32_t crash_generation;            // of the next record

@@ -45,7 +45,7 @@ static enum status fill(uint64_t address, uint64_t *bytes)
             uint64_t *slot;
             TRY(tree_slot(&ept.tree, base, level, &slot));
             if (whole)
-                __atomic_store_n(slot, leaf_of(base, level, EPT_RIGHTS, type), __ATOMIC_RELEASE);
+                tree_set(&ept.tree, slot, leaf_of(base, level, EPT_RIGHTS, type));
             *bytes = tree_bytes(level) - (address - base);
             return STATUS_OK;
         }
@@ -54,8 +54,7 @@ static enum status fill(uint64_t address, uint64_t *bytes)
 
 enum status ept01_init(const struct boot_info *info)
 {
-    TRY(pool_alloc(1, &ept.tree.root));
-    ept.tree.table_bits = EPT_RIGHTS;
+    ept.tree = (struct tree){ .root = { info->ept01 }, .table_bits = EPT_RIGHTS, .write_back = info->vtd_write_back };
     ept.decoy.v = info->decoys + DECOY_01 * PAGE_BYTES;
     ept.scratch.v = info->decoys + DECOY_SCRATCH * PAGE_BYTES;
     ept.info = info;
@@ -116,12 +115,12 @@ static void retype_leaf(uint64_t *slot, unsigned level, uint64_t base)
     enum memory_type type;
     uint64_t *below;
     if (mtrr_type(base, tree_bytes(level), &type)) {
-        __atomic_store_n(slot, leaf_of(base, level, *slot & EPT_RIGHTS, type), __ATOMIC_RELEASE);
+        tree_set(&ept.tree, slot, leaf_of(base, level, *slot & EPT_RIGHTS, type));
     } else if (tree_slot(&ept.tree, base, level - 1, &below) == STATUS_OK) {
         retype_table(tree_table(*slot), level - 1, base);
     } else {
         log_line(LOG_ERROR, "EPT01: no memory to split 0x%lx by memory type: uncached", base);
-        __atomic_store_n(slot, leaf_of(base, level, *slot & EPT_RIGHTS, MEMORY_UC), __ATOMIC_RELEASE);
+        tree_set(&ept.tree, slot, leaf_of(base, level, *slot & EPT_RIGHTS, MEMORY_UC));
     }
 }
 
@@ -149,7 +148,7 @@ enum status ept01_decoy(gpa1_t page, bool writable)
         uint64_t leaf = writable ? leaf_of(ept.scratch.v, 0, EPT_RIGHTS, MEMORY_WB)
                                  : leaf_of(ept.decoy.v, 0, EPT_READ | EPT_EXECUTE, MEMORY_WB);
         // A taken page is never executed: a fetch is how L1 calls what is in it.
-        __atomic_store_n(slot, owner ? (leaf & ~(uint64_t)EPT_EXECUTE) | owner : leaf, __ATOMIC_RELEASE);
+        tree_set(&ept.tree, slot, owner ? (leaf & ~(uint64_t)EPT_EXECUTE) | owner : leaf);
         if (!writable)
             memory_fill(hidden_va(ept.scratch), 0xff, PAGE_BYTES);
     }
@@ -179,7 +178,7 @@ enum status ept01_own(gpa1_t page, uint32_t from, uint32_t to, bool mapped)
         status = STATUS_BUSY;
     if (status == STATUS_OK) {
         (void)mtrr_type(page.v, PAGE_BYTES, &type);
-        __atomic_store_n(slot, (mapped ? leaf_of(page.v, 0, EPT_RIGHTS, type) : 0) | (uint64_t)to << EPT_OWNER_SHIFT, __ATOMIC_RELEASE);
+        tree_set(&ept.tree, slot, (mapped ? leaf_of(page.v, 0, EPT_RIGHTS, type) : 0) | (uint64_t)to << EPT_OWNER_SHIFT);
         __atomic_fetch_add(&ept01_generation, 1, __ATOMIC_RELEASE);
         __atomic_store_n(&ept.taken, ept.taken + (to != 0) - (from != 0), __ATOMIC_RELEASE);
     }

@@ -12,6 +12,7 @@
 #include "shadow.h"
 #include "vmcs01.h"
 #include "vmcs02.h"
+#include "vtd.h"
 
 static void invoke_writes(struct cpu *cpu, const struct batch *batch, const struct action *action)
 {
@@ -101,8 +102,10 @@ enum status batch_invoke(struct batch *batch, struct cpu *cpu)
         default: invoke_writes(cpu, batch, action); break;
         }
     }
-    if (batch->moved)
+    if (batch->moved) {
         ept02_expel(batch->taken, batch->taken_count);
+        vtd_forget();
+    }
     if (batch->pinned != NULL)
         pin_settle(batch->pinned->index, true);
     if (batch->touches_ept02)

@@ -33,5 +33,8 @@ uint64_t pool_free_pages(void) { return __atomic_load_n(&records->machine.free_p
 
 bool hidden_overlaps(hpa_t base, uint64_t bytes)
 {
-    return base.v < hidden_base.v + hidden_bytes && hidden_base.v < base.v + bytes;
+    bool overlaps = base.v < hidden_base.v + hidden_bytes && hidden_base.v < base.v + bytes;
+    for (const struct boot_vtd *unit = boot_info->vtd; unit < boot_info->vtd + boot_info->vtd_count; unit++)
+        overlaps |= base.v < unit->base + unit->bytes && unit->base < base.v + bytes;
+    return overlaps;
 }

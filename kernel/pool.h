@@ -18,7 +18,7 @@ NODISCARD enum status pool_alloc(uint64_t pages, hpa_t *out);
 
 uint64_t pool_free_pages(void);
 
-// Whether any of [base, base + bytes) is hidden memory.
+// Whether any of [base, base + bytes) is hidden memory, or registers of a VT-d unit: for L1 the same.
 bool hidden_overlaps(hpa_t base, uint64_t bytes);
 
 // First byte and size of hidden memory.

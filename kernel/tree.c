@@ -16,8 +16,10 @@ enum status tree_slot(struct tree *tree, uint64_t address, unsigned level, uint6
             if (tree_there(*entry))
                 for (uint64_t i = 0; i < TREE_ENTRIES; i++)
                     next[i] = (*entry & ~(l == 1 ? TREE_LARGE : 0)) + i * tree_bytes(l - 1);
+            for (uint64_t i = 0; tree->write_back && i < TREE_ENTRIES; i += CACHE_LINE_BYTES / sizeof(*next))
+                insn_clflush(&next[i]);
             tree->made++;
-            __atomic_store_n(entry, page.v | tree->table_bits, __ATOMIC_RELEASE);
+            tree_set(tree, entry, page.v | tree->table_bits);
         }
         table = tree_table(*entry);
     }

@@ -76,3 +76,11 @@ enum acpi_found acpi_find(struct acpi_table *table, struct acpi_memory memory, u
     enum acpi_found old = look(table, memory, rsdt, "RSDT", signature);
     return old > extended ? old : extended;
 }
+
+void acpi_rename(uint8_t *table, const char signature[4])
+{
+    for (unsigned i = 0; i < 4; i++) {
+        table[ACPI_CHECKSUM] = (uint8_t)(table[ACPI_CHECKSUM] + table[i] - (uint8_t)signature[i]);
+        table[i] = (uint8_t)signature[i];
+    }
+}

@@ -13,6 +13,7 @@ struct acpi_memory {
 };
 
 #define ACPI_HEADER_BYTES 36u
+#define ACPI_CHECKSUM     9u   // offset
 struct acpi_table { uint64_t address; const uint8_t *at; uint32_t bytes; };
 
 // Follows RSDP and XSDT, or RSDT. ACPI_DAMAGED: the only ones with this signature are cut off or have a wrong checksum.
@@ -21,3 +22,6 @@ enum acpi_found acpi_find(struct acpi_table *table, struct acpi_memory memory, u
 
 // A number of so many bytes, little end first.
 uint64_t acpi_number(const uint8_t *at, unsigned bytes);
+
+// Gives a table another signature; its checksum stays right.
+void acpi_rename(uint8_t *table, const char signature[4]);

@@ -120,6 +120,18 @@ static bool set_require(struct parser *p, struct span value)
     return true;
 }
 
+static bool set_dma(struct parser *p, struct span value)
+{
+    static const char *const words[] = { [CONF_DMA_PROTECT] = "protect", [CONF_DMA_OFF] = "off", [CONF_DMA_REQUIRE] = "require" };
+    for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (span_is(value, words[i])) {
+            p->conf->dma = (enum conf_dma)i;
+            return true;
+        }
+    }
+    return conf_fail(p, "dma is protect, require or off, not '%.*s'", shown(value), value.at);
+}
+
 static bool set_nested(struct parser *p, struct span value)
 {
     if (!span_is(value, "yes") && !span_is(value, "no"))
@@ -328,6 +340,7 @@ static const struct key {
     {"console",    true,  false, set_console},
     {"log",        true,  false, set_log},
     {"memory",     true,  false, set_memory},
+    {"dma",        true,  false, set_dma},
     {"watchdog",   true,  false, set_watchdog},
     {"load_key",   true,  false, set_load_key},
     {"partitions", false, true,  set_partitions},

@@ -46,6 +46,8 @@ struct conf_workload {
     bool debug_secrets;            // even if it holds secrets
 };
 
+enum conf_dma { CONF_DMA_PROTECT, CONF_DMA_OFF, CONF_DMA_REQUIRE };
+
 struct conf {
     unsigned seen;                 // which global keys there were
     char chosen[CONF_NAME];        // default =, "" where there is none
@@ -54,6 +56,7 @@ struct conf {
     bool panic_resets;             // panic = reset, not halt
     uint32_t console;              // CONSOLE_...
     uint32_t log_level;            // enum log_level
+    enum conf_dma dma;
     uint64_t memory;               // bytes, multiple of 2 MiB
     bool has_load_key;
     uint8_t load_key[LOAD_KEY_BYTES];  // whose signature lets a partition be loaded

@@ -64,7 +64,10 @@ static bool make_kernel_tables(struct pagetable *tables, const struct memory *me
         if (!kernel->segment[i].write)
             constant = kernel->segment[i].address + kernel->segment[i].bytes - KERNEL_BASE;
     uint64_t end = memory->base + memory->bytes;
-    return pagetable_start(tables) && map_kernel(tables, kernel, base) &&
+    bool done = pagetable_start(tables);
+    for (unsigned i = 0; done && i < info->vtd_count; i++)
+        done = pagetable_map(tables, VTD_VA + i * PAGE_BYTES, info->vtd[i].base, PAGE_BYTES, PAGE_WRITE | PAGE_UNCACHED);
+    return done && map_kernel(tables, kernel, base) &&
            pagetable_map(tables, HIDDEN_BASE + memory->base, memory->base, base - memory->base, PAGE_WRITE) &&
            map_hidden(tables, info, base + constant, end) &&
            pagetable_map(tables, LAPIC_VA, msr_read(MSR_APIC_BASE) & APIC_BASE_ADDRESS, PAGE_BYTES, PAGE_WRITE | PAGE_UNCACHED);

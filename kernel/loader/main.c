@@ -9,6 +9,7 @@
 #include "cpus.h"
 #include "cr.h"
 #include "debug.h"
+#include "dma.h"
 #include "fields.h"
 #include "file.h"
 #include "firmware.h"
@@ -167,10 +168,14 @@ static bool furnish(struct launch *launch, struct memory *memory, const struct c
     uint64_t boot_time;
     const uint64_t crash_base = memory_take(memory, MEMORY_CRASH_BYTES);
     struct boot_info *info = (struct boot_info *)(UINTN)memory_take(memory, sizeof(struct boot_info));
-    if (info) {
+    const uint64_t ept01 = info ? memory_take(memory, PAGE_BYTES) : 0;
+    if (ept01) {
         launch->info = info;
+        info->ept01 = ept01;
         info->crash_base = crash_base;
         if (!fill_info(info, launch, conf, workload, facts, &boot_time))
+            return false;
+        if (!dma_prepare(info, memory, conf->dma))
             return false;
         if (build(launch, memory, workload, load, no_execute, boot_time))
             return true;
@@ -230,9 +235,11 @@ static bool start(const struct conf *conf, const struct conf_workload *workload)
     load_free(&load);
     uint32_t launched = ready ? launch_all(&launch, conf->require) : 0;
     if (!launched) {
+        dma_stop();
         memory_release(&memory);
         return false;
     }
+    dma_hide();
     if (!vtx_on_bulkhead()) {
         console_line("launched, but CPUID does not show it");
         return false;

@@ -14,12 +14,13 @@
 #include "partition.h"
 #include "pool.h"
 #include "shootdown.h"
+#include "vtd.h"
 
 struct boot_info fake_info;
 const struct boot_info *boot_info = &fake_info;
 struct vmx_caps fake_caps;
 const struct vmx_caps *vmx_caps = &fake_caps;
-unsigned fake_shootdowns;
+unsigned fake_shootdowns, fake_forgets;
 uint64_t fake_pool_limit = FAKE_HIDDEN_PAGES;
 enum ept_level fake_ept01_level = EPT_LEVEL_1G;
 uint32_t fake_ept01_rights = EPT_RIGHTS, fake_ept01_type = 6;
@@ -130,4 +131,5 @@ struct partition *partition_at(uint32_t index) { return index == 0 ? &fake_parti
 
 uint64_t ept01_pointer(void) { return 0x1000 | 0x1e; }
 void shootdown(void) { fake_shootdowns++; }
+void vtd_forget(void) { fake_forgets++; }
 void log_line(enum log_level level, const char *format, ...) { (void)level, (void)format; }

@@ -17,6 +17,7 @@ void fake_machine_init(uint64_t ept02_budget_pages);
 
 extern struct boot_info fake_info;
 extern struct vmx_caps fake_caps;
+extern unsigned fake_forgets;     // calls of vtd_forget()
 extern unsigned fake_shootdowns;
 extern uint64_t fake_pool_limit;         // pages that pool_alloc still gives
 extern enum ept_level fake_ept01_level;  // the largest leaf of EPT01

@@ -44,6 +44,7 @@ TEST(conf_reads_everything)
                 "\tconsole =  e9 , com1  \n"
                 "log = debug\n"
                 "memory = 32M\n"
+                "dma = require\n"
                 "watchdog = 20\n"
                 "\n"
                 "[ workload  linux ]\n"
@@ -57,6 +58,7 @@ TEST(conf_reads_everything)
     CHECK_EQ(conf.console, CONSOLE_E9 | CONSOLE_COM1);
     CHECK_EQ(conf.log_level, LOG_DEBUG);
     CHECK_EQ(conf.memory, 32u << 20);
+    CHECK_EQ(conf.dma, CONF_DMA_REQUIRE);
     CHECK_EQ(conf.watchdog, 20000000u);
     CHECK_EQ(conf.workload_count, 2);
     const struct conf_workload *w = conf_choose(&conf, NULL, 0, error);
@@ -192,6 +194,7 @@ TEST(conf_names_the_line_of_an_error)
     refused("log =\n", "bulkhead.conf:1: log has no value");
     refused("log = loud\n", "bulkhead.conf:1: log is error, warn, info or debug, not 'loud'");
     refused("require = maybe\n", "bulkhead.conf:1: require is yes or no, not 'maybe'");
+    refused("dma = maybe\n", "bulkhead.conf:1: dma is protect, require or off, not 'maybe'");
     refused("[workload t]\nnested = 1\n", "bulkhead.conf:2: nested is yes or no, not '1'");
     refused("nested = yes\n", "bulkhead.conf:1: nested belongs into a [workload NAME]");
     refused("panic = now\n", "bulkhead.conf:1: panic is reset or halt, not 'now'");

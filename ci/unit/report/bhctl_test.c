@@ -126,9 +126,12 @@ TEST(status)
     CHECK(strstr(written, "nestvmx          ready             0             12\n"));
     CHECK(strstr(written, "report           parked            3              0\n"));
     CHECK(strstr(written, "16384 KiB of L0 at 0x1d000000, 40 KiB of it free\n"));
+    CHECK(strstr(written, "DMA         NOT PROTECTED: "));
+    machine.vtd_units = 2;
     machine.partition[0].state = 77;
     RUN(command_status(out, &machine, why));
     CHECK(strstr(written, "nestvmx          unknown "));
+    CHECK(strstr(written, "DMA         protected by 2 VT-d units\n"));
     machine.cpu_count = CPUS + 1;  // more than there are
     RUN(command_status(out, &machine, why));
     CHECK(wrong != NULL);

@@ -23,6 +23,10 @@ const char *command_status(FILE *out, const struct records_machine *machine, cha
     fprintf(out, "CPUs        %u\n", machine->cpu_count);
     fprintf(out, "memory      %llu KiB of L0 at 0x%llx, %llu KiB of it free\n", KIB(machine->hidden_bytes), (unsigned long long)machine->hidden_base,
             KIB(machine->free_pages * PAGE_BYTES));
+    if (machine->vtd_units)
+        fprintf(out, "DMA         protected by %llu VT-d units\n", (unsigned long long)machine->vtd_units);
+    else
+        fprintf(out, "DMA         NOT PROTECTED: devices reach hidden memory and PALs\n");
     fprintf(out, "log         %llu lines, %llu lost\n", (unsigned long long)machine->log_head, (unsigned long long)machine->log_lost);
     fprintf(out, "\n%-16s %-10s %8s %14s\n", "partition", "state", "restarts", "messages");
     for (uint32_t i = 0; i < machine->partition_count; i++)

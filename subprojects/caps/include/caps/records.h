@@ -37,6 +37,7 @@ struct records_machine {
     uint64_t base;                       // host-physical address of this structure; the log follows
     uint64_t crash_base;                 // and of previous, which crash follows
     uint64_t hidden_base, hidden_bytes;  // hidden memory, host-physical
+    uint64_t vtd_units;                  // that keep devices out of it and of PALs; 0: nothing does
     uint64_t free_pages;                 // of it, 4 KiB each, that nobody owns
     uint64_t boot_tsc;                   // time-stamp counter of CPU 0 when the kernel started
     uint64_t boot_time;                  // the firmware's clock then: seconds since 1970; 0: it has none

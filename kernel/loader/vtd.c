@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Sets up VT-d units, in legacy mode (VT-d 3.4.2 "Legacy Mode Address Translation"): its second-level tables have EPT's form. In the entries of EPT01
+//   bits 0, 1      mean the same; bit 2, execute, is ignored
+//   bits 3 to 6    EPT's memory type: ignored in legacy mode
+//   bit 7          a large leaf, in both
+//   bits 8 to 10   EPT's accessed and dirty flags, which EPT01 doesn't use, and an ignored one: ignored
+//   bit 11, 62     reserved in VT-d, always 0 in EPT01
+//   bits 52 to 61, 63   ignored; the owner of a page that was taken is there
+// (VT-d 9.8 "Second-Stage Paging Entries"). An entry without bits 0 and 1 isn't there for a device: EPT01 has none that may be executed only.
+#include "vtd.h"
+
+#include "../tlb_insn.h"
+#include "../vtd.h"
+
+// VT-d 11.4.2 "Capability Register".
+#define CAP_WRITE_FLUSH  (1ull << 4)   // write buffers want flushing
+#define CAP_PROTECTED    (3ull << 5)   // protected memory regions
+#define CAP_CACHING      (1ull << 7)   // what isn't there is cached
+#define CAP_FOUR_LEVELS  (1ull << 10)
+#define CAP_2M           (1ull << 34)
+#define CAP_1G           (1ull << 35)
+// VT-d 11.4.3 "Extended Capability Register".
+#define ECAP_COHERENT    1ull
+#define ECAP_IOTLB_SHIFT 8
+#define ECAP_IOTLB_MASK  0x3ffu
+#define IOTLB_UNIT       16u           // of that field
+#define IOTLB_REGISTER   8u            // behind the address register
+
+// Commands and what the status says of them.
+#define SET_ROOT         (1u << 30)
+#define QUEUED           (1u << 26)    // queued invalidation is on
+#define INTERRUPTS       (1u << 25)    // interrupt remapping is on
+#define PROTECTED_ON     (1u << 31)
+#define CONTEXT_BUSY     (1ull << 63)
+#define CONTEXT_GLOBAL   (CONTEXT_BUSY | 1ull << 61)
+
+// Entries: 128 bits each (VT-d 9.1 "Root Entry", 9.3 "Context Entry").
+#define ENTRIES          256u
+#define PRESENT          1ull          // and in a context entry: requests that come translated already are refused
+#define FOUR_LEVELS      2ull
+#define DOMAIN           (1ull << 8)   // of all devices: number 1
+
+const char *vtd_missing(const volatile struct vtd_registers *unit)
+{
+    const uint32_t version = unit->version;
+    if (!version || version == ~0u)
+        return "a VT-d unit does not answer";
+    const uint64_t cap = unit->capability;
+    const uint32_t status = unit->status;
+    if (status & VTD_TRANSLATION)
+        return "the firmware has turned VT-d's translation on and goes on using it";
+    if (status & INTERRUPTS)
+        return "the firmware has turned VT-d's interrupt remapping on";
+    if (cap & CAP_PROTECTED && unit->protected_enable & PROTECTED_ON)
+        return "the firmware has turned VT-d's protected memory regions on";
+    if (!(cap & CAP_FOUR_LEVELS))
+        return "a VT-d unit has no tables of four levels";
+    if (!(cap & CAP_2M))
+        return "a VT-d unit has no pages of 2 MiB";
+    if (cap & (CAP_WRITE_FLUSH | CAP_CACHING))
+        return "a VT-d unit wants to be told of every change of its tables";
+    if (vtd_iotlb(unit) + sizeof(uint64_t) > PAGE_BYTES)
+        return "a VT-d unit has its registers on several pages";
+    return NULL;
+}
+
+bool vtd_huge(const volatile struct vtd_registers *unit) { return unit->capability & CAP_1G; }
+bool vtd_snoops(const volatile struct vtd_registers *unit) { return unit->extended & ECAP_COHERENT; }
+
+uint32_t vtd_iotlb(const volatile struct vtd_registers *unit)
+{
+    return (uint32_t)(unit->extended >> ECAP_IOTLB_SHIFT & ECAP_IOTLB_MASK) * IOTLB_UNIT + IOTLB_REGISTER;
+}
+
+uint64_t vtd_tables(struct memory *memory, uint64_t ept01)
+{
+    uint64_t root = memory_take(memory, 2 * PAGE_BYTES), context = root + PAGE_BYTES;
+    uint64_t *entry = (uint64_t *)(uintptr_t)root, *leaf = (uint64_t *)(uintptr_t)context;
+    if (!root)
+        return 0;
+    for (unsigned i = 0; i < 2 * ENTRIES; i += 2) {
+        entry[i] = context | PRESENT;
+        leaf[i] = ept01 | PRESENT;
+        leaf[i + 1] = DOMAIN | FOUR_LEVELS;
+    }
+    for (uint64_t at = 0; at < PAGE_BYTES; at += CACHE_LINE_BYTES) {
+        insn_clflush((const void *)(uintptr_t)(root + at));
+        insn_clflush((const void *)(uintptr_t)(context + at));
+        insn_clflush((const void *)(uintptr_t)(ept01 + at));
+    }
+    return root;
+}
+
+static bool command(volatile struct vtd_registers *unit, uint32_t off, uint32_t on)
+{
+    unit->command = (unit->status & VTD_LASTING & ~off) | on;
+    for (unsigned looks = 0; looks < VTD_LOOKS; looks++)
+        if ((unit->status & (off | on)) == on)
+            return true;
+    return false;
+}
+
+static bool finished(volatile uint64_t *work, uint64_t order)
+{
+    *work = order;
+    for (unsigned looks = 0; looks < VTD_LOOKS; looks++)
+        if (!(*work & order & 1ull << 63))
+            return true;
+    return false;
+}
+
+bool vtd_prepare(volatile struct vtd_registers *unit, uint64_t root)
+{
+    volatile uint64_t *iotlb = (volatile uint64_t *)(uintptr_t)((uintptr_t)unit + vtd_iotlb(unit));
+    if (unit->status & QUEUED && !command(unit, QUEUED, 0))
+        return false;
+    unit->root = root;
+    return command(unit, 0, SET_ROOT) && finished(&unit->context, CONTEXT_GLOBAL) && finished(iotlb, VTD_IOTLB_GLOBAL);
+}
+
+void vtd_stop(volatile struct vtd_registers *unit)
+{
+    if (unit->status & VTD_TRANSLATION)
+        (void)command(unit, VTD_TRANSLATION, 0);
+}
