@@ -117,12 +117,11 @@ static void batch_record(const struct batch *batch)
     bool made;
     struct tree *tree = tree_at(batch->root);
     tree->filled = true;
-    struct record *record = record_at(batch->root, batch->base, batch->walk, &made);
+    struct record *record = record_at(batch->root, batch->base, batch->walk, batch->flags, &made);
     if (!record) {
         tree->unrecorded = true;
         return;
     }
-    record->mixed |= batch->walk->unaccessed && tree->tag & EPTP12_FLAGS;
     record_map(record, batch->first, batch->count, batch->entries, batch->mask);
 }
 
@@ -224,11 +223,10 @@ bool fill_quick(const struct request *req, struct reply *rep, gpa2_t address, co
     if (walk->level != 0 || req->attempt != 0 || root >= TREES || tree->tag != req->tag)
         return false;
     bool made;
-    struct record *record = record_at_page(root, address, walk, &made);
+    const bool flags = req->tag & EPTP12_FLAGS;
+    struct record *record = record_at_page(root, address, walk, flags, &made);
     if (!record)
         return false;
-    const bool flags = req->tag & EPTP12_FLAGS;
-    record->mixed |= flags && walk->unaccessed;
     const unsigned wanted = level12_index(address, 0), first = wanted & ~(AROUND_4K - 1), at = wanted - first;
     uint64_t *mapped = &record->mapped[first / 64], mask = 1ull << at;
     if (made) {

@@ -62,8 +62,7 @@ static inline bool record_holds(uint64_t tag, const struct record *record)
 // Where the record's table is now; false: it isn't there any more.
 static bool find_table(uint64_t tag, struct record *record, struct walk12 *walk)
 {
-    if (record->level != 0 || !walk12_quick(&tree_cpu, tag, record->base, walk))
-        walk12_to(&tree_cpu, tag, record->base, record->level, walk);
+    walk12_into(&tree_cpu, tag, record->base, record->level, walk);
     if (walk->level != record->level)
         return false;
     // Every entry is about to be looked at, by what they grant.

@@ -69,7 +69,8 @@ static inline struct record *make(uint16_t *bucket, uint32_t root, gpa2_t base, 
     return record;
 }
 
-static inline __attribute__((always_inline)) struct record *at(uint32_t root, gpa2_t address, unsigned level, const struct walk12 *walk, bool *made)
+static inline __attribute__((always_inline)) struct record *at(uint32_t root, gpa2_t address, unsigned level, const struct walk12 *walk, bool flags,
+                                                               bool *made)
 {
     const gpa2_t base = base_of(address, level);
     uint16_t *bucket = bucket_of(root, base, level);
@@ -86,11 +87,19 @@ static inline __attribute__((always_inline)) struct record *at(uint32_t root, gp
         record->path[above] = walk->path.entry[above];
     }
     record->rights |= (uint8_t)walk->rights_above;
+    record->mixed |= flags && walk->unaccessed;
     return record;
 }
 
-struct record *record_at(uint32_t root, gpa2_t address, const struct walk12 *walk, bool *made) { return at(root, address, walk->level, walk, made); }
-struct record *record_at_page(uint32_t root, gpa2_t address, const struct walk12 *walk, bool *made) { return at(root, address, 0, walk, made); }
+struct record *record_at(uint32_t root, gpa2_t address, const struct walk12 *walk, bool flags, bool *made)
+{
+    return at(root, address, walk->level, walk, flags, made);
+}
+
+struct record *record_at_page(uint32_t root, gpa2_t address, const struct walk12 *walk, bool flags, bool *made)
+{
+    return at(root, address, 0, walk, flags, made);
+}
 
 void record_reach(struct record *record, unsigned first, unsigned count)
 {

@@ -30,9 +30,9 @@ struct record {
 // The record of the table of that level that translates the address; NULL where there is none.
 struct record *record_find(uint32_t root, gpa2_t address, unsigned level);
 
-// The record of the table in which the walk to the address ended, and by which path. *made: a new one. NULL: none is left.
-struct record *record_at(uint32_t root, gpa2_t address, const struct walk12 *walk, bool *made);
-struct record *record_at_page(uint32_t root, gpa2_t address, const struct walk12 *walk, bool *made);  // the same where it ended in a page table
+// The record of the table in which the walk to the address ended, and by which path; flags: EPT12 has accessed and dirty flags. *made: a new one. NULL: none is left.
+struct record *record_at(uint32_t root, gpa2_t address, const struct walk12 *walk, bool flags, bool *made);
+struct record *record_at_page(uint32_t root, gpa2_t address, const struct walk12 *walk, bool flags, bool *made);  // the same where it ended in a page table
 
 // The entries lie in [low, high) from now on; what is new besides them was not met yet.
 void record_reach(struct record *record, unsigned first, unsigned count);

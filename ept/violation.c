@@ -37,8 +37,7 @@ void violation(const struct request *req, struct reply *rep)
     enum status status = STATUS_OK;
     bool allowed, settled = false;
     do {
-        if (!walk12_quick(&tree_cpu, req->tag, address, &walk))
-            walk12_to(&tree_cpu, req->tag, address, 0, &walk);
+        walk12_into(&tree_cpu, req->tag, address, 0, &walk);
         bool marked = true;
         allowed = walk.kind == ENTRY12_LEAF && !(access & ~walk.rights);
         if (allowed && !misconfig) {

@@ -105,11 +105,16 @@ static inline bool walk12_quick(const struct ept12_cpu *cpu, uint64_t eptp12, gp
     return true;
 }
 
+// The quick one where it will do, else the other.
+static inline void walk12_into(const struct ept12_cpu *cpu, uint64_t eptp12, gpa2_t address, unsigned last, struct walk12 *walk)
+{
+    if (last != 0 || !walk12_quick(cpu, eptp12, address, walk))
+        walk12_to(cpu, eptp12, address, last, walk);
+}
+
 static inline struct walk12 walk12(const struct ept12_cpu *cpu, uint64_t eptp12, gpa2_t address, unsigned last)
 {
     struct walk12 walk;
-    if (last == 0 && walk12_quick(cpu, eptp12, address, &walk))
-        return walk;
-    walk12_to(cpu, eptp12, address, last, &walk);
+    walk12_into(cpu, eptp12, address, last, &walk);
     return walk;
 }
