@@ -4,11 +4,7 @@
 #define CPU_STACK_TOP 0x20000   // cpu.h
 #define CPU_ATTENTION 240        // its first byte: an NMI has arrived
 
-    .macro FUNCTION name
-    .globl \name
-    .type \name, @function
-\name:
-    .endm
+#include "function.h"
 
     .text
     // By enum gpr; RSP's slot is CR2's.
@@ -118,7 +114,9 @@ trap_stub:
     xor %ebp, %ebp
     sub $8, %rsp                // 23 quadwords: align
     call trap_entry
-    add $8, %rsp
+    lea 8(%rsp), %rdi
+    FUNCTION trap_resume
+    mov %rdi, %rsp
     EACH_GPR LOAD_FRAME
     add $144, %rsp
     iretq

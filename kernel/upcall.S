@@ -12,6 +12,8 @@
 #define STEP_BIT       32         // SYSCALL_STEP
 #define FRAME_BYTES    24         // struct syscall_frame
 
+#include "function.h"
+
     .macro SAVE
     .irp register, rbx, rbp, r12, r13, r14, r15
     push %\register
@@ -25,29 +27,23 @@
     ret
     .endm
 
-    // Nothing that the kernel computed: RDI, RSI, R8 are the partition's arguments, RDX and RCX where it goes on.
-    .macro SCRUB
+    // With nothing that the kernel computed: RDI, RSI, R8 are the partition's arguments, RDX and RCX where it goes on.
+    .macro LEAVE
+    SAVE
+    mov %rsp, (%r9)
     .irp register, eax, ebx, ebp, r9d, r10d, r11d, r12d, r13d, r14d, r15d
     xor %\register, %\register
     .endr
     .endm
 
     .text
-    .globl upcall
-    .type upcall, @function
-upcall:
-    SAVE
-    mov %rsp, (%r9)
-    SCRUB
+    FUNCTION upcall
+    LEAVE
     sysexitq
     .size upcall, . - upcall
 
-    .globl upcall_step
-    .type upcall_step, @function
-upcall_step:
-    SAVE
-    mov %rsp, (%r9)
-    SCRUB
+    FUNCTION upcall_step
+    LEAVE
 step:                           // to RDX with stack RCX
     push $USER_SS
     push %rcx
@@ -59,9 +55,7 @@ step:                           // to RDX with stack RCX
 
     // SYSENTER: interrupts off, RSP = &tss.rsp0 (IA32_SYSENTER_ESP), nothing else to be trusted. The user's callee-saved registers stay where they are:
     // C keeps them.
-    .globl sysenter_entry
-    .type sysenter_entry, @function
-sysenter_entry:
+    FUNCTION sysenter_entry
     mov (%rsp), %rsp
     push $RFLAGS_ONE            // DF, AC, NT, TF are as the partition left them
     popfq
@@ -97,9 +91,7 @@ sysenter_entry:
     RESTORE_AND_RETURN
     .size sysenter_entry, . - sysenter_entry
 
-    .globl upcall_return
-    .type upcall_return, @function
-upcall_return:                  // rdi: end, rsi: rsp0
+    FUNCTION upcall_return      // rdi: end, rsi: rsp0
     mov %rdi, %rax
     push $KERNEL_SS
     push %rsi
@@ -112,28 +104,10 @@ upcall_return:                  // rdi: end, rsi: rsp0
     RESTORE_AND_RETURN
     .size upcall_return, . - upcall_return
 
-    .globl upcall_resume
-    .type upcall_resume, @function
-upcall_resume:                  // rdi: frame, rsi: rsp0
+    FUNCTION upcall_resume      // rdi: frame, rsi: rsp0
     SAVE
     mov %rsp, (%rsi)
     jmp trap_resume
     .size upcall_resume, . - upcall_resume
-
-    .globl trap_resume
-    .type trap_resume, @function
-trap_resume:                    // struct trap_frame: enum gpr's order, vector, error, IRETQ's frame
-    mov %rdi, %rsp
-    pop %rax
-    pop %rcx
-    pop %rdx
-    pop %rbx
-    add $8, %rsp
-    .irp register, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15
-    pop %\register
-    .endr
-    add $16, %rsp
-    iretq
-    .size trap_resume, . - trap_resume
 
     .section .note.GNU-stack, "", @progbits
