@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <caps/addr.h>
 #include <caps/cap.h>
 #include <caps/info.h>
 #include <caps/inject.h>

@@ -2,8 +2,6 @@
 // VM exit and VM entry. An exit never returns: it ends in enter_guest(), or in a partition whose reply ends there.
 #pragma once
 
-#include <stdint.h>
-
 #include <caps/exit_reason.h>
 #include <caps/msg.h>
 

@@ -3,10 +3,6 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stdint.h>
-
-#include "boot_info.h"
-#include "cpu.h"
 
 // Besides ACPI's power control and HYPERCALL_PORT.
 enum watched_port { PORT_KEYBOARD = 0x64, PORT_RESET = 0xcf9, PORT_BOCHS_SHUTDOWN = 0x8900 };

@@ -2,12 +2,7 @@
 // The kernel's own page tables: what every address space has in its upper half, and the address space without a partition.
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include <caps/addr.h>
-
-#include "boot_info.h"
 
 // Page-table entry bits (SDM 3A 4.5 "4-Level Paging").
 #define PTE_PRESENT  (1ull << 0)

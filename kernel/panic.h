@@ -4,7 +4,6 @@
 
 #include <stdint.h>
 
-#include "boot_info.h"
 #include "trap_frame.h"
 
 __attribute__((noreturn, format(printf, 1, 2))) void panic(const char *format, ...);

@@ -3,8 +3,6 @@
 
 #include "partition.h"
 
-#include <stddef.h>
-
 #include <caps/layout.h>
 
 #include "cr.h"
@@ -16,7 +14,6 @@
 #include "log.h"
 #include "memory.h"
 #include "msr.h"
-#include "pool.h"
 #include "shootdown.h"
 #include "upcall.h"
 #include "watchdog.h"
@@ -133,9 +130,10 @@ void partition_restart(struct partition *partition, struct cpu *cpu)
 
 void partition_park(struct partition *partition)
 {
-    uint32_t state = state_of(partition);
-    while (state < PARTITION_PARKED && !__atomic_compare_exchange_n(&partition->record->state, &state, PARTITION_PARKED, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
-        ;
+    uint32_t state;
+    do
+        state = state_of(partition);
+    while (state < PARTITION_PARKED && !change_state(partition, state, PARTITION_PARKED));
     if (state < PARTITION_PARKED)
         log_line(LOG_ERROR, "park partition=%s: it stays stopped", partition->name);
     wait_until_empty(partition);  // who is inside may wait for one that won't come in again

@@ -3,6 +3,8 @@
 
 #include "shadow.h"
 
+#include "vmcs.h"
+
 void shadow_set(struct cpu *cpu, bool on)
 {
     cpu->shadowing = on;
@@ -16,6 +18,5 @@ void shadow_vmx(struct cpu *cpu, bool on)
 {
     cpu->l1_vmx = on;
     shadow_set(cpu, cpu->shadowing && on);
-    vmcs_select(cpu, cpu->vmcs01);
     vmcs_control(cpu, VMCS_PROC_CONTROLS2, PROC2_VMCS_SHADOWING, cpu->shadowing);
 }

@@ -4,10 +4,7 @@
 
 #include <stdbool.h>
 
-#include <caps/status.h>
-
 #include "cpu.h"
-#include "vmcs.h"
 
 // Gives L1 the shadow VMCS in VMCS01, or none. The control stays on: by a link pointer that is not valid VMREAD and VMWRITE are VMfailInvalid, as they are for
 // a hypervisor without a current VMCS (SDM 3C 31.3 "VMX Instructions").

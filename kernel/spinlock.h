@@ -7,14 +7,9 @@
 
 struct spinlock { uint32_t held; };
 
-static inline bool spinlock_try(struct spinlock *lock)
-{
-    return !__atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE);
-}
-
 static inline void spinlock_acquire(struct spinlock *lock)
 {
-    while (!spinlock_try(lock))
+    while (__atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE))
         while (__atomic_load_n(&lock->held, __ATOMIC_RELAXED))
             __builtin_ia32_pause();
 }

@@ -4,9 +4,7 @@
 
 #include <stdint.h>
 
-#include <caps/addr.h>
 #include <caps/msg.h>
-#include <caps/status.h>
 
 #include "boot_info.h"
 #include "cpu.h"
