@@ -6,7 +6,6 @@
 #include "log.h"
 #include "memory.h"
 #include "mtrr.h"
-#include "panic.h"
 #include "pool.h"
 #include "shootdown.h"
 #include "spinlock.h"
@@ -19,11 +18,8 @@
 static struct {
     struct spinlock lock;
     struct tree tree;
-    hpa_t decoy;            // a page of ones
-    hpa_t scratch;          // takes writes that vanish, ones otherwise
     uint32_t demand_tables; // made since then
     uint32_t taken;         // pages that have an owner
-    const struct boot_info *info;
 } ept;
 
 uint32_t ept01_generation;
@@ -55,9 +51,6 @@ static enum status fill(uint64_t address, uint64_t *bytes)
 enum status ept01_init(const struct boot_info *info)
 {
     ept.tree = (struct tree){ .root = { info->ept01 }, .table_bits = EPT_RIGHTS, .write_back = info->vtd_write_back };
-    ept.decoy.v = info->decoys + DECOY_01 * PAGE_BYTES;
-    ept.scratch.v = info->decoys + DECOY_SCRATCH * PAGE_BYTES;
-    ept.info = info;
     uint64_t bytes;
     for (uint64_t address = 0; address < info->mapped_end; address += bytes)
         TRY(fill(address, &bytes));
@@ -145,12 +138,13 @@ enum status ept01_decoy(gpa1_t page, bool writable)
     enum status status = tree_slot(&ept.tree, page.v, 0, &slot);
     uint64_t owner = status == STATUS_OK ? *slot & EPT_OWNER : 0;
     if (status == STATUS_OK && (owner || hidden_overlaps((hpa_t){ page.v }, PAGE_BYTES))) {
-        uint64_t leaf = writable ? leaf_of(ept.scratch.v, 0, EPT_RIGHTS, MEMORY_WB)
-                                 : leaf_of(ept.decoy.v, 0, EPT_READ | EPT_EXECUTE, MEMORY_WB);
+        const uint64_t scratch = boot_info->decoys + DECOY_SCRATCH * PAGE_BYTES;  // takes writes that vanish, ones otherwise
+        uint64_t leaf = writable ? leaf_of(scratch, 0, EPT_RIGHTS, MEMORY_WB)
+                                 : leaf_of(boot_info->decoys + DECOY_01 * PAGE_BYTES, 0, EPT_READ | EPT_EXECUTE, MEMORY_WB);
         // A taken page is never executed: a fetch is how L1 calls what is in it.
         tree_set(&ept.tree, slot, owner ? (leaf & ~(uint64_t)EPT_EXECUTE) | owner : leaf);
         if (!writable)
-            memory_fill(hidden_va(ept.scratch), 0xff, PAGE_BYTES);
+            memory_fill(hidden_va((hpa_t){ scratch }), 0xff, PAGE_BYTES);
     }
     spinlock_release(&ept.lock);
     return status;
@@ -159,8 +153,8 @@ enum status ept01_decoy(gpa1_t page, bool writable)
 // A whole page of RAM that isn't hidden.
 static bool is_ram(uint64_t page)
 {
-    for (unsigned i = 0; i < ept.info->range_count; i++) {
-        const struct boot_range *range = &ept.info->range[i];
+    for (unsigned i = 0; i < boot_info->range_count; i++) {
+        const struct boot_range *range = &boot_info->range[i];
         if (range->kind == RANGE_RAM && page >= range->base && page - range->base < range->bytes)
             return page % PAGE_BYTES == 0 && range->bytes - (page - range->base) >= PAGE_BYTES && !hidden_overlaps((hpa_t){ page }, PAGE_BYTES);
     }

@@ -2,6 +2,12 @@
 // Proof: ept01_decoy() and ept01_retype() write no leaf but this: in hidden memory and in pages that were taken the read-only page of ones or the scratch page, elsewhere the leaf
 // that was there with another memory type (I1).
 // CBMC: unwind=6 replace=retype_table:contract_retype
+// Of the boot information no more than is looked at.
+#include <caps/layout.h>
+#undef CPU_MAX
+#define CPU_MAX 1
+#undef PARTITION_MAX
+#define PARTITION_MAX 1
 #include "any_caps.h"
 #include "any_ept01.h"
 #include "no_machine.h"
@@ -16,6 +22,8 @@ static void memory_fill(void *to, uint8_t value, size_t bytes) { (void)to, (void
 
 #include "../../kernel/ept01.c"
 
+static struct boot_info info;
+const struct boot_info *boot_info = &info;
 static uint64_t entry, below;
 static bool split;
 
@@ -42,8 +50,8 @@ int main(void)
 {
     any_caps();
     any_hidden();
-    ept.decoy.v = any_u64() & EPT_ADDRESS;
-    ept.scratch.v = any_u64() & EPT_ADDRESS;
+    info.decoys = any_u64() & PAGE_MASK;
+    ASSUME(info.decoys < 1ull << 51);
     uint64_t before = entry = any_u64(), address = any_u64() & PAGE_MASK;
     ASSUME(address < 1ull << 48);
     if (any_bool()) {
@@ -54,7 +62,7 @@ int main(void)
             return 0;
         PROVE(has_hidden(address, PAGE_BYTES) || (before & EPT_OWNER), "only hidden pages and taken ones get a decoy");
         PROVE((entry & EPT_OWNER) == (before & EPT_OWNER) && (!(before & EPT_OWNER) || !(entry & EPT_EXECUTE)), "a taken one stays so, and is never executed");
-        PROVE((entry & EPT_ADDRESS) == (writable ? ept.scratch.v : ept.decoy.v), "which is one of the two");
+        PROVE((entry & EPT_ADDRESS) == info.decoys + (writable ? DECOY_SCRATCH : DECOY_01) * PAGE_BYTES, "which is one of the two");
         PROVE(writable || !(entry & EPT_WRITE), "and the page of ones is not writable");
         return 0;
     }

@@ -17,12 +17,14 @@ uint64_t hidden_bytes;
 
 #include "../../kernel/ept01.c"
 
+static struct boot_info info;
+const struct boot_info *boot_info = &info;
+
 bool hidden_overlaps(hpa_t base, uint64_t bytes) { return has_hidden(base.v, bytes); }
 
 int main(void)
 {
     any_hidden();
-    static struct boot_info info;
     info.range_count = any_below(3);
     for (unsigned i = 0; i < 2; i++) {
         struct boot_range some;
@@ -30,7 +32,6 @@ int main(void)
         ASSUME(some.base < 1ull << 52 && some.bytes < 1ull << 52);
     }
     ASSUME(info.range[1].base >= info.range[0].base + info.range[0].bytes);
-    ept.info = &info;
     uint64_t page = any_u64();
     bool wanted = false;
     ASSUME(page < 1ull << 53);
