@@ -22,7 +22,8 @@
 #define EPTP_BITS     (6u | (3u << 3))           // write-back, 4 levels (SDM 3C 25.6.11 "Extended-Page-Table Pointer (EPTP)")
 #define STOCK_PAGES   256u                       // set aside, zeroed, when the kernel starts: no miss waits for its table to be zeroed until they are used up
 
-// Of a table's page: the list that it is in, and which entries may hold something. An idle page's are zeroed when it is a table again: those alone.
+// Of a table's page: the list that it is in, and which entries may hold something. An idle page's are zeroed when it is a table again: those alone. A tree's
+// tables are a ring, through the top table.
 struct page_link { uint32_t next, previous; uint16_t low, high; };
 
 struct root {
@@ -34,7 +35,7 @@ struct root {
     uint32_t decoy;               // the page that this tag's L2 sees where L1 has none: what it writes there no other L2 reads
     uint32_t top;
     struct ept02_cursor cursor;
-    uint32_t first, last, count;  // list of its tables, without the top table
+    uint32_t count;               // its tables, without the top table
 };
 
 struct top {
@@ -82,7 +83,7 @@ uint32_t ept02_allot(uint32_t count, uint32_t pals_of)
     uint32_t first = roots_allotted;
     roots_allotted += count;
     for (uint32_t i = first; i < roots_allotted; i++)
-        roots[i] = (struct root){ .pals_of = pals_of, .cursor.gigabyte = ~0ull, .first = EPT02_NO_PAGE, .last = EPT02_NO_PAGE };
+        roots[i] = (struct root){ .pals_of = pals_of, .cursor.gigabyte = ~0ull };
     return first;
 }
 
@@ -169,26 +170,17 @@ void ept02_finish(struct ept02_work *work)
 
 static void tree_add(struct root *root, uint32_t page)
 {
-    links[page] = (struct page_link){ .next = root->first, .previous = EPT02_NO_PAGE };
-    if (root->first != EPT02_NO_PAGE)
-        links[root->first].previous = page;
-    else
-        root->last = page;
-    root->first = page;
+    const uint32_t top = page_number(tops[root->top].page), first = links[top].next;
+    links[page] = (struct page_link){ .next = first, .previous = top };
+    links[first].previous = links[top].next = page;
     root->count++;
 }
 
 static void tree_remove(struct root *root, uint32_t page, struct ept02_work *work)
 {
-    struct page_link link = links[page];
-    if (link.previous == EPT02_NO_PAGE)
-        root->first = link.next;
-    else
-        links[link.previous].next = link.next;
-    if (link.next == EPT02_NO_PAGE)
-        root->last = link.previous;
-    else
-        links[link.next].previous = link.previous;
+    const struct page_link link = links[page];
+    links[link.previous].next = link.next;
+    links[link.next].previous = link.previous;
     root->count--;
     root->cursor.gigabyte = ~0ull;
     unlink_pages(work, page, page, 1);
@@ -201,11 +193,9 @@ static void tree_drop(struct root *root, struct ept02_work *work)
     struct page_link *link = &links[page_number(top)];
     for (; link->low < link->high; link->low++)
         ept02_entry_write((uint64_t *)hidden_va(top) + link->low, 0);
-    link->low = link->high = 0;
-    if (root->first == EPT02_NO_PAGE)
-        return;
-    unlink_pages(work, root->first, root->last, root->count);
-    root->first = root->last = EPT02_NO_PAGE;
+    if (root->count > 0)
+        unlink_pages(work, link->next, link->previous, root->count);
+    *link = (struct page_link){ page_number(top), page_number(top), 0, 0 };
     root->count = 0;
     root->cursor.gigabyte = ~0ull;
 }
@@ -280,6 +270,7 @@ void ept02_create(uint32_t index, uint64_t tag, struct ept02_work *work)
     while (tops[top].references > 0)  // there are as many as can be named at the same time
         top++;
     tops[top] = (struct top){ .page = page_address(page), .references = 1 };
+    links[page].next = links[page].previous = page;
     root->used = true;
     root->tag = tag;
     root->top = top;

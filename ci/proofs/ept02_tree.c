@@ -110,7 +110,7 @@ int main(void)
     roots[0].top = 0;
     struct page_link some_links[PAGES];
     links = some_links;
-    roots[0].first = roots[0].last = EPT02_NO_PAGE;
+    links[0].next = links[0].previous = 0;
     // Maybe a batch before has left the directory of a gigabyte: table 2, where from's path, or a part of it, leads there.
     roots[0].cursor.gigabyte = ~0ull;
     if (any_bool()) {
