@@ -5,6 +5,7 @@
 #include "guest_compute.h"
 #include "guest_insn.h"
 #include "guest_interrupts.h"
+#include "guest_segments.h"
 
 #include "contract.h"
 #include "xen.h"
@@ -151,8 +152,8 @@ void domain_begin(const char *name, int serial)
 {
     domain_name = name;
     domain_serial = serial;
-    gate_set(&idt[VECTOR_GP], CODE_SELECTOR, (uint64_t)on_gp);
-    gate_set(&idt[VECTOR_TIMER], CODE_SELECTOR, (uint64_t)on_timer);
+    gate_set(&idt[VECTOR_GP], CODE64, (uint64_t)on_gp);
+    gate_set(&idt[VECTOR_TIMER], CODE64, (uint64_t)on_timer);
     idt_load(idt, sizeof(idt) - 1);
     find_xen();
     print(name);

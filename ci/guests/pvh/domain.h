@@ -4,8 +4,6 @@
 
 #include <stdint.h>
 
-enum { CODE_SELECTOR = 8 }; /* of 64-bit code, in each one's GDT */
-
 /* Finds Xen. Lines of this domain begin with `name`, and go to Xen's log, and to the device model's serial port where there is one. */
 void domain_begin(const char *name, int serial);
 /* Works, and says what came of it. */

@@ -6,6 +6,7 @@
 #include "guest_compute.h"
 #include "guest_insn.h"
 #include "guest_interrupts.h"
+#include "guest_segments.h"
 #include "xen.h"
 
 enum {
@@ -77,7 +78,7 @@ void hvm_main(uint64_t number)
     domain_begin("hvm", 1);
     check_host_bridge();
     const uint32_t cpus = count_cpus();
-    gate_set(&idt[VECTOR_IPI], CODE_SELECTOR, (uint64_t)on_wake);
+    gate_set(&idt[VECTOR_IPI], CODE64, (uint64_t)on_wake);
     lapic_write(LAPIC_SPURIOUS, LAPIC_ENABLE | 0xff);
     lapic_write(LAPIC_ICR_LOW, TO_OTHERS | ICR_INIT);
     lapic_write(LAPIC_ICR_LOW, TO_OTHERS | ICR_START | START_PAGE);

@@ -2,6 +2,7 @@
 /* How an HVM domain of Xen begins: as a PC does, by the first sector of its disk, in real mode; its other CPUs by SIPI. From here to 64-bit code. */
 
 #include "guest_paging.h"
+#include "guest_segments.h"
 
 #define STACKS 0x60000 /* free by the PC's memory map, above the image and below the BIOS' data */
 #define STACK_BYTES 0x4000
@@ -51,20 +52,13 @@ start:
     /* Each CPU's number, in the order in which they come. */
     movl $1, %ebx
     lock xaddl %ebx, arrived
-    lgdtl gdt_pointer
-    movl %cr0, %eax
-    orl $1, %eax
-    movl %eax, %cr0
-    ljmpl $24, $protected_start
+    enter_protected protected_start
 
     .code32
 protected_start:
-    movw $16, %ax
-    movw %ax, %ds
-    movw %ax, %es
-    movw %ax, %ss
+    flat_data
     enter_ia32e
-    ljmpl $8, $long_start
+    ljmpl $CODE64, $long_start
 
     .code64
 long_start:
@@ -77,15 +71,7 @@ long_start:
     hlt
     jmp 1b
 
-    .balign 16
-gdt:
-    .quad 0
-    .quad 0x00af9b000000ffff /* 8: 64-bit code */
-    .quad 0x00cf93000000ffff /* 16: data */
-    .quad 0x00cf9b000000ffff /* 24: 32-bit code */
-gdt_pointer:
-    .word . - gdt - 1
-    .long gdt
+    flat_gdt
     .balign 4
 arrived:
     .long 0

@@ -2,6 +2,7 @@
 /* How a PVH domain of Xen begins: 32-bit code without paging, EBX the address of the start information. From here to 64-bit code. */
 
 #include "guest_paging.h"
+#include "guest_segments.h"
 
 #define STACK_BYTES 0x4000
 
@@ -18,14 +19,11 @@ start:
     cli
     lgdt gdt_pointer
     enter_ia32e
-    ljmpl $8, $long_start
+    ljmpl $CODE64, $long_start
 
     .code64
 long_start:
-    movl $16, %eax
-    movl %eax, %ds
-    movl %eax, %es
-    movl %eax, %ss
+    flat_data
     leaq stack + STACK_BYTES(%rip), %rsp
     movl %ebx, %edi
     call pvh_main
@@ -34,14 +32,7 @@ long_start:
     jmp 1b
 
     .data
-    .balign 16
-gdt:
-    .quad 0
-    .quad 0x00af9b000000ffff /* 8: 64-bit code */
-    .quad 0x00cf93000000ffff /* 16: data */
-gdt_pointer:
-    .word . - gdt - 1
-    .long gdt
+    flat_gdt
 
     identity_map
 

@@ -5,10 +5,7 @@
 #include "guest_compute.h"
 #include "guest_insn.h"
 #include "guest_interrupts.h"
-
-enum {
-    CODE_SELECTOR = 24,
-};
+#include "guest_segments.h"
 
 static struct gate idt[GUEST_MAX_VCPUS][VECTOR_IPI + 1];
 static uint32_t vcpus_arrived;
@@ -177,10 +174,10 @@ void guest_main(uint64_t index, volatile struct mailbox *box)
     uint32_t vcpus = port_read32(PORT_VCPUS);
 
     msr_write(MSR_GS_BASE, (uint64_t)box);
-    gate_set(&idt[index][VECTOR_GP], CODE_SELECTOR, (uint64_t)on_gp);
-    gate_set(&idt[index][VECTOR_MSI], CODE_SELECTOR, (uint64_t)on_msi);
-    gate_set(&idt[index][VECTOR_TIMER], CODE_SELECTOR, (uint64_t)on_timer);
-    gate_set(&idt[index][VECTOR_IPI], CODE_SELECTOR, (uint64_t)on_ipi);
+    gate_set(&idt[index][VECTOR_GP], CODE64, (uint64_t)on_gp);
+    gate_set(&idt[index][VECTOR_MSI], CODE64, (uint64_t)on_msi);
+    gate_set(&idt[index][VECTOR_TIMER], CODE64, (uint64_t)on_timer);
+    gate_set(&idt[index][VECTOR_IPI], CODE64, (uint64_t)on_ipi);
     idt_load(idt[index], sizeof(idt[index]) - 1);
     lapic_write(LAPIC_SPURIOUS, LAPIC_ENABLE | 0xff);
     interrupts_on();

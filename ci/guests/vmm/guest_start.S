@@ -2,6 +2,7 @@
 /* The guest's way from real mode to 64-bit code. EBX holds the vCPU's number all the way. */
 
 #include "guest_paging.h"
+#include "guest_segments.h"
 
 #define MAILBOX 0x100000
 #define STACK_TOP 0x90000
@@ -34,11 +35,7 @@ real_mode_start:
     addl %eax, %edi
     loop 1b
 
-    lgdtl gdt_pointer
-    movl %cr0, %eax
-    orl $1, %eax
-    movl %eax, %cr0
-    ljmpl $8, $protected_start
+    enter_protected protected_start
 
 real_mode_interrupt:
     incl %esi
@@ -46,12 +43,9 @@ real_mode_interrupt:
 
     .code32
 protected_start:
-    movw $16, %ax
-    movw %ax, %ds
-    movw %ax, %es
-    movw %ax, %ss
+    flat_data
     enter_ia32e
-    ljmpl $24, $long_start
+    ljmpl $CODE64, $long_start
 
     .code64
 long_start:
@@ -71,15 +65,7 @@ long_start:
 1:  hlt
     jmp 1b
 
-    .balign 16
-gdt:
-    .quad 0
-    .quad 0x00cf9b000000ffff /* 8: 32-bit code */
-    .quad 0x00cf93000000ffff /* 16: data */
-    .quad 0x00af9b000000ffff /* 24: 64-bit code */
-gdt_pointer:
-    .word . - gdt - 1
-    .long gdt
+    flat_gdt
 
     identity_map
     .section .note.GNU-stack, "", @progbits
