@@ -53,9 +53,8 @@ void conf_check(struct parser *p)
             else
                 w->injectable |= 1u << partition;
         }
-        for (unsigned n = 0; n < w->partition_count; n++)
-            if (text_equal(w->partition[n], w->debug_name))
-                w->debug = n + 1;
+        const unsigned debugged = partition_of(w, w->debug_name);
+        w->debug = debugged < w->partition_count ? debugged + 1 : 0;
         p->line = w->debug_line;
         if (w->debug_name[0] && !w->debug)
             conf_fail(p, "debug: [workload %s] has no partition %s", w->name, w->debug_name);

@@ -7,9 +7,10 @@
 #include "../cpu.h"
 #include "../cr.h"
 #include "../vmcs01.h"
+#include "msr.h"
 
 // No SCE: SYSCALL is #UD for partitions. PAT as after a reset: the kernel uses WB (0) and UC (3).
-#define HOST_EFER 0xd00ull  // LME, LMA, NXE
+#define HOST_EFER (EFER_LME | EFER_LMA | EFER_NXE)
 #define HOST_PAT  0x0007040600070406ull
 
 #define RIGHTS_DATA     0x93u

@@ -205,6 +205,23 @@ static uint32_t launch_all(struct launch *launch, bool require)
     return launched;
 }
 
+// What the machine must have.
+static bool take_machine(struct cpus *cpus, struct vtx_facts *facts, bool *no_execute, struct memory *memory, const struct conf *conf,
+                         const struct conf_workload *workload)
+{
+    if (!check_cpus(cpus, facts, no_execute))
+        return false;
+    if (workload->debug && !debug_port_start()) {
+        console_line("debug: there is no COM2 for gdb");
+        return false;
+    }
+    if (!memory_reserve(memory, conf->memory)) {
+        console_line("too little memory: no %llu MiB in one piece", (unsigned long long)(conf->memory >> 20));
+        return false;
+    }
+    return true;
+}
+
 static bool start(const struct conf *conf, const struct conf_workload *workload)
 {
     static struct cpus cpus;
@@ -216,17 +233,7 @@ static bool start(const struct conf *conf, const struct conf_workload *workload)
     if (!cpus_find(&cpus) || !load_read(&load, workload))
         return false;
     measure_seeds(&load);
-    if (!check_cpus(&cpus, &facts, &no_execute)) {
-        load_free(&load);
-        return false;
-    }
-    if (workload->debug && !debug_port_start()) {
-        console_line("debug: there is no COM2 for gdb");
-        load_free(&load);
-        return false;
-    }
-    if (!memory_reserve(&memory, conf->memory)) {
-        console_line("too little memory: no %llu MiB in one piece", (unsigned long long)(conf->memory >> 20));
+    if (!take_machine(&cpus, &facts, &no_execute, &memory, conf, workload)) {
         load_free(&load);
         return false;
     }

@@ -13,6 +13,8 @@
 #define MSR_DEBUGCTL        0x1d9u
 #define MSR_PAT             0x277u
 #define MSR_EFER            0xc0000080u
+#define EFER_LME            (1ull << 8)
+#define EFER_LMA            (1ull << 10)
 #define EFER_NXE            (1ull << 11)
 #define MSR_FS_BASE         0xc0000100u
 #define MSR_GS_BASE         0xc0000101u

@@ -16,7 +16,6 @@
 #define CPUID_EXTENDED          0x80000001u
 #define CPUID_EXTENDED_NX       (1u << 20)  // EDX
 #define CPUID_ADDRESS_BITS      0x80000008u
-#define EFER_NXE                (1ull << 11)
 
 // Every capability MSR exists only if others say so (SDM 3D appendix A "VMX Capability Reporting Facility").
 static bool msr_exists(const uint64_t *msr, uint32_t number)
