@@ -42,7 +42,8 @@ bool partition_wait(struct partition *partition, struct partition_cpu *slot)
 
 bool partition_stopping(const struct partition *partition, const struct cpu *cpu)
 {
-    return state_of(partition) != PARTITION_READY && partition->restarter != cpu->index;
+    const uint32_t state = state_of(partition);
+    return state == PARTITION_PARKED || (state != PARTITION_READY && partition->restarter != cpu->index);
 }
 
 // Until no CPU is inside. One that computes in ring 3 only an NMI reaches; it may have been in the kernel when the last one came.
@@ -76,7 +77,9 @@ static enum status send_init(struct partition *partition, struct cpu *cpu, uint6
     const struct message message = { .kind = MSG_INIT, .origin = (uint8_t)cpu->level, .arg = arg };
     const struct message *outer = partition->cpu[cpu->index].message;
     struct answer answer;
-    enum status status = ipc_attempt(cpu, partition, &message, 0, &answer);
+    __atomic_exchange_n(&partition->cpu[cpu->index].inside, 1, __ATOMIC_SEQ_CST);  // who parks it meanwhile, as at the machine's end, waits for this CPU as well
+    enum status status = partition_stopping(partition, cpu) ? STATUS_BUSY : ipc_attempt(cpu, partition, &message, 0, &answer);
+    partition_leave(&partition->cpu[cpu->index]);
     partition->cpu[cpu->index].message = outer;
     if (status == STATUS_OK && answer.status != STATUS_OK) {
         log_line(LOG_ERROR, "partition %s: init ends with: %s", partition->name, status_text((enum status)answer.status));

@@ -82,7 +82,7 @@ static inline bool partition_enter(struct partition *partition, struct partition
 }
 static inline void partition_leave(struct partition_cpu *slot) { __atomic_store_n(&slot->inside, 0, __ATOMIC_RELEASE); }
 
-// Whether another CPU is stopping it: what runs here ends.
+// Whether another CPU is stopping it, or has parked it: what runs here ends.
 bool partition_stopping(const struct partition *partition, const struct cpu *cpu);
 
 // Stops the partition on all CPUs, reloads it and sends MSG_INIT. Where another CPU is doing so already, only waits for the end of it.

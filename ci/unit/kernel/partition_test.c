@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A partition that is restarted on one CPU while another one parks it: who parks it waits for MSG_INIT as for any message, and ends it.
+#include "../check.h"
+#include "cr.h"
+
+#define cr3_write(value) ((void)(value))
+#define cr4_write(value) ((void)(value))
+#define cr4_read()       0ull
+#include "../../../kernel/partition.c"
+
+static struct boot_info info;
+const struct boot_info *boot_info = &info;
+uint32_t cpu_count = 2;
+static struct partition partition;
+static struct records_partition record;
+static struct cpu cpu[2];
+static unsigned inits, kicks, scrubs;
+static void (*at_load)(void), (*at_init)(void);
+
+uint32_t partition_count(void) { return 1; }
+struct partition *partition_at(uint32_t index) { return index == 0 ? &partition : NULL; }
+void log_line(enum log_level level, const char *format, ...) { (void)level, (void)format; }
+void fault_trap(const struct partition *p, const struct cpu *on, unsigned vector, uint64_t error, uint64_t cr2, const struct trap_frame *frame)
+{
+    (void)p, (void)on, (void)vector, (void)error, (void)cr2, (void)frame;
+}
+bool fault_inject_step(const struct partition *p, struct partition_cpu *slot, struct trap_frame *frame) { return p && slot && frame; }
+bool debug_trap(struct cpu *on, const struct partition *p, unsigned vector, uint64_t cr2, struct trap_frame *frame)
+{
+    return on && p && vector && cr2 && frame;
+}
+bool watchdog_expired(const struct cpu *on) { return on == NULL; }
+_Noreturn void upcall_return(int64_t end, uint64_t rsp0) { (void)end, (void)rsp0; __builtin_trap(); }
+_Noreturn void trap_resume(struct trap_frame *frame) { (void)frame; __builtin_trap(); }
+
+void space_load(const struct boot_partition *image)
+{
+    CHECK(image == NULL);
+    if (at_load)
+        at_load();
+}
+
+void space_scrub(const struct space *space)
+{
+    CHECK(space == &partition.space && partition.cpu[0].inside == 0);  // nobody writes secrets again
+    scrubs++;
+}
+
+// CPU 0 is interrupted in MSG_INIT, and leaves where it is to.
+void shootdown(void)
+{
+    if (partition.cpu[0].inside) {
+        kicks++;
+        CHECK(partition_stopping(&partition, &cpu[0]));
+        partition.cpu[0].inside = 0;
+    }
+}
+
+enum status ipc_attempt(struct cpu *on, struct partition *p, const struct message *message, uint8_t attempt, struct answer *answer)
+{
+    CHECK(on == &cpu[0] && p == &partition && message->kind == MSG_INIT && attempt == 0);
+    CHECK(partition.cpu[0].inside && !partition_stopping(&partition, &cpu[0]) && partition_stopping(&partition, &cpu[1]));
+    inits++;
+    if (at_init)
+        at_init();
+    *answer = (struct answer){ .status = STATUS_OK };
+    return partition_stopping(&partition, &cpu[0]) ? STATUS_BUSY : STATUS_OK;
+}
+
+static void start(enum partition_state state)
+{
+    static struct channel channel[2];
+    cpu[1].index = 1;
+    record.state = state;
+    partition = (struct partition){ .name = "secret", .record = &record, .restarter = CPU_MAX, .header.rights = RIGHT_SECRETS,
+                                    .cpu = { { .channel = &channel[0] }, { .channel = &channel[1] } } };
+}
+
+static void park(void) { partition_park(&partition); }
+static void end_of_machine(void) { partitions_scrub(true); }
+
+TEST(a_restart_is_a_message)
+{
+    start(PARTITION_READY);
+    partition_restart(&partition, &cpu[0]);
+    CHECK(inits == 1 && kicks == 0 && record.state == PARTITION_READY && record.restarts == 1 && partition.cpu[0].inside == 0);
+}
+
+TEST(who_parks_it_waits_for_its_init)
+{
+    start(PARTITION_READY);
+    at_init = park;
+    partition_restart(&partition, &cpu[0]);
+    CHECK(inits == 1 && kicks == 1 && record.state == PARTITION_PARKED && partition.cpu[0].inside == 0);
+}
+
+TEST(the_machines_end_waits_for_its_init)
+{
+    start(PARTITION_READY);
+    at_init = end_of_machine;
+    partition_restart(&partition, &cpu[0]);
+    CHECK(inits == 1 && kicks == 1 && scrubs == 2 && record.state == PARTITION_PARKED);
+}
+
+TEST(parked_before_its_init_it_gets_none)
+{
+    start(PARTITION_READY);
+    at_load = end_of_machine;
+    partition_restart(&partition, &cpu[0]);
+    CHECK(inits == 0 && scrubs == 2 && record.state == PARTITION_PARKED && partition.cpu[0].inside == 0);
+}
+
+TEST(parked_or_dormant_it_stays)
+{
+    start(PARTITION_DORMANT);
+    park();
+    CHECK_EQ(record.state, PARTITION_DORMANT);
+    start(PARTITION_STOPPING);
+    park();
+    CHECK(record.state == PARTITION_PARKED && !partition_settle(&partition, PARTITION_READY));
+    partition_restart(&partition, &cpu[0]);
+    CHECK(record.state == PARTITION_PARKED && inits == 0);
+}
