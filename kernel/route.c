@@ -209,8 +209,8 @@ static inline bool wants(struct cpu *cpu, const struct route *route, bool taken)
     return (!taken || route->cap->kind == ROUTE_TAKEN) && matches(cpu, route);
 }
 
-// Whether others are asked where its partition can't answer.
-static bool passes(const struct route *route) { return route->cap->kind == ROUTE_IN_VMX || route->partition->record->state == PARTITION_DORMANT; }
+// Whether others are asked where its partition can't answer: it was dormant, which it may not be any more, or is parked, which it stays.
+static bool passes(const struct route *route) { return route->cap->kind == ROUTE_IN_VMX || route->partition->record->state != PARTITION_PARKED; }
 
 // It is for the partitions behind the first: that one has said so, with arg, or has failed. false: nobody wants it.
 static __attribute__((noinline)) bool forward(struct cpu *cpu, const struct route *route, bool taken, const uint64_t *arg)

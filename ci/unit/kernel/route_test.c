@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// An exit whose partition isn't there: who else is asked, whatever becomes of the partition meanwhile.
+#include "../check.h"
+#include "../../../kernel/route.c"
+
+static struct boot_info info;
+const struct boot_info *boot_info = &info;
+static struct vmx_caps caps;
+const struct vmx_caps *vmx_caps = &caps;
+uint32_t ept01_generation, ept02_generation;
+const struct group_field *group_first[GROUP_COUNT + 1];
+static struct partition loadable;
+static struct records_partition record;
+static struct cpu cpu;
+static struct event event;
+static unsigned answers, faults;
+static enum partition_state meanwhile;
+
+// The kernel's own answer, and the #UD of who pays for a partition that is parked.
+static void own_answer(struct cpu *on) { CHECK(on == &cpu); answers++; }
+kernel_handler_t *const kernel_handler[ORIGIN_COUNT][EXIT_REASON_COUNT] = { [ORIGIN_L1] = { [EXIT_CPUID] = own_answer } };
+void inject_ud(struct cpu *on) { CHECK(on == &cpu); faults++; }
+
+// It isn't to be entered, as partition_wait() has found; before the router looks again, something happens.
+bool partition_wait(struct partition *partition, struct partition_cpu *slot)
+{
+    CHECK(partition == &loadable && record.state >= PARTITION_PARKED);
+    slot->inside = 0;
+    return false;
+}
+enum status ipc_send_again(struct cpu *on, struct partition *partition, const struct message *message, enum status status, struct answer *answer)
+{
+    CHECK(on == &cpu && partition == &loadable && message->kind == MSG_EXIT && status == STATUS_BUSY);
+    answer->killed = false;
+    record.state = meanwhile;
+    return STATUS_FAULTED;
+}
+struct group_list group_list(uint64_t groups, bool exited) { return (struct group_list){ groups && exited ? group_first[0] : NULL, NULL }; }
+
+// Nothing of this is for an exit that no partition gets.
+#define NEVER { __builtin_trap(); }
+void vmcs_load(struct cpu *on, hpa_t vmcs) { on->vmcs_current = vmcs; }
+uint64_t fake_vmread(uint64_t encoding) { return encoding & 0; }
+void fake_vmwrite(uint64_t encoding, uint64_t value) { (void)encoding, (void)value; }
+void *fake_frame(void) { return &cpu; }
+void inject_gp(struct cpu *on, uint32_t error_code) { (void)on, (void)error_code; NEVER }
+void event_reinject(struct cpu *on) { (void)on; NEVER }
+void log_line(enum log_level level, const char *format, ...) { (void)level, (void)format; }
+bool io_hypercall(void) NEVER
+void lapic_requeue(uint8_t vector) { (void)vector; NEVER }
+uint32_t ept01_owner(gpa1_t page) { (void)page; NEVER }
+uint32_t ept02_owner(uint32_t root, gpa2_t address) { (void)root, (void)address; NEVER }
+uint32_t vmcs02_root(const struct vmcs02 *vmcs02) { (void)vmcs02; NEVER }
+enum status vmcs02_take(struct vmcs02 *vmcs02, struct cpu *on) { (void)vmcs02, (void)on; NEVER }
+struct vmcs02 *vmcs02_at(uint32_t index) { (void)index; NEVER }
+enum status ipc_send(struct cpu *on, struct partition *partition, const struct message *message, struct answer *answer)
+{
+    (void)on, (void)partition, (void)message, (void)answer;
+    NEVER
+}
+uint32_t ipc_root(const struct vmcs02 *vmcs02, const struct partition *partition) { (void)vmcs02, (void)partition; NEVER }
+void ipc_show_event(const struct cpu *on, uint64_t bank[VMCS_FIELD_COUNT]) { (void)on, (void)bank; NEVER }
+void ipc_fields_before(const struct partition_cpu *slot, struct request *request) { (void)slot, (void)request; NEVER }
+int64_t ipc_upcall_special(struct cpu *on, struct partition *partition, struct partition_cpu *slot, uint64_t request)
+{
+    (void)on, (void)partition, (void)slot, (void)request;
+    NEVER
+}
+int64_t upcall(uint64_t on, uint64_t request, uint64_t entry, uint64_t user_rsp, uint64_t reply, uint64_t *rsp0)
+{
+    (void)on, (void)request, (void)entry, (void)user_rsp, (void)reply, (void)rsp0;
+    NEVER
+}
+enum status batch_decode(struct batch *batch, struct cpu *on, struct partition *partition, const struct reply *reply)
+{
+    (void)batch, (void)on, (void)partition, (void)reply;
+    NEVER
+}
+enum status batch_invoke(struct batch *batch, struct cpu *on) { (void)batch, (void)on; NEVER }
+void batch_abandon(struct batch *batch) { (void)batch; NEVER }
+bool batch_status_returned(enum status status) { (void)status; NEVER }
+void fault_reply(const struct partition *partition, const struct cpu *on, const struct batch *batch, const struct reply *reply, enum status status)
+{
+    (void)partition, (void)on, (void)batch, (void)reply, (void)status;
+    NEVER
+}
+
+// A CPUID of L1's in the range of the partition's, which is in that state, and in the other one after.
+static void exit_cpuid(enum partition_state before, enum partition_state after)
+{
+    loadable = (struct partition){ .name = "loadable", .record = &record, .slot[0] = &loadable.cpu[0],
+        .header = { .route_count = 1, .routes = { { .kind = ROUTE_RANGE, .origin = ORIGIN_L1, .reason = EXIT_CPUID, .first = 0x42480000, .last = 0x424800ff } } } };
+    cpu = (struct cpu){ .level = ORIGIN_L1, .reason = EXIT_CPUID, .event = &event, .gpr[GPR_RAX] = 0x42480001 };
+    route_link(&loadable, true);
+    record.state = before;
+    meanwhile = after;
+    route_exit(&cpu);
+}
+
+TEST(a_dormant_ones_exits_are_the_kernels)
+{
+    exit_cpuid(PARTITION_DORMANT, PARTITION_DORMANT);
+    CHECK(answers == 1 && faults == 0);
+}
+
+TEST(one_that_was_dormant_and_is_loaded_again_passes_the_exit_on)
+{
+    exit_cpuid(PARTITION_DORMANT, PARTITION_STOPPING);
+    CHECK(answers == 1 && faults == 0);
+}
+
+TEST(one_that_was_dormant_and_is_ready_again_passes_the_exit_on)
+{
+    exit_cpuid(PARTITION_DORMANT, PARTITION_READY);
+    CHECK(answers == 1 && faults == 0);
+}
+
+TEST(a_parked_ones_exits_are_undefined)
+{
+    exit_cpuid(PARTITION_PARKED, PARTITION_PARKED);
+    CHECK(answers == 0 && faults == 1);
+}
