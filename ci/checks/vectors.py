@@ -7,11 +7,26 @@ import re
 import subprocess
 import sys
 
-FUNCTION = re.compile(r"[0-9a-f]+ <(\w+)>:")
-VECTOR = re.compile(r"%[xyz]mm\d|%mm\d|\bf(?:ld|st|add|mul)\w*\b")
-TARGET = re.compile(r"\b(?:call|j\w+)\s+[0-9a-f]+ <(\w+)")
+# Of a function that gcc has split or copied the name has more parts: .part.0, .constprop.0, .isra.0, .cold.
+FUNCTION = re.compile(r"[0-9a-f]+ <([^>]+)>:")
+TARGET = re.compile(r"\b(?:call|j\w+)\s+[0-9a-f]+ <([^>+]+)")
+INSTRUCTION = re.compile(r"\s*[0-9a-f]+:\t(?:(?:rep\w*|lock|bnd|notrack|data16|addr32|cs|ds|es|fs|gs|ss|rex\S*)\s+)*(\S+)")
+# By its operands: vector, mask and tile registers, MMX', x87's. By its name: all of x87's begin with F, but for WAIT; what is about their state as a whole; those of
+# VEX without operands.
+OPERAND = re.compile(r"%(?:[xyzt]?mm\d|k[0-7]\b|st\b)")
+MNEMONIC = re.compile(r"f\w+|wait|emms|vzero\w+|v?(?:ld|st)mxcsr|x(?:save|rstor)\w*")
 # They begin and end a hash (partitions/verify/file_hash.c), in one section with what is used.
 UNUSED = {"br_sha224_init", "br_sha256_init", "sha2small_out", "br_sha224_out", "br_sha256_out"}
+
+
+def touches(line: str) -> bool:
+    """Whether the instruction of that line has to do with registers that are the guest's throughout."""
+    match = INSTRUCTION.match(line)
+    return bool(match and (MNEMONIC.fullmatch(match[1]) or OPERAND.search(line)))
+
+
+def unused(function: str) -> bool:
+    return function.split(".")[0] in UNUSED
 
 
 def problems(name: str, text: str) -> list[str]:
@@ -20,11 +35,11 @@ def problems(name: str, text: str) -> list[str]:
         if match := FUNCTION.match(line):
             function = match[1]
             continue
-        if function in UNUSED:
+        if unused(function):
             continue
-        if VECTOR.search(line):
+        if touches(line):
             found.append(f"{name}: {function} uses a vector register: {line.split(chr(9))[-1]}")
-        if (match := TARGET.search(line)) and match[1] in UNUSED:
+        if (match := TARGET.search(line)) and unused(match[1]):
             found.append(f"{name}: {function} calls {match[1]}, which may use vector registers")
     return found
 
