@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// A partition that is restarted on one CPU while another one parks it: who parks it waits for MSG_INIT as for any message, and ends it.
+// A partition that is restarted on one CPU while another one parks it: who parks it waits for MSG_INIT as for any message, and ends it. One that is loaded,
+// and does not start.
 #include "../check.h"
 #include "cr.h"
 
@@ -7,6 +8,7 @@
 #define cr4_write(value) ((void)(value))
 #define cr4_read()       0ull
 #include "../../../kernel/partition.c"
+#include "../../../kernel/loadable.c"
 
 static struct boot_info info;
 const struct boot_info *boot_info = &info;
@@ -16,6 +18,9 @@ static struct records_partition record;
 static struct cpu cpu[2];
 static unsigned inits, kicks, scrubs;
 static void (*at_load)(void), (*at_init)(void);
+static enum status init_ends = STATUS_OK, init_says = STATUS_OK;
+static uint32_t taken, links, given_up;
+static struct vmcs02 vmcs02 = { .active_cpu = VMCS02_NO_CPU };
 
 uint32_t partition_count(void) { return 1; }
 struct partition *partition_at(uint32_t index) { return index == 0 ? &partition : NULL; }
@@ -32,6 +37,21 @@ bool debug_trap(struct cpu *on, const struct partition *p, unsigned vector, uint
 bool watchdog_expired(const struct cpu *on) { return on == NULL; }
 _Noreturn void upcall_return(int64_t end, uint64_t rsp0) { (void)end, (void)rsp0; __builtin_trap(); }
 _Noreturn void trap_resume(struct trap_frame *frame) { (void)frame; __builtin_trap(); }
+
+uint32_t ept01_taken(void) { return taken; }
+struct vmcs02 *vmcs02_at(uint32_t index) { return index == 0 ? &vmcs02 : NULL; }
+void route_link(struct partition *p, bool on)
+{
+    CHECK(p == &partition && record.state == PARTITION_STOPPING);
+    links = on;
+}
+void exit_routes(void) { }
+enum status ipc_give_up(const struct partition *p, struct partition_cpu *slot)
+{
+    CHECK(p == &partition && slot == &partition.cpu[0] && slot->inside == 0);
+    given_up++;
+    return STATUS_FAULTED;
+}
 
 void space_load(const struct boot_partition *image)
 {
@@ -63,8 +83,8 @@ enum status ipc_attempt(struct cpu *on, struct partition *p, const struct messag
     inits++;
     if (at_init)
         at_init();
-    *answer = (struct answer){ .status = STATUS_OK };
-    return partition_stopping(&partition, &cpu[0]) ? STATUS_BUSY : STATUS_OK;
+    *answer = (struct answer){ .status = init_says };
+    return partition_stopping(&partition, &cpu[0]) ? STATUS_BUSY : init_ends;
 }
 
 static void start(enum partition_state state)
@@ -72,8 +92,8 @@ static void start(enum partition_state state)
     static struct channel channel[2];
     cpu[1].index = 1;
     record.state = state;
-    partition = (struct partition){ .name = "secret", .record = &record, .restarter = CPU_MAX, .header.rights = RIGHT_SECRETS,
-                                    .cpu = { { .channel = &channel[0] }, { .channel = &channel[1] } } };
+    partition = (struct partition){ .name = "secret", .record = &record, .restarter = CPU_MAX, .cpu = { { .channel = &channel[0] }, { .channel = &channel[1] } },
+                                    .header = { .rights = RIGHT_SECRETS | RIGHT_PAL, .vmcs02_count = 1 }, .slot = { &partition.cpu[0], &partition.cpu[1] } };
 }
 
 static void park(void) { partition_park(&partition); }
@@ -120,4 +140,65 @@ TEST(parked_or_dormant_it_stays)
     CHECK(record.state == PARTITION_PARKED && !partition_settle(&partition, PARTITION_READY));
     partition_restart(&partition, &cpu[0]);
     CHECK(record.state == PARTITION_PARKED && inits == 0);
+}
+
+TEST(loaded_and_unloaded)
+{
+    start(PARTITION_DORMANT);
+    CHECK_EQ(loadable_set(&partition, &cpu[0], false), STATUS_BAD_STATE);
+    CHECK_EQ(loadable_set(&partition, &cpu[0], true), STATUS_OK);
+    CHECK(record.state == PARTITION_READY && links == 1 && inits == 1 && scrubs == 0);
+    CHECK_EQ(loadable_set(&partition, &cpu[0], true), STATUS_BAD_STATE);
+    taken = 1;
+    CHECK_EQ(loadable_set(&partition, &cpu[0], false), STATUS_BUSY);
+    taken = 0;
+    CHECK_EQ(loadable_set(&partition, &cpu[0], false), STATUS_OK);
+    CHECK(record.state == PARTITION_DORMANT && links == 0 && scrubs == 1);
+}
+
+// Its init faults, or says that it can't; meanwhile it may have taken something.
+static const struct { enum status ends, says; } failing[] = { { STATUS_FAULTED, STATUS_OK }, { STATUS_BUSY, STATUS_OK }, { STATUS_OK, STATUS_NO_MEMORY } };
+
+TEST(one_whose_init_fails_is_dormant_and_cleared)
+{
+    for (unsigned i = 0; i < sizeof(failing) / sizeof(failing[0]); i++) {
+        start(PARTITION_DORMANT);
+        init_ends = failing[i].ends, init_says = failing[i].says;
+        scrubs = given_up = 0;
+        partition.cpu[0].incomplete = true;
+        CHECK_EQ(loadable_set(&partition, &cpu[0], true), STATUS_FAULTED);
+        CHECK(record.state == PARTITION_DORMANT && links == 0 && scrubs == 1 && given_up == 1 && !partition.cpu[0].incomplete);
+        CHECK_EQ(loadable_set(&partition, &cpu[0], false), STATUS_BAD_STATE);
+        init_ends = init_says = STATUS_OK;  // and may be loaded again
+        CHECK_EQ(loadable_set(&partition, &cpu[0], true), STATUS_OK);
+        CHECK(record.state == PARTITION_READY && links == 1);
+        links = 0;
+    }
+}
+
+static void take_page(void) { taken = 3; }
+static void take_vmcs02(void) { vmcs02.active_cpu = 0; }
+
+TEST(one_whose_init_takes_something_and_fails_is_parked)
+{
+    static void (*const take[])(void) = { take_page, take_vmcs02 };
+    for (unsigned i = 0; i < 2 * sizeof(failing) / sizeof(failing[0]); i++) {
+        start(PARTITION_DORMANT);
+        taken = 0;
+        vmcs02.active_cpu = VMCS02_NO_CPU;
+        init_ends = failing[i / 2].ends, init_says = failing[i / 2].says;
+        at_init = take[i % 2];
+        CHECK_EQ(loadable_set(&partition, &cpu[0], true), STATUS_FAULTED);
+        CHECK(record.state == PARTITION_PARKED && links == 0 && scrubs == 0);  // what it has taken stays away from L1
+        CHECK_EQ(loadable_set(&partition, &cpu[0], true), STATUS_FAULTED);
+        CHECK_EQ(loadable_set(&partition, &cpu[0], false), taken || vmcs02.active_cpu == 0 ? STATUS_BUSY : STATUS_FAULTED);
+    }
+}
+
+TEST(one_that_is_loaded_at_the_machines_end_stays_parked)
+{
+    start(PARTITION_DORMANT);
+    at_init = end_of_machine;
+    CHECK_EQ(loadable_set(&partition, &cpu[0], true), STATUS_FAULTED);
+    CHECK(record.state == PARTITION_PARKED && links == 0);
 }
