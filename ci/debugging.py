@@ -21,7 +21,7 @@ import replay
 from boot import Boot, Places, boot, problems
 from case import Case, Context, Failure, require
 from debug import Debugged, debugged_boot, session
-from emulator import Machine
+from emulator import PATIENCE, Machine
 from gdb_port import GdbPort
 from source_copy import ROOT, Edit, built_copy
 from trace import Filter, output, traced_boot
@@ -218,12 +218,14 @@ def _live(places: Places, folder: Path) -> str:
     def talk() -> None:
         script.write_text("\n".join(session(places, "nestvmx", port.remote)) + "\n" + GDB_LIVE.format(line=source[:source.index(LIVE_LINE)].count("\n") + 1))
         with said.open("w") as out:
-            subprocess.run(["gdb", "-nx", "-batch", "-x", str(script)], stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=TIMEOUT)
+            subprocess.run(["gdb", "-nx", "-batch", "-x", str(script)], stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                           timeout=PATIENCE * TIMEOUT)
         stages.done.set()
     thread = threading.Thread(target=talk, daemon=True)
     stages = Debugged(thread.start, port)
     debugged_boot(places, debugged(SMALL, "nestvmx"), MACHINE, folder, TIMEOUT, stages)
-    thread.join(5)
+    if thread.ident:
+        thread.join(60.0)  # its connection has ended with the machine
     return said.read_text() if said.exists() else ""
 
 
@@ -258,7 +260,7 @@ def _walk(context: Context) -> str:
     script = folder / "walk.gdb"
     script.write_text(GDB_WALK)
     command = replay.gdb_command(places.product / REPLAYER, file, int(done[1]), script)
-    seen = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120).stdout
+    seen = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=PATIENCE * TIMEOUT).stdout
     (folder / "gdb.txt").write_text(seen)
     require("rights of TR: 0x89" in seen and re.search(r"#\d+ .*partition_message", seen), f"gdb does not show the wrong byte: {seen[-2000:]}")
     # 5. And where it runs.

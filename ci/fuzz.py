@@ -126,11 +126,11 @@ def run(build: Path, fuzzer: Fuzzer, seconds: int) -> str:
         seeds.append(str(_copies(program.parent / "seeds", [build / seed for seed in fuzzer.seeds])))
     command = [str(program), f"-max_total_time={seconds}", f"-seed={SEED}", f"-max_len={fuzzer.longest}", "-len_control=0", f"-timeout={INPUT_SECONDS}",
                "-rss_limit_mb=2048", f"-artifact_prefix={program.parent}/", "-print_final_stats=1", str(found), *seeds]
+    limit = 4 * (seconds + 2 * INPUT_SECONDS)
     try:
-        result = subprocess.run(command, text=True, errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                timeout=seconds + 2 * INPUT_SECONDS)
+        result = subprocess.run(command, text=True, errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=limit)
     except subprocess.TimeoutExpired:
-        raise Failure(f"it did not end within {seconds + 2 * INPUT_SECONDS} s") from None
+        raise Failure(f"it did not end within {limit} s") from None
     if result.returncode:
         raise Failure("\n".join(result.stdout.splitlines()[-60:]))
     executed = [line.split()[-1] for line in result.stdout.splitlines() if line.startswith("stat::number_of_executed_units")]

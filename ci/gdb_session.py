@@ -13,7 +13,7 @@ from functools import partial
 from boot import problems
 from case import Case, Context, Failure, require
 from debug import Debugged, debugged_boot, session
-from emulator import Machine
+from emulator import PATIENCE as TIMES, Machine
 from gdb_port import GdbPort
 from workload import KVM, debugged, for_cpus
 
@@ -99,11 +99,12 @@ def _nestvmx(cpus: int, context: Context) -> str:
                                               "        gdb.execute(line)", "    except gdb.error as error:", "        print(error)", "end"]) + "\n")
         with output.open("w") as out:
             subprocess.run(["gdb", "-nx", "-batch", "-x", str(script)], stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False,
-                           timeout=TIMEOUT)
+                           timeout=TIMES * TIMEOUT)
     thread = threading.Thread(target=talk, daemon=True)
     chosen = replace(debugged(for_cpus(KVM, cpus), "nestvmx"), words=PATIENCE)
     run = debugged_boot(context.places, chosen, Machine(cpus=cpus), directory, TIMEOUT, Debugged(thread.start, port))
-    thread.join(5)
+    if thread.ident:
+        thread.join(60.0)  # its connection has ended with the machine
     text = output.read_text() if output.exists() else ""
     if found := missing(text) + problems(run):
         raise Failure("\n".join(found))

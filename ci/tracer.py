@@ -78,7 +78,7 @@ class Tracer:
                         self.give(events)
                 time.sleep(pause)
         except (NotFound, OSError) as error:
-            if not process.gone(2.0):  # its memory goes a moment before itself
+            if not process.gone(30.0):  # its memory goes a moment before itself
                 self.problem = str(error)
         except LookupError as error:
             self.problem = str(error)
