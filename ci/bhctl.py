@@ -27,20 +27,25 @@ class Answer:
     status: int
 
 
-def answers(console: list[str]) -> dict[str, Answer]:
-    """What guests/linux/bhctl_test printed, by command."""
-    found: dict[str, Answer] = {}
+def commands(console: list[str]) -> list[tuple[str, Answer]]:
+    """What guests/linux/bhctl_test printed: each command and its answer, in their order."""
+    found: list[tuple[str, Answer]] = []
     command, lines = "", []
     for line in console:
         line = line.rstrip("\r")
         if line.startswith("bh: bhctl begin "):
             command, lines = line.removeprefix("bh: bhctl begin "), []
         elif line.startswith("bh: bhctl end status=") and command:
-            found[command] = Answer(lines, int(line.removeprefix("bh: bhctl end status=")))
+            found.append((command, Answer(lines, int(line.removeprefix("bh: bhctl end status=")))))
             command = ""
         elif command:
             lines.append(line)
     return found
+
+
+def answers(console: list[str]) -> dict[str, Answer]:
+    """By command; of those that were given more than once the last answer."""
+    return dict(commands(console))
 
 
 def log_lines(lines: list[str]) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import initramfs
 import sign
-from bhctl import Answer, answers, refused
+from bhctl import Answer, commands, refused
 from boot import Boot, boot, problems
 from case import Case, Context, Failure, require
 from emulator import Machine
@@ -75,35 +75,24 @@ def _run(context: Context, cpus: int, test: str, **more: object) -> Boot:
     return run
 
 
-def _answers(console: list[str]) -> list[tuple[str, Answer]]:
-    """As bhctl.answers(), but each time that a command is there."""
-    found: list[tuple[str, Answer]] = []
-    rest = [line.rstrip("\r") for line in console]
-    for at, line in enumerate(rest):
-        if line.startswith("bh: bhctl begin "):
-            end = next((i for i in range(at, len(rest)) if rest[i].startswith("bh: bhctl end status=")), len(rest) - 1)
-            found.append((line.removeprefix("bh: bhctl begin "), answers(rest[at:end + 1]).get(line.removeprefix("bh: bhctl begin "), Answer([], -1))))
-    return found
-
-
 def _load(cpus: int, context: Context) -> str:
     run = _run(context, cpus, "load_test", settings=(("rounds", ROUNDS),))
     found: list[str] = []
-    said = _answers(run.outcome.console)
-    first = next((at for at, (command, answer) in enumerate(said) if command == "bhctl load /load/trustvisor.elf" and answer.status == 0), len(said))
-    early = dict(said[:first])
+    given = commands(run.outcome.console)
+    first = next((at for at, (command, answer) in enumerate(given) if command == "bhctl load /load/trustvisor.elf" and answer.status == 0), len(given))
+    early = dict(given[:first])
     for command, text in REFUSED.items():
         found += [f"{command}: {line}" for line in refused(early.get(command), text)]
     found += refused(early.get("bhctl unload trustvisor"), "it is not loaded")
-    nobody = [answer for command, answer in said[:first] if command.startswith("su nobody")]
+    nobody = [answer for command, answer in given[:first] if command.startswith("su nobody")]
     found += [line for answer in nobody for line in refused(answer, ONLY_ROOT)]
     require(len(nobody) == 2, f"{len(nobody)} commands of nobody's")
-    loads = [answer for command, answer in said[first:] if command == "bhctl load /load/trustvisor.elf"]
+    loads = [answer for command, answer in given[first:] if command == "bhctl load /load/trustvisor.elf"]
     good, again = [answer for answer in loads if answer.status == 0], [answer for answer in loads if answer.status != 0]
     require(len(good) == ROUNDS and all(answer.lines == ["trustvisor is loaded"] for answer in good), f"loads: {loads}")
     require(len(again) == 1, f"loads that were refused: {again}")
     found += refused(again[0], "it is loaded already")
-    unloads = [answer for command, answer in said[first:] if command == "bhctl unload trustvisor"]
+    unloads = [answer for command, answer in given[first:] if command == "bhctl unload trustvisor"]
     require(len(unloads) == 3 * ROUNDS, f"{len(unloads)} times unload, expected {3 * ROUNDS}")
     for at, answer in enumerate(unloads):  # refused while it is used; done; refused when it is gone
         if at % 3 == 1:

@@ -158,13 +158,16 @@ class TypesWatch(Watch):
             self.mtrrs.note(match[1], int(match[2]), int(match[3], 0))
         super().line(source, line, seconds)
 
+    def _leaves(self, ram: Ram) -> list[Leaf]:
+        launched = self.find("launched")
+        if not launched:
+            raise Missing("Bulkhead did not launch")
+        first, _, end = launched[0].fields["hidden"].partition("-")
+        return list(Ept01(ram, range(int(first, 0), int(end, 0))).leaves())
+
     def _look(self, name: str, ram: Ram) -> None:
         try:
-            launched = self.find("launched")
-            if not launched:
-                raise Missing("Bulkhead did not launch")
-            first, _, end = launched[0].fields["hidden"].partition("-")
-            leaves = list(Ept01(ram, range(int(first, 0), int(end, 0))).leaves())
+            leaves = self._leaves(ram)
             self.problems += [f"{name}: {text}" for text in problems(leaves, self.mtrrs)[:8]]
             self._doubt(name, ram, leaves)
         except Missing as missing:
@@ -175,14 +178,12 @@ class TypesWatch(Watch):
 
     def _doubt(self, name: str, ram: Ram, leaves: list[Leaf]) -> None:
         """Whether one leaf with another type would be found: read from memory, like all others."""
-        launched = self.find("launched")
-        first, _, end = launched[0].fields["hidden"].partition("-")
         leaf = leaves[len(leaves) // 2]
         if self.mtrrs.type(leaf.base) is None:
             return
         ram.write(leaf.place, (leaf.entry ^ 7 << 3).to_bytes(8, "little"))
         try:
-            found = problems(list(Ept01(ram, range(int(first, 0), int(end, 0))).leaves()), self.mtrrs)
+            found = problems(self._leaves(ram), self.mtrrs)
         except Missing as missing:
             found = [str(missing)]
         ram.write(leaf.place, leaf.entry.to_bytes(8, "little"))
