@@ -22,50 +22,72 @@ uint64_t operand_offset(const struct request *req)
     return size == 2 ? address : size == 1 ? address & 0xffffffff : address & 0xffff;
 }
 
-// The last page that each CPU had an operand on: its walk, which must hold still.
-#define KNOWN_READ  1u  // the lowest bits of struct known's page: how it may be accessed...
-#define KNOWN_WRITE 2u
-#define KNOWN_NXE   4u  // ...under EFER.NXE or not
+// The last page that each CPU had an operand on: its walk, which must hold still; and how the last operand was found there.
 static struct known {
+    uint64_t info, cs, cr4, efer;  // the instruction's form and L1's mode
+    uint64_t base;                 // bytes from the request to the base register's value; there is no index then. 0: none of these hold
     uint64_t cr3;
-    uint64_t page;   // linear
-    uint64_t frame;  // L1-physical
+    uint64_t page;                 // linear
+    uint64_t frame;                // L1-physical
+    uint64_t access;               // + 1; 0: no page is known
     struct guest_trail trail;
-} __attribute__((aligned(128))) known[CPU_MAX];
-
-// Not the page of the operand before.
-static __attribute__((noinline)) bool learn_page(struct known *k, uint64_t cr3, uint64_t page, gva_t linear, gpa1_t *at)
-{
-    struct guest_path path;
-    if (!walk_supervisor(cr3, page & KNOWN_NXE, linear, page & KNOWN_WRITE ? ACCESS_WRITE : ACCESS_READ, &path, at))
-        return false;
-    guest_trail_keep((gpa1_t){ cr3 }, linear.v, &path, &k->trail);
-    k->cr3 = cr3;
-    k->page = page;
-    k->frame = at->v & PAGE_MASK;
-    return true;
-}
+} __attribute__((aligned(256))) known[CPU_MAX];
 
 // The same walk finds the same entries: the page is where it was, and may be used as it might.
-static inline bool find_page(uint64_t cr3, bool no_execute, gva_t linear, unsigned access, gpa1_t *at)
+static inline bool page_holds(const struct known *k, uint64_t cr3, uint64_t linear, unsigned access)
 {
-    struct known *k = &known[rt_cpu() % CPU_MAX];
-    const uint64_t page = (linear.v & PAGE_MASK) | (access & ACCESS_WRITE ? KNOWN_WRITE : KNOWN_READ) | (no_execute ? KNOWN_NXE : 0);
+    return ((k->page ^ linear) & PAGE_MASK) == 0 && k->cr3 == cr3 && k->access == access + 1ull && guest_trail_holds(&k->trail);
+}
 
-    if (k->page != page || k->cr3 != cr3 || !guest_trail_holds(&k->trail))
-        return learn_page(k, cr3, page, linear, at);
-    at->v = k->frame | (linear.v & ~PAGE_MASK);
+static inline bool in_one_page(uint64_t linear, uint32_t bytes) { return (linear & ~PAGE_MASK) + bytes <= PAGE_BYTES; }
+
+// Not found as the one before.
+static __attribute__((noinline)) bool learn(struct known *k, const struct request *req, uint32_t bytes, unsigned access, gpa1_t *at)
+{
+    // 64-bit addresses; not FS or GS, which are segments 4 and 5.
+    const uint32_t looked_at = 7u << 7 | 4u << 15;
+    const uint64_t *field = req->field[0], cr3 = field[VMCS_GUEST_CR3], efer = field[VMCS_GUEST_EFER];
+    if ((field[VMCS_EXIT_INSTRUCTION_INFO] & looked_at) != 2u << 7 || !(field[VMCS_GUEST_CS_ACCESS_RIGHTS] & ACCESS_RIGHTS_LONG) ||
+        !(efer & EFER_LMA) || (field[VMCS_GUEST_CR4] & CR4_LA57))
+        return false;
+    const uint64_t linear = operand_offset(req);
+    if (!in_one_page(linear, bytes))
+        return false;
+    if (((k->efer ^ efer) & EFER_NXE) == 0 && page_holds(k, cr3, linear, access)) {
+        at->v = k->frame | (linear & ~PAGE_MASK);
+    } else {
+        struct guest_path path;
+        k->base = 0;
+        if (!walk_supervisor(cr3, efer & EFER_NXE, (gva_t){ linear }, access, &path, at))
+            return false;
+        guest_trail_keep((gpa1_t){ cr3 }, linear, &path, &k->trail);
+        k->cr3 = cr3;
+        k->page = linear;
+        k->frame = at->v & PAGE_MASK;
+        k->access = access + 1ull;
+    }
+    const unsigned base = operand_bits(req, 23, 4);
+    const uint64_t *from = base == GPR_RSP ? &field[VMCS_GUEST_RSP] : &req->gpr[base];
+    const bool plain = operand_bits(req, 22, 1) && !operand_bits(req, 27, 1);
+    k->base = plain ? (uint64_t)((const uint8_t *)from - (const uint8_t *)req) : 0;
+    k->info = field[VMCS_EXIT_INSTRUCTION_INFO];
+    k->cs = field[VMCS_GUEST_CS_ACCESS_RIGHTS];
+    k->cr4 = field[VMCS_GUEST_CR4];
+    k->efer = efer;
     return true;
 }
 
 bool operand_quick(const struct request *req, uint32_t bytes, unsigned access, gpa1_t *at)
 {
-    // 64-bit addresses; not FS or GS, which are segments 4 and 5.
-    const uint32_t looked_at = 7u << 7 | 4u << 15;
-    const uint64_t *field = req->field[0], efer = field[VMCS_GUEST_EFER];
-    if ((field[VMCS_EXIT_INSTRUCTION_INFO] & looked_at) != 2u << 7 || !(field[VMCS_GUEST_CS_ACCESS_RIGHTS] & ACCESS_RIGHTS_LONG) ||
-        !(efer & EFER_LMA) || (field[VMCS_GUEST_CR4] & CR4_LA57))
-        return false;
-    const uint64_t linear = operand_offset(req);
-    return (linear & ~PAGE_MASK) + bytes <= PAGE_BYTES && find_page(field[VMCS_GUEST_CR3], efer & EFER_NXE, (gva_t){ linear }, access, at);
+    struct known *k = &known[rt_cpu() % CPU_MAX];
+    const uint64_t *field = req->field[0];
+    if (k->base != 0 && ((field[VMCS_EXIT_INSTRUCTION_INFO] ^ k->info) | (field[VMCS_GUEST_CS_ACCESS_RIGHTS] ^ k->cs) | (field[VMCS_GUEST_CR4] ^ k->cr4)
+                         | (field[VMCS_GUEST_EFER] ^ k->efer)) == 0) {
+        const uint64_t linear = field[VMCS_EXIT_QUALIFICATION] + *(const uint64_t *)((const uint8_t *)req + k->base);
+        if (in_one_page(linear, bytes) && page_holds(k, field[VMCS_GUEST_CR3], linear, access)) {
+            at->v = k->frame | (linear & ~PAGE_MASK);
+            return true;
+        }
+    }
+    return learn(k, req, bytes, access, at);
 }

@@ -96,13 +96,56 @@ TEST(invept_that_is_not_plain_is_nestvmxs)
         { VMCS_EXIT_INSTRUCTION_INFO, RSP_OPERAND ^ 3u << 7 },    // 32-bit addresses
         { VMCS_EXIT_INSTRUCTION_INFO, RSP_OPERAND ^ 2u << 28 },   // the type is in RSP
     };
-    for (unsigned i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
-        const uint64_t before = field[odd[i].field];
-        field[odd[i].field] = odd[i].value;
+    for (unsigned i = 0; i < 2 * sizeof(odd) / sizeof(odd[0]); i++) {
+        const unsigned n = i / 2;
+        const uint64_t before = field[odd[n].field];
+        field[odd[n].field] = odd[n].value;
         check_left_alone();
-        field[odd[i].field] = before;
+        field[odd[n].field] = before;
+        if (i % 2 != 0 || n > 0)  // once where no operand was known yet, else behind one that was
+            check_answered();
     }
-    check_answered();
+}
+
+// Each form of the operand by turns with the one before, and with registers that lead elsewhere.
+TEST(invept_by_every_form_of_operand)
+{
+    start();
+    const uint32_t common = 2u << 7 | 2u << 15 | 6u << 28, no_base = 1u << 27, no_index = 1u << 22;
+    const uint64_t at = LINEAR + 0xff0;
+    const struct { uint32_t info; uint64_t displacement, rbx, rdi, rsp; } form[] = {
+        { common | no_index | 3u << 23, 0x10, at - 0x10, 1, 1 },              // (%rbx)
+        { common | no_index | 4u << 23, 0x10, 1, 1, at - 0x10 },              // (%rsp)
+        { common | 3u << 23 | 7u << 18 | 3u, 0, at - 0x80, 0x10, 1 },         // (%rbx,%rdi,8)
+        { common | no_base | 7u << 18, 0x20, 1, at - 0x20, 1 },               // (,%rdi)
+        { common | no_base | no_index, at, 1, 1, 1 },                         // an address
+        { common | no_index | 7u << 23, (uint64_t)-0x40ll, 1, at + 0x40, 1 }, // (%rdi)
+    };
+    const unsigned count = sizeof(form) / sizeof(form[0]);
+    for (unsigned i = 0; i < count * count; i++) {
+        const unsigned pair[2] = { i / count, i % count };
+        for (unsigned k = 0; k < 2; k++) {
+            field[VMCS_EXIT_INSTRUCTION_INFO] = form[pair[k]].info;
+            field[VMCS_EXIT_QUALIFICATION] = form[pair[k]].displacement;
+            field[VMCS_GUEST_RSP] = form[pair[k]].rsp;
+            world_gpr[GPR_RBX] = form[pair[k]].rbx;
+            world_gpr[GPR_RDI] = form[pair[k]].rdi;
+            check_answered();
+            field[VMCS_EXIT_QUALIFICATION] += PAGE_BYTES;
+            check_left_alone();
+            field[VMCS_EXIT_QUALIFICATION] = form[pair[k]].displacement;
+            world_gpr[GPR_RBX]++, world_gpr[GPR_RDI]++, field[VMCS_GUEST_RSP]++, field[VMCS_EXIT_QUALIFICATION] += form[pair[k]].displacement == at;
+            check_left_alone();  // crosses a page
+        }
+    }
+}
+
+// Where no page is known none is taken for known: linear page 0 by tables at 0.
+TEST(invept_by_cr3_zero_is_nestvmxs)
+{
+    start();
+    field[VMCS_GUEST_CR3] = field[VMCS_GUEST_RSP] = field[VMCS_EXIT_QUALIFICATION] = 0;
+    check_left_alone();
 }
 
 TEST(invept_types_and_eptps_that_nobody_has_are_nestvmxs)
