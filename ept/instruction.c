@@ -31,6 +31,6 @@ void instruction(const struct request *req, struct reply *rep)
         reply_forward(rep, 0, 0, 0, 0);
         return;
     }
-    reply_flags(rep, 0);  // VMsucceed
-    reply_advance_rip(req, rep);
+    rep->rflags = 0;  // VMsucceed
+    rep->set |= SET_FLAGS | SET_ADVANCE;
 }

@@ -53,10 +53,15 @@ static void remove_entry(struct reply *rep, struct record *record, unsigned inde
 
 // What nearly every record meets: nothing has changed. The entries above are what they were at every mapping: then the table is where it was, and grants what it
 // did; accessed flags that L1 took away would be a change, and where some could not be set the record is `mixed`.
-static inline bool record_holds(uint64_t tag, const struct record *record)
+static inline bool record_holds(const struct record *record) { return record->run_kept && guest_run_holds(&record->run); }
+
+// The same of one by which something was mapped since.
+static bool record_keeps(uint64_t tag, struct record *record)
 {
-    return !record->mixed && guest_unchanged((gpa1_t){ tag & WALK12_ADDRESS }, record->base.v + record->low * level12_bytes(record->level), record->level,
-                                             record->path, &record->seen[record->low], (uint64_t)(record->high - record->low));
+    record->run_kept = !record->mixed && guest_run_keep((gpa1_t){ tag & WALK12_ADDRESS }, record->base.v + record->low * level12_bytes(record->level),
+                                                        record->level, record->path, &record->seen[record->low], (uint64_t)(record->high - record->low),
+                                                        &record->run);
+    return record_holds(record);
 }
 
 // Where the record's table is now; false: it isn't there any more.
@@ -68,13 +73,15 @@ static bool find_table(uint64_t tag, struct record *record, struct walk12 *walk)
     // Every entry is about to be looked at, by what they grant.
     for (unsigned level = record->level + 1u; level < WALK12_LEVELS; level++)
         record->path[level] = walk->path.entry[level];
-    record->mixed = false;
+    record->mixed = record->run_kept = false;
     return true;
 }
 
 static __attribute__((noinline)) void revalidate_record(struct reply *rep, uint64_t tag, struct record *record)
 {
     struct walk12 walk;
+    if (!record->run_kept && record_keeps(tag, record))
+        return;
     const bool flags = tag & EPTP12_FLAGS;
     const bool there = find_table(tag, record, &walk) && !(flags && walk.unaccessed);
     // Fewer rights above: each entry has to be looked at, even if it is what it was.
@@ -102,49 +109,48 @@ static __attribute__((noinline)) void revalidate_record(struct reply *rep, uint6
         record_free(record);
 }
 
-static void revalidate(struct reply *rep, uint32_t root)
+static inline __attribute__((always_inline)) void revalidate(struct reply *rep, uint32_t root, const struct tree *tree)
 {
-    const struct tree *tree = tree_at(root);
-    if (!tree->filled)
-        return;
-    if (tree->unrecorded) {
+    if (__builtin_expect(tree->unrecorded, 0)) {
         drop(rep, root);
         return;
     }
-    for (struct record *record = record_first(root), *after; record != 0; record = after) {
-        after = record_after(record);  // it may be given back
-        if (!record_holds(tree->tag, record))
+    for (struct record *record = record_first(root), *after; record; record = after) {
+        after = record->after;  // it may be given back
+        if (!record_holds(record))
             revalidate_record(rep, tree->tag, record);
     }
     apply(rep);
 }
 
-static void revalidate_trees(struct reply *rep, enum invept_type type, uint64_t eptp12)
+// Whether one of the trees has just that tag.
+static inline __attribute__((always_inline)) bool revalidate_trees(struct reply *rep, enum invept_type type, uint64_t eptp12)
 {
+    bool known = false;
     for (uint32_t root = 0; root < tree_count(); root++) {
-        uint64_t tag = tree_at(root)->tag;
-        if (tag != 0 && (type == INVEPT_ALL || ((tag ^ eptp12) & WALK12_ADDRESS) == 0))
-            revalidate(rep, root);
+        const struct tree *tree = tree_at(root);
+        const uint64_t differs = tree->tag ^ eptp12;
+        if (type == INVEPT_SINGLE && (differs & WALK12_ADDRESS))
+            continue;
+        known |= differs == 0;
+        revalidate(rep, root, tree);
     }
+    return known;
 }
 
 void inval(struct reply *rep, enum invept_type type, uint64_t eptp12)
 {
-    tree_enter();
-    (void)tree_settle();
-    revalidate_trees(rep, type, eptp12);
+    tree_enter_settled();
+    (void)revalidate_trees(rep, type, eptp12);
     tree_leave();
 }
 
 bool inval_known(struct reply *rep, uint64_t eptp12)
 {
-    tree_enter();
-    (void)tree_settle();
-    const bool known = eptp12 != 0 && tree_find(eptp12) != ROOT_NONE;
-    if (known)
-        revalidate_trees(rep, INVEPT_SINGLE, eptp12);
+    tree_enter_settled();
+    const bool known = revalidate_trees(rep, INVEPT_SINGLE, eptp12);
     tree_leave();
-    return known;
+    return known && eptp12 != 0;
 }
 
 void inval_reset(struct reply *rep)

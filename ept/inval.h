@@ -12,7 +12,7 @@
 //   eptp12: with INVEPT_SINGLE, whose tables: only bits 51:12 count (SDM 3C 29.4.2 "Invalidating Guest-Physical Mappings")
 void inval(struct reply *rep, enum invept_type type, uint64_t eptp12);
 
-// The same for one EPTP12 that a tree is there for, with these attributes. false: there is none, and nothing was done.
+// The same for one EPTP12 that a tree is there for, with these attributes. false: there is none.
 bool inval_known(struct reply *rep, uint64_t eptp12);
 
 // Empties every tree and forgets about it, whatever the kernel holds.

@@ -36,22 +36,11 @@ static void message_call(const struct request *req, struct reply *rep)
     }
 }
 
-void partition_message(const struct request *req, struct reply *rep)
+static void message_other(const struct request *req, struct reply *rep)
 {
     switch (req->kind) {
     case MSG_INIT:
         message_init(req, rep);
-        return;
-    case MSG_EXIT:
-        if ((req->flags & REQUEST_FORWARDED) && req->arg[0] != 0) {
-            reply_forward(rep, req->arg[0], req->arg[1], req->arg[2], req->arg[3]);  // who was before has an exit for L1
-            rep->arg[4] = req->arg[4];
-            return;
-        }
-        if (req->origin == ORIGIN_L1)
-            instruction(req, rep);
-        else
-            violation(req, rep);
         return;
     case MSG_CALL:
         message_call(req, rep);
@@ -63,4 +52,23 @@ void partition_message(const struct request *req, struct reply *rep)
     default:
         rt_panic("a message that the kernel doesn't send to ept");
     }
+}
+
+// Who was before has an exit for L1.
+static void pass(const struct request *req, struct reply *rep)
+{
+    reply_forward(rep, req->arg[0], req->arg[1], req->arg[2], req->arg[3]);
+    rep->arg[4] = req->arg[4];
+}
+
+void partition_message(const struct request *req, struct reply *rep)
+{
+    if (__builtin_expect(req->kind != MSG_EXIT, 0))
+        message_other(req, rep);
+    else if (__builtin_expect(req->flags & REQUEST_FORWARDED, 0) && req->arg[0] != 0)
+        pass(req, rep);
+    else if (req->origin == ORIGIN_L1)
+        instruction(req, rep);
+    else
+        violation(req, rep);
 }

@@ -11,8 +11,8 @@
 
 static struct record records[RECORDS];
 static uint16_t buckets[BUCKETS];  // 1 + index of the first, 0: none
-static uint16_t first_of[TREES];   // the same, of a root
-static uint16_t free_first;        // the same, of those that were given back, by next
+static struct record *first_of[TREES];
+static uint16_t free_first;        // as in a bucket, of those that were given back, by next
 static uint16_t used;              // from it on none was ever taken
 
 static gpa2_t base_of(gpa2_t address, unsigned level)
@@ -58,14 +58,14 @@ static inline struct record *make(uint16_t *bucket, uint32_t root, gpa2_t base, 
     record->root = (uint8_t)root;
     record->level = (uint8_t)level;
     record->rights = 0;
-    record->mixed = false;
+    record->mixed = record->run_kept = false;
     record->next = *bucket;
     *bucket = own;
     record->after = first_of[root];
     record->before = 0;
-    if (record->after != 0)
-        records[record->after - 1].before = own;
-    first_of[root] = own;
+    if (record->after)
+        record->after->before = record;
+    first_of[root] = record;
     return record;
 }
 
@@ -82,6 +82,7 @@ static inline __attribute__((always_inline)) struct record *at(uint32_t root, gp
             return 0;
         memcpy(record->path, walk->path.entry, sizeof(record->path));
     }
+    record->run_kept = false;
     for (unsigned above = level + 1; !*made && above < WALK12_LEVELS; above++) {
         record->mixed |= record->path[above] != walk->path.entry[above];
         record->path[above] = walk->path.entry[above];
@@ -146,9 +147,7 @@ void record_unmap(struct record *record, unsigned index)
     record->mapped[index / 64] &= ~(1ull << (index % 64));
 }
 
-struct record *record_first(uint32_t root) { return first_of[root] != 0 ? &records[first_of[root] - 1] : 0; }
-
-struct record *record_after(const struct record *record) { return record->after != 0 ? &records[record->after - 1] : 0; }
+struct record *record_first(uint32_t root) { return first_of[root]; }
 
 void record_free(struct record *record)
 {
@@ -157,9 +156,9 @@ void record_free(struct record *record)
     while (*link != own)
         link = &records[*link - 1].next;
     *link = record->next;
-    *(record->before != 0 ? &records[record->before - 1].after : &first_of[record->root]) = record->after;
-    if (record->after != 0)
-        records[record->after - 1].before = record->before;
+    *(record->before ? &record->before->after : &first_of[record->root]) = record->after;
+    if (record->after)
+        record->after->before = record->before;
     memset(record->mapped, 0, sizeof(record->mapped));
     record->next = free_first;
     free_first = own;
@@ -167,6 +166,6 @@ void record_free(struct record *record)
 
 void record_forget(uint32_t root)
 {
-    while (first_of[root] != 0)
-        record_free(&records[first_of[root] - 1]);
+    while (first_of[root])
+        record_free(first_of[root]);
 }

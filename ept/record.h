@@ -15,13 +15,15 @@
 
 struct record {
     gpa2_t base;        // first address that the table translates
+    struct record *before, *after; // of the same root
+    struct guest_run run;   // while run_kept: path[] and seen[low] to seen[high - 1], where EPT12 has them. Then the record isn't mixed
     uint16_t low, high; // entries outside of [low, high) aren't mapped, and seen[] has nothing of them
-    uint16_t next;      // in the same bucket, ...
-    uint16_t before, after; // ...of the same root: 1 + index, 0: none; next also of what is free
+    uint16_t next;      // in the same bucket, or free: 1 + index, 0: none
     uint8_t root;
     uint8_t level;      // of the table
     uint8_t rights;     // that the levels above granted, to one entry or another
     bool mixed;         // the path isn't what all entries were mapped by, or lacked accessed flags then
+    bool run_kept;      // until something is mapped by the record, or its path is another
     uint64_t path[WALK12_LEVELS];          // by level: the entries above, as they were
     uint64_t mapped[WALK12_ENTRIES / 64];  // a bit for each entry
     uint64_t seen[WALK12_ENTRIES];         // the entries as EPT12 had them when they were mapped; of others, what was met last, or 0
@@ -52,9 +54,8 @@ void record_map(struct record *record, unsigned first, unsigned count, const uin
 // Notes that the entry isn't mapped any more. The index lies in [low, high).
 void record_unmap(struct record *record, unsigned index);
 
-// The records of a root, one after the other; NULL at the end.
+// The first record of a root, or NULL.
 struct record *record_first(uint32_t root);
-struct record *record_after(const struct record *record);
 
 // Gives one record back.
 void record_free(struct record *record);

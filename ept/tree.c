@@ -64,6 +64,16 @@ bool tree_settle(void)
     return false;
 }
 
+void tree_enter_settled(void)
+{
+    state_lock(&lock);
+    if (__builtin_expect((replies | settlers) == 0, 1))
+        return;
+    state_unlock(&lock);
+    tree_enter();
+    (void)tree_settle();
+}
+
 void tree_leave(void) { state_unlock(&lock); }
 
 void tree_leave_in_reply(const struct request *req, struct reply *rep, uint64_t *mapped, uint64_t mask)

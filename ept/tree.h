@@ -20,6 +20,9 @@
 void tree_enter(void);
 void tree_leave(void);
 
+// tree_enter(), and what tree_settle() waits for is done.
+void tree_enter_settled(void);
+
 // For whoever takes mappings away, or changes records of what is mapped: waits until what others have left to their replies is done. false: others were in
 // meanwhile, what was read of EPT12 before is worth nothing. Nothing is left to do when it returns, until tree_leave().
 bool tree_settle(void);

@@ -64,12 +64,6 @@ bool guest_walk(gpa1_t top, uint64_t address, struct guest_path *path)
     return in_window(top, PAGE_BYTES) && window_walk(WINDOW_BASE + top.v, address, path) && !(path->any & ENTRY_ADDRESS & ~(WINDOW_BYTES - 1));
 }
 
-bool guest_unchanged(gpa1_t top, uint64_t address, unsigned level, const uint64_t path[4], const uint64_t *with, uint64_t qwords)
-{
-    const uint64_t index = address >> (PAGE_BITS + 9 * level) & 511;
-    return in_window(top, PAGE_BYTES) && qwords <= 512 - index && window_unchanged(WINDOW_BASE + top.v, address, path, level, with, qwords);
-}
-
 void guest_trail_keep(gpa1_t top, uint64_t address, const struct guest_path *path, struct guest_trail *trail)
 {
     uint64_t table = top.v & ENTRY_ADDRESS;
@@ -82,3 +76,26 @@ void guest_trail_keep(gpa1_t top, uint64_t address, const struct guest_path *pat
 }
 
 bool guest_trail_holds(const struct guest_trail *trail) { return window_retrace(trail); }
+
+bool guest_run_keep(gpa1_t top, uint64_t address, unsigned level, const uint64_t path[4], const uint64_t *with, uint64_t qwords, struct guest_run *run)
+{
+    const uint64_t index = address >> (PAGE_BITS + 9 * level) & 511;
+    gpa1_t table = top;
+    for (unsigned above = GUEST_STEPS - 1; above > level; above--) {
+        if (!in_window(table, PAGE_BYTES))
+            return false;
+        run->above[above - 1].at = WINDOW_BASE + table.v + (address >> (PAGE_BITS + 9 * above) & 511) * sizeof(uint64_t);
+        run->above[above - 1].entry = path[above];
+        table.v = path[above] & ENTRY_ADDRESS;
+    }
+    for (unsigned below = level; below > 0; below--)
+        run->above[below - 1] = run->above[below];
+    if (!in_window(table, PAGE_BYTES) || qwords > 512 - index)
+        return false;
+    run->at = WINDOW_BASE + table.v + index * sizeof(uint64_t);
+    run->qwords = qwords;
+    run->with = with;
+    return true;
+}
+
+bool guest_run_holds(const struct guest_run *run) { return window_rerun(run); }

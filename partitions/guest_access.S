@@ -89,53 +89,31 @@ ENTRY window_walk           // rdi: top, rsi: address, rdx: struct guest_path
     mov $\level, %eax
     jmp 2b
     .endr
-    .macro FOLLOW level         // goes on to the next table if the entry is the expected one
-    mov %rsi, %rax
-    shr $(12 + 9 * \level - 3), %rax
-    and $0xff8, %eax
-    mov (%rdi,%rax), %rax
-    cmp (8 * \level)(%rdx), %rax
-    jne .Lchanged
-    and %r10, %rax
-    lea (%rax,%r11), %rdi
-    .endm
-ENTRY window_unchanged      // rdi: top, rsi: address, rdx: path, ecx: level, r8: with, r9: qwords
-    mov window_address(%rip), %r10
-    mov window_base(%rip), %r11
-    FOLLOW 3
-    cmp $2, %ecx
-    je .Ltable2
-    FOLLOW 2
-    test %ecx, %ecx
-    jnz .Ltable1
-    FOLLOW 1
-3:  shr $(12 - 3), %rsi
-    and $0xff8, %esi
-    add %rdi, %rsi
-    mov %r8, %rdi
-    mov %r9, %rcx
-    xor %eax, %eax          // ZF: no qwords are all equal
-    repe cmpsq
-    sete %al
-    ret
-.Ltable2:
-    shr $9, %rsi
-.Ltable1:
-    shr $9, %rsi
-    jmp 3b
-.Lchanged:
-    xor %eax, %eax
-    ret
 ENTRY window_retrace        // rdi: struct guest_trail
     .irp step, 0, 16, 32, 48
     mov \step(%rdi), %rax
     mov (%rax), %rax
     cmp %rax, \step + 8(%rdi)
-    jne 3f
+    jne .Lchanged
     .endr
     mov $1, %eax
     ret
-3:  xor %eax, %eax
+ENTRY window_rerun          // rdi: struct guest_run
+    .irp step, 0, 16, 32
+    mov \step(%rdi), %rax
+    mov (%rax), %rax
+    cmp %rax, \step + 8(%rdi)
+    jne .Lchanged
+    .endr
+    mov 56(%rdi), %rcx
+    mov 64(%rdi), %rsi
+    mov 48(%rdi), %rdi
+    xor %eax, %eax          // ZF: no qwords are all equal
+    repe cmpsq
+    sete %al
+    ret
+.Lchanged:
+    xor %eax, %eax
     ret
 ENTRY window_exchange64     // rdi: address, rsi: expected, rdx: desired, rcx: found
     mov %rsi, %rax

@@ -30,14 +30,6 @@ bool window_exchange32(uint64_t va, uint32_t expected, uint32_t desired, uint32_
     return any_bool();
 }
 
-bool window_unchanged(uint64_t top, uint64_t address, const uint64_t *path, unsigned level, const uint64_t *with, uint64_t qwords)
-{
-    PROVE(inside(top, PAGE_BYTES), "a table in the window");
-    PROVE((address >> (12 + 9 * level) & 511) + (unsigned __int128)qwords <= 512, "and nothing beyond a table");
-    (void)path, (void)with;
-    return any_bool();
-}
-
 // As guest_access.S does it: what names a table is among all and any.
 bool window_walk(uint64_t top, uint64_t address, struct guest_path *path)
 {
@@ -58,6 +50,24 @@ bool window_retrace(const struct guest_trail *trail)
     for (unsigned i = 0; i < GUEST_STEPS; i++)
         PROVE(inside(trail->step[i].at, 8) && trail->step[i].at % 8 == 0, "an entry in the window");
     return any_bool();
+}
+
+bool window_rerun(const struct guest_run *run)
+{
+    for (unsigned i = 0; i < GUEST_STEPS - 1; i++)
+        PROVE(inside(run->above[i].at, 8) && run->above[i].at % 8 == 0, "an entry in the window");
+    PROVE(run->at % 8 == 0 && run->qwords <= 512 && inside(run->at, 8 * run->qwords), "entries in the window");
+    PROVE(run->qwords == 0 || run->at >> 12 == (run->at + 8 * run->qwords - 1) >> 12, "and nothing beyond a table");
+    return any_bool();
+}
+
+static void rerun(gpa1_t top, uint64_t address, uint64_t qwords)
+{
+    const uint64_t path[GUEST_STEPS] = { any_u64(), any_u64(), any_u64(), any_u64() };
+    struct guest_run run;
+    top.v &= ENTRY_ADDRESS;
+    if (guest_run_keep(top, address, any_below(3), path, path, qwords, &run))
+        (void)guest_run_holds(&run);
 }
 
 static void walk(gpa1_t top, uint64_t address)
@@ -82,7 +92,7 @@ int main(void)
     guest_write32(address, narrow);
     guest_copy_in(&wide, address, bytes);
     guest_copy_out(address, &wide, bytes);
-    guest_unchanged(address, any_u64(), any_below(3), &wide, &wide, bytes);
+    rerun(address, any_u64(), bytes);
     guest_exchange64(address, wide, bytes, &wide);
     guest_exchange32(address, narrow, narrow, &narrow);
     walk(address, bytes);

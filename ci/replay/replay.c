@@ -302,21 +302,17 @@ bool window_walk(uint64_t top, uint64_t address, struct guest_path *path)
     return there;
 }
 
-bool window_unchanged(uint64_t top, uint64_t address, const uint64_t *path, unsigned level, const uint64_t *with, uint64_t qwords)
-{
-    (void)path, (void)with;
-    begin(RECORDING_UNCHANGED);
-    recording_made(top);
-    recording_made(address);
-    recording_made(level);
-    recording_made(qwords);
-    return next() != 0;
-}
-
 bool window_retrace(const struct guest_trail *trail)
 {
     begin(RECORDING_RETRACE);
     recording_trail(trail);
+    return next() != 0;
+}
+
+bool window_rerun(const struct guest_run *run)
+{
+    begin(RECORDING_RERUN);
+    recording_run(run);
     return next() != 0;
 }
 

@@ -24,25 +24,23 @@ bool window_walk(uint64_t top, uint64_t address, struct guest_path *path)
     }
 }
 
-bool window_unchanged(uint64_t top, uint64_t address, const uint64_t *path, unsigned level, const uint64_t *with, uint64_t qwords)
-{
-    uint64_t table = top - WINDOW_BASE, entry;
-    for (unsigned above = 3; above > level; above--) {
-        if (!window_read64(WINDOW_BASE + table + (address >> (12 + 9 * above) & 511) * 8, &entry) || entry != path[above])
-            return false;
-        table = entry & 0x000ffffffffff000ull & (WINDOW_BYTES - 1);
-    }
-    for (uint64_t i = 0; i < qwords; i++)
-        if (!window_read64(WINDOW_BASE + table + ((address >> (12 + 9 * level) & 511) + i) * 8, &entry) || entry != with[i])
-            return false;
-    return true;
-}
-
 bool window_retrace(const struct guest_trail *trail)
 {
     uint64_t entry;
     for (unsigned i = GUEST_STEPS; i-- > 0;)
         if (!window_read64(trail->step[i].at, &entry) || entry != trail->step[i].entry)
+            return false;
+    return true;
+}
+
+bool window_rerun(const struct guest_run *run)
+{
+    uint64_t entry;
+    for (unsigned i = GUEST_STEPS - 1; i-- > 0;)
+        if (!window_read64(run->above[i].at, &entry) || entry != run->above[i].entry)
+            return false;
+    for (uint64_t i = 0; i < run->qwords; i++)
+        if (!window_read64(run->at + i * sizeof(entry), &entry) || entry != run->with[i])
             return false;
     return true;
 }

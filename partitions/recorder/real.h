@@ -15,7 +15,7 @@
 #define window_copy_out   real_window_copy_out
 #define window_compare    real_window_compare
 #define window_walk       real_window_walk
-#define window_unchanged  real_window_unchanged
 #define window_retrace    real_window_retrace
+#define window_rerun      real_window_rerun
 #define window_exchange64 real_window_exchange64
 #define window_exchange32 real_window_exchange32

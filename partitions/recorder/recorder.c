@@ -32,8 +32,8 @@ __typeof__(window_copy_in) real_window_copy_in;
 __typeof__(window_copy_out) real_window_copy_out;
 __typeof__(window_compare) real_window_compare;
 __typeof__(window_walk) real_window_walk;
-__typeof__(window_unchanged) real_window_unchanged;
 __typeof__(window_retrace) real_window_retrace;
+__typeof__(window_rerun) real_window_rerun;
 __typeof__(window_exchange64) real_window_exchange64;
 __typeof__(window_exchange32) real_window_exchange32;
 _Noreturn void recorder_message(uint32_t cpu, const struct request *req, uint64_t rdx, uint64_t rcx, struct reply *rep);
@@ -241,18 +241,20 @@ bool window_walk(uint64_t top, uint64_t address, struct guest_path *path)
     return there;
 }
 
-bool window_unchanged(uint64_t top, uint64_t address, const uint64_t *path, unsigned level, const uint64_t *with, uint64_t qwords)
-{
-    const bool so = real_window_unchanged(top, address, path, level, with, qwords);
-    PUT(RECORDING_UNCHANGED, top, address, level, qwords, so);
-    return so;
-}
-
 bool window_retrace(const struct guest_trail *trail)
 {
     const bool holds = real_window_retrace(trail);
     put(RECORDING_RETRACE);
     recording_trail(trail);
+    put(holds);
+    return holds;
+}
+
+bool window_rerun(const struct guest_run *run)
+{
+    const bool holds = real_window_rerun(run);
+    put(RECORDING_RERUN);
+    recording_run(run);
     put(holds);
     return holds;
 }

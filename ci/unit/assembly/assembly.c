@@ -138,47 +138,6 @@ TEST(window_walk_ends_in_a_leaf)
     CHECK(!window_walk(WINDOW_BASE + 3 * PAGE_BYTES, address, &path));
 }
 
-// The same tables; the walk ends in page 1 or page 0.
-TEST(window_unchanged_sees_every_change)
-{
-    uint64_t *window = (uint64_t *)map_window();
-    const uint64_t base = 3ull << 39 | 5ull << 30;
-    const uint64_t path[4] = { 99, 0x103, PAGE_BYTES | 0x8000000000000607ull, PAGE_BYTES | 0x8000000000000f07ull };
-    uint64_t with[8] = { 11, 12, 13, 14, 15, 16, 17, 18 };
-    static const unsigned first[] = { 504, 7, 2 };
-    for (unsigned level = 0; level < 3; level++) {
-        const uint64_t address = base + (level == 0 ? 7ull << 21 : 0) + (level == 2 ? -3ull << 30 : (uint64_t)first[level] << (12 + 9 * level));
-        memset(window, 0, 2 * PAGE_BYTES);
-        window[3] = path[3];
-        window[512 + 5] = path[2];
-        window[512 + 7] = path[1];
-        uint64_t *const entries = window + (level == 0 ? 0 : 512) + first[level];
-        for (unsigned count = 0; count <= 8; count++) {
-            if (level > 0 && count > 3)
-                break;
-            for (unsigned i = 0; i < count; i++)
-                with[i] = entries[i];
-            CHECK(window_unchanged(WINDOW_BASE, address, path, level, with, count));
-            for (unsigned i = 0; i < count; i++) {
-                with[i] ^= 1ull << 63;
-                CHECK(!window_unchanged(WINDOW_BASE, address, path, level, with, count));
-                with[i] ^= 1ull << 63;
-            }
-        }
-        uint64_t *const above[] = { &window[512 + 7], &window[512 + 5], &window[3] };
-        for (unsigned i = level; i < 3; i++) {
-            *above[i] ^= 1ull << 52;
-            CHECK(!window_unchanged(WINDOW_BASE, address, path, level, with, 0));
-            *above[i] ^= 1ull << 52;
-        }
-    }
-    CHECK(!window_unchanged(WINDOW_BASE + 3 * PAGE_BYTES, base, path, 0, with, 0));
-    window[3] = 3 * PAGE_BYTES | 1;  // as expected, but not there
-    const uint64_t away[4] = { 0, 0, 0, 3 * PAGE_BYTES | 1 };
-    CHECK(!window_unchanged(WINDOW_BASE, base, away, 2, with, 1));
-    CHECK(!window_unchanged(WINDOW_BASE, base, away, 0, with, 1));
-}
-
 TEST(window_retrace_holds_as_long_as_every_entry_is_what_it_was)
 {
     uint64_t *window = (uint64_t *)map_window();
@@ -200,6 +159,48 @@ TEST(window_retrace_holds_as_long_as_every_entry_is_what_it_was)
         trail.step[i].at -= 3 * PAGE_BYTES;
     }
     CHECK(window_retrace(&trail));
+}
+
+TEST(window_rerun_sees_every_change)
+{
+    uint64_t *window = (uint64_t *)map_window(), with[8] = { 11, 12, 13, 14, 15, 16, 17, 18 };
+    struct guest_run run = { .with = with };
+    for (unsigned i = 0; i < GUEST_STEPS - 1; i++) {
+        window[100 * i] = i << 12 | 0x8000000000000001ull;
+        run.above[i].at = WINDOW_BASE + 800 * i;
+        run.above[i].entry = window[100 * i];
+    }
+    for (unsigned last = 504; last < 3 * 512; last += 512) {  // the last eight entries of each table
+        uint64_t *const entries = window + (last & ~511u) + 504;
+        const bool writable = last < 2 * 512;
+        run.at = (uint64_t)(uintptr_t)entries;
+        for (unsigned i = 0; i < 8; i++) {
+            if (writable)
+                entries[i] = with[i];
+            else
+                with[i] = entries[i];
+        }
+        for (run.qwords = 0; run.qwords <= 8; run.qwords++) {
+            CHECK(window_rerun(&run));
+            for (unsigned i = 0; i < 8; i++) {
+                with[i] ^= 1ull << 63;
+                CHECK_EQ(window_rerun(&run), i >= run.qwords);
+                with[i] ^= 1ull << 63;
+            }
+        }
+        run.qwords = 8;
+        for (unsigned i = 0; i < GUEST_STEPS - 1; i++) {
+            window[100 * i] ^= 1ull << 52;
+            CHECK(!window_rerun(&run));
+            window[100 * i] ^= 1ull << 52;
+            run.above[i].at += 3 * PAGE_BYTES;  // isn't there
+            CHECK(!window_rerun(&run));
+            run.above[i].at -= 3 * PAGE_BYTES;
+        }
+        CHECK(window_rerun(&run));
+    }
+    run.qwords = 9;  // the last one isn't there
+    CHECK(!window_rerun(&run));
 }
 
 TEST(window_copies_every_length)

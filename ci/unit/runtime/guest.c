@@ -73,3 +73,47 @@ TEST(guest_exchange_tells_what_it_found)
     CHECK_EQ(found, 5);
     CHECK_EQ(*(uint64_t *)world_at(0x100), 5);
 }
+
+// A walk's entries above a table of each level, and the run there.
+TEST(guest_runs_hold_until_something_changes)
+{
+    const uint64_t address = 3ull << 39 | 5ull << 30 | 7ull << 21 | 9ull << 12;
+    const uint64_t path[] = { 0, 0x14007, 0x13007, 0x12007 }, with[2] = { 0x21, 0x22 };
+    const uint64_t top = 0x11000, entry[] = { 0x14000 + 9 * 8, 0x13000 + 7 * 8, 0x12000 + 5 * 8, top + 3 * 8 };
+    struct guest_run run;
+    for (unsigned level = 0; level < 3; level++) {
+        for (unsigned above = level + 1; above < 4; above++)
+            *(uint64_t *)world_at(entry[above]) = path[above];
+        uint64_t *const at = world_at(entry[level]);
+        at[0] = with[0];
+        at[1] = with[1];
+        CHECK(guest_run_keep((gpa1_t){ top }, address, level, path, with, 2, &run));
+        CHECK(guest_run_holds(&run));
+        for (unsigned above = level + 1; above < 4; above++) {
+            *(uint64_t *)world_at(entry[above]) ^= 1ull << 52;
+            CHECK(!guest_run_holds(&run));
+            *(uint64_t *)world_at(entry[above]) ^= 1ull << 52;
+        }
+        at[1] ^= 1;
+        CHECK(!guest_run_holds(&run));
+        at[1] ^= 1;
+        CHECK(guest_run_holds(&run));
+    }
+}
+
+TEST(guest_runs_stay_in_their_tables_and_in_the_window)
+{
+    uint64_t path[] = { 0, 0x14007, 0x13007, 0x12007 };
+    struct guest_run run;
+    CHECK(guest_run_keep((gpa1_t){ 0x11000 }, 511ull << 12, 0, path, path, 1, &run));
+    CHECK(!guest_run_keep((gpa1_t){ 0x11000 }, 511ull << 12, 0, path, path, 2, &run));
+    CHECK(!guest_run_keep((gpa1_t){ 0x11000 }, 0, 2, path, path, 513, &run));
+    CHECK(!guest_run_keep((gpa1_t){ 0x11000 }, 0, 2, path, path, ~0ull, &run));
+    CHECK(!guest_run_keep((gpa1_t){ WINDOW_BYTES }, 0, 2, path, path, 1, &run));
+    for (unsigned level = 1; level < 4; level++) {
+        path[level] |= WINDOW_BYTES;
+        CHECK(!guest_run_keep((gpa1_t){ 0x11000 }, 0, 0, path, path, 1, &run));
+        path[level] &= ~WINDOW_BYTES;
+    }
+    CHECK(guest_run_keep((gpa1_t){ 0x11000 }, 0, 0, path, path, 1, &run));
+}

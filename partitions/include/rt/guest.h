@@ -40,10 +40,6 @@ struct guest_path {
 // false: EPT01 doesn't map an entry.
 bool guest_walk(gpa1_t top, uint64_t address, struct guest_path *path);
 
-// Whether such a walk from top meets the entries path[] (by level) above the given level, 0 to 2, and the table there has these qwords from the address' entry
-// on, all in that table. false, too, where EPT01 doesn't map one of them.
-bool guest_unchanged(gpa1_t top, uint64_t address, unsigned level, const uint64_t path[4], const uint64_t *with, uint64_t qwords);
-
 // Where a walk found each of its entries, and what they were; below a leaf the leaf again.
 #define GUEST_STEPS 4
 struct guest_trail {
@@ -55,3 +51,18 @@ void guest_trail_keep(gpa1_t top, uint64_t address, const struct guest_path *pat
 
 // Whether the same walk would find the same now: all its entries are read again, each once. For a trail that was kept.
 bool guest_trail_holds(const struct guest_trail *trail);
+
+// Where a walk found the entries above a table, and what they were (those of the lowest level again where there are fewer); and entries that follow each other
+// in the table, with what they were.
+struct guest_run {
+    struct { uint64_t at, entry; } above[GUEST_STEPS - 1];
+    uint64_t at, qwords;
+    const uint64_t *with;
+};
+
+// Of such a walk from top, by the entries path[] (by level) above the given level, 0 to 2, to a table of which these qwords from the address' entry on were like
+// with[], which stays the caller's. false: they don't lie in one table, or a table lies beyond the window.
+bool guest_run_keep(gpa1_t top, uint64_t address, unsigned level, const uint64_t path[4], const uint64_t *with, uint64_t qwords, struct guest_run *run);
+
+// Whether the same walk would find the same now. false, too, where EPT01 doesn't map one of the entries. For a run that was kept.
+bool guest_run_holds(const struct guest_run *run);

@@ -29,8 +29,8 @@ enum recording_item {
     RECORDING_COMPARE,   // address, qwords, whether all is there, how many are equal
     RECORDING_WALK,      // top, address, whether all of it is there, path
     RECORDING_EXCHANGE,  // bytes, address, expected, desired, whether it is there, what was found
-    RECORDING_UNCHANGED, // top, address, level, qwords, whether it is so
     RECORDING_RETRACE,   // trail, whether it holds
+    RECORDING_RERUN,     // run, whether it holds
     RECORDING_KINDS
 };
 
@@ -158,4 +158,14 @@ static inline void recording_trail(const struct guest_trail *trail)
         recording_made(trail->step[i].at);
         recording_made(trail->step[i].entry);
     }
+}
+
+static inline void recording_run(const struct guest_run *run)
+{
+    for (unsigned i = 0; i < GUEST_STEPS - 1; i++) {
+        recording_made(run->above[i].at);
+        recording_made(run->above[i].entry);
+    }
+    recording_made(run->at);
+    recording_made(run->qwords);
 }
