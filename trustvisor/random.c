@@ -2,6 +2,7 @@
 #include "random.h"
 
 #include <bearssl.h>
+#include <caps/seed.h>
 #include <rt/state.h>
 #include <rt/string.h>
 
@@ -10,7 +11,7 @@
 static struct state_lock lock;
 static br_hmac_drbg_context drbg;
 static uint32_t requests_left;   // until the next seed
-STATE static struct { uint32_t bytes; uint8_t byte[RANDOM_NOISE_BYTES]; } stirred;
+STATE static struct { uint32_t bytes; uint8_t byte[SEED_BYTES]; } stirred;
 
 // Under the lock.
 static bool seeded(void)
@@ -34,7 +35,7 @@ static bool seeded(void)
 
 void random_stir(const void *noise, uint32_t bytes)
 {
-    stirred.bytes = bytes < RANDOM_NOISE_BYTES ? bytes : RANDOM_NOISE_BYTES;
+    stirred.bytes = bytes < SEED_BYTES ? bytes : SEED_BYTES;
     memcpy(stirred.byte, noise, stirred.bytes);
 }
 

@@ -7,9 +7,8 @@
 
 #define RANDOM_RESEED 100000u
 #define RANDOM_SEED_BYTES 48u
-#define RANDOM_NOISE_BYTES 32u
 
-// Noise of somebody else's, which the first seed is mixed with: it can't make up for entropy that is missing, as it is the same after a reload.
+// Noise of somebody else's (at most SEED_BYTES of it), which the first seed is mixed with: it can't make up for entropy that is missing, as it is the same after a reload.
 void random_stir(const void *noise, uint32_t bytes);
 
 // false: there is no entropy; nothing is in out that could be taken for random bytes.
