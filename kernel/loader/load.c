@@ -30,7 +30,7 @@ static bool checked_read(struct file *file, const char *name, char path[PATH])
 
 static bool read_all(struct load *load, const struct conf_workload *workload)
 {
-    char path[PATH], name[CAP_NAME + 4];
+    char path[PATH], name[MANIFEST_FILE];
     if (!checked_read(&load->kernel_file, "kernel.elf", path))
         return false;
     const char *wrong = elf_kernel_read(&load->kernel, load->kernel_file.data, load->kernel_file.bytes);
@@ -40,7 +40,7 @@ static bool read_all(struct load *load, const struct conf_workload *workload)
     }
     for (unsigned i = 0; i < workload->partition_count; i++) {
         struct file *file = &load->partition[load->partition_count++];
-        text_format(name, sizeof(name), "%s.elf", workload->partition[i]);
+        manifest_file(name, workload->partition[i]);
         if (!checked_read(file, name, path))
             return false;
         wrong = elf_partition_read(&load->image[i], file->data, file->bytes);

@@ -29,6 +29,8 @@ static void hash(const void *data, size_t bytes, uint8_t out[DIGEST])
     msr_write(MSR_FS_BASE, fs_base);
 }
 
+void manifest_file(char file[MANIFEST_FILE], const char *partition) { text_format(file, MANIFEST_FILE, "%s.elf", partition); }
+
 static const struct manifest_entry *find(const char *name)
 {
     const struct manifest_entry *entry = manifest_entries;

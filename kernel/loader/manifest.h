@@ -6,7 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <caps/cap.h>
+
 #define MANIFEST_WHY 100
+#define MANIFEST_FILE (CAP_NAME + 4)
+
+// The name of the file that holds that partition.
+void manifest_file(char file[MANIFEST_FILE], const char *partition);
 
 struct manifest_entry { const char *name; size_t bytes; uint8_t blake2b[32], sha256[32]; };
 

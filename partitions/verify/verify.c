@@ -3,6 +3,8 @@
 // nothing of it is kept but its hash: no memory of L1's is touched. What runs then is the image that the loader has put into hidden memory, which has
 // that hash.
 
+#include <stddef.h>
+
 #include <caps/hypercall.h>
 #include <rt/call.h>
 #include <rt/info.h>
@@ -43,22 +45,17 @@ static enum status take_block(uint32_t cpu, const uint64_t gpr[GPR_COUNT])
 
 static bool is_loadable(const struct loadable *partition) { return partition->name[0] != 0; }
 
-// PARTITION_MAX: none of them has that hash.
-static uint32_t find_by_hash(const void *hash)
+// Which of them has those bytes at that offset of its struct loadable. PARTITION_MAX: none.
+static uint32_t find(const void *wanted, uint32_t offset, uint32_t bytes)
 {
     uint32_t i = 0;
-    while (i < PARTITION_MAX && !(is_loadable(&rt_loadables.partition[i]) && memcmp(rt_loadables.partition[i].hash, hash, LOAD_HASH_BYTES) == 0))
+    while (i < PARTITION_MAX && !(is_loadable(&rt_loadables.partition[i]) && memcmp((const uint8_t *)&rt_loadables.partition[i] + offset, wanted, bytes) == 0))
         i++;
     return i;
 }
 
-static uint32_t find_by_name(const void *name)
-{
-    uint32_t i = 0;
-    while (i < PARTITION_MAX && !(is_loadable(&rt_loadables.partition[i]) && memcmp(rt_loadables.partition[i].name, name, CAP_NAME) == 0))
-        i++;
-    return i;
-}
+static uint32_t find_by_hash(const void *hash) { return find(hash, offsetof(struct loadable, hash), LOAD_HASH_BYTES); }
+static uint32_t find_by_name(const void *name) { return find(name, offsetof(struct loadable, name), CAP_NAME); }
 
 // An attempt before this one may have done it already, and failed behind it.
 static enum status set(const struct request *req, uint32_t partition, bool on)
