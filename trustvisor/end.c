@@ -7,6 +7,7 @@
 #include <rt/reply.h>
 #include <rt/string.h>
 
+#include "nvram.h"
 #include "turn.h"
 
 static void invoke(struct reply *rep)
@@ -50,6 +51,7 @@ void end_give_rest(struct pal *pal, uint32_t first, struct reply *rep)
 
 static void forget(struct pal *pal, enum pal_state from)
 {
+    nvram_release(pal_number(pal));
     memset(&pal->utpm, 0, sizeof(pal->utpm));
     memset(pal->gpr, 0, sizeof(pal->gpr));
     memset(pal_vectors[pal_number(pal)], 0, sizeof(pal_vectors[0]));

@@ -5,6 +5,7 @@
 #include <rt/string.h>
 
 #include "identity.h"
+#include "nvram.h"
 #include "random.h"
 
 // A buffer of a PAL's: where it lies, and what its second word says.
@@ -178,6 +179,27 @@ static enum tv_result public_key(struct pal *pal, const struct utpm_arguments *a
     return pal_write(pal, a->edx, &bytes, sizeof(bytes)) && (a->ecx == 0 || bytes <= capacity) ? TV_OK : TV_BAD_PARAM;
 }
 
+static enum tv_result nv_size(struct pal *pal, const struct utpm_arguments *a)
+{
+    static const uint32_t bytes = TV_NV_BYTES;
+    return pal_write(pal, a->ecx, &bytes, sizeof(bytes)) ? TV_OK : TV_BAD_PARAM;
+}
+
+static enum tv_result nv_read(struct pal *pal, const struct utpm_arguments *a)
+{
+    uint8_t data[TV_NV_BYTES];
+    const enum tv_result result = nvram_read(pal_number(pal), pal->utpm.pcr[0], data);
+    if (result != TV_OK)
+        return result;
+    return pal_write(pal, a->ecx, data, sizeof(data)) ? TV_OK : TV_BAD_PARAM;
+}
+
+static enum tv_result nv_write(struct pal *pal, const struct utpm_arguments *a)
+{
+    uint8_t data[TV_NV_BYTES];
+    return pal_read(pal, a->ecx, data, sizeof(data)) ? nvram_write(pal_number(pal), pal->utpm.pcr[0], data) : TV_BAD_PARAM;
+}
+
 uint32_t utpm_call(struct pal *pal, enum tv_call number, const struct utpm_arguments *argument)
 {
     switch (number) {
@@ -191,6 +213,9 @@ uint32_t utpm_call(struct pal *pal, enum tv_call number, const struct utpm_argum
     case TV_CALL_UNSEAL: return unseal(pal, argument);
     case TV_CALL_QUOTE: return quote(pal, argument);
     case TV_CALL_PUBLIC_KEY: return public_key(pal, argument);
-    default: return TV_ERROR;  // no NVRAM; and what only the program may do
+    case TV_CALL_NV_SIZE: return nv_size(pal, argument);
+    case TV_CALL_NV_READ: return nv_read(pal, argument);
+    case TV_CALL_NV_WRITE: return nv_write(pal, argument);
+    default: return TV_ERROR;  // what only the program may do
     }
 }

@@ -63,6 +63,17 @@ static void extended(void)
     CHECK(memcmp(before, after, sizeof(before)) == 0);
 }
 
+static void kept(void)
+{
+    static uint8_t value;
+    uint8_t *page = pal_sees(0, STACK_PAGE, &rights);
+    memset(page + 64, ++value, TV_NV_BYTES);
+    CHECK_EQ(pal_hypercall(TV_CALL_NV_WRITE, STACK_PAGE + 64, 0, 0, 0), TV_OK);
+    vectors_are(PAL);
+    CHECK_EQ(pal_hypercall(TV_CALL_NV_READ, STACK_PAGE + 128, 0, 0, 0), TV_OK);
+    CHECK(memcmp(page + 64, page + 128, TV_NV_BYTES) == 0);
+}
+
 static void returned(void)
 {
     *(uint64_t *)(void *)pal_sees(0, inside, &rights) = 4711;
@@ -94,6 +105,7 @@ static void life(void)
     call();
     interrupted();
     extended();
+    kept();
     returned();
     CHECK_EQ(pal_table[0].state, PAL_IDLE);
     CHECK_EQ(program_unregister(), TV_OK);

@@ -130,9 +130,9 @@ static void quoted_badly(uint32_t width)
 TEST(a_malformed_quote_is_refused) { quoted_badly(8); }
 TEST(a_malformed_quote_of_a_32_bit_pal_is_refused) { quoted_badly(4); }
 
-TEST(a_pal_has_no_nvram_and_registers_nothing)
+TEST(a_pal_registers_nothing)
 {
-    static const uint64_t number[] = { TV_CALL_REGISTER, TV_CALL_UNREGISTER, TV_CALL_SHARE, TV_CALL_NV_SIZE, TV_CALL_NV_READ, TV_CALL_NV_WRITE, 14, 20, 99 };
+    static const uint64_t number[] = { TV_CALL_REGISTER, TV_CALL_UNREGISTER, TV_CALL_SHARE, 14, 20, 99 };
     pal_starts(8);
     for (unsigned i = 0; i < sizeof(number) / sizeof(number[0]); i++)
         CHECK_EQ(ask(number[i], DATA_PAGE, DATA_PAGE, DATA_PAGE, DATA_PAGE), TV_ERROR);

@@ -43,7 +43,7 @@ int main(int argc, char **argv)
     const uintptr_t value = ((count_t *)pal.entry)(&counter);
     pal_close(&pal);
     if (value == 0) {
-        fprintf(stderr, "counter: %s was not sealed by this PAL on this machine, or its key was for an earlier boot only\n", argv[1]);
+        fprintf(stderr, "counter: %s was not sealed by this PAL on this machine, its key was for an earlier boot only, or it isn't the last one\n", argv[1]);
         return 1;
     }
     printf("%lu\n", (unsigned long)value);

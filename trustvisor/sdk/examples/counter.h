@@ -7,5 +7,7 @@
 // The sealed counter. bytes is 0 before the first count.
 struct counter { uint32_t bytes; uint8_t blob[508]; };
 
-// Counts one up. Returns the counter, or 0: the blob was not sealed by this PAL here, or can't be sealed.
+#define NEVER 0xffffffffu   // counted in this boot
+
+// Counts one up. Returns the counter, or 0: the blob was not sealed by this PAL here, isn't the last one of this boot, or can't be sealed; or another one counts.
 uintptr_t counter_pal(struct counter *counter);

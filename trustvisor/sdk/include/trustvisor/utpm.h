@@ -44,6 +44,12 @@ PAL_INLINE uint32_t pal_pcr_extend(uint32_t pcr, const void *measurement)
     return (uint32_t)tv_vmcall(TV_CALL_PCR_EXTEND, pcr, (uintptr_t)measurement, 0, 0);
 }
 
+// TV_NV_BYTES that only PALs with the same PCR 0 read and write, one of them at a time (from its first call to its end). They last until the machine's reset, then
+// they are ones again: against who puts an older file back in this boot, but not over a reboot.
+PAL_INLINE uint32_t pal_nv_size(void *bytes) { return (uint32_t)tv_vmcall(TV_CALL_NV_SIZE, (uintptr_t)bytes, 0, 0, 0); }
+PAL_INLINE uint32_t pal_nv_read(void *to) { return (uint32_t)tv_vmcall(TV_CALL_NV_READ, (uintptr_t)to, 0, 0, 0); }
+PAL_INLINE uint32_t pal_nv_write(const void *from) { return (uint32_t)tv_vmcall(TV_CALL_NV_WRITE, (uintptr_t)from, 0, 0, 0); }
+
 // A signature (TV_SIGNATURE_BYTES) on PCR 0 and a nonce of TV_HASH_BYTES: struct tv_quote_info is what is signed. *composite_bytes: room before, length after.
 PAL_INLINE uint32_t pal_quote(const void *nonce, void *signature, void *composite, uint32_t *composite_bytes)
 {
