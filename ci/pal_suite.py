@@ -24,8 +24,8 @@ NIGHT_TIMEOUT = 900.0
 EXAMPLES = Path(__file__).parent.parent / "trustvisor/sdk/examples"
 
 
-def _run(context: Context, workload: Workload, machine: Machine, timeout: float = TIMEOUT) -> Boot:
-    run = boot(context.places, workload, machine, context.directory(), timeout)
+def _run(context: Context, workload: Workload, machine: Machine, timeout: float = TIMEOUT, files: dict[str, Path | bytes] | None = None) -> Boot:
+    run = boot(context.places, workload, machine, context.directory(), timeout, files=files)
     if found := problems(run):
         raise Failure("\n".join(found))
     return run
@@ -74,18 +74,35 @@ def _faults(cpus: int, kind: str, span: int, spacing: int, least: int, context: 
 
 
 def _stress(workload: Workload, cpus: int, iterations: int, timeout: float, context: Context) -> str:
-    run = _run(context, replace(workload, iterations=iterations, vcpus=cpus), Machine(cpus=cpus, model="broadwell_ult"), timeout)
-    trouble = next((match for line in run.outcome.console if (match := re.search(r"pal_stress: rounds=(\d+) nmis=(\d+)", line))), None)
+    """L1's memory goes to a disk as well; an L2 has none, but its L1's CPUs take NMIs and go, too."""
+    swap = dict(workload.settings).get("swap") == "yes"
+    machine = Machine(cpus=cpus, model="broadwell_ult", memory_mb=SWAP_MEMORY_MB if swap else 512)
+    run = _run(context, replace(workload, iterations=iterations, vcpus=cpus), machine, timeout, {"EFI/swap": bytes(SWAP_BYTES)} if swap else None)
+    trouble = next((match for line in run.outcome.console if (match := re.search(r"pal_stress: rounds=(\d+) nmis=(\d+) swapped=(\d+)", line))), None)
     require(trouble is not None, "nothing is said of the trouble")
     registered = sum(": registered pages=" in line for line in run.outcome.log)
-    rounds, nmis = (int(word) for word in trouble.groups()) if trouble else (0, 0)
+    require(registered >= cpus * iterations * PALS_OF_TEST_ARGS, f"only {registered} PALs were registered")
+    rounds, nmis, swapped = (int(word) for word in trouble.groups()) if trouble else (0, 0, 0)
     require(cpus == 1 or nmis > 0, "no NMI came")
-    return f"{registered:,} PALs on {cpus} CPUs, {nmis} NMIs, {rounds} rounds of CPUs and memory going"
+    require(not swap or swapped > 0, "no page went to the disk")
+    outer = next((int(match[1]) for line in run.outcome.console if (match := re.search(r"qemu_kvm: L1 rounds=(\d+)", line))), 0)
+    require(swap or outer > 0, "L1 had no trouble")
+    rest = f"{swapped} pages swapped" if swap else f"{outer} rounds of L1's"
+    return f"{registered:,} PALs on {cpus} CPUs, {nmis} NMIs, {rounds} rounds of CPUs and memory going, {rest}"
 
 
-def _lhv(chosen: Workload, levels: int, cpus: int, context: Context) -> str:
+def _avx512(context: Context) -> str:
+    """Registers of 512 bits and masks don't cross either."""
+    run = _run(context, replace(PAL, iterations=1), Machine(model="corei7_skylake_x"))
+    told = sum("abuse: ok a program has all its masks and 512 bits after a PAL's" in line for line in run.outcome.console)
+    require(told == 2, f"{told} programs looked at registers of 512 bits, 2 were expected")
+    return _check(run, 20)
+
+
+def _lhv(chosen: Workload, levels: int, cpus: int, iterations: int, context: Context) -> str:
     """PALs without an operating system, on all CPUs at the same time: each test passes wherever trustvisor is below."""
     machine = Machine(cpus=cpus)
+    chosen = replace(chosen, plain_options=f"{chosen.plain_options} iterations={iterations}")
     run = boot(context.places, chosen, machine, context.directory(), TIMEOUT)
     found = lhv.results(run.outcome.console)
     wrong = problems(run) + lhv.end_problems(run.outcome.console, found, cpus)
@@ -93,7 +110,7 @@ def _lhv(chosen: Workload, levels: int, cpus: int, context: Context) -> str:
     if wrong:
         raise Failure("\n".join(wrong))
     passed = sum(result.verdict == "ok" for result in found)
-    expected = LHV_TESTS * levels * cpus + (levels if cpus > 1 else 0)  # and what takes two CPUs, once at each level
+    expected = (LHV_TESTS * levels * cpus + (levels if cpus > 1 else 0)) * iterations  # and what takes two CPUs, once at each level
     require(passed == expected, f"{passed} tests passed, {expected} were expected")
     for what in ("reads", "writes") if cpus > 1 else ():
         require(any(re.match(rf"L0 1 warn taken memory: L1 {what} ", line) for line in run.outcome.log), f"nothing tells that CPU 1 {what} a PAL's memory")
@@ -101,12 +118,15 @@ def _lhv(chosen: Workload, levels: int, cpus: int, context: Context) -> str:
 
 
 LHV_TESTS = 7  # for each level at which the program is (guests/lhv/pal.c)
-STRESS = replace(PAL, name="pal-stress", tests=("pal_stress",))
-STRESS_L2 = replace(PAL_L2, name="pal-stress-l2", settings=(("l2", "pal_stress"),))
+STRESS = replace(PAL, name="pal-stress", tests=("pal_stress",), settings=(("swap", "yes"),))
+STRESS_L2 = replace(PAL_L2, name="pal-stress-l2", settings=(("l2", "pal_stress"), ("trouble", "yes")))
+SWAP_BYTES, SWAP_MEMORY_MB = 48 << 20, 256  # little memory is soon used up
+PALS_OF_TEST_ARGS = 9  # of each `test_args 7 7 SEED`
 
 # What secret.c keeps, in the PAL and in its program.
 FACTOR, INSIDE, OUTSIDE = 0x9e3779b97f4a7c15, 70001, 90001
 PAGE_WORDS = 512
+SLEEP_SECONDS = 3.0  # from Bulkhead's last word on
 
 
 def _places(ram: Ram, seed: int) -> list[int]:
@@ -116,11 +136,12 @@ def _places(ram: Ram, seed: int) -> list[int]:
 
 
 class _Reset(Watch):
-    """Looks through all of RAM when the secrets are kept, and when the firmware has started anew: by then it finds nothing to start."""
+    """Looks through all of RAM when the secrets are kept, and when the firmware has started anew: by then it finds nothing to start. Where the
+    machine is to sleep: some seconds after Bulkhead's last word."""
 
-    def __init__(self, machine: Machine, disk: Path) -> None:
+    def __init__(self, machine: Machine, disk: Path, sleeps: bool) -> None:
         super().__init__(machine, lambda name, ram: None)
-        self.disk = disk
+        self.disk, self.sleeps, self.asleep = disk, sleeps, 0.0
         self.places: dict[str, dict[int, list[int]]] = {}
         self.due = ""
 
@@ -128,10 +149,14 @@ class _Reset(Watch):
         super().line(source, line, seconds)
         if "pal: secrets kept" in line:
             self.due = "kept"
+        elif "kept" in self.places and "scrub partition=trustvisor" in line and self.sleeps:
+            self.asleep = seconds + SLEEP_SECONDS
         elif "kept" in self.places and "BdsDxe: " in line:
             self.due = "reset"
 
     def over(self, seconds: float) -> bool:
+        if 0 < self.asleep < seconds:
+            self.due = "reset"
         if self.due and self.due not in self.places and self.process:
             with self.process.stopped():
                 ram = BochsRam(self.process, self.machine.memory_mb << 20, FIRMWARE.read_bytes())
@@ -146,7 +171,7 @@ class _Reset(Watch):
 
 def _nothing_after(workload: Workload, machine: Machine, part: str, context: Context) -> tuple[Boot, str]:
     """No byte of a PAL's is in RAM after the reset, though RAM is as it was: its program's own page shows it."""
-    watch = _Reset(machine, context.directory(part) / "esp.img")
+    watch = _Reset(machine, context.directory(part) / "esp.img", dict(workload.settings).get("sleep") == "yes")
     run = boot(context.places, workload, machine, context.directory(part), TIMEOUT, stages=watch)
     require("kept" in watch.places, "the secrets are not kept")
     require("reset" in watch.places, f"the machine did not start anew: {run.outcome.ending}")
@@ -160,6 +185,13 @@ def _nothing_after(workload: Workload, machine: Machine, part: str, context: Con
 
 def _reset(how: str, context: Context) -> str:
     return _nothing_after(replace(PAL, name="pal-reset", tests=("pal_secret",), words=f"reboot={how}"), Machine(cpus=2), "", context)[1]
+
+
+def _sleep(context: Context) -> str:
+    """The emulator stays awake, and L1 goes on: what there is in RAM by then would be there in the machine that sleeps."""
+    run, remark = _nothing_after(replace(PAL, name="pal-sleep", tests=("pal_secret",), settings=(("sleep", "yes"),)), Machine(cpus=2), "", context)
+    require(not any("FAIL" in line for line in run.outcome.console), "the sleep was refused")
+    return remark
 
 
 # Of trustvisor, while the PAL that spins has its turns: its program's call, when the PAL's vector registers are loaded and at its
@@ -195,15 +227,17 @@ def _looked(context: Context) -> str:
 
 
 CASES = [*(Case(f"pal-{cpus}", partial(_pal, cpus)) for cpus in (1, 2)), Case("pal-l2-1", _pal_l2),
-         *(Case(f"pal-lhv-{cpus}", partial(_lhv, LHV_PAL, 2, cpus)) for cpus in (1, 2)),
-         Case("pal-bulkhead-1", partial(_lhv, BULKHEAD_PAL, 3, 1)),
+         *(Case(f"pal-lhv-{cpus}", partial(_lhv, LHV_PAL, 2, cpus, 1)) for cpus in (1, 2)),
+         Case("pal-lhv-4", partial(_lhv, LHV_PAL, 2, 4, 4)),
+         Case("pal-bulkhead-1", partial(_lhv, BULKHEAD_PAL, 3, 1, 1)),
          Case("pal-faults-ud", partial(_faults, 2, "ud", 1500, 6, 100)),
          Case("pal-faults-reply", partial(_faults, 1, "bad-reply", 1, 10, 100)),
+         Case("pal-avx512", _avx512),
          Case("pal-stress-4", partial(_stress, STRESS, 4, 3, TIMEOUT)),
-         *(Case(f"pal-reset-{how}", partial(_reset, how)) for how in ("acpi", "kbd", "triple")),
+         *(Case(f"pal-reset-{how}", partial(_reset, how)) for how in ("acpi", "kbd", "triple")), Case("pal-sleep", _sleep),
          Case("pal-parked", _parked), Case("pal-looked", _looked)]
 NIGHTLY_CASES = [Case("pal-faults-all", partial(_faults, 4, "pf", 6000, 2, 1000)),
                  Case("pal-stress-l2-2", partial(_stress, STRESS_L2, 2, 2, 1200.0)),
-                 Case("pal-stress-1000", partial(_stress, STRESS, 4, 250, 3600.0)),  # on each CPU
-                 *(Case(f"pal-stress-l2-1000-{part}", partial(_stress, replace(STRESS_L2, settings=(*STRESS_L2.settings, ("seed", 125 * part))), 2, 125, 7200.0))
+                 Case("pal-stress-1000", partial(_stress, STRESS, 4, 250, 3600.0)),  # of each CPU
+                 *(Case(f"pal-stress-l2-1000-{part}", partial(_stress, replace(STRESS_L2, settings=(*STRESS_L2.settings, ("seed", 63 * part))), 4, 63, 3600.0))
                    for part in range(1, 5))]

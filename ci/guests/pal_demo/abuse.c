@@ -12,6 +12,7 @@ uintptr_t abuse_leak(void), abuse_ud2(void), abuse_hlt(void), abuse_loop(void), 
 uintptr_t abuse_apply(uintptr_t, uintptr_t), abuse_write(void), abuse_leak_avx(void), avx_usable(void);
 extern const uint8_t abuse_shared[], abuse_changed[];
 uintptr_t call_and_look_avx(const void *function, uintptr_t *found);
+uintptr_t abuse_leak_avx512(void), avx512_usable(void), call_and_look_avx512(const void *function, uintptr_t *found);
 uintptr_t call_and_look(const void *function, uintptr_t *found);
 
 const struct tv_params add_params = { 2, 0, { { TV_PARAM_INTEGER, 0, 1 }, { TV_PARAM_POINTER, 0, 1 } } };
@@ -178,6 +179,12 @@ static void registers(void)
     expect("registration", pal_open(&pal, (const void *)abuse_leak_avx, &no_params) == PAL_OK);
     expect("a PAL sees no upper half of its program's", call_and_look_avx(pal.entry, &found) == 0);
     expect("a program has its own after a PAL's", found == 0);
+    pal_close(&pal);
+    if (!avx512_usable())
+        return;
+    expect("registration", pal_open(&pal, (const void *)abuse_leak_avx512, &no_params) == PAL_OK);
+    expect("a PAL sees no mask and no bit of 512 of its program's", call_and_look_avx512(pal.entry, &found) == 0);
+    expect("a program has all its masks and 512 bits after a PAL's", found == 0);
     pal_close(&pal);
 }
 
