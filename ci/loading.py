@@ -43,7 +43,7 @@ REFUSED = {
 }
 
 
-def _files(context: Context) -> tuple[str, Path]:
+def signed_files(context: Context) -> tuple[str, Path]:
     """The key, and an initramfs with files that it has signed, and others."""
     home = context.directory() / "load"
     shutil.rmtree(home, ignore_errors=True)
@@ -66,7 +66,7 @@ def _files(context: Context) -> tuple[str, Path]:
 
 
 def _run(context: Context, cpus: int, test: str, **more: object) -> Boot:
-    key, initrd = _files(context)
+    key, initrd = signed_files(context)
     workload: Workload = replace(LINUX, name="load", partitions=("report", "verify"), loadable=("trustvisor",), load_key=key, tests=(test,),
                                  words=f"initrd=\\{INITRD.replace('/', chr(92))}", **more)  # type: ignore[arg-type]
     run = boot(context.places, workload, Machine(cpus=cpus), context.directory(), TIMEOUT, files={INITRD: initrd})

@@ -11,11 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import initramfs
+import loading
 from boot import NO_VTX, Boot, boot, next_text, problems
 from case import Case, Context, Failure, require
 from emulator import MODELS, Machine
 from swtpm import HEADER, Swtpm, TpmPort, obstacle, receive
-from workload import LOADER, PAL, Workload, configuration
+from workload import LINUX, LOADER, PAL, Workload, configuration
 
 TIMEOUT = 300.0
 ASK = Workload("ask", partitions=("trustvisor",), next="\\EFI\\ask\\ask.efi", next_file="ci/guests/tcg2/ask.efi")
@@ -150,4 +151,29 @@ def _kept(context: Context) -> str:
     return "counter 1, 2; another configuration is refused it"
 
 
-CASES = [Case("tpm-measured", _measured), Case("tpm-password", _password), Case("tpm-kept", _kept)]
+def _reloaded(context: Context) -> str:
+    """The seed is the kernel's to give again: a trustvisor that was unloaded has the same keys when it is loaded once more, as the machine's next boot does."""
+    if why := obstacle():
+        return f"skipped: {why}"
+    key, initrd = loading.signed_files(context)
+    workload = replace(LINUX, name="reloaded", partitions=("report", "verify"), loadable=("trustvisor",), load_key=key, tests=("pal_reloaded",),
+                       words="initrd=\\EFI\\linux\\load.img")
+    state, found = _fresh(context), []
+    for part in ("first", "second"):
+        with TpmPort(state) as tpm:
+            files = {loading.INITRD: initrd, "EFI/tcg2/tcg2.efi": context.places.build / "ci/guests/tcg2/tcg2.efi",
+                     "EFI/acpi/next.txt": next_text(LOADER, f"workload={workload.name}", "tcg2")}
+            run = boot(context.places, workload, Machine(com3=tpm.com3), context.directory(part), TIMEOUT, files=files)
+        if wrong := problems(run):
+            raise Failure("\n".join(wrong))
+        kept = sum("keys are kept by the TPM" in line for line in run.outcome.log)
+        require(kept == 2, f"{part}: keys were kept by the TPM at {kept} of 2 loads")
+        found.append(_said(run, "kept: "))
+    for one in found:
+        require([one.get("first-counter"), one.get("second-counter")] == ["1", "2"], f"the counters were {one}")
+    keys = {one.get(f"{which}-key") for one in found for which in ("first", "second")}
+    require(len(keys) == 1 and keys != {None}, "the identity key is not the same at each load and boot")
+    return "counter 1, 2, and one identity key, over two loads and two boots"
+
+
+CASES = [Case("tpm-measured", _measured), Case("tpm-password", _password), Case("tpm-kept", _kept), Case("tpm-reloaded", _reloaded)]

@@ -5,11 +5,14 @@
 
 #include <stddef.h>
 
+#include <caps/layout.h>
+
 #include "ept01.h"
 #include "exit.h"
 #include "ipc.h"
 #include "log.h"
 #include "memory.h"
+#include "pool.h"
 #include "route.h"
 #include "vmcs02.h"
 
@@ -47,6 +50,8 @@ static enum status load(struct partition *partition, struct cpu *cpu)
     if (!partition_stop(partition, cpu, PARTITION_DORMANT))
         return refused(partition, PARTITION_READY);
     partition->record->restarts = 0;
+    if (partition->header.seed != 0)  // within the state region: loader/elf_partition.c
+        memory_copy((uint8_t *)hidden_va(partition->space.state) + (partition->header.seed - STATE_BASE), &partition->seed, sizeof(struct seed));
     enum status status = partition_begin(partition, cpu);
     if (status != STATUS_OK)
         status = ipc_give_up(partition, partition->slot[cpu->index]);

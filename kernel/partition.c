@@ -166,6 +166,7 @@ void partitions_scrub(bool others_run)
         space_scrub(&partition->space);
         for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
             memory_fill(partition->cpu[cpu].channel, 0, sizeof(struct channel));
+        memory_fill(&partition->seed, 0, sizeof(partition->seed));
         log_line(LOG_INFO, "scrub partition=%s", partition->name);
     }
 }

@@ -7,6 +7,7 @@
 
 #include <caps/cap.h>
 #include <caps/ring.h>
+#include <caps/seed.h>
 #include <caps/status.h>
 
 #include "boot_info.h"
@@ -50,6 +51,7 @@ struct partition {
     uint64_t messages;               // counted where faults may be injected
     uint64_t inject_at;              // number of the message that the next one hits
     const struct boot_partition *image;
+    struct seed seed;                // a loadable one's: each load finds it
     struct partition *callee[CAP_CALLS];
     struct space space;
     struct partition_header header;  // the kernel's copy: the one that counts

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Proof: a partition comes and goes by loadable_set() as a whole: it is not unloaded while a page of L1's or a VMCS is its own, nor while a CPU may be in it;
-// what it leaves is cleared before it is dormant; its routes are there when it is ready, and only then; refused, it is as it was (I3, I8).
-// CBMC: unwind=5 replace=memory_fill:contract_fill
+// what it leaves is cleared before it is dormant; it finds its seed at each load; its routes are there when it is ready, and only then; refused, it is as it was (I3, I8).
+// CBMC: unwind=5 replace=memory_fill:contract_fill,memory_copy:contract_copy
 #include <caps/layout.h>
 #undef CPU_MAX
 #define CPU_MAX 1
@@ -15,7 +15,7 @@ static struct partition partition;
 static struct records_partition record;
 static struct channel channel;
 static struct vmcs02 vmcs02;
-static bool stopped, begun, scrubbed, linked, held_at_stop, init_fails, given_up;
+static bool stopped, begun, scrubbed, linked, held_at_stop, init_fails, given_up, seeded;
 static unsigned channels_cleared, asked;
 static uint32_t taken;
 
@@ -55,6 +55,7 @@ bool partition_stop(struct partition *one, struct cpu *self, enum partition_stat
 enum status partition_begin(struct partition *one, struct cpu *self)
 {
     PROVE(one == &partition && self == &cpu && stopped && !linked, "before anybody sees it");
+    PROVE(seeded == (partition.header.seed != 0), "with its seed");
     begun = true;
     taken = any_u32();
     vmcs02.active_cpu = any_u32();
@@ -101,6 +102,13 @@ void contract_fill(void *to, uint8_t value, size_t bytes)
     channels_cleared++;
 }
 
+void contract_copy(void *to, const void *from, size_t bytes)
+{
+    PROVE(stopped && !seeded && from == &partition.seed && bytes == sizeof(struct seed), "its own, while nobody is in it");
+    PROVE((uint64_t)to == HIDDEN_BASE + partition.space.state.v + partition.header.seed - STATE_BASE, "where its header says");
+    seeded = true;
+}
+
 // Another CPU, whose message failed too often, may park it before.
 bool partition_settle(struct partition *one, enum partition_state state)
 {
@@ -129,6 +137,7 @@ int main(void)
     partition.vmcs02_first = 7;
     partition.header.vmcs02_count = 1;
     partition.header.rights = RIGHT_PAL;
+    partition.header.seed = any_bool() ? 0 : STATE_BASE + 8 * (uint64_t)any_below(100);
     record.state = any_below(PARTITION_DORMANT + 1);
     const uint32_t before = record.state;
     linked = before != PARTITION_DORMANT;

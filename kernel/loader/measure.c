@@ -4,6 +4,7 @@
 
 #include <caps/layout.h>
 
+#include "../partition.h"
 #include "console.h"
 #include "firmware.h"
 #include "tcg2.h"
@@ -131,8 +132,10 @@ void measure_give(const struct boot_info *info)
 {
     for (uint32_t i = 0; i < info->partition_count; i++) {
         const struct boot_partition *image = &info->partition[i];
-        if (image->header.seed != 0)  // within the state region: elf_partition_read()
-            memory_copy((void *)(UINTN)(image->space.state.v + (image->header.seed - STATE_BASE)), &state.seed[i], sizeof(struct seed));
+        struct partition *all = (struct partition *)(UINTN)info->partitions;
+        void *place = (void *)(UINTN)(image->space.state.v + (image->header.seed - STATE_BASE));  // within the state region: elf_partition_read()
+        if (image->header.seed != 0)
+            memory_copy(info->loadable >> i & 1 ? &all[i].seed : place, &state.seed[i], sizeof(struct seed));
     }
     measure_forget();
 }

@@ -9,6 +9,7 @@
 #include "../../../kernel/loader/firmware.h"
 #include "../../../kernel/loader/measure.h"
 #include "../../../kernel/loader/tcg2.h"
+#include "../../../kernel/partition.h"
 #include "check.h"
 #include "tpm_fake.h"
 
@@ -136,6 +137,19 @@ TEST(who_asks_for_a_secret_gets_one)
     CHECK_EQ(measured, 2);  // closed already
     measure_give(&info);    // forgotten
     CHECK(none(&given[0]) && none(&given[2]) && given[0].origin == SEED_NONE);
+}
+
+// What is loaded later finds its seed then, each time: the kernel has it.
+TEST(the_seed_of_a_loadable_partition_is_the_kernels_to_give)
+{
+    static struct partition all[3];
+    boots();
+    info.partitions = (uintptr_t)all;
+    info.loadable = 1u << 2;
+    gives();
+    CHECK(given[0].origin == SEED_TPM && !none(&given[0]) && none(&all[0].seed));
+    CHECK(all[2].seed.origin == SEED_TPM && !none(&all[2].seed) && given[2].origin == 0xcccccccc);
+    measure_close();
 }
 
 TEST(secrets_of_a_launch_that_failed_are_forgotten)

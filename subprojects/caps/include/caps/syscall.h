@@ -12,7 +12,7 @@ enum syscall {
     SYS_LOG,     // rdi: enum log_level, rsi: bytes: a line of the outbox' text
     SYS_READ_MSR, // rdi: MSR: its value, as L1's own RDMSR gives it, in the outbox' call_result[0]; UNSUPPORTED where that is #GP. RIGHT_MSR
     SYS_PORT,    // rdi: which of gdb's port's registers (caps/debug.h), rsi: 0: its byte, in the outbox' call_result[0]; 1: r8 goes there. RIGHT_DEBUG
-    SYS_LOAD,    // rdi: index of a loadable partition, rsi: 1: it is loaded and starts, 0: it ends and leaves nothing. At once: not undone if the partition faults later. BUSY: another CPU does so, or a page of L1's or a VMCS is still that partition's; BAD_STATE: it is so already; FAULTED: it is parked, or its init fails (it is not loaded then, its seed is lost; parked where it has taken something). RIGHT_LOAD
+    SYS_LOAD,    // rdi: index of a loadable partition, rsi: 1: it is loaded and starts, 0: it ends and leaves nothing. At once: not undone if the partition faults later. BUSY: another CPU does so, or a page of L1's or a VMCS is still that partition's; BAD_STATE: it is so already; FAULTED: it is parked, or its init fails (it is not loaded then; parked where it has taken something). RIGHT_LOAD
     SYS_COUNT
 };
 
