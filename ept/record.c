@@ -80,7 +80,9 @@ static inline __attribute__((always_inline)) struct record *at(uint32_t root, gp
         record = make(bucket, root, base, level);
         if (!record)
             return 0;
-        memcpy(record->path, walk->path.entry, sizeof(record->path));
+        record->path[1] = walk->path.entry[1];  // what lies above the table, and perhaps more
+        record->path[2] = walk->path.entry[2];
+        record->path[3] = walk->path.entry[3];
     }
     record->run_kept = false;
     for (unsigned above = level + 1; !*made && above < WALK12_LEVELS; above++) {

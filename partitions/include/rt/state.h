@@ -77,7 +77,7 @@ void state_copy(void *to, const void *from, uint32_t bytes);
 // A spin lock. Keep it in ordinary memory, not in the state region: a reload frees it. Held across no call into another partition
 // that can come back.
 struct state_lock { uint32_t held; };
-static inline void state_lock(struct state_lock *lock)
+static inline __attribute__((always_inline)) void state_lock(struct state_lock *lock)
 {
     while (__atomic_exchange_n(&lock->held, 1u, __ATOMIC_ACQUIRE))
         __builtin_ia32_pause();
