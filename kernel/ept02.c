@@ -32,7 +32,7 @@ struct root {
     uint64_t tag;
     uint32_t pals_of;             // see ept02_allot
     bool decoys;                  // there may be decoys of pages that have an owner
-    uint32_t decoy;               // the page that this tag's L2 sees where L1 has none: what it writes there no other L2 reads
+    uint32_t decoy;               // the page that this tag's L2 sees where L1 has none: what it writes there no other L2 reads; a PAL sees none
     uint32_t top;
     struct ept02_cursor cursor;
     uint32_t count;               // its tables, without the top table
@@ -254,18 +254,19 @@ void ept02_create(uint32_t index, uint64_t tag, struct ept02_work *work)
     spinlock_acquire(&root->lock);
     if (root->used)
         tree_drop(root, work);
-    uint32_t decoy = page_take(work), page = page_take(work);
+    const uint32_t decoy = root->pals_of ? EPT02_NO_PAGE : page_take(work), page = page_take(work);
     if (page == EPT02_NO_PAGE) {
         spinlock_release(&root->lock);
         return;
     }
     spinlock_acquire(&bind_lock);
-    if (root->used) {
+    if (root->used && !root->pals_of)
         unlink_pages(work, root->decoy, root->decoy, 1);
+    if (root->used)
         top_release(root->top, work);
-    }
     root->decoy = decoy;
-    page_use(hidden_va(page_address(decoy)), PAGE_BYTES / sizeof(uint64_t));
+    if (!root->pals_of)
+        page_use(hidden_va(page_address(decoy)), PAGE_BYTES / sizeof(uint64_t));
     uint32_t top = TOP_EMPTY + 1;
     while (tops[top].references > 0)  // there are as many as can be named at the same time
         top++;

@@ -105,6 +105,17 @@ TEST(trees_of_pals_map_taken_pages_and_their_state_region_alone)
     CHECK_EQ(leaf_at(0x4000), (STATE_AT + 0x1000) | EPT_READ | 6 << EPT_TYPE_SHIFT);
 }
 
+TEST(a_tree_of_pals_has_no_decoy)
+{
+    start_pal();
+    const uint32_t used = ept02_pages_used();
+    CHECK_EQ(try(OP_EPT_CREATE, 0, 0, 0x1000, 0), STATUS_OK);
+    CHECK_EQ(ept02_pages_used(), used + 1);
+    for (uint64_t tag = 0x2000; tag < 0x6000; tag += 0x1000)
+        CHECK_EQ(try(OP_EPT_CREATE, 0, 0, tag, 0), STATUS_OK);
+    CHECK_EQ(ept02_pages_used(), used + 1);  // its top table
+}
+
 // A tree of somebody else's, as of an L2.
 #define L2_TAG 0x5500000000001eull
 static uint32_t l2_tree(void)
