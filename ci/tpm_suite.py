@@ -7,15 +7,21 @@ import hashlib
 import shutil
 import socket
 import struct
+import threading
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import initramfs
 import loading
 from boot import NO_VTX, Boot, boot, next_text, problems
 from case import Case, Context, Failure, require
-from emulator import MODELS, Machine
+from emulator import FIRMWARE, MODELS, Machine
+from ram import BochsRam, find
+from stages import LINGER
 from swtpm import HEADER, Swtpm, TpmPort, obstacle, receive
+from watch import Watch
 from workload import LINUX, LOADER, PAL, Workload, configuration
 
 TIMEOUT = 300.0
@@ -24,6 +30,7 @@ KEPT = replace(PAL, name="kept", tests=("pal_kept",), words="initrd=\\EFI\\linux
 
 NO_SESSIONS, SESSIONS = 0x8001, 0x8002
 CREATE_PRIMARY, HIERARCHY_CHANGE_AUTH, HMAC, FLUSH, START_AUTH_SESSION, POLICY_PCR = 0x131, 0x129, 0x155, 0x165, 0x176, 0x17f
+GET_RANDOM = 0x17b
 POLICY_FAIL = 0x99d  # of the first session
 
 
@@ -59,8 +66,6 @@ def _ask(context: Context, state: Path, part: str, workload: Workload = ASK) -> 
 
 def _measured(context: Context) -> str:
     """PCR 8 holds what is on the volume, in its order, and the end."""
-    if why := obstacle():
-        return f"skipped: {why}"
     state = _fresh(context)
     runs = [_ask(context, state, part) for part in ("first", "second")]
     for run in runs:
@@ -76,8 +81,6 @@ def _measured(context: Context) -> str:
 
 def _password(context: Context) -> str:
     """A TPM whose owner has a password: one line, and the machine boots on."""
-    if why := obstacle():
-        return f"skipped: {why}"
     state = _fresh(context)
     with Swtpm(state, raw=True) as tpm, socket.socket(socket.AF_UNIX) as line:
         line.connect(str(tpm.path))
@@ -125,8 +128,6 @@ class Intruder:
 
 def _kept(context: Context) -> str:
     """A counter that one boot has sealed goes on in the next one, by the same identity key; with another configuration both are others."""
-    if why := obstacle():
-        return f"skipped: {why}"
     state, blob, found, secrets = _fresh(context), b"", [], []
     context.directory().mkdir(parents=True, exist_ok=True)
     for part, settings in (("first", ()), ("second", ()), ("changed", ("log = debug",))):
@@ -153,8 +154,6 @@ def _kept(context: Context) -> str:
 
 def _reloaded(context: Context) -> str:
     """The seed is the kernel's to give again: a trustvisor that was unloaded has the same keys when it is loaded once more, as the machine's next boot does."""
-    if why := obstacle():
-        return f"skipped: {why}"
     key, initrd = loading.signed_files(context)
     workload = replace(LINUX, name="reloaded", partitions=("report", "verify"), loadable=("trustvisor",), load_key=key, tests=("pal_reloaded",),
                        words="initrd=\\EFI\\linux\\load.img")
@@ -176,4 +175,70 @@ def _reloaded(context: Context) -> str:
     return "counter 1, 2, and one identity key, over two loads and two boots"
 
 
-CASES = [Case("tpm-measured", _measured), Case("tpm-password", _password), Case("tpm-kept", _kept), Case("tpm-reloaded", _reloaded)]
+class _Waiting(TpmPort):
+    """The loader has its secrets when it asks for randomness: that answer waits until somebody has looked."""
+
+    def __init__(self, state: Path) -> None:
+        self.asked, self.looked = threading.Event(), threading.Event()
+        super().__init__(state)
+
+    def ask(self, command: bytes) -> bytes:
+        if HEADER.unpack_from(command)[2] == GET_RANDOM and not self.asked.is_set():
+            self.asked.set()
+            self.looked.wait(TIMEOUT)
+        return super().ask(command)
+
+    def secret(self) -> bytes:
+        return next(answer[16:48] for command, answer in self.said if HEADER.unpack_from(command)[2] == HMAC)
+
+
+class _Refused(Watch):
+    """Looks for the secret in all of RAM while the loader has it, and from the line on by which it gives up, until there is none or the time is over."""
+
+    def __init__(self, machine: Machine, tpm: _Waiting) -> None:
+        super().__init__(machine, lambda name, ram: None)
+        self.tpm = tpm
+        self.before, self.after = -1, -1
+
+    def _count(self) -> int:
+        assert self.process
+        with self.process.stopped():
+            ram = BochsRam(self.process, self.machine.memory_mb << 20, FIRMWARE.read_bytes())
+            return sum(1 for piece in ram.used() for _ in find(ram, self.tpm.secret(), piece, 1))
+
+    def over(self, seconds: float) -> bool:
+        if self.process and self.tpm.asked.is_set() and self.before < 0:
+            self.before = self._count()
+            self.tpm.looked.set()
+        if self.process and self.before >= 0 and self.after != 0 and self.find("refused"):
+            self.after = self._count()
+            if self.after == 0:
+                self.end = seconds + LINGER
+        return super().over(seconds)
+
+
+def _required(context: Context) -> str:
+    """With require = yes a machine on which Bulkhead can't launch stands still, and of what the TPM gave nothing is in RAM."""
+    with _Waiting(_fresh(context)) as tpm:
+        files = {"EFI/tcg2/tcg2.efi": context.places.build / "ci/guests/tcg2/tcg2.efi",
+                 "EFI/bulkhead/bulkhead.conf": configuration(ASK, ("memory = 1G", "require = yes")).encode(),
+                 "EFI/acpi/next.txt": next_text(LOADER, f"workload={ASK.name}", "tcg2")}
+        machine = Machine(com3=tpm.com3)
+        watch = _Refused(machine, tpm)
+        run = boot(context.places, ASK, machine, context.directory(), TIMEOUT, stages=watch, files=files)
+        said = _loader(run)
+        require(said == ["too little memory: no 1024 MiB in one piece"], f"the loader said {said}")
+        require(watch.before > 0, "the loader's copy of the secret was not found: the search shows nothing")
+        require(watch.after == 0, f"{watch.after} copies of the secret are in RAM behind the refusal")
+        require(run.outcome.ending == "stopped" and not _said(run, "ask: "), f"the machine went on: {run.outcome.ending}")
+        Intruder(tpm).refused()
+    return f"{watch.before} copies while the loader had it, none after"
+
+
+def _with_swtpm(run: Callable[[Context], str], context: Context) -> str:
+    why = obstacle()
+    return f"skipped: {why}" if why else run(context)
+
+
+CASES = [Case(f"tpm-{name}", partial(_with_swtpm, run)) for name, run in
+         (("measured", _measured), ("password", _password), ("kept", _kept), ("reloaded", _reloaded), ("required", _required))]
