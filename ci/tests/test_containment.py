@@ -4,9 +4,9 @@
 import unittest
 
 import containment
-import vmm_expected
 from case import Failure
 from containment import Fault
+from vmm_said import right
 
 INJECT = "L0 {} warn inject partition={} kind=1 sequence={} instruction={}"
 FAULT = "L0 {} error fault partition={} vector=6 rip=0x401d00 cr2=0x0 sequence={} kind={} reason={} attempt=0 cause=exception"
@@ -37,8 +37,7 @@ class Faults(unittest.TestCase):
 
 
 class Ends(unittest.TestCase):
-    RESULT = ["vmm: vcpu=0 " + " ".join(f"{name}={value:#x}" for name, value in vmm_expected.expected(0, 1, containment.VM_ITERATIONS).items()),
-              f"vmm: PASS vcpus=1 iterations={containment.VM_ITERATIONS} exits=24"]
+    RESULT = right(containment.VM_ITERATIONS)
 
     def test_each_end(self) -> None:
         console = ["bh: vm 1 begin", *self.RESULT, "bh: vm 1 end status=0",
