@@ -53,6 +53,7 @@ static bool check(struct message *m, struct vmcs12 *v, struct vmcs02 *vmcs02)
     switch (result) {
     case CHECK_PASSED:
         vmcs02->unchecked = 0;
+        vmcs02->recheck = entry_check_vtpr(v) || entry_check_link(v);
         vmcs02->l1_long = l1_long;
         return true;
     case CHECK_BAD_CONTROLS:
@@ -201,7 +202,7 @@ static bool enter_again(struct message *m, struct vmcs12 *v, struct vmcs02 *vmcs
         vmcs02->l1_efer != exit_field(m, VMCS_GUEST_EFER) || ((vmcs02->dirty | vmcs02->unchecked) & MERGE_GROUPS & ~QUICK_GROUPS) ||
         (vmcs12_get(v, VMCS_ENTRY_INTR_INFO) & EVENT_VALID))
         return false;
-    if ((vmcs02->unchecked || entry_check_vtpr(v)) && !check(m, v, vmcs02))
+    if ((vmcs02->unchecked || vmcs02->recheck) && !check(m, v, vmcs02))
         return true;
     if (!vmcs02->constant_bitmaps && bitmap_update(m, v, vmcs02)) {
         find_stable(v, vmcs02);

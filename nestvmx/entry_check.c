@@ -108,6 +108,15 @@ bool pdptes_valid(uint64_t cr3)
     return pdptes_read(cr3, pdpte) && pdptes_ok(pdpte);
 }
 
+// L2's own VMREADs and VMWRITEs go to this VMCS, where VMCS shadowing is on; it must say that it is for that, else that it isn't.
+static bool link_valid(const struct vmcs12 *v)
+{
+    const uint64_t link = vmcs12_get(v, VMCS_VMCS_LINK_POINTER);
+    uint32_t revision = 0;
+    return region_valid(link) && link != v->region && guest_read32((gpa1_t){ link }, &revision) &&
+           revision == (VMCS12_REVISION | (vmcs12_proc2(v, PROC2_VMCS_SHADOWING) ? VMCS12_SHADOW_INDICATOR : 0));
+}
+
 // SDM 3C 27.3.1.2 "Checks on Guest Segment Registers", on the fields of ES to GS, which lie one after the other in each class.
 #define SEGMENTS 6u
 #define CS       1u
@@ -295,7 +304,7 @@ enum check_result entry_check(const struct vmcs12 *v, uint64_t changed, bool l1_
         return CHECK_BAD_CONTROLS;
     if ((changed & CHECK_HOST_GROUPS) && (*name = check_host(v, l1_long)) != NULL)
         return CHECK_BAD_HOST;
-    if (((changed & CHECK_GUEST_GROUPS) || pdpte) && (*name = check_guest(v, qualification)) != NULL)
+    if (((changed & CHECK_GUEST_GROUPS) || pdpte || entry_check_link(v)) && (*name = check_guest(v, qualification)) != NULL)
         return CHECK_BAD_GUEST;
     return CHECK_PASSED;
 }

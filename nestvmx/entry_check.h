@@ -15,7 +15,7 @@ enum check_result {
 };
 
 // Groups that the checks read; what the CPU itself changes in VMCS02 stays valid.
-#define CHECK_CONTROL_GROUPS (GROUP_CONTROLS | GROUP_TSC | GROUP_CR3_TARGET | GROUP_BITMAP | GROUP_APIC | GROUP_VPID | GROUP_EPTP | GROUP_MSR_LIST)
+#define CHECK_CONTROL_GROUPS (GROUP_CONTROLS | GROUP_TSC | GROUP_CR3_TARGET | GROUP_BITMAP | GROUP_APIC | GROUP_VPID | GROUP_EPTP | GROUP_MSR_LIST | GROUP_SHADOWING)
 #define CHECK_HOST_GROUPS    (GROUP_HOST | GROUP_CONTROLS)
 #define CHECK_GUEST_GROUPS   (GROUP_CR | GROUP_LINK | GROUP_CONTROLS)
 #define CHECK_GROUPS         (CHECK_CONTROL_GROUPS | CHECK_HOST_GROUPS | CHECK_GUEST_GROUPS)
@@ -25,6 +25,9 @@ static inline bool entry_check_vtpr(const struct vmcs12 *v)
 {
     return vmcs12_proc(v, PROC_USE_TPR_SHADOW) && !vmcs12_proc2(v, PROC2_VIRTUAL_INTERRUPT_DELIVERY) && !vmcs12_proc2(v, PROC2_VIRTUALIZE_APIC_ACCESSES);
 }
+
+// Whether one looks at the VMCS that the link pointer names: the same holds for its first word.
+static inline bool entry_check_link(const struct vmcs12 *v) { return vmcs12_get(v, VMCS_VMCS_LINK_POINTER) != ~0ull; }
 
 // All checks; l1_long: L1 is in IA-32e mode now.
 //   changed: groups that L1 wrote since the checks last passed with the same l1_long: only what depends on them is looked at

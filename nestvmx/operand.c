@@ -16,8 +16,6 @@
 
 static uint32_t bits(const struct message *m, unsigned from, unsigned count) { return operand_bits(m->req, from, count); }
 
-enum segment { SEGMENT_ES, SEGMENT_CS, SEGMENT_SS, SEGMENT_DS, SEGMENT_FS, SEGMENT_GS };
-
 #define RIGHTS_TYPE(rights)  ((rights) & 15)
 #define RIGHTS_UNUSABLE      (1u << 16)
 #define TYPE_CODE            8u
@@ -73,8 +71,7 @@ static void inject_segment(struct message *m, unsigned segment)
         inject_gp(m);
 }
 
-// The operand's linear address; false: an exception is in the reply.
-static bool linear_address(struct message *m, uint32_t bytes, bool write, gva_t *out)
+bool operand_linear(struct message *m, uint32_t bytes, bool write, gva_t *out)
 {
     const unsigned segment = bits(m, 15, 3);
 
@@ -137,7 +134,7 @@ static __attribute__((noinline)) bool read_any(struct message *m, void *to, uint
     gva_t linear = { 0 }, fault = { 0 };
     uint32_t error = 0;
 
-    if (!linear_address(m, bytes, false, &linear))
+    if (!operand_linear(m, bytes, false, &linear))
         return false;
     const struct paging paging = paging_from_request(m->req);
     const enum walk walk = linear_copy_in(&paging, to, linear, bytes, 0, &fault, &error);
@@ -167,7 +164,7 @@ bool operand_write(struct message *m, const void *from, uint32_t bytes)
         guest_copy_out(at, from, bytes);
         return true;
     }
-    if (!linear_address(m, bytes, true, &linear))
+    if (!operand_linear(m, bytes, true, &linear))
         return false;
     const struct paging paging = paging_from_request(m->req);
     const enum walk walk = linear_copy_out(&paging, linear, from, bytes, 0, &fault, &error);

@@ -11,6 +11,9 @@
 
 #include "message.h"
 
+// As the instruction information names them.
+enum segment { SEGMENT_ES, SEGMENT_CS, SEGMENT_SS, SEGMENT_DS, SEGMENT_FS, SEGMENT_GS };
+
 // What the message carries for them; what isn't there is fetched where an operand needs it.
 #define OPERAND_GROUPS (GROUP_EXIT_INSN | GROUP_PRIVILEGE | GROUP_GPR)
 #define MEMORY_GROUPS  (GROUP_EXIT | GROUP_RIP | GROUP_CR | GROUP_EFER)  // qualification, RSP and AC, paging
@@ -29,6 +32,9 @@ static inline __attribute__((always_inline)) bool operand_read64(struct message 
         return true;
     return operand_read(m, value, sizeof(*value));
 }
+
+// Where it is; for an L2's instruction, L2-linear. false as above.
+bool operand_linear(struct message *m, uint32_t bytes, bool write, gva_t *out);
 
 // The first operand is a register: which; and the second operand's.
 static inline bool operand_is_register(const struct message *m) { return operand_bits(m->req, 10, 1); }

@@ -10,6 +10,7 @@
 #include "entry_check.h"
 #include "event.h"
 #include "exit.h"
+#include "link.h"
 #include "resolve.h"
 #include "vmcap.h"
 #include "vmcs12.h"
@@ -53,6 +54,10 @@ static void resolve(struct message *m, struct vmcs12 *v)
             return;
         }
         break;
+    case EXIT_VMREAD:
+    case EXIT_VMWRITE:
+        link_access(m, v);
+        return;
     default:
         break;
     }

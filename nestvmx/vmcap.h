@@ -39,6 +39,8 @@
 
 // The VMCS revision identifier of VMCS12 regions: not that of any CPU, so that nobody takes one for the other.
 #define VMCS12_REVISION 0x00424b31u
+// Beside it in a region's first word: the shadow-VMCS indicator (SDM 3C 25.2 "Format of the VMCS Region").
+#define VMCS12_SHADOW_INDICATOR 0x80000000u
 
 // Computes everything from the info page. In MSG_INIT.
 void vmcap_init(void);

@@ -24,6 +24,7 @@ struct vmcs02 {
     bool l1_null;          // ...in 64-bit mode, with ES, DS, FS and GS null
     bool l1_long;          // L1 was in IA-32e mode when the checks passed
     bool tagged;           // tag is what the kernel was told
+    bool recheck;          // a VM-entry check reads memory: that they passed says nothing of the next entry
     bool constant_bitmaps; // none of the three is a page of L1's
     uint32_t cpu;          // where its VPID may have translations of use, + 1; the entry on any other CPU flushes
     uint32_t shadowed;     // the CPU (+ 1) whose shadow VMCS holds the copy's shadowed groups, if it holds this VMCS12's (shadow.c); 0: none

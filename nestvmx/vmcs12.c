@@ -97,7 +97,7 @@ static void write_back(const struct vmcs12 *v, uint32_t launched)
     guest_write32((gpa1_t){ at + offsetof(struct vmcs12_region, launched) }, launched);
     if (v->unchanged)
         return;
-    guest_write32((gpa1_t){ at }, VMCS12_REVISION);
+    guest_write32((gpa1_t){ at }, VMCS12_REVISION | (v->launched == VMCS12_SHADOW ? VMCS12_SHADOW_INDICATOR : 0));
     guest_copy_out((gpa1_t){ at + offsetof(struct vmcs12_region, value) }, v->value, sizeof(v->value));
 }
 
@@ -136,7 +136,7 @@ static struct vmcs12 *fill_place(struct vmcs12 *v, gpa1_t region)
     v->entered = 0;
     v->doomed = 0;
     v->stored = 0;
-    v->launched = guest_read32((gpa1_t){ region.v + offsetof(struct vmcs12_region, launched) }, &launched) && launched == 1;
+    v->launched = guest_read32((gpa1_t){ region.v + offsetof(struct vmcs12_region, launched) }, &launched) && launched == VMCS12_LAUNCHED;
     next_free = vmcs12_place(v) + 1;
     state_set(&v->used, 1);
     return v;
@@ -160,6 +160,31 @@ static bool evict_one(void)
     return false;
 }
 
+// The region's place in the table; from L1's memory where it isn't in use. NULL: no place.
+static struct vmcs12 *use(struct vmcs12 *v, gpa1_t region)
+{
+    if (v != NULL && v->used)
+        return v;
+    v = fill_place(v, region);
+    if (v == NULL || evict_one())
+        return v;
+    state_set(&v->used, 0);
+    return NULL;
+}
+
+// A region's first word that is a shadow VMCS', where L1 may have some.
+static bool is_shadow(uint32_t revision)
+{
+    return revision == (VMCS12_REVISION | VMCS12_SHADOW_INDICATOR) && (vmcap_allowed1(WORD_PROC2) & PROC2_VMCS_SHADOWING);
+}
+
+// What the indicator in L1's memory says. Software changes it where the VMCS is clear only; where it does not, the fields are what they were.
+static void set_shadow(struct vmcs12 *v, bool shadow)
+{
+    if (shadow != (v->launched == VMCS12_SHADOW))
+        state_set(&v->launched, shadow ? VMCS12_SHADOW : VMCS12_CLEAR);
+}
+
 enum vmcs12_take vmcs12_take(struct message *m, gpa1_t region, struct vmcs12 **out)
 {
     uint32_t revision = 0;
@@ -168,21 +193,33 @@ enum vmcs12_take vmcs12_take(struct message *m, gpa1_t region, struct vmcs12 **o
     struct vmcs12 *v = find(region);
     if (v != NULL && v->used && v->owner != 0 && v->owner != rt_cpu() + 1)
         return VMCS12_ELSEWHERE;
-    // Bit 31 marks a shadow VMCS, which L1 isn't offered.
-    if (!guest_read32(region, &revision) || revision != VMCS12_REVISION)
+    if (!guest_read32(region, &revision) || (revision != VMCS12_REVISION && !is_shadow(revision)))
         return VMCS12_REVISION_BAD;
-    if (v == NULL || !v->used) {
-        v = fill_place(v, region);
-        if (v == NULL)
-            return VMCS12_NO_PLACE;
-        if (!evict_one()) {
-            state_set(&v->used, 0);
-            return VMCS12_NO_PLACE;
-        }
-    }
+    v = use(v, region);
+    if (v == NULL)
+        return VMCS12_NO_PLACE;
+    set_shadow(v, revision & VMCS12_SHADOW_INDICATOR);
     state_set(&v->owner, rt_cpu() + 1);
     *out = v;
     return VMCS12_TAKEN;
+}
+
+struct vmcs12 *vmcs12_link(struct message *m, gpa1_t region)
+{
+    static uint32_t last[CPU_MAX];  // where each CPU found its own before
+
+    lock(m);
+    struct vmcs12 *v = vmcs12_at(last[rt_cpu() % CPU_MAX]);
+    if (!v->used || v->region != region.v)
+        v = find(region);
+    if (v != NULL && v->used && v->owner != 0)
+        return NULL;
+    v = use(v, region);
+    if (v == NULL)
+        return NULL;
+    set_shadow(v, true);
+    last[rt_cpu() % CPU_MAX] = vmcs12_place(v);
+    return v;
 }
 
 void vmcs12_leave(struct vmcs12 *v, struct message *m)

@@ -22,13 +22,16 @@
 
 #define VMCS12_COUNT VMCS02_OWN_MAX
 
+// A shadow VMCS has no launch state: no VM entry uses it.
+enum { VMCS12_CLEAR, VMCS12_LAUNCHED, VMCS12_SHADOW };
+
 // In the state region.
 struct vmcs12 {
     uint64_t region;    // L1-physical
     uint64_t lazy;      // groups whose values are in VMCS02
     uint32_t used;
     uint32_t owner;     // CPU whose current VMCS12 it is, + 1; 0: nobody's
-    uint32_t launched;  // VMRESUME, not VMLAUNCH
+    uint32_t launched;  // VMCS12_CLEAR: VMLAUNCH enters; VMCS12_LAUNCHED: VMRESUME; VMCS12_SHADOW: neither
     uint32_t entered;   // VMCS02 may be active on the owner's CPU
     uint32_t doomed;    // its L2 ends as a triple fault at the next entry
     uint32_t stored;    // this exit's MSR-store area is written already
@@ -87,6 +90,10 @@ enum vmcs12_take {
 
 // Makes the VMCS12 at that region this CPU's, from the table or from L1's memory. Takes the table's lock until the end of the message.
 enum vmcs12_take vmcs12_take(struct message *m, gpa1_t region, struct vmcs12 **out);
+
+// The shadow VMCS at that region, which an L2 of this CPU's reads and writes through the link pointer: from the table or from L1's memory, nobody's current one.
+// NULL: another CPU's current one, or no place. Takes the table's lock as well.
+struct vmcs12 *vmcs12_link(struct message *m, gpa1_t region);
 
 // This CPU doesn't use it any more: everything comes into the copy, VMCS02 becomes inactive. It stays in the table.
 void vmcs12_leave(struct vmcs12 *v, struct message *m);

@@ -6,6 +6,7 @@
 
 #include "bitmap.h"
 #include "event.h"
+#include "link.h"
 #include "vmcs02.h"
 #include "wanted.h"
 #include "x86.h"
@@ -136,6 +137,8 @@ static const struct rule rules[EXIT_REASON_COUNT] = {
     BY_CONTROL(INVLPG, PROC, INVLPG_EXITING),
     BY_CONTROL(RDPMC, PROC, RDPMC_EXITING),
     BY_CONTROL(RDTSC, PROC, RDTSC_EXITING),
+    BY(VMREAD, link_wanted),
+    BY(VMWRITE, link_wanted),
     BY(CR_ACCESS, cr_access),
     BY_CONTROL(DR_ACCESS, PROC, MOV_DR_EXITING),
     BY(IO, io),

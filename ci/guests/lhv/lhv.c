@@ -14,6 +14,7 @@
 #include "serial.h"
 #include "test.h"
 #include "trap.h"
+#include "vmx.h"
 
 #define ARENA_PAGES 1024
 #define LOW_PAGES   2
@@ -79,8 +80,25 @@ static void say_hidden(void)
     serial_text("\r\n");
 }
 
+// What the capability MSRs say, as far as they are there: the machine's own on the bare machine, what L1 is offered on Bulkhead.
+static void say_capabilities(void)
+{
+    for (uint32_t msr = MSR_VMX_BASIC; msr <= MSR_VMX_VMFUNC; msr++) {
+        uint64_t value = 0;
+        if (msr_try_read(msr, &value) != 0)
+            continue;
+        serial_text("lhv: msr 0x");
+        serial_number(msr, 16);
+        serial_text("=0x");
+        serial_number(value, 16);
+        serial_text("\r\n");
+    }
+}
+
 static void cpu_main(struct cpu *c)
 {
+    if (c->index == 0)
+        say_capabilities();
     for (uint64_t i = 0; i < options.iterations; i++) {
         test_themes(c);
         test_random(c);

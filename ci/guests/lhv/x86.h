@@ -45,6 +45,7 @@
 #define MSR_PAT             0x277
 #define MSR_VMX_BASIC       0x480
 #define MSR_VMX_MISC        0x485
+#define MSR_VMX_VMFUNC      0x491
 #define MSR_VMX_CR0_FIXED0  0x486
 #define MSR_VMX_CR0_FIXED1  0x487
 #define MSR_VMX_CR4_FIXED0  0x488

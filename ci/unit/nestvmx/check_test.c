@@ -28,6 +28,10 @@ static const struct bad bad[] = {
     { "eptp", VMCS_EPTP, 0x40009e, 7 },
     { "eptp", VMCS_EPTP, 1ull << 40 | 0x1e, 7 },
     { "unrestricted_needs_ept", VMCS_PROC_CONTROLS2, 1 << 7, 7 },
+    { "vmread_bitmap", VMCS_VMREAD_BITMAP, 0x800, 7 },
+    { "vmread_bitmap", VMCS_VMREAD_BITMAP, 1ull << 40, 7 },
+    { "vmwrite_bitmap", VMCS_VMWRITE_BITMAP, 1, 7 },
+    { "vmwrite_bitmap", VMCS_VMWRITE_BITMAP, 1ull << 63, 7 },
     { "exit_controls", VMCS_EXIT_CONTROLS, 0, 7 },
     { "exit_msr_store", VMCS_EXIT_MSR_STORE_COUNT, 1, 7 },
     { "exit_msr_load", VMCS_EXIT_MSR_LOAD_COUNT, 1, 7 },
@@ -77,6 +81,7 @@ TEST(each_check_fails_for_its_reason)
     l1_set(VMCS_EXIT_MSR_STORE_ADDR, 8);
     l1_set(VMCS_EXIT_MSR_LOAD_ADDR, 8);
     l1_set(VMCS_ENTRY_MSR_LOAD_ADDR, 8);
+    l1_set(VMCS_PROC_CONTROLS2, l1_get(VMCS_PROC_CONTROLS2) | PROC2_VMCS_SHADOWING);
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         const uint64_t good = l1_get(bad[i].field);
         char expected[100];

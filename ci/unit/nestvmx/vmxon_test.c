@@ -107,7 +107,7 @@ TEST(vmclear_and_vmptrld_check_the_address)
     CHECK_EQ(l1_error(), 9);
     CHECK_EQ(l1_with_address(EXIT_VMPTRLD, VMXON_PAGE), FAILED_VALID);
     CHECK_EQ(l1_error(), 10);
-    l1_set_region(VMCS_PAGE + 0x1000, REVISION | 1u << 31);
+    l1_set_region(VMCS_PAGE + 0x1000, REVISION ^ 1);
     CHECK_EQ(l1_with_address(EXIT_VMPTRLD, VMCS_PAGE + 0x1000), FAILED_VALID);
     CHECK_EQ(l1_error(), 11);
 }
