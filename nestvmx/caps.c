@@ -119,6 +119,7 @@ const struct partition_header header PARTITION_SECTION = {
         ROUTE(L2, APIC_WRITE, PLAIN),
         ROUTE(L2, RDRAND, DETAIL),
         ROUTE(L2, INVPCID, DETAIL),
+        ROUTE(L2, VMFUNC, KEYED),
         ROUTE(L2, RDSEED, DETAIL),
         ROUTE(L2, XSAVES, DETAIL),
         ROUTE(L2, XRSTORS, DETAIL),

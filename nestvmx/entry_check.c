@@ -7,6 +7,7 @@
 #include "entry_check.h"
 #include "region.h"
 #include "vmcap.h"
+#include "vmfunc.h"
 #include "x86.h"
 
 #define EFER_BITS (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)

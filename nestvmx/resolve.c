@@ -14,6 +14,7 @@
 #include "resolve.h"
 #include "vmcap.h"
 #include "vmcs12.h"
+#include "vmfunc.h"
 #include "wanted.h"
 
 static struct vmcs12 *owner(const struct message *m)
@@ -57,6 +58,9 @@ static void resolve(struct message *m, struct vmcs12 *v)
     case EXIT_VMREAD:
     case EXIT_VMWRITE:
         link_access(m, v);
+        return;
+    case EXIT_VMFUNC:
+        vmfunc_execute(m, v);
         return;
     default:
         break;

@@ -7,6 +7,7 @@
 #include "cpu.h"
 #include "inject.h"
 #include "vmcap.h"
+#include "vmfunc.h"
 
 enum {
     BASIC, PIN, PROC, EXIT, ENTRY, MISC, CR0_FIXED0, CR0_FIXED1, CR4_FIXED0, CR4_FIXED1, ENUM, PROC2, EPT_VPID,
@@ -82,6 +83,8 @@ void vmcap_init(void)
     if (cap.allowed1[WORD_PROC2] & PROC2_ENABLE_EPT)
         cap.msr[EPT_VPID] |= hardware[EPT_VPID] & (EPT_CAP_EXECUTE_ONLY | EPT_CAP_WALK_4 | EPT_CAP_UC | EPT_CAP_WB | EPT_CAP_2M |
                                                    EPT_CAP_1G | EPT_CAP_INVEPT | EPT_CAP_FLAGS | EPT_CAP_ADVANCED | EPT_CAP_INVEPT_ONE | EPT_CAP_INVEPT_ALL);
+    if ((cap.allowed1[WORD_PROC2] & (PROC2_ENABLE_EPT | PROC2_ENABLE_VMFUNC)) == (PROC2_ENABLE_EPT | PROC2_ENABLE_VMFUNC))
+        cap.msr[VMFUNC] = hardware[VMFUNC] & VMFUNC_EPTP_SWITCHING;
     if (cap.allowed1[WORD_PROC2] & PROC2_ENABLE_VPID)
         cap.msr[EPT_VPID] |= hardware[EPT_VPID] & (VPID_CAP_INVVPID | VPID_CAP_TYPE(0) | VPID_CAP_TYPE(1) | VPID_CAP_TYPE(2) | VPID_CAP_TYPE(3));
 }
@@ -97,7 +100,7 @@ bool vmcap_msr(uint32_t msr, uint64_t *value)
         return false;
     if (index == EPT_VPID && !(cap.allowed1[WORD_PROC2] & (PROC2_ENABLE_EPT | PROC2_ENABLE_VPID)))
         return false;
-    if (index == VMFUNC)
+    if (index == VMFUNC && !(cap.allowed1[WORD_PROC2] & PROC2_ENABLE_VMFUNC))
         return false;
     *value = cap.msr[index];
     return true;
@@ -106,6 +109,7 @@ bool vmcap_msr(uint32_t msr, uint64_t *value)
 uint32_t vmcap_allowed1(enum control_word word) { return cap.allowed1[word]; }
 uint32_t vmcap_must1(enum control_word word) { return cap.must1[word]; }
 uint64_t vmcap_misc(void) { return cap.msr[MISC]; }
+uint64_t vmcap_vmfunc(void) { return cap.msr[VMFUNC]; }
 uint64_t vmcap_ept(void) { return cap.msr[EPT_VPID]; }
 bool vmcap_error_codes_free(void) { return cap.msr[BASIC] & BASIC_ANY_ERROR_CODE; }
 

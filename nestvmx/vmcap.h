@@ -54,6 +54,7 @@ uint32_t vmcap_must1(enum control_word word);
 bool vmcap_controls_ok(enum control_word word, uint64_t value);
 
 uint64_t vmcap_misc(void);
+uint64_t vmcap_vmfunc(void);  // VM functions; IA32_VMX_VMFUNC
 uint64_t vmcap_ept(void);  // IA32_VMX_EPT_VPID_CAP
 bool vmcap_error_codes_free(void);  // exceptions may be injected with or without error code, whatever the vector
 

@@ -107,6 +107,13 @@ static bool apic_write(const struct message *m, const struct vmcs12 *v)
     return vmcs12_proc2(v, PROC2_APIC_REGISTER_VIRT) || vmcs12_proc2(v, PROC2_VIRTUAL_INTERRUPT_DELIVERY);
 }
 
+static bool never(const struct message *m, const struct vmcs12 *v)
+{
+    (void)m;
+    (void)v;
+    return false;
+}
+
 static bool in_word(const struct vmcs12 *v, unsigned word, uint32_t bit)
 {
     switch (word) {
@@ -159,6 +166,7 @@ static const struct rule rules[EXIT_REASON_COUNT] = {
     BY(APIC_WRITE, apic_write),
     BY_CONTROL(RDRAND, PROC2, RDRAND_EXITING),
     BY_CONTROL(INVPCID, PROC, INVLPG_EXITING),
+    BY(VMFUNC, never),  // the handler says when
     BY_CONTROL(RDSEED, PROC2, RDSEED_EXITING),
     BY_CONTROL(XSAVES, PROC2, ENABLE_XSAVES),
     BY_CONTROL(XRSTORS, PROC2, ENABLE_XSAVES),

@@ -48,6 +48,7 @@ TEST(what_kvm_needs_is_there)
     CHECK_EQ(rdmsr(0x485) & 0xffffffff, 0x600401e0);
     CHECK_EQ(rdmsr(0x486), 0x80000021);
     CHECK_EQ(rdmsr(0x489), 0x3767ff);
+    CHECK_EQ(rdmsr(0x491), 1);                 // EPTP switching
 }
 
 TEST(enumeration_covers_every_field)

@@ -14,7 +14,7 @@ static const struct bad bad[] = {
     { "pin_controls", VMCS_PIN_CONTROLS, 0x16 | 1 << 7, 7 },
     { "pin_controls", VMCS_PIN_CONTROLS, 0, 7 },
     { "proc_controls", VMCS_PROC_CONTROLS, 0, 7 },
-    { "proc_controls2", VMCS_PROC_CONTROLS2, 1 << 13, 7 },
+    { "proc_controls2", VMCS_PROC_CONTROLS2, 1 << 15, 7 },
     { "cr3_target_count", VMCS_CR3_TARGET_COUNT, 5, 7 },
     { "msr_bitmap", VMCS_MSR_BITMAP, 0x800, 7 },
     { "msr_bitmap", VMCS_MSR_BITMAP, 1ull << 40, 7 },
@@ -28,6 +28,10 @@ static const struct bad bad[] = {
     { "eptp", VMCS_EPTP, 0x40009e, 7 },
     { "eptp", VMCS_EPTP, 1ull << 40 | 0x1e, 7 },
     { "unrestricted_needs_ept", VMCS_PROC_CONTROLS2, 1 << 7, 7 },
+    { "vmfunc_reserved", VMCS_VM_FUNCTION_CONTROL, 2, 7 },
+    { "vmfunc_reserved", VMCS_VM_FUNCTION_CONTROL, 1ull << 63, 7 },
+    { "eptp_list", VMCS_EPTP_LIST_ADDR, 0x800, 7 },
+    { "eptp_list", VMCS_EPTP_LIST_ADDR, 1ull << 40, 7 },
     { "vmread_bitmap", VMCS_VMREAD_BITMAP, 0x800, 7 },
     { "vmread_bitmap", VMCS_VMREAD_BITMAP, 1ull << 40, 7 },
     { "vmwrite_bitmap", VMCS_VMWRITE_BITMAP, 1, 7 },
@@ -81,7 +85,8 @@ TEST(each_check_fails_for_its_reason)
     l1_set(VMCS_EXIT_MSR_STORE_ADDR, 8);
     l1_set(VMCS_EXIT_MSR_LOAD_ADDR, 8);
     l1_set(VMCS_ENTRY_MSR_LOAD_ADDR, 8);
-    l1_set(VMCS_PROC_CONTROLS2, l1_get(VMCS_PROC_CONTROLS2) | PROC2_VMCS_SHADOWING);
+    l1_set(VMCS_PROC_CONTROLS2, l1_get(VMCS_PROC_CONTROLS2) | PROC2_VMCS_SHADOWING | PROC2_ENABLE_VMFUNC);
+    l1_set(VMCS_VM_FUNCTION_CONTROL, 1);
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         const uint64_t good = l1_get(bad[i].field);
         char expected[100];

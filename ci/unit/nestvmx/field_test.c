@@ -9,7 +9,7 @@ static uint64_t *const vmcs01 = world_vmcs[VMCS_HANDLE_01];
 static bool offered(unsigned field)
 {
     switch (vmcs_field_info[field].feature) {
-    case FEATURE_POSTED_INTR: case FEATURE_VMFUNC: case FEATURE_EPTP_SWITCHING: case FEATURE_ENCLS:
+    case FEATURE_POSTED_INTR: case FEATURE_ENCLS:
     case FEATURE_PML: case FEATURE_VE: case FEATURE_PERF_GLOBAL_CTRL: case FEATURE_MPX:
         return false;
     default:
