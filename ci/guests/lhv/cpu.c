@@ -15,7 +15,6 @@
 #define IDENTITY_GIB   4
 #define FEATURE_LOCKED 1ull
 #define FEATURE_VMXON  4ull
-#define CPUID_VMX      (1u << 5)
 
 struct cpu cpus[CPU_MAX];
 unsigned cpu_count;

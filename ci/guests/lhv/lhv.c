@@ -14,7 +14,8 @@
 #include "serial.h"
 #include "test.h"
 #include "trap.h"
-#include "vmx.h"
+#include "vmcs.h"
+#include "x86.h"
 
 #define ARENA_PAGES 1024
 #define LOW_PAGES   2
@@ -80,25 +81,34 @@ static void say_hidden(void)
     serial_text("\r\n");
 }
 
-// What the capability MSRs say, as far as they are there: the machine's own on the bare machine, what L1 is offered on Bulkhead.
+// Whether the CPU has that capability MSR (SDM 3D A.1 to A.11).
+static bool has_capability(uint32_t msr)
+{
+    const bool proc2 = HAS(PROC, SECONDARY_CONTROLS);
+    switch (msr) {
+    case MSR_VMX_PROC2: return proc2;
+    case MSR_VMX_EPT_VPID: return proc2 && (HAS(PROC2, ENABLE_EPT) || HAS(PROC2, ENABLE_VPID));
+    case MSR_VMX_VMFUNC: return proc2 && HAS(PROC2, ENABLE_VMFUNC);
+    default: return msr <= MSR_VMX_ENUM || msr_read(MSR_VMX_BASIC) >> 55 & 1;
+    }
+}
+
+// The machine's own on the bare machine, what L1 is offered on Bulkhead. Before any other CPU says something.
 static void say_capabilities(void)
 {
     for (uint32_t msr = MSR_VMX_BASIC; msr <= MSR_VMX_VMFUNC; msr++) {
-        uint64_t value = 0;
-        if (msr_try_read(msr, &value) != 0)
+        if (!has_capability(msr))
             continue;
         serial_text("lhv: msr 0x");
         serial_number(msr, 16);
         serial_text("=0x");
-        serial_number(value, 16);
+        serial_number(msr_read(msr), 16);
         serial_text("\r\n");
     }
 }
 
 static void cpu_main(struct cpu *c)
 {
-    if (c->index == 0)
-        say_capabilities();
     for (uint64_t i = 0; i < options.iterations; i++) {
         test_themes(c);
         test_random(c);
@@ -139,6 +149,8 @@ EFI_STATUS efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *system)
     hidden = hidden_find(system);
     if (hidden.end > 0)
         say_hidden();
+    if (cpuid(1).ecx & CPUID_VMX)
+        say_capabilities();
 
     UINTN number[CPU_MAX];
     for (UINTN i = 0; i < all + 1; i++) {  // this one first

@@ -43,9 +43,9 @@
 #define MSR_MTRR_PHYSMASK5  0x20b
 #define MSR_MTRR_PHYSBASE6  0x20c
 #define MSR_PAT             0x277
+#define CPUID_VMX           (1u << 5)  // in ECX of leaf 1
 #define MSR_VMX_BASIC       0x480
 #define MSR_VMX_MISC        0x485
-#define MSR_VMX_VMFUNC      0x491
 #define MSR_VMX_CR0_FIXED0  0x486
 #define MSR_VMX_CR0_FIXED1  0x487
 #define MSR_VMX_CR4_FIXED0  0x488
@@ -53,6 +53,7 @@
 #define MSR_VMX_ENUM        0x48a
 #define MSR_VMX_PROC2       0x48b
 #define MSR_VMX_EPT_VPID    0x48c
+#define MSR_VMX_VMFUNC      0x491
 #define MSR_EFER            0xc0000080
 #define MSR_STAR            0xc0000081
 #define MSR_LSTAR           0xc0000082
