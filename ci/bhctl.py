@@ -12,6 +12,7 @@ from boot import Boot, boot, problems
 from case import Case, Context, Failure, require
 from crash_record import last_run
 from emulator import Machine
+from messages import OVERWRITTEN, WHOLE
 from stages import Stages
 from trace_text import from_json
 from workload import KVM, LINUX, Workload, configuration
@@ -171,9 +172,27 @@ def _all(context: Context, workload: Workload, restarts: dict[str, int]) -> tupl
     return run, said
 
 
+def field_problems(answer: Answer) -> list[str]:
+    """What travelled with the messages that are still there, and no more is said to be; registers and RIP of L2's and L1's VMX instructions are as their events have them."""
+    events = [from_json(line) for line in answer.lines if line.startswith("{")]
+    whole = [event for event in events if event.data == WHOLE]
+    wrong = [event for event in whole if event.fields.get("GUEST_RIP", event.rip) != event.rip]
+    found = [f"trace --fields: {event}" for event in wrong[:3]]
+    if not any(event.fields for event in whole):
+        found.append(f"trace --fields: of {len(events)} events no message is there with its fields")
+    if any(event.data != OVERWRITTEN for event in events if event.data != WHOLE and event.ticks):
+        found.append("trace --fields: of a message that has ended it is not said what became of its fields")
+    return found
+
+
 def _kvm(context: Context) -> str:
     workload = replace(KVM, tests=("kvm", "bhctl_test"), vcpus=2)
     run, said = _all(context, workload, {})
+    fields = said.get("bhctl trace -n 512 --json --fields --partition nestvmx,ept")
+    require(fields and fields.status == 0, f"bhctl trace --fields: {fields}")
+    assert fields
+    if wrong := field_problems(fields):
+        raise Failure("\n".join(wrong))
     follow = said["bhctl log -f"]
     follow.lines = [line for line in follow.lines if line != "Terminated"]  # the shell's word on it
     found = log_problems(follow, run, "log -f")

@@ -6,14 +6,20 @@ from __future__ import annotations
 import json
 from typing import TextIO
 
+from records import Event
 from spans import Span, lanes
 from trace_text import text
 
 TICKS = 1000
 
 
+def _message(event: Event) -> dict[str, object]:
+    """What travelled with it; 64-bit numbers don't fit JSON's."""
+    return {"fields": {name: hex(value) for name, value in event.fields.items()}} if event.fields else {"fields": event.data} if event.data else {}
+
+
 def _event(span: Span, lane: int) -> dict[str, object]:
-    args = {"event": text(span.event).strip()} if span.event else {}
+    args = {"event": text(span.event).strip().split("\n")[0], **_message(span.event)} if span.event else {}
     return {"name": span.name, "cat": span.lane, "ph": "X", "ts": span.start / TICKS, "dur": span.ticks / TICKS, "pid": span.cpu, "tid": lane, "args": args}
 
 

@@ -93,9 +93,9 @@ def output(out: TextIO, wanted: Filter, form: str, last: int = timeline.LAST) ->
 
 
 def traced_boot(places: Places, chosen: workload.Workload, machine: Machine, directory: Path, timeout: float, give: Callable[[list[Event]], None],
-                say: Callable[[str], None] | None = None, last: re.Pattern[str] | None = None) -> tuple[Boot, Tracer]:
+                say: Callable[[str], None] | None = None, last: re.Pattern[str] | None = None, fields: bool = False) -> tuple[Boot, Tracer]:
     machine = replace(machine, watched=True)
-    tracer = Tracer(machine, directory, records.layout(places.build), give)
+    tracer = Tracer(machine, directory, records.layout(places.build), give, fields)
     try:
         result = boot(places, chosen, machine, directory, timeout, stages=Traced(tracer, say, last))
     finally:
@@ -126,6 +126,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--format", choices=("text", "json", "perfetto", "html"), default="text", help="lines of text; a JSON object a line; JSON for "
                         "Perfetto and Chrome; a timeline in one HTML file")
     parser.add_argument("--json", dest="format", action="store_const", const="json", help="the same as --format json")
+    parser.add_argument("--fields", action="store_true", help="and what travelled with each message: registers and VMCS fields by name")
     parser.add_argument("--last", type=int, default=timeline.LAST, metavar="N", help=f"html: the last N spans; default {timeline.LAST:,}, 0 for all")
     parser.add_argument("--from", dest="source", type=Path, metavar="FILE", help="no boot: the events of a file that --json, or bhctl trace --json, "
                         "wrote, or as they come by a serial port")
@@ -197,12 +198,15 @@ def main() -> int:
     directory = build / "run" / f"trace-{chosen.name}-{options.cpus}"
     with (options.output.open("w") if options.output else sys.stdout) as out:
         shown = output(out, wanted, options.format, options.last)
-        result, tracer = traced_boot(Places(build, build), chosen, machine, directory, options.timeout, shown.give, say)
+        result, tracer = traced_boot(Places(build, build), chosen, machine, directory, options.timeout, shown.give, say,
+                                     fields=options.fields)
         shown.end(f"Bulkhead: workload {chosen.name} on {options.cpus} CPU{'s'[:options.cpus > 1]}", tracer.lost)
     found = ([tracer.problem] if tracer.problem else []) + problems(result)
     if not tracer.rings:
         found.append("no event was traced")
     say(f"{shown.events:,} events, {shown.shown:,} of them shown; {tracer.lost:,} lost: a CPU's ring was full before it was read")
+    if options.fields:
+        say(f"of {tracer.overwritten:,} messages the fields were overwritten before they could be read")
     for problem in found:
         say(f"FAILED: {problem}")
     return 1 if found else 0

@@ -6,11 +6,25 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, fields
 
+from messages import OVERWRITTEN, SECRET
 from records import Event
 
 
+FIELDS_A_LINE = 4
+INDENT = "\n" + " " * 15
+GONE = {OVERWRITTEN: "its fields were overwritten before they could be read", SECRET: "its fields are not shown: PALs' secrets may be among them"}
+
+
+def _fields(event: Event) -> str:
+    """What travelled with its message, on lines of its own."""
+    if event.data in GONE:
+        return INDENT + GONE[event.data]
+    pairs = [f"{name}={value:#x}" for name, value in event.fields.items()]
+    return "".join(INDENT + " ".join(pairs[i:i + FIELDS_A_LINE]) for i in range(0, len(pairs), FIELDS_A_LINE))
+
+
 def text(event: Event) -> str:
-    """One line; what isn't known of an event isn't in it."""
+    """One line, and what travelled with its message on more; what isn't known of an event isn't in it."""
     exited = event.kind == "exit"
     line = f"{event.tsc:14} CPU{event.cpu} {event.level}" + (f"->{event.to}" if event.to else "")
     line += f" {'' if exited else event.kind + ' '}{event.reason}{' (failed entry)' if event.failed else ''}"
@@ -23,11 +37,12 @@ def text(event: Event) -> str:
         line += f" number={qualification}" if event.kind == "message" else f" qualification={qualification:#x}"
     if event.partition:
         line += f" {event.partition}" + (f": {event.status}" if event.status != "done" else "")
-    return line + (f" {event.ticks} instr" if event.ticks else "")
+    return line + (f" {event.ticks} instr" if event.ticks else "") + _fields(event)
 
 
 def as_json(event: Event) -> str:
-    return json.dumps(asdict(event) | {"rip": hex(event.rip), "qualification": hex(event.qualification)})
+    return json.dumps(asdict(event) | {"rip": hex(event.rip), "qualification": hex(event.qualification),
+                                       "fields": {name: hex(value) for name, value in event.fields.items()}})
 
 
 def from_json(line: str) -> Event:
@@ -37,7 +52,9 @@ def from_json(line: str) -> Event:
     if not isinstance(data, dict) or set(data) != set(names):
         raise ValueError(f"not an event: {line.strip()[:80]}")
     data |= {name: int(str(data[name]), 0) for name in ("rip", "qualification")}
-    kinds = {"int": int, "str": str, "bool": bool}
+    if isinstance(data["fields"], dict):
+        data["fields"] = {str(name): int(str(value), 0) for name, value in data["fields"].items()}
+    kinds = {"int": int, "str": str, "bool": bool, "dict[str, int]": dict}
     if wrong := [name for name, kind in names.items() if type(data[name]) is not kinds[str(kind)]]:
         raise ValueError(f"not an event, by its {wrong[0]}: {line.strip()[:80]}")
     return Event(**data)

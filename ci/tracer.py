@@ -23,8 +23,8 @@ FULL, EMPTY = 0.4, 0.1  # how full a ring may be then
 class Tracer:
     """A watcher's companion: a thread that hands out events."""
 
-    def __init__(self, machine: Machine, directory: Path, form: Layout, give: Callable[[list[Event]], None]):
-        self.machine, self.directory, self.form, self.give = machine, directory, form, give
+    def __init__(self, machine: Machine, directory: Path, form: Layout, give: Callable[[list[Event]], None], fields: bool = False):
+        self.machine, self.directory, self.form, self.give, self.fields = machine, directory, form, give, fields
         self.rings: Rings | None = None
         self.problem = ""
         self.ended = threading.Event()
@@ -33,6 +33,11 @@ class Tracer:
     @property
     def lost(self) -> int:
         return self.rings.lost if self.rings else 0
+
+    @property
+    def overwritten(self) -> int:
+        """Messages whose fields could not be read any more."""
+        return self.rings.overwritten if self.rings else 0
 
     def started(self, pid: int) -> None:
         self.thread = threading.Thread(target=self._run, args=(Process(pid),), daemon=True)
@@ -56,7 +61,7 @@ class Tracer:
 
     def _attach(self, process: Process, hidden: range) -> Rings:
         with process.stopped():
-            return Rings(self._ram(process), self.form, hidden)
+            return Rings(self._ram(process), self.form, hidden, self.fields)
 
     def _run(self, process: Process) -> None:
         pause = SLICE_FIRST

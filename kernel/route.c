@@ -252,6 +252,7 @@ static inline __attribute__((always_inline)) bool route_message(struct cpu *cpu,
     struct partition_cpu *slot = partition->slot[cpu->index];
     struct event *event = cpu->event;  // the exit's tells of its first message, too
     event->outcome = route->number;
+    event->sequence = (uint8_t)(slot->sequence + 1);
     enum status status = STATUS_BUSY;
     if (partition_enter(partition, slot)) {
         const struct message known = { .kind = MSG_EXIT, .origin = (uint8_t)origin };

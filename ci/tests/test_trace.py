@@ -22,6 +22,10 @@ FORM = Layout(json.dumps({
     "magic": 0x1122334455667788, "abi": 7, "slots": SLOTS, "machine_abi": 8, "machine_cpu_count": 16, "machine_partition_count": 20,
     "machine_base": 24, "machine_partition": 32, "machine_cpu_base": 96, "machine_bytes": 128, "partition_bytes": 24, "name_bytes": 16,
     "cpu_max": 2, "partition_max": 2, "ring": 64, "ring_next": 0, "ring_slot": 8, "ring_bytes": 8 + SLOTS * EVENT.size,
+    "machine_channels": 112, "request_sequence": 0, "request_kind": 4, "request_origin": 5, "request_flags": 6, "request_reason": 8,
+    "request_groups": 16, "request_groups_shadow": 24, "request_arg": 32, "request_gpr": 48, "request_field": 176, "request_bytes": 224,
+    "request_slot": 256, "channel_bytes": 1024, "ring_slots": 4, "args": 2, "group_gpr": 1 << 63, "forwarded": 2,
+    "messages": ["INIT", "EXIT", "ENTRY_FAILED", "CALL", "KILL"], "fields": ["ONE", "TWO", "THREE"], "groups": [0, 1, 1],
     "kinds": ["none", "exit", "message"], "reasons": ["A", "B", "CPUID", "ENTRY_MSR_LOAD"], "statuses": ["done", "faulted"]}))
 BASE, HIDDEN = 0x3000, range(0x2000, 0x8000)
 CPUS = (0x4000, 0x5000)
@@ -50,11 +54,90 @@ class FakeRam:
     def used(self) -> Iterator[range]:
         yield range(self.size)
 
-    def event(self, cpu: int, tsc: int, reason: int = 2, kind: int = 1, level: int = 0, partition: int = 0, status: int = 0, end: int = 0) -> None:
+    def event(self, cpu: int, tsc: int, reason: int = 2, kind: int = 1, level: int = 0, partition: int = 0, status: int = 0, end: int = 0,
+              sequence: int = 0) -> None:
         at = CPUS[cpu] + 64
-        self.put(at + 8 + self.next[cpu] % SLOTS * EVENT.size, EVENT.pack(tsc, 0x1000, 5, reason, level << 4 | kind, status << 4 | partition, end))
+        self.put(at + 8 + self.next[cpu] % SLOTS * EVENT.size, EVENT.pack(tsc, 0x1000, 5, reason, sequence & 0xff, level << 4 | kind, status << 4 | partition, end))
         self.next[cpu] = (self.next[cpu] + 1) & 0xffffffff
         self.put(at, struct.pack("<I", self.next[cpu]))
+
+
+CHANNELS = 0x6000
+
+
+class FieldsTest(unittest.TestCase):
+    """What travelled with messages, to the first partition, of CPU 1."""
+
+    def setUp(self) -> None:
+        self.ram = FakeRam()
+        self.ram.put(BASE + 112, struct.pack("<2Q", CHANNELS, 0))
+        self.rings = Rings(self.ram, FORM, HIDDEN, True)
+
+    def message(self, number: int, reason: int = 2, level: int = 1, kind: int = 1) -> None:
+        """In its slot: rax and field TWO, and a field of another group that didn't travel; field ONE of the shadow VMCS."""
+        request = struct.pack("<IBBBBIIQQ2Q16Q6Q", number, kind, level, 0, 0, reason, 0, 1 << 63 | 2, 1, 7, 8, number, *[0] * 15, 99, number + 1, 0, number + 2, 98, 97)
+        self.ram.put(CHANNELS + 1024 + number % 4 * 256, request)
+
+    def exit(self, number: int, **more: int) -> None:
+        self.message(number)
+        self.ram.event(1, number, level=1, partition=1, end=4, sequence=number, **more)
+
+    def test_fields_come_by_name_and_what_was_overwritten_is_said(self) -> None:
+        for number in range(300, 306):
+            self.exit(number)
+        events = self.rings.drain()[0]
+        self.assertEqual([event.data for event in events], ["overwritten"] * 2 + ["whole"] * 3)
+        self.assertEqual(events[2].fields["rax"], 302)
+        self.assertEqual({name: value for name, value in events[2].fields.items() if name.isupper()}, {"TWO": 303, "THREE": 0, "SHADOW.ONE": 304})
+        self.assertEqual(self.rings.overwritten, 2)
+        self.assertIn("rax=0x12e rcx=0x0", text(events[2]))
+        self.assertIn("overwritten", text(events[0]))
+        self.assertEqual(from_json(as_json(events[2])), events[2])
+
+    def test_the_newest_keeps_what_it_had_when_it_was_seen(self) -> None:
+        self.exit(300)
+        self.assertEqual(self.rings.drain()[0], [])
+        for number in range(301, 306):
+            self.exit(number)
+        events = self.rings.drain()[0]
+        self.assertEqual((events[0].data, events[0].fields["rax"], events[1].data), ("whole", 300, "overwritten"))
+
+    def test_one_that_is_being_filled_in_is_not_read(self) -> None:
+        self.message(300)
+        self.ram.event(1, 300, level=1, partition=1, end=0, sequence=300)
+        self.rings.drain()
+        self.assertEqual([event.data for event in self.rings.rest()], [""])
+
+    def test_fields_of_another_message_are_not_shown(self) -> None:
+        for reason, level, number in ((1, 1, 300), (2, 0, 300), (2, 1, 301), (2, 1, 0)):
+            self.setUp()
+            self.message(300, reason, level)
+            self.ram.event(1, 1, level=1, partition=1, end=4, sequence=number)
+            self.ram.event(1, 2)
+            self.assertEqual([(event.data, event.fields) for event in self.rings.drain()[0]], [("overwritten", {})])
+
+    def test_a_message_says_all_of_its_number(self) -> None:
+        for number, data in ((5, "whole"), (5 + 256, "overwritten")):
+            self.setUp()
+            self.message(number, kind=3)
+            self.ram.event(1, 1, level=1, kind=2, partition=1, end=4, sequence=number)  # FakeRam's qualification is 5
+            self.ram.event(1, 2)
+            event = self.rings.drain()[0][0]
+            self.assertEqual(event.data, data)
+            self.assertEqual([name for name in event.fields if name.startswith("arg")], ["arg0", "arg1"] if data == "whole" else [])
+
+    def test_of_who_may_hold_secrets_and_of_pals_nothing_is_shown(self) -> None:
+        self.message(300)
+        self.ram.event(1, 1, level=1, partition=2, end=4, sequence=300)
+        self.message(300, level=2)
+        self.ram.event(1, 2, level=2, partition=1, end=4, sequence=300)
+        self.ram.event(1, 3)
+        self.assertEqual([(event.data, event.fields) for event in self.rings.drain()[0]], [("secret", {})] * 2)
+
+    def test_channels_outside_of_hidden_memory_are_refused(self) -> None:
+        self.ram.put(BASE + 112, struct.pack("<2Q", HIDDEN.stop - 1024, 0))
+        with self.assertRaisesRegex(LookupError, "the messages of nestvmx are said to be at"):
+            Rings(self.ram, FORM, HIDDEN)
 
 
 class RingsTest(unittest.TestCase):
@@ -124,12 +207,12 @@ class RingsTest(unittest.TestCase):
     def test_what_an_event_says(self) -> None:
         rings = self.rings()
         self.ram.event(0, 1, reason=1, kind=2, level=1, partition=1, status=1, end=7 << 2)
-        self.ram.event(0, 2, reason=999, kind=7, level=9, partition=14, status=15, end=0xffffffff)
+        self.ram.event(0, 2, reason=99, kind=7, level=9, partition=14, status=15, end=0xffffffff)
         self.ram.event(0, 3, reason=3, end=99 << 2 | 1)
         self.ram.event(0, 4)
         first, second, third = rings.drain()[0]
         self.assertEqual(first, Event(1, 0, "L2", "message", "B", False, 0x1000, 5, "nestvmx", "faulted", "", 7))
-        self.assertEqual(second, Event(2, 0, "9", "7", "999", False, 0x1000, 5, "13", "15", "", (1 << 30) - 1))
+        self.assertEqual(second, Event(2, 0, "9", "7", "99", False, 0x1000, 5, "13", "15", "", (1 << 30) - 1))
         self.assertEqual(third, Event(3, 0, "L1", "exit", "ENTRY_MSR_LOAD", True, 0x1000, 5, "", "", "L2", 99))
 
     def test_names_may_fill_their_place(self) -> None:
@@ -190,7 +273,7 @@ class OutputTest(unittest.TestCase):
     def test_json(self) -> None:
         one = event(partition="ept", status="done", to="L2", ticks=5)
         self.assertEqual(json.loads(as_json(one)), {"tsc": 7, "cpu": 1, "level": "L2", "kind": "exit", "reason": "CPUID", "failed": False, "rip": "0x1234",
-                                                    "qualification": "0x0", "partition": "ept", "status": "done", "to": "L2", "ticks": 5})
+                                                    "qualification": "0x0", "partition": "ept", "status": "done", "to": "L2", "ticks": 5, "data": "", "fields": {}})
         self.assertEqual(from_json(as_json(one)), one)
 
     def test_what_is_no_event(self) -> None:

@@ -138,6 +138,7 @@ static bool build(struct launch *launch, struct memory *memory, const struct con
                 window_make(info, memory) && watch_make(info, memory);
     for (uint32_t i = 0; done && i < info->partition_count; i++)
         done = space_make(info, memory, i);
+    done = done && space_show_rings(info, memory);
     info->decoys = done ? memory_take(memory, BOOT_DECOYS * PAGE_BYTES) : 0;
     done = info->decoys != 0;
     if (done)

@@ -14,7 +14,7 @@ bool records_make(struct boot_info *info, struct memory *memory, const char *wor
     info->records = (uintptr_t)records;
     struct records_machine *machine = &records->machine;
     *machine = (struct records_machine){
-        .magic = RECORDS_MAGIC, .abi = CAP_ABI, .bytes = (uint32_t)(RECORDS_CPU_BASE(info->cpu_count) - RECORDS_BASE), .version = BULKHEAD_VERSION,
+        .magic = RECORDS_MAGIC, .abi = CAP_ABI, .bytes = (uint32_t)(RECORDS_RING_BASE(info->cpu_count, info->partition_count, 0) - RECORDS_BASE), .version = BULKHEAD_VERSION,
         .cpu_count = info->cpu_count, .partition_count = info->partition_count, .base = info->records, .crash_base = info->crash_base,
         .hidden_base = memory->base, .hidden_bytes = memory->bytes, .vtd_units = info->vtd_count, .boot_tsc = tsc_read(), .boot_time = boot_time,
     };

@@ -170,3 +170,36 @@ bool space_show(const struct boot_info *info, struct memory *memory, uint32_t de
     }
     return done;
 }
+
+// Nothing of a PAL travels with its messages.
+static bool is_open(const struct partition_header *header)
+{
+    bool open = !(header->rights & RIGHT_SECRETS);
+    for (unsigned i = 0; i < header->route_count; i++)
+        open = open && (header->routes[i].kind == ROUTE_NONE || header->routes[i].origin != ORIGIN_PAL);
+    return open;
+}
+
+static bool map_rings(struct place place, const struct boot_info *info, const struct records_machine *machine)
+{
+    bool done = true;
+    for (uint32_t i = 0; i < info->partition_count; i++)
+        for (uint32_t cpu = 0; done && machine->channels[i] != 0 && cpu < info->cpu_count; cpu++)
+            done = map(place, RECORDS_RING_BASE(info->cpu_count, i, cpu), machine->channels[i] + cpu * sizeof(struct channel), RECORDS_RING_BYTES, 0);
+    return done;
+}
+_Static_assert(offsetof(struct channel, request) == 0, "requests come first");
+
+bool space_show_rings(const struct boot_info *info, struct memory *memory)
+{
+    struct records_machine *machine = (struct records_machine *)(uintptr_t)info->records;
+    bool done = true;
+    for (uint32_t i = 0; i < info->partition_count; i++)
+        machine->channels[i] = is_open(&info->partition[i].header) ? info->partition[i].space.channels.v : 0;
+    for (uint32_t i = 0; done && i < info->partition_count; i++) {
+        struct pagetable tables = { .root = info->partition[i].space.root.v, .no_execute = true, .user = true, .small = true };
+        if (info->partition[i].header.rights & RIGHT_RECORDS)
+            done = map_rings((struct place){ memory, &tables }, info, machine);
+    }
+    return done;
+}

@@ -17,3 +17,7 @@ bool space_make(struct boot_info *info, struct memory *memory, uint32_t partitio
 // Shows the debugger what the debugged partition has of its own, in place of a window: address X at WINDOW_BASE + X. It may write what that one may write, and its
 // text, and execute none of it. Behind both's space_make(). False: not enough hidden memory.
 bool space_show(const struct boot_info *info, struct memory *memory, uint32_t debugged, uint32_t debugger);
+
+// Shows who may read the records what travels with messages, as far as that is nobody's secret (RECORDS_RING_BASE), and notes in the records where it lies. Behind all
+// partitions' space_make(). False: not enough hidden memory.
+bool space_show_rings(const struct boot_info *info, struct memory *memory);

@@ -10,7 +10,7 @@
 
 #define CPUS 2
 
-static struct { struct records records; struct records_cpu cpu[CPUS]; } region;
+static struct { struct records records; struct records_cpu cpu[CPUS]; union request_slot ring[2][CPUS][RING_SLOTS]; } region;
 static void (*when_read)(uint64_t offset);  // what the kernel does meanwhile
 static unsigned reads;
 
@@ -132,7 +132,7 @@ TEST(status)
     RUN(command_status(out, &machine, why));
     CHECK(strstr(written, "nestvmx          unknown "));
     CHECK(strstr(written, "DMA         protected by 2 VT-d units\n"));
-    machine.cpu_count = CPUS + 1;  // more than there are
+    machine.cpu_count = CPU_MAX;  // more than there are
     RUN(command_status(out, &machine, why));
     CHECK(wrong != NULL);
 }
@@ -236,7 +236,7 @@ TEST(log_lines_are_harmless)
     CHECK(strspn(written, "?") == RECORDS_TEXT - 1);
 }
 
-static void event_add(unsigned cpu, uint16_t reason)
+static void event_add(unsigned cpu, uint8_t reason)
 {
     struct event_ring *ring = &region.cpu[cpu].events;
     ring->slot[ring->next % EVENT_SLOTS] = (struct event){ .tsc = ring->next, .rip = 0x1000, .reason = reason, .kind = EVENT_MESSAGE, .level = ORIGIN_L2,
@@ -310,7 +310,7 @@ TEST(an_event_in_words)
         size_t bytes;
         free(written);
         FILE *out = open_memstream(&written, &bytes);
-        event_print(out, &machine, 1, &row[i].event, false);
+        event_print(out, &machine, 1, &row[i].event, false, MESSAGE_NONE, NULL);
         fclose(out);
         CHECK(strcmp(written, row[i].text) == 0);
     }
@@ -324,20 +324,20 @@ TEST(an_event_as_json)
     machine_good();
     free(written);
     FILE *out = open_memstream(&written, &bytes);
-    event_print(out, &machine, 1, &event, true);
+    event_print(out, &machine, 1, &event, true, MESSAGE_NONE, NULL);
     fclose(out);
     CHECK(strcmp(written, "{\"tsc\": 7, \"cpu\": 1, \"level\": \"L2\", \"kind\": \"exit\", \"reason\": \"CPUID\", \"failed\": false, \"rip\": \"0x1234\", "
-                          "\"qualification\": \"0x1\", \"partition\": \"nestvmx\", \"status\": \"done\", \"to\": \"L2\", \"ticks\": 5}\n") == 0);
+                          "\"qualification\": \"0x1\", \"partition\": \"nestvmx\", \"status\": \"done\", \"to\": \"L2\", \"ticks\": 5, \"data\": \"\", \"fields\": {}}\n") == 0);
 }
 
 TEST(trace_knows_no_event_that_there_is_not)
 {
     start();
-    event_add(0, 0xffff);
+    event_add(0, 0xff);
     region.cpu[0].events.slot[0].head = ~0ull;
     WANTED("-n", "64");
     RUN(command_trace(out, &machine, &wanted, why));
-    CHECK(strcmp(written, "             0 CPU0 15 ? 65535 rip=0x1000 1073741823 instr\n") == 0);
+    CHECK(strcmp(written, "             0 CPU0 15 ? 255 rip=0x1000 1073741823 instr\n") == 0);
     region.cpu[0].events.slot[0].partition = 2;
     RUN(command_trace(out, &machine, &wanted, why));
     CHECK(strstr(written, " report: unknown status"));

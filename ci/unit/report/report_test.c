@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // report: reads the records, all of them, and nothing else.
 
+#include <stddef.h>
 #include <string.h>
 
 #include <caps/hypercall.h>
@@ -13,7 +14,7 @@
 #define CPUS 2
 
 // (Under the name that the runtime knows as constant.)
-extern struct region { struct records records; struct records_cpu cpu[CPUS]; } region __asm__("rt_records");
+extern struct region { struct records records; struct records_cpu cpu[CPUS]; union request_slot ring[2][CPUS][RING_SLOTS]; } region __asm__("rt_records");
 struct region region __asm__("rt_records") __attribute__((used));
 
 static void fill(void)
@@ -22,6 +23,9 @@ static void fill(void)
     for (unsigned i = 0; i < sizeof(region) / sizeof(*word); i++)
         word[i] = i * 0x9e3779b97f4a7c15ull;
     region.records.machine.bytes = sizeof(region);
+    region.records.machine.cpu_count = CPUS;
+    region.records.machine.partition_count = 2;
+    region.records.machine.channels[0] = region.records.machine.channels[1] = 0x1000;
 }
 
 // The hypercall whose registers are set, which is answered.
@@ -55,6 +59,17 @@ TEST(every_line_is_read)
     for (uint64_t offset = 0; offset < sizeof(region); offset += REPORT_LINE) {
         CHECK_EQ(line(offset), REPORT_LINE);
         CHECK(memcmp(&world_gpr[GPR_R8], (const uint8_t *)&region + offset, REPORT_LINE) == 0);
+    }
+}
+
+TEST(messages_that_nobody_is_to_see_are_not_there)
+{
+    for (unsigned hidden = 0; hidden < 2; hidden++) {
+        fill();
+        region.records.machine.channels[hidden] = 0;  // not mapped then
+        for (uint64_t offset = offsetof(struct region, ring); offset < sizeof(region); offset += REPORT_LINE)
+            CHECK_EQ(line(offset), (offset >= offsetof(struct region, ring[1])) == hidden ? 0 : REPORT_LINE);
+        CHECK_EQ(line(offsetof(struct region, ring) - REPORT_LINE), REPORT_LINE);
     }
 }
 

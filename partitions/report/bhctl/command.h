@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "message.h"
 #include "region.h"
 #include "wanted.h"
 
@@ -22,5 +23,6 @@ const char *log_print(FILE *out, uint64_t *next, char why[REGION_WHY]);
 // Sums over all CPUs. false: they can't be read.
 bool stats_sum(const struct records_machine *machine, struct stats *sum);
 
-// One event as a line: text, or a JSON object.
-void event_print(FILE *out, const struct records_machine *machine, uint32_t cpu, const struct event *event, bool json);
+// One event as a line: text, or a JSON object; and what is known of its message.
+void event_print(FILE *out, const struct records_machine *machine, uint32_t cpu, const struct event *event, bool json, enum message_data data,
+                 const struct request *request);

@@ -119,7 +119,7 @@ const char *command_crash(FILE *out, bool raw, char why[REGION_WHY])
     }
     fputs("events:\n", out);
     for (uint32_t i = 0; i < record.event_count; i++)
-        event_print(out, then, record.cpu, &record.event[i], false);
+        event_print(out, then, record.cpu, &record.event[i], false, MESSAGE_NONE, NULL);
     fputs("log:\n", out);
     for (uint32_t i = 0; i < record.line_count; i++) {
         region_text(record.line[i], sizeof(record.line[i]));

@@ -37,24 +37,28 @@ static const char *partition_name(const struct records_machine *machine, const s
     return event->partition > 0 && event->partition <= machine->partition_count ? machine->partition[event->partition - 1].name : "";
 }
 
-static void print_json(FILE *out, const struct records_machine *machine, uint32_t cpu, const struct event *event)
+static void print_json(FILE *out, const struct records_machine *machine, uint32_t cpu, const struct event *event, enum message_data data,
+                       const struct request *request)
 {
     char level[NUMBER], to[NUMBER], reason[NUMBER];
     const char *partition = partition_name(machine, event);
     fprintf(out, "{\"tsc\": %" PRIu64 ", \"cpu\": %u, \"level\": \"%s\", \"kind\": \"%s\", \"reason\": \"%s\", \"failed\": %s, \"rip\": \"0x%" PRIx64 "\", "
-            "\"qualification\": \"0x%" PRIx64 "\", \"partition\": \"%s\", \"status\": \"%s\", \"to\": \"%s\", \"ticks\": %u}\n",
+            "\"qualification\": \"0x%" PRIx64 "\", \"partition\": \"%s\", \"status\": \"%s\", \"to\": \"%s\", \"ticks\": %u",
             event->tsc, cpu, level_name(event->level, level), kind_name(event->kind), reason_name(event->reason, reason),
             exit_reason_failed(event->reason) ? "true" : "false", event->rip, event->qualification, partition,
             *partition ? status_text((enum status)event->status) : "", event->kind == EVENT_EXIT && event->end ? level_name(event->to, to) : "", event->ticks);
+    message_print_json(out, data, request);
+    fputs("}\n", out);
 }
 
-void event_print(FILE *out, const struct records_machine *machine, uint32_t cpu, const struct event *event, bool json)
+void event_print(FILE *out, const struct records_machine *machine, uint32_t cpu, const struct event *event, bool json, enum message_data data,
+                 const struct request *request)
 {
     char level[NUMBER], to[NUMBER], reason[NUMBER];
     const char *partition = partition_name(machine, event);
     const bool exited = event->kind == EVENT_EXIT;
     if (json) {
-        print_json(out, machine, cpu, event);
+        print_json(out, machine, cpu, event, data, request);
         return;
     }
     fprintf(out, "%14" PRIu64 " CPU%u %s", event->tsc, cpu, level_name(event->level, level));
@@ -74,5 +78,6 @@ void event_print(FILE *out, const struct records_machine *machine, uint32_t cpu,
         fprintf(out, " %s%s%s", partition, event->status ? ": " : "", event->status ? status_text((enum status)event->status) : "");
     if (event->ticks)
         fprintf(out, " %u instr", event->ticks);
+    message_print(out, data, request);
     fputc('\n', out);
 }

@@ -39,6 +39,7 @@ static int usage(void)
           "  crash [--raw]        the record of a crash in the boot before this one; --raw: as it is, for a file\n"
           "  trace [-n N] [-f]    the last N events of each CPU (64): exits, messages, faults; -f: and what comes\n"
           "        [--json]       one JSON object a line\n"
+          "        [--fields]     and what travelled with each message, as far as it is still there\n"
           "        [--cpu A,B] [--level A,B] [--reason A,B] [--partition A,B]   only these\n"
           "  inject PARTITION --at N --kind ud|pf|bad-reply|hang [--instruction N]\n"
           "                       a fault in its N-th message from now on, where the workload's configuration lets it\n"

@@ -44,7 +44,7 @@ const char *region_machine(struct records_machine *machine, char why[REGION_WHY]
         return why;
     }
     if (machine->cpu_count == 0 || machine->cpu_count > CPU_MAX || machine->partition_count > PARTITION_MAX ||
-        machine->bytes != region_cpu(machine->cpu_count)) {
+        machine->bytes != region_ring(machine, machine->partition_count, 0)) {
         snprintf(why, REGION_WHY, "the records are of another form than this bhctl knows: %u bytes, %u CPUs, %u partitions", machine->bytes,
                  machine->cpu_count, machine->partition_count);
         return why;

@@ -22,5 +22,11 @@ const char *region_machine(struct records_machine *machine, char why[REGION_WHY]
 // Offset of a CPU's part.
 static inline uint64_t region_cpu(uint32_t cpu) { return sizeof(struct records) + (uint64_t)cpu * sizeof(struct records_cpu); }
 
+// Offset of the requests of a partition on a CPU.
+static inline uint64_t region_ring(const struct records_machine *machine, uint32_t partition, uint32_t cpu)
+{
+    return RECORDS_RING_BASE(machine->cpu_count, partition, cpu) - RECORDS_BASE;
+}
+
 // Makes bytes of the records a text: it ends, and has nothing that a terminal would act upon. A line's end stays only at the end.
 void region_text(char *text, size_t bytes);

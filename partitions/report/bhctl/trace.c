@@ -20,6 +20,14 @@ static uint32_t own(const struct records_machine *machine)
 
 static bool next_read(uint64_t ring, uint32_t *next) { return region_read(ring + offsetof(struct event_ring, next), next, sizeof(*next)); }
 
+// Of each event how many later ones tell of messages to the same partition.
+static void count_later(const struct event *first, const struct event *end, uint32_t later[EVENT_SLOTS])
+{
+    uint32_t count[16] = { 0 };  // by the partition's number in events
+    for (const struct event *e = end; e-- > first;)
+        later[e - first] = e->kind == EVENT_EXIT || e->kind == EVENT_MESSAGE ? count[e->partition]++ : 0;
+}
+
 // Of those before number next the last count; returns what went wrong. The oldest are the first to be overwritten: they are read last, and only as long as they can be
 // there, so that of what was read the newest part is whole. Each line that is read makes an event: the fewer lines, the more is left of the others' events.
 static const char *trace_cpu(FILE *out, const struct records_machine *machine, uint32_t cpu, uint32_t next, uint32_t count, const struct wanted *wanted)
@@ -41,9 +49,13 @@ static const char *trace_cpu(FILE *out, const struct records_machine *machine, u
     const uint32_t there = fresh < EVENT_SLOTS ? EVENT_SLOTS - fresh : 0, kept = have < there ? have : there;
     if (kept < count)
         fprintf(wanted->json ? stderr : out, "(cpu%u: %u events were overwritten before they could be read)\n", cpu, count - kept);
-    for (const struct event *e = event + EVENT_SLOTS - kept; e < event + EVENT_SLOTS; e++)
+    static uint32_t later[EVENT_SLOTS];
+    struct request request;
+    const struct event *const first = event + EVENT_SLOTS - kept;
+    count_later(first, event + EVENT_SLOTS, later);
+    for (const struct event *e = first; e < event + EVENT_SLOTS; e++)
         if (wanted_has(wanted, cpu, e) && !(reader && e->partition == reader))
-            event_print(out, machine, cpu, e, wanted->json);
+            event_print(out, machine, cpu, e, wanted->json, wanted->fields ? message_read(machine, cpu, e, later[e - first], &request) : MESSAGE_NONE, &request);
     return NULL;
 }
 

@@ -95,6 +95,10 @@ const char *wanted_parse(struct wanted *wanted, const struct records_machine *ma
             wanted->follow = true;
             continue;
         }
+        if (strcmp(word[i], "--fields") == 0) {
+            wanted->fields = true;
+            continue;
+        }
         if (strcmp(word[i], "--json") == 0) {
             wanted->json = true;
             continue;

@@ -10,7 +10,7 @@
 // A set that is empty has everything.
 struct wanted {
     uint32_t count;                                 // of the last events of each CPU
-    bool follow, json;
+    bool follow, json, fields;                      // fields: what travelled with messages, too
     uint64_t cpus;                                  // bit n: CPU n
     uint32_t levels, partitions;                    // bit n: enum msg_origin, partition n
     bool by_reason, reason[EXIT_REASON_COUNT];

@@ -6,6 +6,7 @@
 // The kernel goes on writing while somebody reads. How to tell a whole log line is said below; an event may be torn.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <caps/addr.h>
@@ -13,6 +14,7 @@
 #include <caps/exit_reason.h>
 #include <caps/layout.h>
 #include <caps/msg.h>
+#include <caps/ring.h>
 
 #define RECORDS_MAGIC 0x315344524352484bull  // "KHRCRDS1"
 #define RECORDS_NAME  32                     // bytes of a version's or a workload's name
@@ -46,6 +48,7 @@ struct records_machine {
     uint64_t injectable;                 // bit n: OP_INJECT takes partition n
     struct records_partition partition[PARTITION_MAX];
     uint64_t cpu_base[CPU_MAX];          // host-physical address of each CPU's struct records_cpu, 0: no such CPU
+    uint64_t channels[PARTITION_MAX];    // and of each partition's struct channel (caps/ring.h), CPU by CPU; 0: nobody is to see its messages
 };
 
 // Log line number n lies in slot n % RECORDS_LINES. turn is n while the slot is free for it or being filled, n + 1 from when it holds it until it was
@@ -65,7 +68,8 @@ struct event {
     union {
         uint64_t head;                     // all that follows, in one write
         struct {
-            uint16_t reason;               // basic exit reason; exit_reason_failed() of it: an entry that failed
+            uint8_t reason;                // basic exit reason; exit_reason_failed() of it: an entry that failed
+            uint8_t sequence;              // of the message that it tells of, the low byte: where its fields are (RECORDS_RING_BASE)
             uint8_t kind : 4, level : 4;   // enum event_kind, enum msg_origin
             union {
                 uint8_t outcome;
@@ -79,7 +83,7 @@ struct event {
     };
 };
 #define EVENT_END(to, ticks) ((uint32_t)(ticks) << 2 | (uint32_t)(to))
-#define EVENT_HEAD(kind, level, reason) (((uint64_t)(level) << 20) + ((uint64_t)(kind) << 16) + ((reason) & EXIT_REASON_BASIC))
+#define EVENT_HEAD(kind, level, reason) (((uint64_t)(level) << 20) + ((uint64_t)(kind) << 16) + ((reason) & 0xffu))
 _Static_assert(PARTITION_MAX < 16, "a partition's number has four bits");
 
 // Event number n lies in slot n % EVENT_SLOTS; next is the number of the next one.
@@ -176,6 +180,19 @@ _Static_assert(sizeof(struct records) % PAGE_BYTES == 0 && sizeof(struct records
 _Static_assert(sizeof(struct records) == sizeof(struct records_own) + (1 + CRASH_SLOTS) * sizeof(struct crash_record), "the same in both");
 
 #define RECORDS_CPU_BASE(cpu) (RECORDS_BASE + sizeof(struct records) + (cpu) * sizeof(struct records_cpu))
+
+// Behind the last CPU's part: what travelled with the last messages, the request slots of each CPU (caps/ring.h), partition by partition. Nothing is there of
+// partitions whose messages nobody is to see. A slot is being filled from when its sequence is written until the event that tells of the message has an end.
+#define RECORDS_RINGS_BASE(cpus) RECORDS_CPU_BASE(cpus)
+#define RECORDS_RING_BYTES (RING_SLOTS * sizeof(union request_slot))
+#define RECORDS_RING_BASE(cpus, partition, cpu) (RECORDS_RINGS_BASE(cpus) + ((partition) * (uint64_t)(cpus) + (cpu)) * RECORDS_RING_BYTES)
+
+// Whether that request is the message that the event tells of. later: how many later events of that CPU tell of messages to the same partition.
+static inline bool event_tells_of(const struct event *event, const struct request *request, uint32_t later)
+{
+    return later < RING_SLOTS && (uint8_t)request->sequence == event->sequence && (event->kind != EVENT_MESSAGE || request->sequence == event->qualification) &&
+           request->sequence != 0 && request->origin == event->level && (uint8_t)request->reason == event->reason && request->origin != ORIGIN_PAL;
+}
 
 // FNV-1a over the 8-byte words behind checksum.
 static inline uint64_t crash_checksum(const struct crash_record *record)
