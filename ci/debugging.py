@@ -98,13 +98,23 @@ DAMAGED = 48
 
 
 def noticed(build: Path, data: bytes, file: Path) -> int:
-    """Of so many recordings with another byte somewhere. It may be one that the partition doesn't look at, as some seven in ten of ept's are: entries around the wanted one."""
+    """Of so many recordings with another byte somewhere, as if somebody had made them so, those whose replay differs. It may be a byte that the partition doesn't look at, as
+    some seven in ten of ept's are: entries around the wanted one. A file that was damaged isn't replayed at all."""
     found = 0
     for i in range(DAMAGED):
+        at = len(data) * (2 * i + 1) // (2 * DAMAGED)
         wrong = bytearray(data)
-        wrong[len(data) * (2 * i + 1) // (2 * DAMAGED)] ^= 0x15
-        file.write_bytes(wrong)
+        wrong[at] ^= 0x15
+        file.write_bytes(recording.sealed(bytes(wrong)))
         found += _replayed(build, file).returncode != 0
+        damaged = bytearray(recording.sealed(data))
+        damaged[len(damaged) * (2 * i + 1) // (2 * DAMAGED)] ^= 0x15
+        file.write_bytes(damaged)
+        try:
+            _replayed(build, file)
+        except recording.Unusable:
+            continue
+        raise Failure(f"a file with another byte at {at} is replayed")
     return found
 
 
@@ -114,7 +124,7 @@ def _record(partition: str, cpus: int, inject: str, context: Context) -> str:
     if found := problems(run):
         raise Failure("\n".join(found))
     file = context.directory() / f"{partition}.rec"
-    file.write_bytes(data)
+    file.write_bytes(recording.sealed(data))
     result = _replayed(context.places.build, file)
     require(result.returncode == 0, result.stdout[-2000:])
     done = DONE.search(result.stdout)
@@ -251,16 +261,17 @@ def _walk(context: Context) -> str:
     require(any(LAST_RUN.match(line) for line in run.outcome.console), "the next boot does not tell of the failed VM entry")
     named = _record_of_crash(run, places, folder)
     # 3. What nestvmx got and did is in the log; on the host the same source does the same.
-    file = folder / "planted.rec"
-    file.write_bytes(recording.extract(run.outcome.log, "nestvmx"))
-    same = subprocess.run([str(places.product / REPLAYER), str(file)], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    file, plain = folder / "planted.rec", folder / "planted.plain"
+    plain.write_bytes(recording.extract(run.outcome.log, "nestvmx"))
+    recording.write(file, plain.read_bytes())
+    same = subprocess.run([str(places.product / REPLAYER), str(plain)], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     done = DONE.search(same.stdout)
     require(same.returncode == 0 and done, f"the replay of the build with the error differs: {same.stdout[-1000:]}")
     assert done
     # 4. The last message is the one after which L1 could not be entered: in gdb, stopped before it, what it makes of TR.
     script = folder / "walk.gdb"
     script.write_text(GDB_WALK)
-    command = replay.gdb_command(places.product / REPLAYER, file, int(done[1]), script)
+    command = replay.gdb_command(places.product / REPLAYER, plain, int(done[1]), script)
     seen = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=PATIENCE * TIMEOUT).stdout
     (folder / "gdb.txt").write_text(seen)
     require("rights of TR: 0x89" in seen and re.search(r"#\d+ .*partition_message", seen), f"gdb does not show the wrong byte: {seen[-2000:]}")

@@ -15,6 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 MAGIC = b"BHREC1\n"
+SEALED = b"BHREC2\n"  # a file: this, a digest, and the recording
 PARTITIONS = ("nestvmx", "ept")
 LINE = re.compile(r"L0 \d+ info (\w+): recording (\d+) (:?)([A-Za-z0-9+/]+=*)$")
 
@@ -94,11 +95,25 @@ def partition_of(data: bytes) -> str:
     return name
 
 
+def sealed(data: bytes) -> bytes:
+    """As a file has it: a byte that is another one is noticed, also where the partition would not look at it."""
+    return SEALED + hashlib.sha256(data).digest() + data
+
+
+def unsealed(path: Path, data: bytes) -> bytes:
+    body = data[len(SEALED) + hashlib.sha256().digest_size:]
+    if not data.startswith(SEALED):
+        raise Unusable(f"{path}: it is not a recording, or one of another version")
+    if sealed(body) != data:
+        raise Unusable(f"{path}: it is damaged")
+    return body
+
+
 def read(path: Path) -> bytes:
     """A recording from a file, which may be packed."""
     try:
         data = path.read_bytes()
-        return lzma.decompress(data) if path.suffix == ".xz" else data
+        return unsealed(path, lzma.decompress(data) if path.suffix == ".xz" else data)
     except OSError as error:
         raise Unusable(f"{path}: {error.strerror}") from None
     except lzma.LZMAError:
@@ -107,7 +122,7 @@ def read(path: Path) -> bytes:
 
 def write(path: Path, data: bytes) -> None:
     """With the sources that it fits beside it, in a file *.toml."""
-    path.write_bytes(lzma.compress(data, preset=9) if path.suffix == ".xz" else data)
+    path.write_bytes(lzma.compress(sealed(data), preset=9) if path.suffix == ".xz" else sealed(data))
     about = (path.with_suffix("") if path.suffix == ".xz" else path).with_suffix(".toml")
     partition = partition_of(data)
     about.write_text(f'partition = "{partition}"\nsources = "{sources(partition)}"  # a digest of what it was made with: ci/recording.py\n')

@@ -27,9 +27,8 @@ def gdb_command(replayer: Path, file: Path, number: int | None, script: Path | N
     return [*words, "--args", str(replayer), str(file)]
 
 
-def unpacked(path: Path, data: bytes) -> Path:
-    if path.suffix != ".xz":
-        return path
+def plain(data: bytes) -> Path:
+    """A file of what the replayer reads."""
     with tempfile.NamedTemporaryFile(suffix=".rec", delete=False) as file:
         file.write(data)
     return Path(file.name)
@@ -67,7 +66,7 @@ def main() -> int:
             print(result.stdout, end="")
             return result.returncode
         data = recording.read(options.file)
-        file = unpacked(options.file, data)
+        file = plain(data)
         return subprocess.run(gdb_command(program(build, recording.partition_of(data)), file, options.number, options.script)).returncode
     except recording.Unusable as error:
         print(f"bulkhead: {options.file}: {error}" if str(options.file) not in str(error) else f"bulkhead: {error}", file=sys.stderr)

@@ -68,6 +68,12 @@ class ExtractTest(unittest.TestCase):
                 write(Path(folder) / name, data)
                 self.assertEqual(read(Path(folder) / name), data)
                 self.assertIn(recording.sources("nestvmx"), (Path(folder) / "a.toml").read_text())
+            whole = (Path(folder) / "a.rec").read_bytes()
+            for at in range(len(whole)):  # whichever byte is another one, or the rest is missing
+                for damaged in (whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1:], whole[:at]):
+                    (Path(folder) / "b.rec").write_bytes(damaged)
+                    with self.assertRaises(Unusable):
+                        read(Path(folder) / "b.rec")
             (Path(folder) / "bad.xz").write_bytes(b"no")
             for name in ("bad.xz", "none.rec"):
                 with self.assertRaises(Unusable):
