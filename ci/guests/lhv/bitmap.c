@@ -18,6 +18,8 @@ L2(bitmap_outs, "outsb");
 L2(bitmap_rep_ins, "rep insb");
 L2(bitmap_base, "wrfsbase %rax");
 
+#define CPUID_TSC_ADJUST 2u
+
 // Byte offset of an MSR's bit in the MSR bitmap, for reads.
 static uint32_t bit_byte(uint32_t msr) { return (msr >= 0xc0000000 ? 0x400 : 0) + (msr & 0x1fff) / 8; }
 
@@ -41,12 +43,14 @@ static void start_msr(const char *code, uint32_t msr, uint64_t value)
 }
 
 // Reads and writes exit by a bit each.
-static const uint32_t msrs[] = { MSR_LSTAR, MSR_FMASK, MSR_KERNEL_GS_BASE, MSR_PAT, MSR_SYSENTER_EIP, MSR_FS_BASE, MSR_EFER, MSR_STAR };
-static const char *const msr_names[] = { "LSTAR", "FMASK", "KERNEL_GS_BASE", "PAT", "SYSENTER_EIP", "FS_BASE", "EFER", "STAR" };
+static const uint32_t msrs[] = { MSR_LSTAR, MSR_FMASK, MSR_KERNEL_GS_BASE, MSR_PAT, MSR_SYSENTER_EIP, MSR_FS_BASE, MSR_EFER, MSR_STAR, MSR_TSC_ADJUST };
+static const char *const msr_names[] = { "LSTAR", "FMASK", "KERNEL_GS_BASE", "PAT", "SYSENTER_EIP", "FS_BASE", "EFER", "STAR", "TSC_ADJUST" };
 
 static void msr(uint64_t row)
 {
     const uint32_t number = msrs[row];
+    if (number == MSR_TSC_ADJUST && !(cpuid(7).ebx & CPUID_TSC_ADJUST))
+        test_skip("no IA32_TSC_ADJUST");
     const uint64_t before = msr_read(number);
     with_msr_bitmap();
     for (unsigned bits = 0; bits < 4; bits++) {

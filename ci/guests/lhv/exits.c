@@ -4,6 +4,7 @@
 #include "cpu_insn.h"
 #include "ept12.h"
 #include "l2.h"
+#include "vmx.h"
 #include "x86.h"
 
 void exits_tests(void);
@@ -180,9 +181,13 @@ static void without_control(uint64_t index)
     want_end();
 }
 
+#define XCOMP_BV  65           // of an area, in words of 8 bytes (SDM 1 13.4.2 "XSAVE Header")
+#define XSS_TRACE (1ull << 8)  // the state of Processor Trace
+
 L2(exits_rdtscp_code, "rdtscp");
 L2(exits_invpcid_code, "invpcid (%rdi), %rax");
-L2(exits_xsaves_code, "xor %eax, %eax\n\txor %edx, %edx\n\txsaves (%rdi)");
+L2(exits_xsaves_code, "xsaves (%rdi)");
+L2(exits_xrstors_code, "xrstors (%rdi)");
 
 // RDTSCP and INVPCID need a control of their own, without which they are #UD; then RDTSC and INVLPG exiting decide.
 static void rdtscp(uint64_t unused)
@@ -219,16 +224,43 @@ static void invpcid(uint64_t unused)
     expect("register", R(EXIT_INSTRUCTION_INFO) >> 28, 0);
 }
 
+static void start_xsaves(const char *code)
+{
+    l2_start(code);
+    W(GUEST_CR4, R(GUEST_CR4) | CR4_OSXSAVE);
+    GPR(RDI) = address(this_cpu()->data);
+    GPR(RAX) = GPR(RDX) = 0xffffffff;
+}
+
+// XSAVES and XRSTORS are #UD without the control. With it they exit for a state that is in IA32_XSS, in RDX:RAX and in the bitmap (SDM 3C 26.1.3).
 static void xsaves(uint64_t unused)
 {
     (void)unused;
+    volatile uint64_t *area = this_cpu()->data;
     if (!HAS(PROC2, ENABLE_XSAVES))
         test_skip("not offered: ENABLE_XSAVES");
-    if (!(cpuid(1).ecx >> 27 & 1))
-        test_skip("CR4.OSXSAVE is off");
-    GPR(RDI) = address(this_cpu()->data);
-    l2_start(exits_xsaves_code);
+    start_xsaves(exits_xsaves_code);
     want_trap(VECTOR_UD);
+    start_xsaves(exits_xrstors_code);
+    want_trap(VECTOR_UD);
+    NEED(PROC2, ENABLE_XSAVES);
+    W(XSS_EXIT_BITMAP, ~0ull);
+    expect("IA32_XSS", msr_read(MSR_XSS), 0);
+    start_xsaves(exits_xsaves_code);
+    want_end();
+    expect("the form is compact", area[XCOMP_BV] >> 63, 1);
+    start_xsaves(exits_xrstors_code);
+    want_end();
+    if (msr_try_write(MSR_XSS, XSS_TRACE) || msr_read(MSR_XSS) != XSS_TRACE)
+        return;  // no state that only XSAVES has
+    start_xsaves(exits_xsaves_code);
+    l2_run();
+    const uint64_t saved = this_cpu()->exit.reason;
+    start_xsaves(exits_xrstors_code);
+    l2_run();
+    msr_write(MSR_XSS, 0);
+    expect("XSAVES of what the bitmap has", saved, EXIT_XSAVES);
+    expect("XRSTORS of what the bitmap has", this_cpu()->exit.reason, EXIT_XRSTORS);
 }
 
 L2(exits_hlt_then, "hlt");

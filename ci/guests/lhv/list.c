@@ -11,6 +11,8 @@ void list_tests(void);
 L2(list_cpuid, "cpuid");
 L2(list_read, "mov $0xc0000082, %ecx\n\trdmsr\n\tmov %eax, %ebx\n\tmov $0xc0000084, %ecx\n\trdmsr");
 
+#define CPUID_MCA (1u << 14)
+
 struct entry { uint32_t msr, reserved; uint64_t value; };
 #define STORE ((struct entry *)(void *)this_cpu()->page_a)
 #define LOAD  ((struct entry *)(void *)this_cpu()->page_b)
@@ -86,6 +88,40 @@ static void mtrr_and_pat(uint64_t unused)
     expect("MTRR loaded by the entry", after[1], 0xccccc000);
     expect("STAR", after[2], 0x11111000);
     expect("PAT", after[3], 0x0007060400070604);
+}
+
+// The ancestors' test of machine-check banks: where the CPU lets software give them values (SDM 3B 17.3.2.3 "IA32_MCi_ADDR MSRs").
+static void machine_check(uint64_t unused)
+{
+    (void)unused;
+    static const struct { uint32_t msr; uint64_t first, last; } bank[3] = {
+        { MSR_MC0_ADDR, 0x2222222222222222, 0x2222222222222222 },  // the exit stores it
+        { MSR_MC1_ADDR, 0, 0x3333333333333333 },                   // and loads this one
+        { MSR_MC0_MISC, 0, 0x6666666666666666 },                   // which the entry does here
+    };
+    uint64_t before[3], value;
+    if (!(cpuid(1).edx & CPUID_MCA) || (msr_read(MSR_MCG_CAP) & 0xff) < 2)
+        test_skip("the CPU has no two machine-check banks");
+    for (unsigned i = 0; i < 3; i++) {
+        if (msr_try_read(bank[i].msr, &before[i]) || msr_try_write(bank[i].msr, bank[i].last) || msr_read(bank[i].msr) != bank[i].last)
+            test_skip("the CPU's machine-check banks take no values");
+        msr_write(bank[i].msr, bank[i].first);
+    }
+    STORE[0] = (struct entry){ bank[0].msr, 0, 0 };
+    LOAD[0] = (struct entry){ bank[1].msr, 0, bank[1].last };
+    ENTER[0] = (struct entry){ bank[2].msr, 0, bank[2].last };
+    lists(1, 1, 1);
+    l2_run();
+    value = STORE[0].value;
+    uint64_t after[3];
+    for (unsigned i = 0; i < 3; i++) {
+        after[i] = msr_read(bank[i].msr);
+        msr_write(bank[i].msr, before[i]);
+    }
+    expect("exit reason", this_cpu()->exit.reason, EXIT_CPUID);
+    expect("stored", value, bank[0].first);
+    for (unsigned i = 0; i < 3; i++)
+        expect("afterwards", after[i], bank[i].last);
 }
 
 // The same MSR twice: the later entry wins; what entry loads and exit doesn't stays (SDM 3C 27.4).
@@ -194,6 +230,7 @@ void list_tests(void)
 {
     keeping("round_trip", NULL, round_trip, 0);
     keeping("mtrr_and_pat", NULL, mtrr_and_pat, 0);
+    keeping("machine_check", NULL, machine_check, 0);
     keeping("later_wins", NULL, later_wins, 0);
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         keeping("bad_entry_load", bad[i].name, bad_entry_load, i);

@@ -35,15 +35,20 @@
 #define MSR_TSC             0x10
 #define MSR_APIC_BASE       0x1b
 #define MSR_FEATURE_CONTROL 0x3a
+#define MSR_TSC_ADJUST      0x3b
 #define MSR_SYSENTER_CS     0x174
 #define MSR_SYSENTER_ESP    0x175
 #define MSR_SYSENTER_EIP    0x176
+#define MSR_MCG_CAP         0x179
 #define MSR_DEBUGCTL        0x1d9
 #define MSR_MTRR_PHYSBASE5  0x20a
 #define MSR_MTRR_PHYSMASK5  0x20b
 #define MSR_MTRR_PHYSBASE6  0x20c
 #define MSR_PAT             0x277
 #define CPUID_VMX           (1u << 5)  // in ECX of leaf 1
+#define MSR_MC0_ADDR        0x402
+#define MSR_MC0_MISC        0x403
+#define MSR_MC1_ADDR        0x406
 #define MSR_VMX_BASIC       0x480
 #define MSR_VMX_MISC        0x485
 #define MSR_VMX_CR0_FIXED0  0x486
@@ -54,6 +59,7 @@
 #define MSR_VMX_PROC2       0x48b
 #define MSR_VMX_EPT_VPID    0x48c
 #define MSR_VMX_VMFUNC      0x491
+#define MSR_XSS             0xda0
 #define MSR_EFER            0xc0000080
 #define MSR_STAR            0xc0000081
 #define MSR_LSTAR           0xc0000082
