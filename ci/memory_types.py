@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """EPT01's memory types while L1 changes its MTRRs: at each moment that probe.efi names, EPT01's tables are read in the emulator's memory, from outside,
-and every leaf must have the type that the MTRRs add up to by the SDM's rules (SDM 3A 12.11.4.1 "MTRR Precedences")."""
+and every leaf must have the type that the MTRRs add up to by the SDM's rules (SDM 3A 12.11.4.1 "MTRR Precedences"). And those of an L2's page, while the test
+hypervisor changes the MTRR below it: EPT02's leaf must have the type that EPT12's and the MTRR's make."""
 
 from __future__ import annotations
 
 import re
 import struct
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -15,6 +17,7 @@ from hostile import MACHINE, PROBE
 from memory_hash import ADDRESS, ENTRIES, LARGE, Missing
 from ram import PAGE, Ram
 from watch import Watch
+from workload import LHV
 
 TIMEOUT = 120.0
 REGISTER = re.compile(r"probe mtrr (\w+) (\d+): (0x[0-9a-f]+)\s*")
@@ -199,6 +202,71 @@ class TypesWatch(Watch):
         return found
 
 
+# A page of the test hypervisor's L2 (ci/guests/lhv/types.c, ept12.h), and how often its type changes: EPT12's, the MTRR's, in so many ways.
+WINDOW = 1 << 38
+L2_MOMENT = re.compile(r"(\d)-(\d)-(\d+)")
+WAYS = 4
+
+
+def combined(first: int, second: int) -> int:
+    """Of two types behind one another: write-back restricts nothing, and two different restrictions are both kept by none but uncached."""
+    restrictions = {first, second} - {WB}
+    return WB if not restrictions else UC if len(restrictions) > 1 else restrictions.pop()
+
+
+def l2_leaves(ram: Ram, hidden: range, frame: int) -> list[Leaf]:
+    """Leaves that lead from that page of the L2's to the frame: in each tree that has some."""
+    data = ram.read(hidden.start, len(hidden))
+    found = []
+    for root in hidden[::PAGE]:
+        table = root
+        for level in (3, 2, 1, 0):
+            place = table + (WINDOW >> 12 + 9 * level & 511) * 8
+            (entry,) = struct.unpack_from("<Q", data, place - hidden.start)
+            if entry & RIGHTS != RIGHTS or bool(level) == (entry & ADDRESS not in hidden) or (level and entry & 0xff8):
+                break
+            if level == 0 and entry & ADDRESS == frame:
+                found.append(Leaf(place, entry, WINDOW, PAGE))
+            table = entry & ADDRESS
+    return found
+
+
+class L2TypesWatch(Watch):
+    def __init__(self) -> None:
+        super().__init__(MACHINE, self._look)
+        self.problems: list[str] = []
+        self.looks: Counter[tuple[int, int]] = Counter()
+
+    def _look(self, name: str, ram: Ram) -> None:
+        match = L2_MOMENT.fullmatch(name)
+        launched = self.find("launched")
+        if not match or not launched:
+            self.problems.append(f"{name}: no such moment, or Bulkhead did not launch")
+            return
+        mine, mtrr, frame = map(int, match.groups())
+        first, _, end = launched[0].fields["hidden"].partition("-")
+        hidden, wanted = range(int(first, 0), int(end, 0)), combined(mine, mtrr)
+        leaves = l2_leaves(ram, hidden, frame)
+        if len(leaves) != 1:
+            self.problems.append(f"{name}: {len(leaves)} leaves lead from {WINDOW:#x} to {frame:#x}")
+        self.problems += [f"{name}: the leaf has type {leaf.type()}, {wanted} was expected" for leaf in leaves if leaf.type() != wanted]
+        self.looks[mine, mtrr] += 1
+
+    def verdict(self) -> list[str]:
+        missing = [f"EPT12 {mine}, MTRR {mtrr}" for mine in TYPES for mtrr in TYPES if self.looks[mine, mtrr] != WAYS]
+        return self.problems or [f"not looked at {WAYS} times: {pair}" for pair in missing]
+
+
+def _l2_types(context: Context) -> str:
+    watch = L2TypesWatch()
+    run = boot(context.places, replace(LHV, plain_options="only=types watched"), MACHINE, context.directory(), TIMEOUT, stages=watch)
+    found = watch.verdict() + [line.strip() for line in run.outcome.console if line.startswith(("lhv: FAIL", "lhv: error"))] + bulkhead_problems(run)
+    if found:
+        raise Failure("\n".join(found[:30]))
+    require(any(re.match(rf"lhv: done cpus=1 ok={WAYS} fail=0", line) for line in run.outcome.console), "the test hypervisor did not end well")
+    return f"{watch.looks.total()} types of an L2's page"
+
+
 def _types(context: Context) -> str:
     watch = TypesWatch()
     run = boot(context.places, replace(PROBE, partitions=("hello",), plain_options="memory types watched"), MACHINE, context.directory(), TIMEOUT, stages=watch)
@@ -210,4 +278,4 @@ def _types(context: Context) -> str:
     return f"{len(watch.types)} settings of the MTRRs, {watch.leaf_count:,} leaves"
 
 
-CASES = [Case("memory-types", _types)]
+CASES = [Case("memory-types", _types), Case("memory-types-l2", _l2_types)]

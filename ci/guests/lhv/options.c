@@ -36,6 +36,8 @@ static bool take(const char *word)
         options.no_ept = true;
     } else if (begins(word, "novpid", &rest) && *rest == '\0') {
         options.no_vpid = true;
+    } else if (begins(word, "watched", &rest) && *rest == '\0') {
+        options.watched = true;
     } else if (begins(word, "fuzz=", &rest)) {
         options.fuzz = number(rest);
     } else if (begins(word, "seed=", &rest)) {

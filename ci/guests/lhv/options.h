@@ -12,6 +12,7 @@ extern struct options {
     bool hardware;       // hardware: not an emulator that such tests end
     bool no_ept;         // noept: L2s run without EPT
     bool no_vpid;        // novpid: and without VPID
+    bool watched;        // watched: somebody looks at the memory from outside (watch.h)
     uint64_t fuzz;       // fuzz=N: rounds of the theme fuzz; 200
     uint64_t seed;       // seed=N: of them
     uint64_t iterations; // iterations=N: all tests N times
