@@ -35,6 +35,7 @@ ROWS = (
     Row("no-unrestricted", {"unrestricted_guest": 0}),
     Row("no-vpid", {"vpid": 0}),
     Row("no-ept-vpid", {"ept": 0, "vpid": 0}),
+    Row("no-unrestricted-vpid", {"unrestricted_guest": 0, "vpid": 0}),
     Row("no-flexpriority", {"flexpriority": 0}),
     Row("no-preemption-timer", {"preemption_timer": 0}),
     Row("no-eptad", {"eptad": 0}),
