@@ -161,12 +161,12 @@ void partitions_scrub(bool others_run)
             wait_until_empty(partition);
         cr4_write(cr4_read() & ~CR4_SMAP);
         cr3_write(partition->cr3);
+        memory_fill(&partition->seed, 0, sizeof(partition->seed));  // first: a load on another CPU would put it where it is scrubbed already
         space_scrub(&partition->space);
         shootdown();  // a PAL that runs still has no page tables any more, and leaves: what it has written since goes as well
         space_scrub(&partition->space);
         for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
             memory_fill(partition->cpu[cpu].channel, 0, sizeof(struct channel));
-        memory_fill(&partition->seed, 0, sizeof(partition->seed));
         log_line(LOG_INFO, "scrub partition=%s", partition->name);
     }
 }

@@ -17,7 +17,7 @@ void measure(const char *what, const void *data, size_t bytes);
 // Behind the measurement of all that was loaded: gets each partition that wants one its seed. A line on the console where there is a TPM that can't be used for it.
 void measure_seeds(const struct load *load);
 
-// Puts them where the partitions' headers say, in hidden memory, and forgets them.
+// Puts them where the partitions' headers say, in hidden memory (a loadable one's into its struct partition: each load finds it there), and forgets them.
 void measure_give(const struct boot_info *info);
 
 // Forgets those that nobody was given.

@@ -20,6 +20,8 @@ static unsigned inits, kicks, scrubs;
 static void (*at_load)(void), (*at_init)(void);
 static enum status init_ends = STATUS_OK, init_says = STATUS_OK;
 static uint32_t taken, links, given_up;
+static struct seed its_seed;  // where a load puts the seed
+static bool loading;
 static struct vmcs02 vmcs02 = { .active_cpu = VMCS02_NO_CPU };
 
 uint32_t partition_count(void) { return 1; }
@@ -64,6 +66,9 @@ void space_scrub(const struct space *space)
 {
     CHECK(space == &partition.space && partition.cpu[0].inside == 0);  // nobody writes secrets again
     scrubs++;
+    its_seed = (struct seed){ .secret = { 0 } };
+    if (loading)  // another CPU's load has got as far as that, too late to be noticed
+        its_seed = partition.seed;
 }
 
 // CPU 0 is interrupted in MSG_INIT, and leaves where it is to.
@@ -193,6 +198,16 @@ TEST(one_whose_init_takes_something_and_fails_is_parked)
         CHECK_EQ(loadable_set(&partition, &cpu[0], true), STATUS_FAULTED);
         CHECK_EQ(loadable_set(&partition, &cpu[0], false), taken || vmcs02.active_cpu == 0 ? STATUS_BUSY : STATUS_FAULTED);
     }
+}
+
+TEST(a_load_at_the_machines_end_brings_no_seed_back)
+{
+    static const struct seed none;
+    start(PARTITION_STOPPING);
+    partition.seed.secret[0] = 0x5e;
+    loading = true;
+    end_of_machine();
+    CHECK(scrubs == 2 && memcmp(&its_seed, &none, sizeof(none)) == 0 && memcmp(&partition.seed, &none, sizeof(none)) == 0);
 }
 
 TEST(one_that_is_loaded_at_the_machines_end_stays_parked)
