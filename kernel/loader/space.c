@@ -174,7 +174,7 @@ bool space_show(const struct boot_info *info, struct memory *memory, uint32_t de
 // Nothing of a PAL travels with its messages.
 static bool is_open(const struct partition_header *header)
 {
-    bool open = !(header->rights & RIGHT_SECRETS);
+    bool open = !(header->rights & (RIGHT_SECRETS | RIGHT_PAL));
     for (unsigned i = 0; i < header->route_count; i++)
         open = open && (header->routes[i].kind == ROUTE_NONE || header->routes[i].origin != ORIGIN_PAL);
     return open;

@@ -9,7 +9,7 @@
 #include <rt/records.h>
 #include <rt/reply.h>
 
-// By the port alone: the records tell addresses and what all of the machine does.
+// By the port alone: the records tell addresses, what all of the machine does, and registers, VMCS fields and arguments of the last messages.
 const struct partition_header header PARTITION_SECTION = {
     PARTITION("report"),
     .rights = RIGHT_RECORDS | RIGHT_INJECT,

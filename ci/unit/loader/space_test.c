@@ -188,18 +188,19 @@ TEST(who_reads_records_sees_requests_but_none_that_may_tell_of_pals)
 {
     struct boot_partition *reader = start(RIGHT_RECORDS, BYTES);
     const struct records_machine *machine = &((struct records_own *)(uintptr_t)info->records)->machine;
-    info->partition_count = 4;
-    for (unsigned i = 1; i < 4; i++)
+    info->partition_count = 5;
+    for (unsigned i = 1; i < 5; i++)
         info->partition[i].base = reader->base;
     info->partition[2].header.rights = RIGHT_SECRETS;
     info->partition[3].header.route_count = 2;
     info->partition[3].header.routes[0] = (struct route_cap){ .kind = ROUTE_EXIT, .origin = ORIGIN_L2 };
     info->partition[3].header.routes[1] = (struct route_cap){ .kind = ROUTE_OBSERVE, .origin = ORIGIN_PAL };
-    for (unsigned i = 0; i < 4; i++)
+    info->partition[4].header.rights = RIGHT_PAL;
+    for (unsigned i = 0; i < 5; i++)
         CHECK(space_make(info, &memory, i));
     CHECK(space_show_rings(info, &memory));
     CHECK(machine->channels[0] == reader->space.channels.v && machine->channels[1] == info->partition[1].space.channels.v);
-    CHECK_EQ(machine->channels[2] | machine->channels[3] | machine->channels[4], 0);
+    CHECK_EQ(machine->channels[2] | machine->channels[3] | machine->channels[4] | machine->channels[5], 0);
     for (unsigned partition = 0; partition < 2; partition++) {
         for (unsigned cpu = 0; cpu < 2; cpu++) {
             const uint64_t channel = machine->channels[partition] + cpu * sizeof(struct channel), last = RECORDS_RING_BYTES - 1;
@@ -207,7 +208,7 @@ TEST(who_reads_records_sees_requests_but_none_that_may_tell_of_pals)
             leads(reader, RECORDS_RING_BASE(2, partition, cpu) + last, channel + last, 0);
         }
     }
-    for (uint64_t va = RECORDS_RING_BASE(2, 2, 0); va < RECORDS_RING_BASE(2, 5, 0); va += PAGE_BYTES)
+    for (uint64_t va = RECORDS_RING_BASE(2, 2, 0); va < RECORDS_RING_BASE(2, 6, 0); va += PAGE_BYTES)
         CHECK(!mapped(reader, va));
     CHECK(!mapped(&info->partition[1], RECORDS_RING_BASE(2, 0, 0)));
     end();
