@@ -96,10 +96,10 @@ void kernel_entry(struct boot_info *info, uint32_t index)
         vmcs_format(cpu, cpu->shadow, true);
     vmcs_select(cpu, cpu->vmcs01);
     vmcs01_init(cpu, info->launch[index]);
+    if (index == 0 && !vtd_start())  // before there is what a device must not read
+        boot_fail(cpu, "a VT-d unit does not turn translation on");
     if (index == 0)
         start_partitions(cpu);
-    if (index == 0 && !vtd_start())
-        boot_fail(cpu, "a VT-d unit does not turn translation on");
     log_launched();
     cpu->launch_tsc = tsc_read();
     __atomic_store_n(&cpu->launched, true, __ATOMIC_SEQ_CST);

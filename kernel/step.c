@@ -9,6 +9,7 @@
 #include "log.h"
 #include "shootdown.h"
 #include "vmcs.h"
+#include "vtd.h"
 
 static bool before_event(void)
 {
@@ -43,8 +44,10 @@ void step_end(struct cpu *cpu)
     for (unsigned i = 0; i < step->decoy_count; i++)
         if (ept01_decoy(step->decoy[i], false) != STATUS_OK)
             log_line(LOG_ERROR, "decoy of 0x%lx has gone", step->decoy[i].v);
-    if (step->decoy_count)
+    if (step->decoy_count) {
         shootdown();
+        vtd_forget();  // devices, too, could write where the writes have gone
+    }
     cpu->stepping = false;
     *step = (struct step){ .decoy_count = 0 };
 }

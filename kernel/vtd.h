@@ -10,13 +10,14 @@
 #define VTD_TRANSLATION (1u << 31)
 #define VTD_LASTING     0x96ffffffu  // bits of the status that a command has to repeat
 
-// VT-d 11.4.8.1 "IOTLB Invalidate Register": everything, after what is under way has been done; the unit clears bit 63 then.
+// VT-d 11.4.8.1 "IOTLB Invalidate Register": everything, after what is under way has been done; the unit clears bit 63 then, and says what it has done (0: nothing).
 #define VTD_IOTLB_BUSY   (1ull << 63)
+#define VTD_IOTLB_DONE   (3ull << 57)
 #define VTD_IOTLB_GLOBAL (VTD_IOTLB_BUSY | 1ull << 60 | 1ull << 49 | 1ull << 48)
 
 #define VTD_LOOKS 10000000u  // at a register that is to change: seconds
 
-// From here on devices translate by EPT01, on the tables that the loader has made. CPU 0, once, with EPT01 complete. False: a unit doesn't turn on.
+// From here on devices translate by EPT01, on the tables that the loader has made. CPU 0, once, with EPT01 complete. False: a unit doesn't obey.
 bool vtd_start(void);
 
 // What left EPT01 before is out of every device's reach when it returns. Takes a lock: not in NMI context. A unit that doesn't answer: panic.

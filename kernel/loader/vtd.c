@@ -19,12 +19,17 @@
 #define CAP_FOUR_LEVELS  (1ull << 10)
 #define CAP_2M           (1ull << 34)
 #define CAP_1G           (1ull << 35)
+#define CAP_DRAINS       (3ull << 54)  // of writes and of reads: invalidation waits for what is under way
 // VT-d 11.4.3 "Extended Capability Register".
 #define ECAP_COHERENT    1ull
 #define ECAP_IOTLB_SHIFT 8
 #define ECAP_IOTLB_MASK  0x3ffu
 #define IOTLB_UNIT       16u           // of that field
 #define IOTLB_REGISTER   8u            // behind the address register
+
+// VT-d 11.4.1 "Version Register". From major version 6 on there is invalidation by a queue only (6.5 "Invalidation of Translation Caches").
+#define MAJOR(version)   ((version) >> 4 & 15)
+#define MAJOR_REGISTERS  5u            // the last that invalidates by registers
 
 // Commands and what the status says of them.
 #define SET_ROOT         (1u << 30)
@@ -33,6 +38,7 @@
 #define PROTECTED_ON     (1u << 31)
 #define CONTEXT_BUSY     (1ull << 63)
 #define CONTEXT_GLOBAL   (CONTEXT_BUSY | 1ull << 61)
+#define CONTEXT_DONE     (3ull << 59)  // what was done; 0: nothing
 
 // Entries: 128 bits each (VT-d 9.1 "Root Entry", 9.3 "Context Entry").
 #define ENTRIES          256u
@@ -45,6 +51,8 @@ const char *vtd_missing(const volatile struct vtd_registers *unit)
     const uint32_t version = unit->version;
     if (!version || version == ~0u)
         return "a VT-d unit does not answer";
+    if (MAJOR(version) > MAJOR_REGISTERS)
+        return "a VT-d unit is told what to forget by a queue only (version 6 or later)";
     const uint64_t cap = unit->capability;
     const uint32_t status = unit->status;
     if (status & VTD_TRANSLATION)
@@ -57,6 +65,8 @@ const char *vtd_missing(const volatile struct vtd_registers *unit)
         return "a VT-d unit has no tables of four levels";
     if (!(cap & CAP_2M))
         return "a VT-d unit has no pages of 2 MiB";
+    if ((cap & CAP_DRAINS) != CAP_DRAINS)
+        return "a VT-d unit does not wait for reads and writes that are under way";
     if (cap & (CAP_WRITE_FLUSH | CAP_CACHING))
         return "a VT-d unit wants to be told of every change of its tables";
     if (vtd_iotlb(unit) + sizeof(uint64_t) > PAGE_BYTES)
@@ -100,12 +110,13 @@ static bool command(volatile struct vtd_registers *unit, uint32_t off, uint32_t 
     return false;
 }
 
-static bool finished(volatile uint64_t *work, uint64_t order)
+// done: where the unit says what it has done. An order that it doesn't take ends as well.
+static bool finished(volatile uint64_t *work, uint64_t order, uint64_t done)
 {
     *work = order;
     for (unsigned looks = 0; looks < VTD_LOOKS; looks++)
         if (!(*work & order & 1ull << 63))
-            return true;
+            return *work & done;
     return false;
 }
 
@@ -115,7 +126,7 @@ bool vtd_prepare(volatile struct vtd_registers *unit, uint64_t root)
     if (unit->status & QUEUED && !command(unit, QUEUED, 0))
         return false;
     unit->root = root;
-    return command(unit, 0, SET_ROOT) && finished(&unit->context, CONTEXT_GLOBAL) && finished(iotlb, VTD_IOTLB_GLOBAL);
+    return command(unit, 0, SET_ROOT) && finished(&unit->context, CONTEXT_GLOBAL, CONTEXT_DONE) && finished(iotlb, VTD_IOTLB_GLOBAL, VTD_IOTLB_DONE);
 }
 
 void vtd_stop(volatile struct vtd_registers *unit)

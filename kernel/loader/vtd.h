@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// VT-d units: what they can do, the tables that lead every device to EPT01, and all of turning them on but the last step, which is the kernel's (kernel/vtd.c). Citations: as in kernel/vtd.h.
+// VT-d units: what they can do, the tables that lead every device to EPT01, and all of turning them on but the last step, which is the kernel's
+// (kernel/vtd.c). Citations: as in kernel/vtd.h.
 #pragma once
 
 #include <stdbool.h>

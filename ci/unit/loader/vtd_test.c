@@ -7,8 +7,8 @@
 
 #include "check.h"
 
-// As a CPU of some years ago has it: four levels, 2 MiB and 1 GiB, registers for its IOTLB at 0x500; caches are not snooped.
-#define GOOD_CAP  (4ull << 8 | 1ull << 34 | 1ull << 35 | 3ull << 5)
+// As a CPU of some years ago has it: four levels, 2 MiB and 1 GiB, registers for its IOTLB at 0x500, drains; caches are not snooped.
+#define GOOD_CAP  (4ull << 8 | 1ull << 34 | 1ull << 35 | 3ull << 5 | 3ull << 54)
 #define GOOD_ECAP (0x50ull << 8)
 
 static struct vtd_registers unit;
@@ -33,6 +33,11 @@ TEST(vtd_units_are_judged)
     CHECK(vtd_missing(&unit) == NULL && !vtd_huge(&unit) && vtd_snoops(&unit));
     start(), unit.version = 0, lacks("does not answer");
     memset(&unit, 0xff, sizeof(unit)), lacks("does not answer");
+    start(), unit.version = 0x60, lacks("by a queue only");
+    start(), unit.version = 0x5f;
+    CHECK(vtd_missing(&unit) == NULL);
+    start(), unit.capability &= ~(1ull << 54), lacks("under way");
+    start(), unit.capability &= ~(1ull << 55), lacks("under way");
     start(), unit.capability = 2ull << 8 | 3ull << 34, lacks("four levels");
     start(), unit.capability &= ~(1ull << 34), lacks("2 MiB");
     start(), unit.capability |= 1ull << 4, lacks("every change");
