@@ -286,8 +286,11 @@ def _walk(context: Context) -> str:
     # 7. That is what is meant: kept, it is the fixed source's recording.
     kept = folder / "kept.rec.xz"
     accepted = replay.replay(context.places.build, file, kept)
-    require(accepted.returncode == 0 and _replayed(context.places.build, kept).returncode == 0, f"what is accepted isn't replayed: {accepted.stdout[-1000:]}")
-    for recorded in (kept, KEPT / "busy-tss.rec.xz"):
+    require(accepted.returncode == 0, f"it isn't accepted: {accepted.stdout[-1000:]}")
+    # One that is kept shows the error only where the right source does what it says.
+    right = [file for file in (kept, KEPT / "busy-tss.rec.xz") if _replayed(context.places.build, file).returncode == 0]
+    require(kept in right, "what is accepted isn't replayed again")
+    for recorded in right:
         require(subprocess.run([str(places.product / REPLAYER), str(_plain(recorded, folder))], stdout=subprocess.DEVNULL).returncode == 3,
                 f"{recorded.name}: the error isn't noticed")
     return f"message {done[1]}: {fixed.stdout.split(': ', 1)[1].strip()}; {named}"

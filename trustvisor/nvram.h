@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The micro-TPM's NVRAM: TV_NV_BYTES for each measurement (PCR 0 as it is at the call), until the machine's reset. A PAL that has looked at its area or
-// written to it holds it until it ends: no other PAL, of the same measurement, comes between its reading and its writing.
+// The micro-TPM's NVRAM: TV_NV_BYTES for each measurement (PCR 0 as it is at the call), until the machine's reset or the partition's end. A PAL that has looked
+// at its area or written to it holds it until it ends: no other PAL, of the same measurement, comes between its reading and its writing.
 #pragma once
 
 #include <stdint.h>

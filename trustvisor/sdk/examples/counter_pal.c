@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// A counter that its program can keep, but neither read, set nor make. Nor can it put an older one back in the same boot: NVRAM knows the last value.
+// A counter that its program can keep, but neither read, set nor make. Nor can it put an older one back before the machine's reset: NVRAM knows the last value, as
+// long as nobody unloads trustvisor.
 #include "counter.h"
 
 #include <trustvisor/pal.h>
@@ -16,7 +17,8 @@ PAL_CODE uintptr_t counter_pal(struct counter *counter)
     if (pal_nv_read(last) != TV_OK || (last[0] != NEVER && last[0] != value))
         return 0;
     last[0] = ++value;
-    if (pal_nv_write(last) != TV_OK || pal_seal(&value, sizeof(value), counter->blob, &room) != TV_OK)
+    // In this order: were the value noted that could not be sealed, the file that the program has would be an older one.
+    if (pal_seal(&value, sizeof(value), counter->blob, &room) != TV_OK || pal_nv_write(last) != TV_OK)
         return 0;
     counter->bytes = room;
     return value;

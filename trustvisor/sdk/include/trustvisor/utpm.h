@@ -44,8 +44,9 @@ PAL_INLINE uint32_t pal_pcr_extend(uint32_t pcr, const void *measurement)
     return (uint32_t)tv_vmcall(TV_CALL_PCR_EXTEND, pcr, (uintptr_t)measurement, 0, 0);
 }
 
-// TV_NV_BYTES that only PALs with the same PCR 0 read and write, one of them at a time (from its first call to its end). They last until the machine's reset, then
-// they are ones again: against who puts an older file back in this boot, but not over a reboot.
+// TV_NV_BYTES that only PALs with the same PCR 0 read and write, one of them at a time (from its first call to its end). They last until the
+// machine's reset, or until root has trustvisor unloaded; then they are ones again, though a TPM may have kept the keys. So they tell of an older file that is put
+// back, but not of one that is put back after that.
 PAL_INLINE uint32_t pal_nv_size(void *bytes) { return (uint32_t)tv_vmcall(TV_CALL_NV_SIZE, (uintptr_t)bytes, 0, 0, 0); }
 PAL_INLINE uint32_t pal_nv_read(void *to) { return (uint32_t)tv_vmcall(TV_CALL_NV_READ, (uintptr_t)to, 0, 0, 0); }
 PAL_INLINE uint32_t pal_nv_write(const void *from) { return (uint32_t)tv_vmcall(TV_CALL_NV_WRITE, (uintptr_t)from, 0, 0, 0); }
