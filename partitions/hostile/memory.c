@@ -171,9 +171,22 @@ uint64_t attempt_records_read(const struct try *try)
     if (line->text[0] != 'L' || line->turn < machine->log_head || line->tsc == 0 || machine->boot_tsc == 0)
         return 5;
     uint64_t sum = 0;
-    for (uint64_t at = RECORDS_BASE; at < RECORDS_BASE + machine->bytes; at += PAGE_BYTES)
+    for (uint64_t at = RECORDS_BASE; at < RECORDS_RINGS_BASE(info->cpu_count); at += PAGE_BYTES)
         sum += *(const volatile uint64_t *)at;
-    return RECORDS_BASE + machine->bytes == RECORDS_CPU_BASE(info->cpu_count) && sum != 0 ? 0 : 6;
+    for (uint32_t i = 0; i < machine->partition_count; i++)
+        for (uint32_t c = 0; machine->channels[i] != 0 && c < info->cpu_count; c++)
+            sum += *(const volatile uint64_t *)RECORDS_RING_BASE(info->cpu_count, i, c);
+    return RECORDS_BASE + machine->bytes == RECORDS_RING_BASE(info->cpu_count, machine->partition_count, 0) && sum != 0 ? 0 : 6;
+}
+
+// What travels with the messages of a partition that may hold secrets, or handles PALs.
+uint64_t attempt_records_closed(const struct try *try)
+{
+    const struct records_machine *machine = &((const struct records *)RECORDS_BASE)->machine;
+    for (uint32_t i = 0; i < machine->partition_count; i++)
+        if (machine->channels[i] == 0)
+            return *(const volatile uint64_t *)RECORDS_RING_BASE(info->cpu_count, i, try->req->cpu);
+    return 1;
 }
 
 // Hidden memory, the LAPIC, and what lies behind L1's memory.
