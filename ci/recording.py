@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 MAGIC = b"BHREC1\n"
 SEALED = b"BHREC2\n"  # a file: this, a digest, and the recording
 PARTITIONS = ("nestvmx", "ept")
+START = 1
+VERSION = int(re.findall(r"#define RECORDING_VERSION (\d+)u", (ROOT / "partitions/include/rt/recording.h").read_text())[0])
 LINE = re.compile(r"L0 \d+ info (\w+): recording (\d+) (:?)([A-Za-z0-9+/]+=*)$")
 
 
@@ -90,7 +92,7 @@ def partition_of(data: bytes) -> str:
     first = data[len(MAGIC) + 4:]
     numbers = _numbers(first[:64], 4)
     name = b"".join((number & (1 << 64) - 1).to_bytes(8, "little") for number in numbers[2:]).split(b"\0")[0].decode("ascii", "replace")
-    if numbers[:2] != [1, 1] or name not in PARTITIONS:
+    if numbers[:2] != [START, VERSION] or name not in PARTITIONS:
         raise Unusable("it is a recording of another version, or of a partition that can't be replayed")
     return name
 

@@ -22,7 +22,7 @@ def leb(number: int) -> bytes:
     return out + bytes([number])
 
 
-START = b"\1\1"
+START = leb(recording.START) + leb(recording.VERSION)
 REST = leb(int.from_bytes(NAME[:8], "little")) + leb(int.from_bytes(NAME[8:], "little")) + b"\2\2\0"
 
 
@@ -56,7 +56,7 @@ class ExtractTest(unittest.TestCase):
                 extract(bad, "nestvmx")
 
     def test_whose(self) -> None:
-        for data in (b"", MAGIC, MAGIC + b"\3\0\0\0abc", b"x" * 100, extract(log((b"\1\2", True), (REST, False)), "nestvmx"),
+        for data in (b"", MAGIC, MAGIC + b"\3\0\0\0abc", b"x" * 100, extract(log((leb(recording.START) + leb(recording.VERSION + 1), True), (REST, False)), "nestvmx"),
                      extract(log((START, True), (b"\5\5\0", False)), "nestvmx")):
             with self.assertRaises(Unusable):
                 partition_of(data)

@@ -11,7 +11,7 @@
 #include <rt/channel.h>
 #include <rt/guest.h>
 
-#define RECORDING_VERSION 1u
+#define RECORDING_VERSION 2u  // another one wherever an item has another number, or other words
 
 enum recording_item {
     RECORDING_NOTHING,
