@@ -143,15 +143,15 @@ static struct vmcs12 *fill_place(struct vmcs12 *v, gpa1_t region)
 }
 
 // One place is kept free: a place that this message frees must not be filled by it, or a rollback would bring back the owner of values that
-// are gone. false: all are current on some CPU.
-static bool evict_one(void)
+// are gone. Not `keep`, which was just filled and is nobody's yet. false: all others are current on some CPU.
+static bool evict_one(const struct vmcs12 *keep)
 {
     static unsigned next;
     if (find_free() != NULL)
         return true;
     for (unsigned tries = 0; tries < VMCS12_COUNT; tries++) {
         struct vmcs12 *v = &vmcs12_table[next++ % VMCS12_COUNT];
-        if (v->owner == 0) {
+        if (v->owner == 0 && v != keep) {
             write_back(v, v->launched);
             state_set(&v->used, 0);
             return true;
@@ -166,7 +166,7 @@ static struct vmcs12 *use(struct vmcs12 *v, gpa1_t region)
     if (v != NULL && v->used)
         return v;
     v = fill_place(v, region);
-    if (v == NULL || evict_one())
+    if (v == NULL || evict_one(v))
         return v;
     state_set(&v->used, 0);
     return NULL;

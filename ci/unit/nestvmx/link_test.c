@@ -302,6 +302,29 @@ TEST(a_shadow_vmcs_that_is_current_elsewhere_is_not_l2s)
     CHECK_EQ(world_gpr[GPR_RBX], 0x1234);
 }
 
+// The link pointer's VMCS12 takes a place, and does not make room for itself: what L2 writes there it reads again.
+TEST(a_linked_vmcs12_never_makes_room_for_itself)
+{
+    enum { REGIONS = 70 };
+    const uint64_t other = VMCS_PAGE + 0x10000;
+    start();
+    for (unsigned i = 0; i < REGIONS; i++)
+        l1_set_region(other + i * 0x1000, REVISION);
+    for (unsigned round = 0; round < REGIONS; round++) {
+        for (unsigned i = 0; i < REGIONS; i++)
+            CHECK_EQ(l1_with_address(EXIT_VMPTRLD, other + i * 0x1000), SUCCEEDED);
+        CHECK_EQ(l1_with_address(EXIT_VMCLEAR, other + round * 0x1000), SUCCEEDED);
+        CHECK_EQ(l1_with_address(EXIT_VMPTRLD, VMCS_PAGE), SUCCEEDED);
+        CHECK_EQ(l1_execute(round == 0 ? EXIT_VMLAUNCH : EXIT_VMRESUME), ENTERED_L2);
+        CHECK_EQ(l2_vmread(0x6c14), 0);
+        CHECK_EQ(world_gpr[GPR_RBX], round);
+        CHECK_EQ(l2_vmwrite(0x6c14, round + 1), 0);
+        CHECK_EQ(l2_vmread(0x6c14), 0);
+        CHECK_EQ(world_gpr[GPR_RBX], round + 1);
+        CHECK_EQ(l2_exit(EXIT_CPUID), ENTERED_L1);
+    }
+}
+
 // L1 writes something else there while it is linked, cleared or not: an L2 reads numbers, and nothing else happens.
 TEST(a_linked_region_may_become_anything)
 {

@@ -264,6 +264,25 @@ TEST(any_number_of_vmcs12)
     }
 }
 
+// Wherever the search for a place to fill and that for one to give up stand: each VMCLEAR moves them against each other.
+TEST(a_vmcs12_never_makes_room_for_itself)
+{
+    enum { REGIONS = 70 };
+    uint64_t expected[REGIONS] = { 0 };
+    l1_start_with_vmcs();
+    for (unsigned i = 0; i < REGIONS; i++)
+        l1_set_region(VMCS_PAGE + i * 0x1000, REVISION);
+    for (unsigned round = 0; round < REGIONS; round++) {
+        for (unsigned i = 0; i < REGIONS; i++) {
+            CHECK_EQ(l1_with_address(EXIT_VMPTRLD, VMCS_PAGE + i * 0x1000), SUCCEEDED);
+            CHECK_EQ(l1_get(VMCS_HOST_RSP), expected[i]);
+            expected[i] = round * REGIONS + i + 1;
+            l1_set(VMCS_HOST_RSP, expected[i]);
+        }
+        CHECK_EQ(l1_with_address(EXIT_VMCLEAR, VMCS_PAGE + round * 0x1000), SUCCEEDED);
+    }
+}
+
 TEST(garbage_in_the_region_is_cut_to_the_fields_widths)
 {
     l1_start_with_vmcs();
