@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The end of a step in which writes went to a scratch page: nobody reaches that page any more, no device either.
 #include "../check.h"
-#include "../../../kernel/step.c"
+#include "cpu.h"
+#include "ept01.h"
+#include "log.h"
+#include "shootdown.h"
+#include "step.h"
+#include "vmcs.h"
+#include "vtd.h"
 
 static struct cpu cpu;
 static unsigned decoys, shootdowns, forgets;
