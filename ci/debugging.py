@@ -21,9 +21,10 @@ import replay
 from boot import Boot, Places, boot, problems
 from case import Case, Context, Failure, require
 from debug import Debugged, debugged_boot, session
-from emulator import PATIENCE, Machine
+from emulator import Machine
 from gdb_port import GdbPort
 from source_copy import ROOT, Edit, built_copy
+from time_limit import PATIENCE
 from trace import Filter, output, traced_boot
 from workload import KVM, LHV, debugged
 

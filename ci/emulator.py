@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Protocol
 
 from terminal import Terminal
+from time_limit import out_of_time
 
 POLL_SECONDS = 0.1
-PATIENCE = 4  # times the time limit: as long on the clock, for an emulator that gets less than a CPU, or waits
 FIRMWARE = Path("/usr/share/ovmf/OVMF.fd")
 NAMES = {"bochs": "Bochs", "qemu": "QEMU without acceleration", "kvm": "QEMU on KVM"}
 MODELS = {"bochs": "broadwell_ult", "qemu": "qemu64", "kvm": "host"}
@@ -86,24 +86,10 @@ class Tail:
         return fresh
 
 
-def own_seconds(pid: int) -> float:
-    """CPU time that the process has used, in all its threads."""
-    try:
-        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0  # it is gone
-    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def out_of_time(pid: int, seconds: float, timeout: float) -> bool:
-    """The limit is on what the emulator does: a machine that is busy with other things mustn't decide about a guest."""
-    return seconds > timeout and (own_seconds(pid) > timeout or seconds > PATIENCE * timeout)
-
-
 def follow(command: list[str], environment: dict[str, str], directory: Path, timeout: float, watcher: Watcher,
            ending: Callable[[int], tuple[str, str]], terminal: Terminal | None = None) -> Outcome:
     """Runs the command in `directory`, where the emulator writes COM1 to com1.txt and port 0xE9 to e9.txt or to its own
-    output, which goes there. `timeout`: see out_of_time(). `ending` explains the end by the exit status."""
+    output, which goes there. `timeout`: see time_limit.py. `ending` explains the end by the exit status."""
     outcome = Outcome("crash", 0.0)
     tails = {"com1": Tail(directory / "com1.txt", outcome.console), "e9": Tail(directory / "e9.txt", outcome.log)}
     start = time.monotonic()

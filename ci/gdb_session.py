@@ -10,10 +10,11 @@ import threading
 from dataclasses import replace
 from functools import partial
 
+import time_limit
 from boot import problems
 from case import Case, Context, Failure, require
 from debug import Debugged, debugged_boot, session
-from emulator import PATIENCE as TIMES, Machine
+from emulator import Machine
 from gdb_port import GdbPort
 from workload import KVM, debugged, for_cpus
 
@@ -99,7 +100,7 @@ def _nestvmx(cpus: int, context: Context) -> str:
                                               "        gdb.execute(line)", "    except gdb.error as error:", "        print(error)", "end"]) + "\n")
         with output.open("w") as out:
             subprocess.run(["gdb", "-nx", "-batch", "-x", str(script)], stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False,
-                           timeout=TIMES * TIMEOUT)
+                           timeout=time_limit.PATIENCE * TIMEOUT)
     thread = threading.Thread(target=talk, daemon=True)
     chosen = replace(debugged(for_cpus(KVM, cpus), "nestvmx"), words=PATIENCE)
     run = debugged_boot(context.places, chosen, Machine(cpus=cpus), directory, TIMEOUT, Debugged(thread.start, port))

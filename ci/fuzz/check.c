@@ -19,11 +19,14 @@ void check_differ(const char *file, int line, const char *text, uint64_t is, uin
     abort();
 }
 
-// The harness ends a partition's fault so (linked with --wrap=_Exit).
+// The harness ends a partition's fault so (linked with --wrap=_Exit); and libFuzzer itself.
+_Noreturn void __real__Exit(int status);
 _Noreturn void __wrap__Exit(int status);
 void __wrap__Exit(int status)
 {
-    fprintf(stderr, "_Exit(%d)\n", status);
     fflush(stdout);
+    if (status == 0)
+        __real__Exit(status);
+    fprintf(stderr, "_Exit(%d)\n", status);
     abort();
 }

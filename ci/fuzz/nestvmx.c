@@ -112,7 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
                 world_vmcs[VMCS_HANDLE_01][VMCS_GUEST_RSP] = word(&input);
             break;
         case 3: world_mapped[pages[take_below(&input, PAGES)] / PAGE_BYTES] = take_below(&input, 4) != 0; break;
-            default:
+        default:
             if (!in_l2)
                 instruction(&input);
         }
