@@ -28,7 +28,7 @@ def _inner(chosen: Workload, cpus: int, context: Context) -> str:
 
 CASES = [*(Case(f"bulkhead-kvm-{cpus}", partial(_inner, workload.BULKHEAD_KVM, cpus)) for cpus in (1, 2, 4)),
          Case("bulkhead-lhv-1", partial(lhv.inner, workload.BULKHEAD, 1, "fuzz=20", 950)),
-         Case("bulkhead-lhv-2", partial(lhv.inner, workload.BULKHEAD, 2, "only=s", 13)),  # what takes two: themes smp and sipi
+         *(Case(f"bulkhead-lhv-{cpus}", partial(lhv.inner, workload.BULKHEAD, cpus, "only=smp,sipi", 13)) for cpus in (2, 4)),  # what takes two
          Case("bulkhead-three-1", partial(lhv.inner, workload.BULKHEAD_THREE, 1, "only=nmi", 29))]
 NIGHT_CASES = [Case("bulkhead-lhv-all-2", partial(lhv.inner, workload.BULKHEAD, 2, "fuzz=5", 1900)),
                Case("bulkhead-lhv-all-4", partial(lhv.inner, workload.BULKHEAD, 4, "fuzz=5", 3800))]

@@ -70,10 +70,12 @@ bool options_parse(const CHAR16 *text, char bad[64])
     return true;
 }
 
+static bool at_end(const char *only) { return *only == '\0' || *only == ','; }
+
 // Goes on in `only` behind what text has; false where they differ.
 static bool match(const char **only, const char *text)
 {
-    for (; **only != '\0' && *text != '\0'; (*only)++, text++) {
+    for (; !at_end(*only) && *text != '\0'; (*only)++, text++) {
         if (**only != *text)
             return false;
     }
@@ -82,7 +84,14 @@ static bool match(const char **only, const char *text)
 
 bool options_wants(const char *theme, const char *name, const char *part)
 {
-    const char *only = options.only;
-    return match(&only, theme) && match(&only, ".") && match(&only, name) &&
-           (part == NULL || (match(&only, ".") && match(&only, part))) && *only == '\0';
+    for (const char *one = options.only;; one++) {
+        const char *only = one;
+        if (match(&only, theme) && match(&only, ".") && match(&only, name) &&
+            (part == NULL || (match(&only, ".") && match(&only, part))) && at_end(only))
+            return true;
+        while (!at_end(one))
+            one++;
+        if (*one == '\0')
+            return false;
+    }
 }

@@ -17,7 +17,7 @@ extern struct options {
     uint64_t seed;       // seed=N: of them
     uint64_t iterations; // iterations=N: all tests N times
     uint64_t random;     // random=N: then N of them on each CPU, one by one, picked by the seed
-    char only[64];       // only=TEXT: tests whose THEME.NAME.PART begins with it
+    char only[64];       // only=TEXT,...: tests whose THEME.NAME.PART begins with one of them
 } options;
 
 // false: a word that isn't known; it is in *bad.
