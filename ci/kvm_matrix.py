@@ -39,6 +39,7 @@ ROWS = (
     Row("no-flexpriority", {"flexpriority": 0}),
     Row("no-preemption-timer", {"preemption_timer": 0}),
     Row("no-eptad", {"eptad": 0}),
+    Row("no-shadow-vmcs", {"enable_shadow_vmcs": 0}),
     Row("nothing", {"ept": 0, "vpid": 0, "flexpriority": 0, "preemption_timer": 0}),
     Row("vcpus", {}, vcpus=4),
     Row("vms", {}, vms=3),
