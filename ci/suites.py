@@ -26,6 +26,7 @@ import loader_errors
 import loading
 import memory_types
 import nested
+import pal_mutations
 import pal_suite
 import proof_mutations
 import races
@@ -213,6 +214,7 @@ SUITES: dict[str, list[Case]] = {
     "proofs-mutations": proof_mutations.CASES,
     "unit-mutations": unit_mutations.CASES,
     "races-mutations": races.MUTATION_CASES,
+    "pal-mutations": pal_mutations.CASES,
     "containment-any": containment.NIGHT_CASES,
     "campaign-any": campaign.NIGHT_CASES,
     "fuzz-long": fuzz.NIGHT_CASES,
@@ -221,4 +223,4 @@ SUITES: dict[str, list[Case]] = {
 }
 
 # Long ones, to be asked for: they take out what others rest on, one thing at a time, or try what others try far more often.
-NIGHTLY = ("proofs-mutations", "unit-mutations", "races-mutations", "containment-any", "campaign-any", "fuzz-long", "pal-nightly", "hypervisors-long")
+NIGHTLY = ("proofs-mutations", "unit-mutations", "races-mutations", "pal-mutations", "containment-any", "campaign-any", "fuzz-long", "pal-nightly", "hypervisors-long")

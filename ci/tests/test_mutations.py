@@ -8,7 +8,7 @@ import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-LISTS = ("ci/proofs/mutations.toml", "ci/unit/mutations.toml", "ci/races_mutations.toml")
+LISTS = ("ci/proofs/mutations.toml", "ci/unit/mutations.toml", "ci/races_mutations.toml", "ci/pal_mutations.toml")
 
 
 def rows(path: str) -> list[dict[str, str]]:
