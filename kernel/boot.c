@@ -39,7 +39,6 @@ static enum status make_shared(struct boot_info *info)
     records = hidden_va((hpa_t){ info->records });
     crash_init(info);
     memory_copy(&caps, &info->vmx, sizeof(caps));
-    pool_init(info);
     for (; cpu_count < info->cpu_count; cpu_count++)
         cpu_table[cpu_count] = hidden_va((hpa_t){ info->cpu_blocks + cpu_count * (uint64_t)CPU_BLOCK_BYTES });
     mtrr_read();
@@ -62,7 +61,7 @@ static void log_launched(void)
     if (cpu_self()->index == 0 && boot->vtd_count == 0)
         log_line(LOG_WARN, "DMA: nothing keeps devices out of hidden memory and PALs");
     if (__atomic_add_fetch(&launched_count, 1, __ATOMIC_SEQ_CST) == cpu_count)
-        log_line(LOG_INFO, "stage launched cpus=%u hidden=0x%lx-0x%lx", cpu_count, hidden_base.v, hidden_base.v + hidden_bytes);
+        log_line(LOG_INFO, "stage launched cpus=%u hidden=0x%lx-0x%lx", cpu_count, boot->hidden_base, boot->hidden_base + boot->hidden_bytes);
 }
 
 void boot_fail(struct cpu *cpu, const char *why)

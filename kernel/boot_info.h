@@ -94,7 +94,7 @@ enum { CONSOLE_E9 = 1, CONSOLE_COM1 = 2 };
 
 struct boot_info {
     uint64_t hidden_base, hidden_bytes;   // host-physical, 2 MiB aligned both
-    uint64_t free_base, free_bytes;       // the part of it that the loader did not use: the kernel's pool
+    uint64_t free_base, free_bytes;       // the part of it that the loader did not use: the kernel's pool (records: how much is left of it)
     uint64_t kernel_base, kernel_bytes;   // where in hidden memory the kernel's segments lie
     uint64_t kernel_tables;               // top of the kernel's page tables
     uint64_t loader_tables;               // top of those by which the loader enters the kernel

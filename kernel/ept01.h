@@ -31,7 +31,7 @@ struct ept01_leaf {
 // Bumped when a page gets another owner or another memory type, before who did it goes through what was made from the leaf before.
 extern uint32_t ept01_generation;
 
-// Builds the tables over low 4 GiB and all RAM. CPU 0, once, after pool_init and mtrr_init.
+// Builds the tables over low 4 GiB and all RAM. CPU 0, once, after mtrr_read.
 NODISCARD enum status ept01_init(const struct boot_info *info);
 
 // EPT pointer of EPT01.

@@ -5,18 +5,6 @@
 #include "log.h"
 #include "memory.h"
 
-static uint64_t pool_end;
-hpa_t hidden_base;
-uint64_t hidden_bytes;
-
-void pool_init(const struct boot_info *info)
-{
-    hidden_base = (hpa_t){ info->hidden_base };
-    hidden_bytes = info->hidden_bytes;
-    pool_end = info->free_base + info->free_bytes;
-    records->machine.free_pages = info->free_bytes / PAGE_BYTES;
-}
-
 enum status pool_alloc(uint64_t pages, hpa_t *out)
 {
     uint64_t left = pool_free_pages();
@@ -24,7 +12,7 @@ enum status pool_alloc(uint64_t pages, hpa_t *out)
         if (pages > left)
             return STATUS_NO_MEMORY;
     } while (!__atomic_compare_exchange_n(&records->machine.free_pages, &left, left - pages, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
-    out->v = pool_end - left * PAGE_BYTES;
+    out->v = boot_info->free_base + boot_info->free_bytes - left * PAGE_BYTES;
     memory_fill(hidden_va(*out), 0, pages * PAGE_BYTES);
     return STATUS_OK;
 }
@@ -33,7 +21,7 @@ uint64_t pool_free_pages(void) { return __atomic_load_n(&records->machine.free_p
 
 bool hidden_overlaps(hpa_t base, uint64_t bytes)
 {
-    bool overlaps = base.v < hidden_base.v + hidden_bytes && hidden_base.v < base.v + bytes;
+    bool overlaps = base.v < boot_info->hidden_base + boot_info->hidden_bytes && boot_info->hidden_base < base.v + bytes;
     for (const struct boot_vtd *unit = boot_info->vtd; unit < boot_info->vtd + boot_info->vtd_count; unit++)
         overlaps |= base.v < unit->base + unit->bytes && unit->base < base.v + bytes;
     return overlaps;

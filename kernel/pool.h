@@ -10,9 +10,6 @@
 
 #include "boot_info.h"
 
-// Takes over boot_info's free range. Once, on CPU 0, before anything else here.
-void pool_init(const struct boot_info *info);
-
 // Contiguous zeroed pages, for good. STATUS_NO_MEMORY. Any CPU, any context.
 NODISCARD enum status pool_alloc(uint64_t pages, hpa_t *out);
 
@@ -20,10 +17,6 @@ uint64_t pool_free_pages(void);
 
 // Whether any of [base, base + bytes) is hidden memory, or registers of a VT-d unit: for L1 the same.
 bool hidden_overlaps(hpa_t base, uint64_t bytes);
-
-// First byte and size of hidden memory.
-extern hpa_t hidden_base;
-extern uint64_t hidden_bytes;
 
 // Where the kernel sees a hidden page: read-write, never executable. Kernel text and rodata and stack guards aren't there.
 static inline void *hidden_va(hpa_t hpa) { return (void *)(HIDDEN_BASE + hpa.v); }

@@ -8,21 +8,23 @@
 #include "../../kernel/pool.h"
 #include "../../kernel/vmx_caps.h"
 
+static uint64_t hidden_base, hidden_bytes;
+
 static inline uint64_t leaf_bytes(unsigned level) { return 1ull << (12 + 9 * level); }
 
 // Whether [base, base + bytes) has a hidden byte: the definition, for ranges that don't wrap.
 static inline bool has_hidden(uint64_t base, uint64_t bytes)
 {
-    return base + bytes > hidden_base.v && base < hidden_base.v + hidden_bytes;
+    return base + bytes > hidden_base && base < hidden_base + hidden_bytes;
 }
 
 // Any hidden memory: whole pages below MAXPHYADDR.
 static inline void any_hidden(void)
 {
-    hidden_base.v = any_u64();
+    hidden_base = any_u64();
     hidden_bytes = any_u64();
-    ASSUME(hidden_base.v % PAGE_BYTES == 0 && hidden_bytes % PAGE_BYTES == 0 && hidden_bytes > 0);
-    ASSUME(hidden_base.v < 1ull << 52 && hidden_bytes < 1ull << 52);
+    ASSUME(hidden_base % PAGE_BYTES == 0 && hidden_bytes % PAGE_BYTES == 0 && hidden_bytes > 0);
+    ASSUME(hidden_base < 1ull << 52 && hidden_bytes < 1ull << 52);
 }
 
 // What every leaf of EPT01 is that ept01_lookup() finds: the identity, and nothing hidden in all of it.

@@ -12,9 +12,6 @@
 #include "any_ept01.h"
 #include "no_machine.h"
 
-hpa_t hidden_base;
-uint64_t hidden_bytes;
-
 #define memory_fill memory_fill_of_the_kernel
 #include "../../kernel/memory.h"
 #undef memory_fill

@@ -6,9 +6,6 @@
 #include "any_ept01.h"
 #include "no_machine.h"
 
-hpa_t hidden_base;
-uint64_t hidden_bytes;
-
 #include "../../kernel/ept01.c"
 
 static uint64_t written, asked_base, asked_bytes;

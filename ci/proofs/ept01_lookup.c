@@ -7,9 +7,6 @@
 #include "any_ept01.h"
 #include "no_machine.h"
 
-hpa_t hidden_base;
-uint64_t hidden_bytes;
-
 #include "../../kernel/ept01.c"
 
 // Every leaf but the decoys in hidden memory, of which ept01_lookup() must not tell.

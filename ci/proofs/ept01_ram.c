@@ -12,9 +12,6 @@
 #include "any_ept01.h"
 #include "no_machine.h"
 
-hpa_t hidden_base;
-uint64_t hidden_bytes;
-
 #include "../../kernel/ept01.c"
 
 static struct boot_info info;

@@ -10,9 +10,6 @@
 #include "../../kernel/ept02.c"
 #include "../../kernel/ept02_run.c"
 
-hpa_t hidden_base;
-uint64_t hidden_bytes;
-
 static unsigned lookups;
 static struct ept01_leaf found;
 static bool mapped;

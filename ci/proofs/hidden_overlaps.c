@@ -31,6 +31,8 @@ static bool common(uint64_t base, uint64_t bytes, uint64_t other, uint64_t other
 int main(void)
 {
     any_hidden();
+    info.hidden_base = hidden_base;
+    info.hidden_bytes = hidden_bytes;
     info.vtd_count = any_below(UNITS + 1);
     for (unsigned i = 0; i < UNITS; i++) {
         info.vtd[i].base = any_u64();
@@ -40,7 +42,7 @@ int main(void)
     uint64_t base = any_u64(), bytes = any_u64(), byte = any_u64();
     ASSUME(base < 1ull << 62 && bytes > 0 && bytes < 1ull << 62);
     bool overlaps = hidden_overlaps((hpa_t){ base }, bytes);
-    bool hidden = both(byte, hidden_base.v, hidden_bytes), shared = common(base, bytes, hidden_base.v, hidden_bytes);
+    bool hidden = both(byte, hidden_base, hidden_bytes), shared = common(base, bytes, hidden_base, hidden_bytes);
     for (unsigned i = 0; i < info.vtd_count; i++) {
         hidden = hidden || both(byte, info.vtd[i].base, info.vtd[i].bytes);
         shared = shared || common(base, bytes, info.vtd[i].base, info.vtd[i].bytes);

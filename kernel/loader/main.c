@@ -159,6 +159,8 @@ static bool build(struct launch *launch, struct memory *memory, const struct con
     info->hidden_bytes = memory->bytes;
     info->free_base = memory->base + memory->used;
     info->free_bytes = memory->bytes - memory->used - memory->top;
+    if (done)
+        records_free(info);
     return done;
 }
 

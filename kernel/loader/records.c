@@ -30,3 +30,8 @@ bool records_make(struct boot_info *info, struct memory *memory, const char *wor
         records->log[i].turn = i;
     return true;
 }
+
+void records_free(const struct boot_info *info)
+{
+    ((struct records_own *)(uintptr_t)info->records)->machine.free_pages = info->free_bytes / PAGE_BYTES;
+}

@@ -236,7 +236,7 @@ static bool start(EFI_SYSTEM_TABLE *system, uint64_t *secret)
     info.mapped_end = 4ull << 30;
     info.free_base = memory.base + memory.used;
     info.free_bytes = memory.bytes - memory.used - PAGE_BYTES;
-    pool_init(&info);
+    records->machine.free_pages = info.free_bytes / PAGE_BYTES;
     mtrr_read();
     return ept01_init(&info) == STATUS_OK;
 }
