@@ -111,7 +111,10 @@ struct boot_info {
     uint32_t cpu_count;
     uint32_t console;        // CONSOLE_...
     uint32_t partition_count;
-    uint64_t partitions;     // BOOT_PARTITIONS of struct partition (partition.h), as the kernel sees it, but for what route.c, vmcs02.c and ept02.c add
+    uint64_t partitions;     // BOOT_PARTITIONS of struct partition (partition.h), as the kernel sees it, but for what route.c adds
+    uint64_t vmcs02s;        // VMCS02_MAX of struct vmcs02 (vmcs02.h), those that partitions own made, none with memory yet
+    uint32_t root_count;     // EPT02 roots that partitions own
+    uint32_t root_pals_of[ROOT_MAX];  // index + 1 of the partition whose PALs' trees they are: these map pages that it has taken and, read-only, its state region; or 0
     uint64_t mapped_end;     // EPT01 maps what is below from the start
     uint32_t range_count;
     uint32_t log_level;      // enum log_level: what is more detailed isn't logged

@@ -30,7 +30,7 @@ struct root {
     struct spinlock lock;
     bool used;
     uint64_t tag;
-    uint32_t pals_of;             // see ept02_allot
+    uint32_t pals_of;             // see boot_info.h
     bool decoys;                  // there may be decoys of pages that have an owner
     uint32_t decoy;               // the page that this tag's L2 sees where L1 has none: what it writes there no other L2 reads; a PAL sees none
     uint32_t top;
@@ -45,7 +45,6 @@ struct top {
 
 uint32_t ept02_generation;
 static struct root roots[ROOT_MAX];
-static uint32_t roots_allotted;
 static struct top tops[TOP_COUNT];
 static struct spinlock bind_lock;  // roots' tags and tops, tops' references; after a root's lock
 
@@ -72,19 +71,12 @@ enum status ept02_init(hpa_t first, uint64_t pages, uint64_t budget_pages)
     pages_budget = (uint32_t)budget_pages;
     TRY(pool_alloc(1, &tops[TOP_EMPTY].page));
     tops[TOP_EMPTY].references = 1;
+    for (uint32_t i = 0; i < boot_info->root_count; i++)
+        roots[i] = (struct root){ .pals_of = boot_info->root_pals_of[i], .cursor.gigabyte = ~0ull };
     struct ept02_work stock = EPT02_WORK;
-    if (roots_allotted > 0 && ept02_reserve(&stock, STOCK_PAGES))
+    if (boot_info->root_count > 0 && ept02_reserve(&stock, STOCK_PAGES))
         ept02_finish(&stock);
     return STATUS_OK;
-}
-
-uint32_t ept02_allot(uint32_t count, uint32_t pals_of)
-{
-    uint32_t first = roots_allotted;
-    roots_allotted += count;
-    for (uint32_t i = first; i < roots_allotted; i++)
-        roots[i] = (struct root){ .pals_of = pals_of, .cursor.gigabyte = ~0ull };
-    return first;
 }
 
 bool ept02_reserve(struct ept02_work *work, uint32_t pages)
@@ -214,7 +206,7 @@ static void subtree_remove(struct root *root, uint64_t entry, unsigned level, st
 
 uint32_t ept02_find(uint64_t tag)
 {
-    for (uint32_t i = 0; i < roots_allotted; i++)
+    for (uint32_t i = 0; i < boot_info->root_count; i++)
         if (roots[i].used && roots[i].tag == tag)
             return i;
     return ROOT_NONE;
@@ -442,7 +434,7 @@ void ept02_unmap(uint32_t index, enum ept_level level, gpa2_t from, struct ept02
 uint32_t ept02_owner(uint32_t index, gpa2_t address)
 {
     unsigned found;
-    if (index >= roots_allotted)
+    if (index >= boot_info->root_count)
         return 0;
     spinlock_acquire(&roots[index].lock);
     const uint64_t *entry = find_entry(&roots[index], address, EPT_LEVEL_4K, &found);
@@ -474,7 +466,7 @@ static void expel(uint32_t number, unsigned level, const gpa1_t *page, unsigned 
 
 void ept02_expel(const gpa1_t *page, unsigned count)
 {
-    for (struct root *root = roots; root < &roots[roots_allotted]; root++) {
+    for (struct root *root = roots; root < &roots[boot_info->root_count]; root++) {
         spinlock_acquire(&root->lock);
         if (root->used && !root->pals_of && (page == NULL || count > 0 || root->decoys))
             expel(page_number(tops[root->top].page), LEVEL_TOP, page, count);

@@ -26,12 +26,8 @@ struct ept02_work { uint32_t reserved, first, last, count; bool shootdown; };
 // Bumped when a tag finds another tree than before.
 extern uint32_t ept02_generation;
 
-// The trees may use budget_pages of the pool, whose pages lie in [first, first + pages).
+// Makes the roots that the loader has allotted. The trees may use budget_pages of the pool, whose pages lie in [first, first + pages).
 NODISCARD enum status ept02_init(hpa_t first, uint64_t pages, uint64_t budget_pages);
-
-// Gives a partition its roots. Returns the first one's index among all, or ROOT_MAX if there aren't so many left.
-// pals_of: the partition's index + 1, if its trees are PALs': they map pages that it has taken and, read-only, its state region, nothing else; or 0.
-uint32_t ept02_allot(uint32_t count, uint32_t pals_of);
 
 // The top table that an EPTP with this tag shall name now, and the root; a reference to the table replaces the one to old_top.
 uint32_t ept02_bind(uint64_t tag, uint32_t old_top, uint32_t *root);

@@ -6,7 +6,6 @@
 #include "partition.h"
 #include "pool.h"
 #include "route.h"
-#include "vmcs02.h"
 
 static struct partition *partitions;  // the loader's
 
@@ -17,14 +16,9 @@ enum status partitions_load(const struct boot_info *info)
 {
     group_init(&info->policy);
     partitions = hidden_va((hpa_t){ info->partitions });
-    for (uint32_t i = 0; i < info->partition_count; i++) {
-        struct partition *partition = &partitions[i];
-        const bool pals = partition->header.rights & RIGHT_PAL;
-        partition->vmcs02_first = vmcs02_allot(i, partition->header.vmcs02_count, pals);
-        partition->root_first = ept02_allot(partition->header.root_count, pals ? i + 1 : 0);
-        if (partition->record->state != PARTITION_DORMANT)
-            route_link(partition, true);
-    }
+    for (uint32_t i = 0; i < info->partition_count; i++)
+        if (partitions[i].record->state != PARTITION_DORMANT)
+            route_link(&partitions[i], true);
     // EPT02 trees may take two thirds of what is left: the rest is for VMCS02s and other CPUs.
     return ept02_init((hpa_t){ info->free_base }, info->free_bytes / PAGE_BYTES, pool_free_pages() * 2 / 3);
 }

@@ -13,20 +13,7 @@
 #include "vmcs.h"
 #include "vmcs01.h"
 
-static struct vmcs02 objects[VMCS02_MAX];
-static uint32_t allotted;
-
-uint32_t vmcs02_allot(uint32_t partition, uint32_t count, bool pal)
-{
-    uint32_t first = allotted;
-    allotted += count;
-    for (uint32_t i = 0; i < count; i++)
-        objects[first + i] = (struct vmcs02){ .index = first + i, .partition = partition, .owner_index = i, .pal = pal,
-            .active_cpu = VMCS02_NO_CPU, .top = EPT02_TOP_EPT01, .root = ROOT_NONE, .tag = VMCS02_TAG_NONE };
-    return first;
-}
-
-struct vmcs02 *vmcs02_at(uint32_t index) { return &objects[index]; }
+struct vmcs02 *vmcs02_at(uint32_t index) { return (struct vmcs02 *)hidden_va((hpa_t){ boot_info->vmcs02s }) + index; }
 
 static enum status claim(struct vmcs02 *vmcs02, struct cpu *cpu)
 {

@@ -35,8 +35,7 @@ struct vmcs02 {
     uint64_t eptp;         // what field EPTP holds
 };
 
-// Gives a partition its count of VMCS02s. Returns the first one's index among all, or VMCS02_MAX if there aren't so many left.
-uint32_t vmcs02_allot(uint32_t partition, uint32_t count, bool pal);
+// One that the loader has allotted (loader/partitions.c).
 struct vmcs02 *vmcs02_at(uint32_t index);
 
 // Takes the VMCS02 for this CPU: STATUS_BUSY if it is active on another, STATUS_BAD_STATE if it has no memory yet.

@@ -29,10 +29,10 @@ ROOMS = {
 FREESTANDING = {"limits.h", "stdalign.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdnoreturn.h"}
 # Made by the build: no such file in the tree.
 GENERATED = {"agent_layout.h", "manifest_table.h"}
-# The loader, which lies in the kernel's folder, hands over to it by this contract and builds what it starts with: CPU blocks, batches, page tables, bitmaps, VMCSs, their policy, VT-d units. Some
-# instructions are the same.
-LOADER_MAY_INCLUDE = {"boot_info.h", "cpu.h", "cr.h", "descriptor.h", "io.h", "memory.h", "msr_watch.def", "partition.h", "policy.h", "reply.h", "tlb_insn.h",
-                      "vmcs01.h", "vmx_caps.h", "vtd.h"}
+# The loader, which lies in the kernel's folder, hands over to it by this contract and builds what it starts with: CPU blocks, batches, page tables, bitmaps,
+# VMCSs, their policy, partitions and what they own, VT-d units. Some instructions are the same.
+LOADER_MAY_INCLUDE = {"boot_info.h", "cpu.h", "cr.h", "descriptor.h", "ept02.h", "io.h", "memory.h", "msr_watch.def", "partition.h", "policy.h", "reply.h", "tlb_insn.h",
+                      "vmcs01.h", "vmcs02.h", "vmx_caps.h", "vtd.h"}
 # One header for each family of instructions, and nothing else in it.
 ASSEMBLY = {
     "kernel/cpuid_insn.h", "kernel/cr.h", "kernel/descriptor_insn.h", "kernel/memory.h", "kernel/msr.h", "kernel/port.h",

@@ -17,11 +17,11 @@ static struct reply reply;
 
 static void start(void)
 {
+    fake_info.root_count = 4;
     fake_machine_init(256);
     fake_vmcs_init();
     policy_make(&fake_info.policy, &fake_caps);
     group_init(&fake_info.policy);
-    partition.root_first = ept02_allot(4, 0);
 }
 
 static void make_partition(struct input *input)

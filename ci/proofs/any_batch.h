@@ -19,7 +19,7 @@ static struct batch the_batch;
 static bool pinned;                    // a page that a VMCS02 names
 static bool took;                      // the VMCS02 is held by this CPU
 
-// Proof vmcs02: an object of those that vmcs02_allot() gave to the partition.
+// Proof allot: an object of those that the loader gave to the partition.
 struct vmcs02 *vmcs02_at(uint32_t index)
 {
     PROVE((the_partition.header.rights & RIGHT_VMCS02) && index - the_partition.vmcs02_first < the_partition.header.vmcs02_count, "a VMCS02 of the partition's");

@@ -4,7 +4,9 @@
 
 #include <caps/layout.h>
 
+#include "../ept02.h"
 #include "../partition.h"
+#include "../vmcs02.h"
 #include "cr.h"
 
 static void *hidden(uint64_t address) { return (void *)(uintptr_t)(HIDDEN_BASE + address); }
@@ -22,11 +24,28 @@ static void make_cpu(struct partition *partition, const struct boot_info *info, 
         channel->request[slot].request.cpu = cpu;
 }
 
+// Its VMCS02s and EPT02 roots: the next ones of all. authority_settle() has seen to it that there are so many.
+static void allot(struct partition *partition, struct boot_info *info, struct vmcs02 *all, uint32_t *vmcs02_count)
+{
+    const bool pals = partition->header.rights & RIGHT_PAL;
+    partition->vmcs02_first = *vmcs02_count;
+    for (uint32_t i = 0; i < partition->header.vmcs02_count; i++, ++*vmcs02_count)
+        all[*vmcs02_count] = (struct vmcs02){ .index = *vmcs02_count, .partition = partition->index, .owner_index = i, .pal = pals,
+            .active_cpu = VMCS02_NO_CPU, .top = EPT02_TOP_EPT01, .root = ROOT_NONE, .tag = VMCS02_TAG_NONE };
+    partition->root_first = info->root_count;
+    for (uint32_t i = 0; i < partition->header.root_count; i++)
+        info->root_pals_of[info->root_count++] = pals ? partition->index + 1 : 0;
+}
+
 bool partitions_make(struct boot_info *info, struct memory *memory)
 {
     info->partitions = memory_take(memory, BOOT_PARTITIONS * sizeof(struct partition));
+    info->vmcs02s = memory_take(memory, VMCS02_MAX * sizeof(struct vmcs02));
+    if (!info->partitions || !info->vmcs02s)
+        return false;
     struct partition *all = (struct partition *)(uintptr_t)info->partitions;
-    for (uint32_t i = 0; info->partitions && i < info->partition_count; i++) {
+    uint32_t vmcs02_count = 0;
+    for (uint32_t i = 0; i < info->partition_count; i++) {
         const struct boot_partition *image = &info->partition[i];
         struct partition *partition = &all[i];
         partition->header = image->header;
@@ -48,6 +67,7 @@ bool partitions_make(struct boot_info *info, struct memory *memory)
             partition->callee[call] = hidden((uintptr_t)&all[image->callee[call]]);
         for (uint32_t cpu = 0; cpu < info->cpu_count; cpu++)
             make_cpu(partition, info, cpu);
+        allot(partition, info, (struct vmcs02 *)(uintptr_t)info->vmcs02s, &vmcs02_count);
     }
-    return info->partitions != 0;
+    return true;
 }

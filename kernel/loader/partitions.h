@@ -7,5 +7,5 @@
 #include "../boot_info.h"
 #include "memory.h"
 
-// Makes info->partitions. Behind cpu_blocks_make(), records_make() and each partition's space_make(). False: not enough hidden memory.
+// Makes info->partitions, and their VMCS02s and EPT02 roots. Behind cpu_blocks_make(), records_make() and each partition's space_make(). False: not enough hidden memory.
 bool partitions_make(struct boot_info *info, struct memory *memory);

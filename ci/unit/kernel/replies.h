@@ -19,6 +19,9 @@
 
 #define ALL_GROUPS ((1ull << GROUP_COUNT) - 1)
 
+// EPT02 roots: the first two are the partition's, the others stand for those of a partition with PALs and of one with L2s.
+enum { ROOT_PAL = 2, ROOT_L2, ROOTS };
+
 static struct partition partition;
 static struct reply reply;
 static struct batch *batch;
@@ -32,6 +35,8 @@ static void make_policy(void)
 
 __attribute__((unused)) static void start(void)
 {
+    fake_info.root_count = ROOTS;
+    fake_info.root_pals_of[ROOT_PAL] = 1;
     fake_machine_init(64);
     fake_vmcs_init();
     make_policy();
@@ -41,7 +46,6 @@ __attribute__((unused)) static void start(void)
     partition.header.root_count = 2;
     for (unsigned i = 0; i < VMCS_KINDS; i++)
         partition.header.vmcs[i] = (struct vmcs_cap){ ~0ull, ~0ull };  // granted is what exists, whatever the header says
-    partition.root_first = ept02_allot(2, 0);
 }
 
 static void add(enum op_code code, uint32_t object, uint32_t a, uint64_t b, uint64_t c)

@@ -13,7 +13,7 @@ static void start_pal(void)
     partition.header.rights = ~0u;
     partition.header.state_bytes = 0x3000;
     partition.space.state.v = STATE_AT;
-    partition.root_first = ept02_allot(1, 1);
+    partition.root_first = ROOT_PAL;
     partition.header.root_count = 1;
     *partition_at(0) = partition;
 }
@@ -121,11 +121,10 @@ TEST(a_tree_of_pals_has_no_decoy)
 static uint32_t l2_tree(void)
 {
     struct ept02_work work = EPT02_WORK;
-    const uint32_t root = ept02_allot(1, 0);
     CHECK(ept02_reserve(&work, EPT02_CREATE_PAGES));
-    ept02_create(root, L2_TAG, &work);
+    ept02_create(ROOT_L2, L2_TAG, &work);
     ept02_finish(&work);
-    return root;
+    return ROOT_L2;
 }
 
 static void l2_map(uint32_t root, unsigned level, uint64_t from, uint64_t to)
