@@ -443,17 +443,21 @@ uint32_t ept02_owner(uint32_t index, gpa2_t address)
     return owner;
 }
 
-// Out of a table and those below go leaves that map one of these pages, and decoys of pages that have an owner; without pages, all leaves.
-static void expel(uint32_t number, unsigned level, const gpa1_t *page, unsigned count)
+// The bit for a page among those that may be one of some pages: by its number's last bits.
+static uint64_t mark_of(uint64_t address) { return 1ull << (address >> PAGE_BITS & 63); }
+
+// Out of a table and those below go leaves that map one of these pages, and decoys of pages that have an owner; without pages, all leaves. Of most entries
+// in the last level the marks say at once that it is none of them: L2s with much memory wait for this.
+static void expel(uint32_t number, unsigned level, const gpa1_t *page, unsigned count, uint64_t marks)
 {
     uint64_t *table = hidden_va(page_address(number));
     const unsigned to = links[number].high;
     for (unsigned i = links[number].low; i < to; i++) {
         uint64_t entry = table[i];
-        if (!(entry & EPT_RIGHTS))
+        if ((level == 0 && !(entry & EPT_OWNER) && !(marks & mark_of(entry))) || !(entry & EPT_RIGHTS))
             continue;
         if (is_table(entry, level)) {
-            expel(page_of(entry), level - 1, page, count);
+            expel(page_of(entry), level - 1, page, count, marks);
             continue;
         }
         bool gone = page == NULL || entry & EPT_OWNER;
@@ -466,10 +470,13 @@ static void expel(uint32_t number, unsigned level, const gpa1_t *page, unsigned 
 
 void ept02_expel(const gpa1_t *page, unsigned count)
 {
+    uint64_t marks = page == NULL ? ~0ull : 0;
+    for (unsigned i = 0; i < count; i++)
+        marks |= mark_of(page[i].v);
     for (struct root *root = roots; root < &roots[boot_info->root_count]; root++) {
         spinlock_acquire(&root->lock);
         if (root->used && !root->pals_of && (page == NULL || count > 0 || root->decoys))
-            expel(page_number(tops[root->top].page), LEVEL_TOP, page, count);
+            expel(page_number(tops[root->top].page), LEVEL_TOP, page, count, marks);
         root->decoys = false;
         spinlock_release(&root->lock);
     }

@@ -151,6 +151,21 @@ TEST(a_page_that_is_taken_leaves_the_trees_of_l2s)
     CHECK(leaf_of(L2_TAG, 0x2000) != 0 && leaf_of(L2_TAG, 0x40400000) != 0);
 }
 
+TEST(pages_that_are_taken_together_all_leave_the_trees_of_l2s)
+{
+    static const uint64_t pages[] = { 0x5000, 0x6000, 0x45000, 0x7000 };  // the third one's number ends as the first one's
+    start_pal();
+    const uint32_t root = l2_tree();
+    for (unsigned i = 0; i < 4; i++)
+        l2_map(root, EPT_LEVEL_4K, 0x1000 * (i + 1), pages[i]);
+    for (unsigned i = 0; i < 3; i++)
+        add(OP_PAGE_TAKE, 0, 0, pages[i], 0);
+    CHECK_EQ(decode(), STATUS_OK);
+    (void)batch_invoke(batch, &fake_cpu);
+    CHECK_EQ(leaf_of(L2_TAG, 0x1000) | leaf_of(L2_TAG, 0x2000) | leaf_of(L2_TAG, 0x3000), 0);
+    CHECK(leaf_of(L2_TAG, 0x4000) != 0);
+}
+
 TEST(an_l2_that_looks_again_sees_a_decoy_and_whose_it_is)
 {
     start_pal();
