@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Proof: ept02_map() and ept02_unmap() on a tree of any shape change the translation of no L2-physical address outside of the leaf, put nothing but
 // the leaf into the tree, and shoot down wherever a right or a page is taken away (I2). What they write lies in the part of the table that is zeroed
-// before the page is a table again.
+// before the page is a table again. What the cursor keeps for the next mapping is what the tree has there, if it was so before: after any number of mappings.
 // CBMC: unwind=6 replace=make_leaf:contract_leaf,subtree_remove:contract_remove,page_take:contract_take
 #include "any_caps.h"
 #include "no_machine.h"
 
 // Hidden memory is a few tables: page number n is table[n]. Of each table the first ENTRIES entries are looked at; which ones doesn't matter.
-#define PAGES   10
+#define PAGES   7
 #define ENTRIES 2
 static uint64_t table[PAGES][ENTRIES], table_before[PAGES][ENTRIES];
 #define FEW_ENTRIES(address) (((address) & ~(1ull << 39 | 1ull << 30 | 1ull << 21 | 1ull << 12 | 0xfff)) == 0)
@@ -49,7 +49,7 @@ void contract_remove(struct root *root, uint64_t entry, unsigned level, struct e
     root->cursor.gigabyte = ~0ull;
 }
 
-// Pages 4 to 9 are free, and zero: three for each mapping.
+// Pages 4 to 6 are free, and zero.
 uint32_t contract_take(struct ept02_work *work)
 {
     (void)work;
@@ -71,6 +71,20 @@ static uint64_t translate(uint64_t address, unsigned *level)
         if (page >= PAGES)
             return ~0ull;  // an address outside of the few that are looked at
     }
+}
+
+// The table of that level on an address' way down; NULL: there is none.
+static const uint64_t *table_of(uint64_t address, unsigned level)
+{
+    uint64_t page = 0;
+    for (unsigned l = 3; l > level; l--) {
+        uint64_t entry = table[page][address >> (12 + 9 * l) & 511];
+        if (!is_table(entry, l))
+            return NULL;
+        page = (entry & EPT_ADDRESS) >> 12;
+        ASSUME(page < PAGES);
+    }
+    return table[page];
 }
 
 // One walk's tables: 0 is the top, 1 to 3 are below it in that order, any other entry is a leaf, empty or leads elsewhere.
@@ -111,34 +125,23 @@ int main(void)
     struct page_link some_links[PAGES];
     links = some_links;
     links[0].next = links[0].previous = 0;
-    // Maybe a batch before has left the directory of a gigabyte: table 2, where from's path, or a part of it, leads there.
-    roots[0].cursor.gigabyte = ~0ull;
-    if (any_bool()) {
-        unsigned top = from.v >> 39 & 511, upper = from.v >> 30 & 511;
-        ASSUME(is_table(table[0][top], 3) && is_table(table[1][upper], 2));
-        roots[0].cursor.gigabyte = from.v >> 30;
-        roots[0].cursor.directory = table[2];
-    }
-    memcpy(table_before, table, sizeof(table));
-
-    // Maybe another mapping before, whose table the cursor keeps.
+    // Maybe a batch before has left the directory of a gigabyte, and this one the table of 2 MiB: from's or others.
     bool unmap = any_bool();
+    roots[0].cursor.gigabyte = ~0ull;
     struct ept02_cursor *cursor = ept02_map_begin(0);
+    if (any_bool()) {
+        cursor->gigabyte = any_u64();
+        ASSUME(cursor->gigabyte != from.v >> 30 || table_of(from.v, EPT_LEVEL_2M) == table[2]);
+        cursor->directory = table[2];
+    }
     if (!unmap && any_bool()) {
-        gpa2_t earlier = { any_u64() };
-        unsigned ignored;
-        ASSUME(FEW_ENTRIES(earlier.v) && translate(earlier.v, &ignored) != ~0ull);
-        unsigned level = the_level;
-        uint64_t leaf = the_leaf;
-        the_level = 0;
-        the_leaf = 0x123456000 | EPT_RIGHTS;
-        ept02_map(cursor, 0, earlier, (gpa1_t){ 0 }, &work);
-        work.shootdown = false;
-        the_level = level;
-        the_leaf = leaf;
+        cursor->region = any_u64();
+        ASSUME(cursor->region != from.v >> 21 || table_of(from.v, EPT_LEVEL_4K) == table[3]);
+        cursor->table = table[3];
     }
     if (unmap)
         ept02_map_end(cursor);
+    memcpy(table_before, table, sizeof(table));
 
     // other: outside of the leaf; seen: inside.
     uint64_t bytes = tree_bytes(the_level);
@@ -153,6 +156,8 @@ int main(void)
     after = translate(other, &level_after);
     seen_after = translate(seen, &level_seen);
 
+    PROVE(cursor->gigabyte != from.v >> 30 || cursor->directory == table_of(from.v, EPT_LEVEL_2M), "the directory of from's gigabyte is the tree's");
+    PROVE(cursor->region != from.v >> 21 || cursor->table == table_of(from.v, EPT_LEVEL_4K), "and so is the table");
     PROVE(after == before || after == 0, "another address keeps its translation, or loses it");
     PROVE(after == before || work.shootdown, "and where it loses it, CPUs are told");
     PROVE(seen_after == seen_before || seen_after == the_leaf || seen_after == 0, "the leaf's addresses get the leaf");

@@ -3,7 +3,7 @@
 // once; nothing in it is both writable and executable; requests and the info page are read-only; below each stack and behind it nothing is
 // mapped; the records and the window are there only by right, and the window writable only by another; a segment gets its bytes of the file (I5). The entries
 // themselves: proofs pagetable_map, pagetable_pages.
-// CBMC: unwind=4 replace=map:contract_map,memory_take:contract_take,memory_copy:contract_copy,share_window:contract_share,map_info:contract_info
+// CBMC: unwind=3 replace=map:contract_map,memory_take:contract_take,memory_copy:contract_copy,share_window:contract_share,map_info:contract_info
 #include "proof.h"
 
 // Of the boot information no more than is looked at.
