@@ -150,9 +150,9 @@ NO_EVENTS = (
     Edit("kernel/exit.c", "    event->head = EVENT_HEAD(EVENT_EXIT, level, basic);\n    cpu->records.events.next++;\n", ""),
     Edit("kernel/exit.c", "    event->end = EVENT_END(level, ticks);\n", "    (void)level;\n"),
     Edit("kernel/exit.c", "    cpu->event->qualification = page | (cpu->event->qualification & ~PAGE_MASK);\n", "    (void)page;\n"),
-    Edit("kernel/route.c", "    struct event *event = cpu->event;  // the exit's tells of its first message, too\n    event->outcome = route->number;\n"
-         "    event->sequence = (uint8_t)(slot->sequence + 1);\n",
+    Edit("kernel/route.c", "    struct event *event = cpu->event;  // the exit's tells of its first message, too\n    event->outcome = route->number;\n",
          "    static struct event nobody, *event;\n    event = &nobody;\n"),
+    Edit("kernel/handover.h", "    event->sequence = (uint8_t)sequence;\n", ""),
 )
 TRACED_ROWS = {"l1_cpuid": 15, "null_message": 15, "l2_cpuid_roundtrip": 15, "l2_resolved_exit": 15, "ept02_miss_4k": 15}  # at most so many per cent
 

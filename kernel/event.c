@@ -18,6 +18,5 @@ struct event *event_message(struct cpu *cpu, const struct partition *partition)
     struct event *event = event_new(cpu, EVENT_MESSAGE);
     event->outcome = (uint8_t)(partition->index + 1);
     event->qualification = partition->slot[cpu->index]->sequence + 1;
-    event->sequence = (uint8_t)event->qualification;
     return event;
 }

@@ -20,6 +20,22 @@ void group_init(const struct policy *policy)
     memory_copy(group_mask, policy->mask, sizeof(group_mask));
 }
 
+_Static_assert(sizeof(struct group_field) == 4 && offsetof(struct group_field, field) == 2 && VMCS_FIELD_COUNT <= VMX_LIST_MAX, "VMX_LIST() knows it");
+
+__attribute__((noinline)) void group_read_list(struct cpu *cpu, const struct group_list *list, uint64_t bank[VMCS_FIELD_COUNT])
+{
+    const uint64_t count = (uint64_t)(list->end - list->first);
+    cpu->vmreads += (uint32_t)count;
+    insn_vmread_list(list->end, count, bank);
+}
+
+__attribute__((noinline)) void group_write_list(struct cpu *cpu, struct group_list list, const uint64_t bank[VMCS_FIELD_COUNT])
+{
+    const uint64_t count = (uint64_t)(list.end - list.first);
+    cpu->vmwrites += (uint32_t)count;
+    insn_vmwrite_list(list.end, count, bank);
+}
+
 struct group_list group_list(uint64_t groups, bool exited)
 {
     struct group_field *const first = &listed[listed_count], *next = first;

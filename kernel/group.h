@@ -40,14 +40,7 @@ static inline struct group_list group_next(uint64_t *groups)
 struct group_list group_list(uint64_t groups, bool exited);
 
 // Reads fields of the current VMCS into their places in bank.
-static inline void group_read_list(struct cpu *cpu, const struct group_list *list, uint64_t bank[VMCS_FIELD_COUNT])
-{
-    const struct group_field *const end = list->end;
-    ptrdiff_t left = list->first - end;  // below 0: counting up to it costs least
-    cpu->vmreads -= (uint32_t)left;
-    for (; left < 0; left++)
-        insn_vmread_to(end[left].encoding, &bank[end[left].field]);
-}
+void group_read_list(struct cpu *cpu, const struct group_list *list, uint64_t bank[VMCS_FIELD_COUNT]);
 
 // The same of groups. Only those that exist.
 static inline void group_read(struct cpu *cpu, uint64_t groups, uint64_t bank[VMCS_FIELD_COUNT])
@@ -68,32 +61,22 @@ static inline void group_read_exit(struct cpu *cpu, uint64_t groups, const struc
     group_read_list(cpu, list, bank);
 }
 
-// A field of one of these groups. bank may be a partition's: each value is read once.
-static inline __attribute__((always_inline)) void field_write(const struct group_field *field, const uint64_t bank[VMCS_FIELD_COUNT], bool masked)
-{
-    const uint64_t *from = &bank[field->field];
-    if (masked)
-        insn_vmwrite(field->encoding, (*(const volatile uint64_t *)from & group_mask[field->field].keep) | group_mask[field->field].force);
-    else
-        insn_vmwrite_from(field->encoding, from);
-}
-static inline __attribute__((always_inline)) void group_write_list(struct cpu *cpu, struct group_list list, const uint64_t bank[VMCS_FIELD_COUNT], bool masked)
-{
-    const struct group_field *field = list.first;
-    cpu->vmwrites += (uint32_t)(list.end - field);
-    for (; list.end - field >= 4; field += 4) {  // nearly all of them, in an exit to L1
-        field_write(&field[0], bank, masked);
-        field_write(&field[1], bank, masked);
-        field_write(&field[2], bank, masked);
-        field_write(&field[3], bank, masked);
-    }
-    for (; field < list.end; field++)
-        field_write(field, bank, masked);
-}
+// Writes a list's fields, as they are, into the current VMCS. bank may be a partition's: each value is read once.
+void group_write_list(struct cpu *cpu, struct group_list list, const uint64_t bank[VMCS_FIELD_COUNT]);
 
-// Writes groups of group_plain[], or (masked) of group_masked[], into the current VMCS.
+// The same of groups of group_plain[], or (masked) of group_masked[].
 static inline __attribute__((always_inline)) void group_write(struct cpu *cpu, uint64_t groups, const uint64_t bank[VMCS_FIELD_COUNT], bool masked)
 {
-    while (groups != 0)
-        group_write_list(cpu, group_next(&groups), bank, masked);
+    while (groups != 0) {
+        struct group_list list = group_next(&groups);
+        if (!masked) {
+            group_write_list(cpu, list, bank);
+            continue;
+        }
+        cpu->vmwrites += (uint32_t)(list.end - list.first);
+        for (; list.first < list.end; list.first++) {
+            const struct field_mask *mask = &group_mask[list.first->field];
+            insn_vmwrite(list.first->encoding, (*(const volatile uint64_t *)&bank[list.first->field] & mask->keep) | mask->force);
+        }
+    }
 }

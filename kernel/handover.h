@@ -84,6 +84,11 @@ static inline __attribute__((always_inline)) int64_t partition_run(struct cpu *c
 static inline __attribute__((always_inline)) enum status reply_conclude(struct cpu *cpu, struct partition *partition, struct partition_cpu *slot,
     const struct message *message, const struct reply *reply, struct answer *answer)
 {
+    answer->wrote_event = message->origin != ORIGIN_L1 && slot->wrote_event;
+    if (verdict_is_resume(cpu, partition, message, slot->sequence, reply, answer)) {
+        set_invoke(cpu, reply, answer->set, message->origin);
+        return STATUS_OK;
+    }
     struct batch *batch = cpu->batch;
     bool operations = ONCE(reply->op_count) != 0;
     enum status status = operations ? batch_decode(batch, cpu, partition, reply) : STATUS_OK;
@@ -97,15 +102,13 @@ static inline __attribute__((always_inline)) enum status reply_conclude(struct c
         fault_reply(partition, cpu, decoded ? NULL : batch, reply, status);
         return STATUS_FAULTED;
     }
-    answer->wrote_event = slot->wrote_event;
     if (operations) {
         (void)batch_invoke(batch, cpu);  // an MSR's refusal is of interest to who asks by SYS_INVOKE
         answer->wrote_event |= batch->wrote_event;
         if (answer->set & SET_APPLIED)
             __atomic_store_n(&slot->channel->out.outbox.applied, slot->sequence, __ATOMIC_RELEASE);
     }
-    if (answer->set != 0)
-        set_invoke(cpu, reply, answer->set);
+    set_invoke(cpu, reply, answer->set, message->origin);
     return STATUS_OK;
 }
 
@@ -115,7 +118,7 @@ static inline __attribute__((always_inline)) enum status reply_conclude(struct c
 //   outer: the partition that runs on this CPU, by whose call or restart this comes, or NULL
 //   event: its record, which says since when its time counts
 NODISCARD static inline __attribute__((always_inline)) enum status hand_over(struct cpu *cpu, struct partition *partition, struct partition_cpu *slot,
-    const struct message *message, const struct message *known, bool observed, uint8_t attempt, struct partition *outer, const struct event *event,
+    const struct message *message, const struct message *known, bool observed, uint8_t attempt, struct partition *outer, struct event *event,
     struct answer *answer)
 {
     uint32_t sequence = slot->sequence + 1;
@@ -125,6 +128,7 @@ NODISCARD static inline __attribute__((always_inline)) enum status hand_over(str
         cpu->gpr[GPR_CR2] = cr2_read();
     slot->sequence = sequence;
     slot->attempt = attempt;
+    event->sequence = (uint8_t)sequence;
     slot->message = message;
     slot->wrote_event = false;
     channel->request[0].request.sequence = sequence;

@@ -73,7 +73,7 @@ enum status batch_invoke(struct batch *batch, struct cpu *cpu)
             vmcs_select(cpu, action->region);
             group_write(cpu, action->masked, action->bank, true);
             if (action->region.v == cpu->vmcs01.v)
-                group_write_list(cpu, list_again(batch, action->groups), action->bank, false);
+                group_write_list(cpu, list_again(batch, action->groups), action->bank);
             else
                 group_write(cpu, action->groups, action->bank, false);
             continue;

@@ -10,8 +10,8 @@
 // Does the actions in order. STATUS_UNSUPPORTED: an OP_MSR_WRITE met a value that the MSR refuses; everything else was done.
 enum status batch_invoke(struct batch *batch, struct cpu *cpu);
 
-// Sets what the decoded set names, from the reply.
-static inline __attribute__((always_inline)) void set_invoke(struct cpu *cpu, const struct reply *reply, uint32_t set)
+// Sets what the decoded set names, from the reply. level: who exited.
+static inline __attribute__((always_inline)) void set_invoke(struct cpu *cpu, const struct reply *reply, uint32_t set, enum msg_origin level)
 {
     for (uint32_t left = set & SET_GPRS; left != 0; left &= left - 1)
         cpu->gpr[(uint32_t)__builtin_ctz(left)] = reply->gpr[(uint32_t)__builtin_ctz(left)];
@@ -19,7 +19,7 @@ static inline __attribute__((always_inline)) void set_invoke(struct cpu *cpu, co
         cpu->cr2_stale = true;
     if (!(set & (SET_FLAGS | SET_ADVANCE)))
         return;
-    vmcs_select(cpu, cpu->level == ORIGIN_L1 ? cpu->vmcs01 : cpu->vmcs02->region);
+    vmcs_select(cpu, level == ORIGIN_L1 ? cpu->vmcs01 : cpu->vmcs02->region);
     const uint64_t rflags = insn_vmread(vmcs_field_info[VMCS_GUEST_RFLAGS].encoding);
     if (set & SET_ADVANCE)
         advance_rip_with(cpu, rflags);

@@ -26,6 +26,7 @@ struct route {
     const struct route *next;  // by priority
     struct partition *partition;
     uint8_t number;            // of the partition in events
+    uint8_t kind;              // cap's
     const struct route_cap *cap;
     struct message message;    // what its exits become
 };
@@ -51,7 +52,7 @@ void route_link(struct partition *partition, bool on)
         struct route *route = &routes[partition->index * CAP_ROUTES + i];
         const struct route **place = cap->kind == ROUTE_OBSERVE ? &observers[cap->origin] : &table[cap->origin][cap->reason];
         if (route->cap == NULL)
-            *route = (struct route){ NULL, partition, (uint8_t)(partition->index + 1), cap, { .kind = MSG_EXIT, .origin = cap->origin, .groups = cap->groups,
+            *route = (struct route){ NULL, partition, (uint8_t)(partition->index + 1), cap->kind, cap, { .kind = MSG_EXIT, .origin = cap->origin, .groups = cap->groups,
                 .groups_shadow = cap->groups_shadow, .flags = cap->kind == ROUTE_OBSERVE ? REQUEST_OBSERVED : 0, .list = group_list(cap->groups & ~GROUP_GPR, true),
                 .list_shadow = group_list(cap->groups_shadow, false) } };
         while (*place != NULL && *place != route && (!on || (*place)->cap->priority <= cap->priority))
@@ -98,12 +99,13 @@ static void leave_l2(struct cpu *cpu)
 
 static inline bool matches(struct cpu *cpu, const struct route *route)
 {
-    if (__builtin_expect(route->cap->kind == ROUTE_EXIT, 1))
+    if (__builtin_expect(route->kind == ROUTE_EXIT, 1))
         return true;
-    switch (route->cap->kind) {
+    if (route->kind == ROUTE_IN_VMX)
+        return cpu->l1_vmx && route->partition->record->state != PARTITION_PARKED;
+    switch (route->kind) {
     case ROUTE_RANGE: return key_matches(cpu, route->cap);
     case ROUTE_TAKEN: return page_matches(cpu, route->partition);
-    case ROUTE_IN_VMX: return cpu->l1_vmx && route->partition->record->state != PARTITION_PARKED;
     default: return true;
     }
 }
@@ -206,11 +208,11 @@ static __attribute__((noinline)) bool answered(struct cpu *cpu, enum status stat
 // taken: only where the exit is about a page that was taken.
 static inline bool wants(struct cpu *cpu, const struct route *route, bool taken)
 {
-    return (!taken || route->cap->kind == ROUTE_TAKEN) && matches(cpu, route);
+    return (!taken || route->kind == ROUTE_TAKEN) && matches(cpu, route);
 }
 
 // Whether others are asked where its partition can't answer: it was dormant, which it may not be any more, or is parked, which it stays.
-static bool passes(const struct route *route) { return route->cap->kind == ROUTE_IN_VMX || route->partition->record->state != PARTITION_PARKED; }
+static bool passes(const struct route *route) { return route->kind == ROUTE_IN_VMX || route->partition->record->state != PARTITION_PARKED; }
 
 // It is for the partitions behind the first: that one has said so, with arg, or has failed. false: nobody wants it.
 static __attribute__((noinline)) bool forward(struct cpu *cpu, const struct route *route, bool taken, const uint64_t *arg)
@@ -252,7 +254,6 @@ static inline __attribute__((always_inline)) bool route_message(struct cpu *cpu,
     struct partition_cpu *slot = partition->slot[cpu->index];
     struct event *event = cpu->event;  // the exit's tells of its first message, too
     event->outcome = route->number;
-    event->sequence = (uint8_t)(slot->sequence + 1);
     enum status status = STATUS_BUSY;
     if (partition_enter(partition, slot)) {
         const struct message known = { .kind = MSG_EXIT, .origin = (uint8_t)origin };
@@ -263,7 +264,7 @@ static inline __attribute__((always_inline)) bool route_message(struct cpu *cpu,
         event->status = status & 15;
         if (!answered(cpu, ipc_send_again(cpu, partition, &route->message, status, &answer), &answer)) {
             event->status = STATUS_FAULTED;
-            if (passes(route) || (route->cap->kind == ROUTE_TAKEN && origin == ORIGIN_L1))  // L1 sees ones, as ever
+            if (passes(route) || (route->kind == ROUTE_TAKEN && origin == ORIGIN_L1))  // L1 sees ones, as ever
                 return forward(cpu, route->next, taken, NULL);
             owner_pays(cpu);
             return true;

@@ -18,8 +18,8 @@ static const uint8_t verdicts[] = {
 };
 
 // What a reply sets besides general-purpose registers: of L1, or of an own L2 that goes on, and to which nothing else happens.
-NODISCARD static inline enum status set_decode(struct cpu *cpu, const struct partition *partition, const struct message *message, const struct answer *answer,
-                                               bool operations)
+NODISCARD static inline __attribute__((always_inline)) enum status set_decode(struct cpu *cpu, const struct partition *partition,
+    const struct message *message, const struct answer *answer, bool operations)
 {
     enum vmcs_kind kind = VMCS_KIND_01;
     if ((answer->set & ~SET_ALL) || message->kind != MSG_EXIT || message->origin == ORIGIN_PAL)
@@ -31,6 +31,18 @@ NODISCARD static inline enum status set_decode(struct cpu *cpu, const struct par
         kind = VMCS_KIND_02;
     }
     return cap_writes(&partition->header, kind, GROUP_RIP) ? STATUS_OK : STATUS_DENIED;
+}
+
+// Whether the reply is what most to an exit are, found by two reads: RESUME, no operations, and nothing set that is refused.
+static inline __attribute__((always_inline)) bool verdict_is_resume(struct cpu *cpu, const struct partition *partition, const struct message *message,
+    uint32_t sequence, const struct reply *reply, struct answer *answer)
+{
+    _Static_assert(VERDICT_RESUME == 0, "a head that is its sequence names this verdict, and no operations");
+    answer->verdict = VERDICT_RESUME;
+    if (message->kind != MSG_EXIT || ONCE(reply->head) != sequence)
+        return false;
+    answer->set = ONCE(reply->set);
+    return !(answer->set & ~(SET_GPRS | SET_APPLIED)) || set_decode(cpu, partition, message, answer, false) == STATUS_OK;
 }
 
 // Decodes the verdict on a message of that kind and origin. operations: there are some, and they are decoded.

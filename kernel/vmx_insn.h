@@ -35,12 +35,17 @@ static inline uint64_t insn_vmread(uint64_t encoding)
     return value;
 }
 
-static inline void insn_vmread_to(uint64_t encoding, uint64_t *to)
-{
-    __asm__ volatile("vmread %1, %0" : "=m"(*to) : "r"(encoding) : "cc", "memory");
-}
+// VMREAD into a bank, or VMWRITE from there (once) of the last count fields of a list that ends at end; one is 16 bits of encoding and 16 of its place in the
+// bank. Without a loop: each of VMX_LIST_MAX fields has code of its own, 18 bytes with these registers.
+#define VMX_LIST_MAX 160
+#define VMX_LIST(instruction)                                                                                                                    \
+    __asm__ volatile("imul $-18, %0, %%rax; add $1f, %%rax; jmp *%%rax; .set left, %c3; .rept %c3; %{disp32%} movzwl -4*left(%%rsi), %%eax;"       \
+                     "%{disp32%} movzwl -4*left+2(%%rsi), %%ecx;" instruction "; .set left, left - 1; .endr; 1:"                                    \
+                     : : "r"(count), "S"(end), "d"(bank), "i"(VMX_LIST_MAX) : "rax", "rcx", "cc", "memory")
+static inline void insn_vmread_list(const void *end, uint64_t count, uint64_t *bank) { VMX_LIST("vmread %%rax, (%%rdx,%%rcx,8)"); }
+static inline void insn_vmwrite_list(const void *end, uint64_t count, const uint64_t *bank) { VMX_LIST("vmwrite (%%rdx,%%rcx,8), %%rax"); }
 
-// The same into a structure, whose address comes back as one of which the compiler knows nothing: it stays in that register.
+// A field into a structure, whose address comes back as one of which the compiler knows nothing: it stays in that register.
 static inline __attribute__((always_inline)) void *insn_vmread_into(uint64_t encoding, void *structure, uint64_t offset)
 {
     __asm__ volatile("vmread %1, %c2(%0)" : "+r"(structure) : "r"(encoding), "i"(offset) : "cc", "memory");
@@ -50,12 +55,6 @@ static inline __attribute__((always_inline)) void *insn_vmread_into(uint64_t enc
 static inline void insn_vmwrite(uint64_t encoding, uint64_t value)
 {
     __asm__ volatile("vmwrite %1, %0" : : "r"(encoding), "rm"(value) : "cc", "memory");
-}
-
-// From where the value lies: read once.
-static inline void insn_vmwrite_from(uint64_t encoding, const uint64_t *from)
-{
-    __asm__ volatile("vmwrite %1, %0" : : "r"(encoding), "m"(*from) : "cc", "memory");
 }
 
 struct invept_descriptor { uint64_t eptp, zero; };

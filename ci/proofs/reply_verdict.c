@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Proof: verdict_decode(), for any message and a reply that changes between any two reads, accepts only verdicts in which such a message may end, for
+// Proof: verdict_decode() and verdict_is_resume(), for any message and a reply that changes between any two reads, accepts only verdicts in which such a message may end, for
 // this message, and lets only a VMCS02 be entered that is the partition's own (I4, I5, I6).
 // CBMC: unwind=7 replace=memory_copy:contract_copy volatile
 #include "any_caps.h"
@@ -50,8 +50,14 @@ int main(void)
     bool operations = any_bool();
     ASSUME(message.kind <= MSG_KILL && message.origin < ORIGIN_COUNT);
     const struct reply *nowhere = (const struct reply *)(uintptr_t)any_u64();
-    if (verdict_decode(&cpu, &partition, &message, any_u32(), nowhere, operations, &answer) != STATUS_OK)
+    if (any_bool()) {
+        operations = false;
+        if (!verdict_is_resume(&cpu, &partition, &message, any_u32(), nowhere, &answer))
+            return 0;
+        PROVE(message.kind == MSG_EXIT && answer.verdict == VERDICT_RESUME, "found at one look: an exit is over");
+    } else if (verdict_decode(&cpu, &partition, &message, any_u32(), nowhere, operations, &answer) != STATUS_OK) {
         return 0;
+    }
     PROVE(answer.verdict < VERDICT_COUNT, "a verdict");
     if (message.kind == MSG_INIT || message.kind == MSG_CALL)
         PROVE(answer.verdict == VERDICT_RETURN, "a call returns");

@@ -29,7 +29,7 @@ TEST(a_reply_completes_the_instruction_of_an_l1_that_exited)
         reply.rflags = 0xfffffffffffff7ff;
         for (unsigned g = 0; g < GPR_COUNT; g++)
             fake_cpu.gpr[g] = 100 + g, reply.gpr[g] = 200 + g;
-        set_invoke(&fake_cpu, &reply, SET_ADVANCE | SET_FLAGS | SET_GPR(GPR_RBX) | SET_GPR(GPR_R15));
+        set_invoke(&fake_cpu, &reply, SET_ADVANCE | SET_FLAGS | SET_GPR(GPR_RBX) | SET_GPR(GPR_R15), fake_cpu.level);
         CHECK_EQ(field[VMCS_GUEST_RIP], row[i].rip_after);
         CHECK_EQ(field[VMCS_GUEST_RFLAGS], row[i].rflags | 0xd5);  // only the status flags, and not OF
         CHECK_EQ(field[VMCS_GUEST_INTERRUPTIBILITY], row[i].blocking_after);
@@ -109,7 +109,7 @@ TEST(a_reply_completes_the_instruction_of_an_own_l2_that_goes_on_and_of_no_other
     fake_cpu.rip = 0x1000;
     fake_field[3][VMCS_EXIT_INSTRUCTION_LENGTH] = 2;
     fake_field[3][VMCS_GUEST_RFLAGS] = 2;
-    set_invoke(&fake_cpu, &reply, SET_ADVANCE);
+    set_invoke(&fake_cpu, &reply, SET_ADVANCE, fake_cpu.level);
     CHECK_EQ(fake_field[3][VMCS_GUEST_RIP], 0x1002);
     CHECK_EQ(fake_field[0][VMCS_GUEST_RIP], rip01);
 }

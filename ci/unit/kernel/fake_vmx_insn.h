@@ -10,7 +10,12 @@ void fake_vmwrite(uint64_t encoding, uint64_t value);
 void *fake_frame(void);
 
 #define insn_vmread  fake_vmread
-#define insn_vmread_to(encoding, to) ((void)(*(to) = fake_vmread(encoding)))
 #define insn_vmwrite fake_vmwrite
-#define insn_vmwrite_from(encoding, from) fake_vmwrite(encoding, *(from))
+#define FAKE_LIST(end, count, action)                                                                          \
+    do {                                                                                                       \
+        for (const struct group_field *fake_one = (end) - (count); fake_one < (end); fake_one++)               \
+            action;                                                                                            \
+    } while (0)
+#define insn_vmread_list(end, count, bank)  FAKE_LIST(end, count, (bank)[fake_one->field] = fake_vmread(fake_one->encoding))
+#define insn_vmwrite_list(end, count, bank) FAKE_LIST(end, count, fake_vmwrite(fake_one->encoding, (bank)[fake_one->field]))
 #define __builtin_frame_address(level) fake_frame()

@@ -378,10 +378,19 @@ TEST(each_kind_of_message_has_its_verdicts)
             CHECK_EQ(verdict_decode(&fake_cpu, &partition, &message, 9, &reply, false, &answer), may ? STATUS_OK : STATUS_BAD_ARG);
             if (may)
                 CHECK_EQ(verdict_decode(&fake_cpu, &partition, &message, 10, &reply, false, &answer), STATUS_BAD_STATE);
+            CHECK_EQ(verdict_is_resume(&fake_cpu, &partition, &message, 9, &reply, &answer), kind == MSG_EXIT && verdict == VERDICT_RESUME);
+            CHECK(!verdict_is_resume(&fake_cpu, &partition, &message, 10, &reply, &answer));
+            reply.op_count = 1;
+            CHECK(!verdict_is_resume(&fake_cpu, &partition, &message, 9, &reply, &answer));
+            reply.op_count = 0;
         }
     }
     struct message message = { .kind = MSG_EXIT, .origin = ORIGIN_L2 };
     struct answer answer;
+    reply.verdict = VERDICT_RESUME;
+    reply.set = SET_ALL + 1;
+    CHECK(!verdict_is_resume(&fake_cpu, &partition, &message, 9, &reply, &answer));
+    reply.set = 0;
     reply.verdict = VERDICT_L2;
     for (unsigned i = 0; i < 8; i++) {
         reply.vmcs02 = i < 7 ? i : 0xffffffff;

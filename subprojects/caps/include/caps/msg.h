@@ -118,9 +118,14 @@ struct op {
 #define SET_ALL     (SET_GUEST | SET_APPLIED)
 
 struct reply {
-    uint32_t sequence;   // of the request
-    uint16_t verdict;    // enum verdict
-    uint16_t op_count;
+    union {
+        uint64_t head;              // all three: sequence lowest
+        struct {
+            uint32_t sequence;      // of the request
+            uint16_t verdict;       // enum verdict
+            uint16_t op_count;
+        };
+    };
     uint32_t set;        // SET_...
     uint32_t status;     // VERDICT_RETURN: enum status
     uint64_t rflags;     // SET_FLAGS
