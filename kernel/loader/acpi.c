@@ -59,22 +59,56 @@ static enum acpi_found look(struct acpi_table *table, struct acpi_memory memory,
     return best;
 }
 
-enum acpi_found acpi_find(struct acpi_table *table, struct acpi_memory memory, uint64_t rsdp, const char *signature)
+// The addresses of the two root tables; 0: there is none.
+struct roots { uint64_t xsdt, rsdt; };
+
+static struct roots find_roots(struct acpi_memory memory, uint64_t rsdp)
 {
+    struct roots roots = { 0, 0 };
     const uint8_t *at = rsdp ? memory.at(memory.context, rsdp, RSDP_BYTES) : NULL;
     if (!at || !is_signed(at, "RSD PTR ") || !sums_to_zero(at, RSDP_BYTES))
-        return ACPI_NONE;
-    uint64_t rsdt = acpi_number(at + 16, 4), xsdt = 0;
+        return roots;
+    roots.rsdt = acpi_number(at + 16, 4);
     if (at[15] >= 2) {
         at = memory.at(memory.context, rsdp, RSDP_BYTES_2);
         if (at && sums_to_zero(at, RSDP_BYTES_2))
-            xsdt = acpi_number(at + 24, 8);
+            roots.xsdt = acpi_number(at + 24, 8);
     }
-    enum acpi_found extended = look(table, memory, xsdt, "XSDT", signature);
+    return roots;
+}
+
+enum acpi_found acpi_find(struct acpi_table *table, struct acpi_memory memory, uint64_t rsdp, const char *signature)
+{
+    const struct roots roots = find_roots(memory, rsdp);
+    enum acpi_found extended = look(table, memory, roots.xsdt, "XSDT", signature);
     if (extended == ACPI_FOUND)
         return extended;
-    enum acpi_found old = look(table, memory, rsdt, "RSDT", signature);
+    enum acpi_found old = look(table, memory, roots.rsdt, "RSDT", signature);
     return old > extended ? old : extended;
+}
+
+static void list(struct acpi_copies *copies, struct acpi_memory memory, uint64_t address, const char *root_signature, const char *signature)
+{
+    const unsigned entry_bytes = root_signature[0] == 'X' ? 8 : 4;
+    struct acpi_table root, table;
+    if (table_open(&root, memory, address, root_signature) != ACPI_FOUND)
+        return;
+    for (uint32_t i = ACPI_HEADER_BYTES; copies->count < ACPI_COPIES && i + entry_bytes <= root.bytes; i += entry_bytes) {
+        const uint64_t at = acpi_number(root.at + i, entry_bytes);
+        bool listed = table_open(&table, memory, at, signature) == ACPI_NONE;
+        for (unsigned k = 0; k < copies->count; k++)
+            listed = listed || copies->address[k] == at;
+        if (!listed)
+            copies->address[copies->count++] = at;
+    }
+}
+
+void acpi_list(struct acpi_copies *copies, struct acpi_memory memory, uint64_t rsdp, const char *signature)
+{
+    const struct roots roots = find_roots(memory, rsdp);
+    copies->count = 0;
+    list(copies, memory, roots.xsdt, "XSDT", signature);
+    list(copies, memory, roots.rsdt, "RSDT", signature);
 }
 
 void acpi_rename(uint8_t *table, const char signature[4])

@@ -20,6 +20,11 @@ struct acpi_table { uint64_t address; const uint8_t *at; uint32_t bytes; };
 enum acpi_found { ACPI_NONE, ACPI_DAMAGED, ACPI_FOUND };
 enum acpi_found acpi_find(struct acpi_table *table, struct acpi_memory memory, uint64_t rsdp, const char *signature);
 
+// All tables with a signature, damaged ones too, each once: the two root tables may name the same one, or a copy each.
+#define ACPI_COPIES 16u
+struct acpi_copies { unsigned count; uint64_t address[ACPI_COPIES]; };
+void acpi_list(struct acpi_copies *copies, struct acpi_memory memory, uint64_t rsdp, const char *signature);
+
 // A number of so many bytes, little end first.
 uint64_t acpi_number(const uint8_t *at, unsigned bytes);
 

@@ -9,7 +9,7 @@
 #include "vtd.h"
 
 static struct dmar dmar;                // no unit: nothing is protected
-static struct acpi_table table;
+static struct acpi_copies tables;       // signed DMAR
 
 static volatile struct vtd_registers *registers(unsigned unit) { return (volatile struct vtd_registers *)(uintptr_t)dmar.unit[unit].base; }
 
@@ -29,6 +29,8 @@ static void describe(struct boot_info *info, unsigned unit)
 static const char *protect(struct boot_info *info, struct memory *memory)
 {
     const char *wrong = NULL;
+    struct acpi_table table;
+    acpi_list(&tables, machine_acpi(info), info->rsdp, "DMAR");
     switch (acpi_find(&table, machine_acpi(info), info->rsdp, "DMAR")) {
     case ACPI_NONE: return "the machine has no VT-d, or it is switched off in the firmware's setup (no ACPI table DMAR)";
     case ACPI_DAMAGED: return "the ACPI table DMAR is damaged";
@@ -65,8 +67,8 @@ bool dma_prepare(struct boot_info *info, struct memory *memory, enum conf_dma wa
 
 void dma_hide(void)
 {
-    if (dmar.count)
-        acpi_rename((uint8_t *)(uintptr_t)table.address, "XMAR");
+    for (unsigned i = 0; dmar.count && i < tables.count; i++)
+        acpi_rename((uint8_t *)(uintptr_t)tables.address[i], "XMAR");
 }
 
 void dma_stop(void)

@@ -12,7 +12,8 @@
 // changed). One line on the console says whether devices will be kept out. False after a line: the configuration requires it and it can't be. The boot information has the memory map and EPT01's top table already.
 bool dma_prepare(struct boot_info *info, struct memory *memory, enum conf_dma wanted);
 
-// Once the kernel runs: L1 must not look for the units, whose registers it doesn't see. The DMAR table gets another signature, as other hypervisors do.
+// Once the kernel runs: L1 must not look for the units, whose registers it doesn't see. The DMAR table, and any copy, gets another signature, as other
+// hypervisors do.
 void dma_hide(void);
 
 // The kernel did not start: devices are as they were.
