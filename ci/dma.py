@@ -5,6 +5,7 @@ machines without it. No emulator has both."""
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import partial
 
 from boot import Boot, boot
@@ -14,7 +15,8 @@ from stages import Stages
 from workload import Workload
 
 TIMEOUT = 120.0
-VTD = Workload("vtd", partitions=(), next="\\EFI\\vtd\\vtd.efi", next_file="ci/guests/vtd/vtd.efi")
+QUEUE = Workload("vtd", partitions=(), next="\\EFI\\vtd\\vtd.efi", next_file="ci/guests/vtd/vtd.efi")
+REGISTERS = replace(QUEUE, next_file="ci/guests/vtd/vtd_registers.efi")
 EDU = ("-device", "edu,dma_mask=0xffffffff")
 CHECKS = 21  # of vtd.efi, once it has VT-d
 
@@ -24,20 +26,21 @@ def _machine(unit: str) -> Machine:
     return Machine(model=MODELS["qemu"], emulator="qemu", devices=(*(("-device", unit) if unit else ()), *EDU))
 
 
-def _run(context: Context, unit: str) -> Boot:
-    return boot(context.places, VTD, _machine(unit), context.directory(), TIMEOUT, stages=Stages(last=re.compile(r"^vtd: done"), keep_going=True))
+def _run(context: Context, unit: str, workload: Workload = QUEUE) -> Boot:
+    return boot(context.places, workload, _machine(unit), context.directory(), TIMEOUT, stages=Stages(last=re.compile(r"^vtd: done"), keep_going=True))
 
 
 def _said(run: Boot, what: str) -> list[str]:
     return [line.removeprefix(f"vtd: {what} ") for line in run.outcome.console if line.startswith(f"vtd: {what} ")]
 
 
-def _protected(unit: str, context: Context) -> str:
-    run = _run(context, unit)
+def _protected(unit: str, workload: Workload, context: Context) -> str:
+    run = _run(context, unit, workload)
     good, bad = _said(run, "ok"), _said(run, "FAIL")
     require(not bad, "\n".join(bad))
     require("vtd: done" in run.outcome.console, "vtd.efi did not come to its end")
     require(len(good) == CHECKS, f"vtd.efi made {len(good)} checks: {good}")
+    require(_said(run, "told by") == ["its queue" if workload is QUEUE else "registers"], f"the unit was told by {_said(run, 'told by')}")
     require(_said(run, "loader:") == ["DMA: protected by 1 VT-d units"], f"the loader said {_said(run, 'loader:')}")
     return f"{len(good)} checks"
 
@@ -52,7 +55,9 @@ def _refused(unit: str, line: str, context: Context) -> str:
 
 
 CASES = [
-    Case("dma", partial(_protected, "intel-iommu,aw-bits=48")),
+    Case("dma", partial(_protected, "intel-iommu,aw-bits=48", QUEUE)),
+    Case("dma-registers", partial(_protected, "intel-iommu,aw-bits=48", REGISTERS)),
+    Case("dma-scalable", partial(_protected, "intel-iommu,aw-bits=48,x-scalable-mode=on", QUEUE)),
     Case("dma-absent", partial(_refused, "", "the machine has no VT-d")),
     Case("dma-three-levels", partial(_refused, "intel-iommu,aw-bits=39", "a VT-d unit has no tables of four levels")),
     Case("dma-caching", partial(_refused, "intel-iommu,aw-bits=48,caching-mode=on", "a VT-d unit wants to be told of every change of its tables")),

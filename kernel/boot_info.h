@@ -80,12 +80,14 @@ struct boot_cpuid { uint32_t first, last, subleaf, keep[4], set[4], cr4, cr4_ecx
 #define BOOT_CPUID_ANY    0xffffffffu                                // subleaf
 #define BOOT_CPUID_LEAVES (1u << 1 | 1u << 7 | 1u << 0xd | 1u << 0x14)  // below 32 there are no others
 
-// A unit of VT-d that keeps devices to EPT01. Its registers are L0's alone, as hidden memory is: L1 gets none of their pages.
+// A unit of VT-d that keeps devices to EPT01. Its registers are L0's alone, as hidden memory is: L1 gets none of their pages. Addresses as the kernel sees them.
+//   answer  what it is to forget is written there, and it says there that it has done so: its IOTLB invalidate register, or a word in memory
+//   tail    where it is such a word: the tail of its queue, full of descriptors that the loader has written; NULL: it has none
 #define VTD_UNITS 32
 #ifndef VTD_VA
 #define VTD_VA (LAPIC_VA - VTD_UNITS * PAGE_BYTES)
 #endif
-struct boot_vtd { uint64_t base, bytes; volatile uint32_t *command; volatile uint64_t *iotlb; };  // host-physical; registers as the kernel sees them
+struct boot_vtd { uint64_t base, bytes; volatile uint32_t *command, *tail; volatile uint64_t *answer; };
 
 // What L1 sees of hidden memory, and partitions of pages that they have given back; what takes its writes for a moment.
 enum boot_decoy { DECOY_01, DECOY_SCRATCH, BOOT_DECOYS };

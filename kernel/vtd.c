@@ -6,18 +6,22 @@
 #include "panic.h"
 #include "spinlock.h"
 
-// By the registers (VT-d 6.5.1.2 "IOTLB Invalidate"), one request to a unit at a time. All units work at once. Returns one that doesn't do it; NULL: all have.
+// One request to a unit at a time; all units work at once. With a queue the answer is a word in memory, which the unit changes as it would the register (VT-d 6.5.1.2
+// "IOTLB Invalidate", 6.5.2.8 "Invalidation Wait Descriptor"). Returns one that doesn't do it, an error of its queue included; NULL: all have.
 static const struct boot_vtd *invalidate(void)
 {
-    for (unsigned i = 0; i < boot_info->vtd_count; i++)
-        *boot_info->vtd[i].iotlb = VTD_IOTLB_GLOBAL;
-    for (unsigned i = 0; i < boot_info->vtd_count; i++) {
-        unsigned looks = 0;
-        while (*boot_info->vtd[i].iotlb & VTD_IOTLB_BUSY && looks < VTD_LOOKS)
-            looks++;
-        const uint64_t ends = *boot_info->vtd[i].iotlb;
+    const struct boot_vtd *const end = boot_info->vtd + boot_info->vtd_count;
+    for (const struct boot_vtd *unit = boot_info->vtd; unit < end; unit++) {
+        *unit->answer = VTD_IOTLB_GLOBAL;
+        if (unit->tail != NULL)
+            *unit->tail = (*unit->tail + VTD_QUEUE_STEP) % PAGE_BYTES;
+    }
+    for (const struct boot_vtd *unit = boot_info->vtd; unit < end; unit++) {
+        for (unsigned looks = 0; *unit->answer & VTD_IOTLB_BUSY && looks < VTD_LOOKS; looks++)
+            __builtin_ia32_pause();  // memory answers faster than a register
+        const uint64_t ends = *unit->answer;
         if (ends & VTD_IOTLB_BUSY || !(ends & VTD_IOTLB_DONE))
-            return &boot_info->vtd[i];
+            return unit;
     }
     return NULL;
 }

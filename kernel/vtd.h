@@ -15,6 +15,9 @@
 #define VTD_IOTLB_DONE   (3ull << 57)
 #define VTD_IOTLB_GLOBAL (VTD_IOTLB_BUSY | 1ull << 60 | 1ull << 49 | 1ull << 48)
 
+// VT-d 6.5.2 "Queued Invalidation Interface": a queue of a page, in which each pair of descriptors, of 16 bytes each, is: forget everything; then say so.
+#define VTD_QUEUE_STEP 32u
+
 #define VTD_LOOKS 10000000u  // at a register that is to change: seconds
 
 // From here on devices translate by EPT01, on the tables that the loader has made. CPU 0, once, with EPT01 complete. False: a unit doesn't obey.

@@ -10,6 +10,7 @@
 
 static struct dmar dmar;                // no unit: nothing is protected
 static struct acpi_copies tables;       // signed DMAR
+static struct vtd_queue queue[VTD_UNITS];
 
 static volatile struct vtd_registers *registers(unsigned unit) { return (volatile struct vtd_registers *)(uintptr_t)dmar.unit[unit].base; }
 
@@ -20,8 +21,13 @@ static void describe(struct boot_info *info, unsigned unit)
     info->vtd[unit] = (struct boot_vtd){
         .base = dmar.unit[unit].base, .bytes = dmar.unit[unit].bytes,
         .command = (volatile uint32_t *)(uintptr_t)(va + offsetof(struct vtd_registers, command)),
-        .iotlb = (volatile uint64_t *)(uintptr_t)(va + vtd_iotlb(registers(unit))),
     };
+    if (queue[unit].base) {
+        info->vtd[unit].tail = (volatile uint32_t *)(uintptr_t)(va + offsetof(struct vtd_registers, queue_tail));
+        info->vtd[unit].answer = (volatile uint64_t *)(uintptr_t)(HIDDEN_BASE + (uintptr_t)queue[unit].answer);
+    } else {
+        info->vtd[unit].answer = (volatile uint64_t *)(uintptr_t)(va + vtd_iotlb(registers(unit)));
+    }
     info->vtd_write_back = info->vtd_write_back || !vtd_snoops(registers(unit));
     info->vmx.ept_1g = info->vmx.ept_1g && vtd_huge(registers(unit));  // of EPT02's leaves as well: L1's own capability MSRs don't change
 }
@@ -39,11 +45,18 @@ static const char *protect(struct boot_info *info, struct memory *memory)
     for (unsigned i = 0; !wrong && i < dmar.count; i++)
         wrong = vtd_missing(registers(i));
     uint64_t root = wrong ? 0 : vtd_tables(memory, info->ept01);
-    if (!wrong && !root)
+    bool enough = wrong || root;
+    for (unsigned i = 0; !wrong && i < dmar.count; i++) {
+        queue[i].base = 0;
+        enough = enough && (!vtd_queues(registers(i)) || vtd_queue_make(&queue[i], memory));
+    }
+    if (!enough)
         wrong = "no hidden memory is left for VT-d's tables";
     for (unsigned i = 0; !wrong && i < dmar.count; i++)
-        if (!vtd_prepare(registers(i), root))
+        if (!vtd_prepare(registers(i), root, &queue[i]))
             wrong = "a VT-d unit does not obey";
+    for (unsigned i = 0; wrong && root && i < dmar.count; i++)
+        vtd_stop(registers(i));  // no unit goes on with a queue that nobody keeps
     return wrong;
 }
 

@@ -8,13 +8,14 @@
 #include "conf.h"
 #include "memory.h"
 
-// Where the machine's VT-d allows it, makes all units ready for the kernel to turn on; else translation stays off (root tables and queues of some may have
-// changed). One line on the console says whether devices will be kept out. False after a line: the configuration requires it and it can't be. The boot information has the memory map and EPT01's top table already.
+// Where the machine's VT-d allows it, makes all units ready for the kernel to turn on; else translation stays off (root tables of some may have changed).
+// One line on the console says whether devices will be kept out. The boot information has the memory map and EPT01's top table already.
+// False after a line: the configuration requires it and it can't be.
 bool dma_prepare(struct boot_info *info, struct memory *memory, enum conf_dma wanted);
 
 // Once the kernel runs: L1 must not look for the units, whose registers it doesn't see. The DMAR table, and any copy, gets another signature, as other
 // hypervisors do.
 void dma_hide(void);
 
-// The kernel did not start: devices are as they were.
+// The kernel did not start: devices use memory as before. The units' translation and queues are off, their root tables stay L0's.
 void dma_stop(void);

@@ -22,6 +22,11 @@
 #define CAP_DRAINS       (3ull << 54)  // of writes and of reads: invalidation waits for what is under way
 // VT-d 11.4.3 "Extended Capability Register".
 #define ECAP_COHERENT    1ull
+#ifndef ECAP_QUEUE                     // suite dma has units without it
+#define ECAP_QUEUE       (1ull << 1)   // queued invalidation
+#endif
+#define ECAP_SCALABLE    (1ull << 43)  // it has scalable mode, and of that
+#define ECAP_SECOND      (1ull << 46)  //   second-stage tables
 #define ECAP_IOTLB_SHIFT 8
 #define ECAP_IOTLB_MASK  0x3ffu
 #define IOTLB_UNIT       16u           // of that field
@@ -30,6 +35,12 @@
 // VT-d 11.4.1 "Version Register". From major version 6 on there is invalidation by a queue only (6.5 "Invalidation of Translation Caches").
 #define MAJOR(version)   ((version) >> 4 & 15)
 #define MAJOR_REGISTERS  5u            // the last that invalidates by registers
+
+// Descriptors of a queue: 128 bits each (VT-d 6.5.2.1 "Context-cache Invalidate Descriptor", 6.5.2.3 "IOTLB Invalidate", 6.5.2.8 "Invalidation Wait Descriptor").
+#define QUEUE_CONTEXTS   (1ull | 1ull << 4)                          // all
+#define QUEUE_IOTLB      (2ull | 1ull << 4 | 1ull << 6 | 1ull << 7)  // all, and what is under way is waited for
+#define QUEUE_WAIT       (5ull | 1ull << 5)                          // with a number that is written
+#define QUEUE_NUMBER_SHIFT 32
 
 // Commands and what the status says of them.
 #define SET_ROOT         (1u << 30)
@@ -51,9 +62,11 @@ const char *vtd_missing(const volatile struct vtd_registers *unit)
     const uint32_t version = unit->version;
     if (!version || version == ~0u)
         return "a VT-d unit does not answer";
-    if (MAJOR(version) > MAJOR_REGISTERS)
-        return "a VT-d unit is told what to forget by a queue only (version 6 or later)";
-    const uint64_t cap = unit->capability;
+    const uint64_t cap = unit->capability, extended = unit->extended;
+    if (MAJOR(version) > MAJOR_REGISTERS && !vtd_queues(unit))
+        return "a VT-d unit has no way to be told what to forget";
+    if (extended & ECAP_SCALABLE && !(extended & ECAP_SECOND))
+        return "a VT-d unit has no tables of the second stage";
     const uint32_t status = unit->status;
     if (status & VTD_TRANSLATION)
         return "the firmware has turned VT-d's translation on and goes on using it";
@@ -69,17 +82,24 @@ const char *vtd_missing(const volatile struct vtd_registers *unit)
         return "a VT-d unit does not wait for reads and writes that are under way";
     if (cap & (CAP_WRITE_FLUSH | CAP_CACHING))
         return "a VT-d unit wants to be told of every change of its tables";
-    if (vtd_iotlb(unit) + sizeof(uint64_t) > PAGE_BYTES)
+    if (!vtd_queues(unit) && vtd_iotlb(unit) + sizeof(uint64_t) > PAGE_BYTES)
         return "a VT-d unit has its registers on several pages";
     return NULL;
 }
 
 bool vtd_huge(const volatile struct vtd_registers *unit) { return unit->capability & CAP_1G; }
+bool vtd_queues(const volatile struct vtd_registers *unit) { return unit->extended & ECAP_QUEUE; }
 bool vtd_snoops(const volatile struct vtd_registers *unit) { return unit->extended & ECAP_COHERENT; }
 
 uint32_t vtd_iotlb(const volatile struct vtd_registers *unit)
 {
     return (uint32_t)(unit->extended >> ECAP_IOTLB_SHIFT & ECAP_IOTLB_MASK) * IOTLB_UNIT + IOTLB_REGISTER;
+}
+
+static void flush(uint64_t page)
+{
+    for (uint64_t at = 0; at < PAGE_BYTES; at += CACHE_LINE_BYTES)
+        insn_clflush((const void *)(uintptr_t)(page + at));
 }
 
 uint64_t vtd_tables(struct memory *memory, uint64_t ept01)
@@ -93,12 +113,25 @@ uint64_t vtd_tables(struct memory *memory, uint64_t ept01)
         leaf[i] = ept01 | PRESENT;
         leaf[i + 1] = DOMAIN | FOUR_LEVELS;
     }
-    for (uint64_t at = 0; at < PAGE_BYTES; at += CACHE_LINE_BYTES) {
-        insn_clflush((const void *)(uintptr_t)(root + at));
-        insn_clflush((const void *)(uintptr_t)(context + at));
-        insn_clflush((const void *)(uintptr_t)(ept01 + at));
-    }
+    flush(root), flush(context), flush(ept01);
     return root;
+}
+
+// The same pairs everywhere, of which the kernel orders the next one. What answers is the upper half of the word: the unit writes 32 bits.
+bool vtd_queue_make(struct vtd_queue *queue, struct memory *memory)
+{
+    const uint64_t answer = memory_take(memory, PAGE_BYTES);
+    queue->base = answer ? memory_take(memory, PAGE_BYTES) : 0;
+    if (!queue->base)
+        return false;
+    queue->answer = (volatile uint64_t *)(uintptr_t)answer;
+    struct descriptor { uint64_t what, address; } *descriptor = (struct descriptor *)(uintptr_t)queue->base;
+    for (unsigned i = 0; i < PAGE_BYTES / sizeof(*descriptor); i += 2) {
+        descriptor[i] = (struct descriptor){ QUEUE_IOTLB, 0 };
+        descriptor[i + 1] = (struct descriptor){ QUEUE_WAIT | VTD_IOTLB_DONE >> 32 << QUEUE_NUMBER_SHIFT, answer + sizeof(uint32_t) };
+    }
+    flush(queue->base);
+    return true;
 }
 
 static bool command(volatile struct vtd_registers *unit, uint32_t off, uint32_t on)
@@ -120,17 +153,44 @@ static bool finished(volatile uint64_t *work, uint64_t order, uint64_t done)
     return false;
 }
 
-bool vtd_prepare(volatile struct vtd_registers *unit, uint64_t root)
+// With the first pair of its queue, which forgets contexts this once.
+static bool forget_by_queue(volatile struct vtd_registers *unit, const struct vtd_queue *queue)
 {
-    volatile uint64_t *iotlb = (volatile uint64_t *)(uintptr_t)((uintptr_t)unit + vtd_iotlb(unit));
+    volatile uint64_t *first = (volatile uint64_t *)(uintptr_t)queue->base;
+    for (unsigned pair = 0; pair < 2; pair++) {
+        *first = pair == 0 ? QUEUE_CONTEXTS : QUEUE_IOTLB;
+        insn_clflush((const void *)(uintptr_t)queue->base);
+        *queue->answer = VTD_IOTLB_BUSY;
+        unit->queue_tail = (pair + 1) * VTD_QUEUE_STEP;
+        for (unsigned looks = 0; *queue->answer & VTD_IOTLB_BUSY; looks++) {
+            if (looks >= VTD_LOOKS)
+                return false;
+            __builtin_ia32_pause();
+        }
+    }
+    return true;
+}
+
+bool vtd_prepare(volatile struct vtd_registers *unit, uint64_t root, const struct vtd_queue *queue)
+{
     if (unit->status & QUEUED && !command(unit, QUEUED, 0))
         return false;
     unit->root = root;
-    return command(unit, 0, SET_ROOT) && finished(&unit->context, CONTEXT_GLOBAL, CONTEXT_DONE) && finished(iotlb, VTD_IOTLB_GLOBAL, VTD_IOTLB_DONE);
+    if (unit->root != root || !command(unit, 0, SET_ROOT))  // it may know other modes than the one that is asked for
+        return false;
+    if (!queue->base) {
+        volatile uint64_t *iotlb = (volatile uint64_t *)(uintptr_t)((uintptr_t)unit + vtd_iotlb(unit));
+        return finished(&unit->context, CONTEXT_GLOBAL, CONTEXT_DONE) && finished(iotlb, VTD_IOTLB_GLOBAL, VTD_IOTLB_DONE);
+    }
+    unit->queue_tail = 0;
+    unit->queue = queue->base;  // of one page, with descriptors of 128 bits
+    return command(unit, 0, QUEUED) && forget_by_queue(unit, queue);
 }
 
 void vtd_stop(volatile struct vtd_registers *unit)
 {
     if (unit->status & VTD_TRANSLATION)
         (void)command(unit, VTD_TRANSLATION, 0);
+    if (unit->status & QUEUED)
+        (void)command(unit, QUEUED, 0);
 }

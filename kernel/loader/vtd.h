@@ -18,9 +18,11 @@ struct vtd_registers {
     uint64_t context;  // context command
     uint32_t unused[13];
     uint32_t protected_enable;
+    uint64_t unused_too[3];
+    uint64_t queue_head, queue_tail, queue;
 };
 _Static_assert(offsetof(struct vtd_registers, command) == 0x18 && offsetof(struct vtd_registers, root) == 0x20 && offsetof(struct vtd_registers, context) == 0x28 &&
-               offsetof(struct vtd_registers, protected_enable) == 0x64, "VT-d 11.4.1 \"Register Location\"");
+               offsetof(struct vtd_registers, protected_enable) == 0x64 && offsetof(struct vtd_registers, queue_tail) == 0x88, "VT-d 11.4.1 \"Register Location\"");
 
 // What keeps EPT01 from being the table of this unit's devices; NULL: nothing. Writes nothing.
 const char *vtd_missing(const volatile struct vtd_registers *unit);
@@ -28,13 +30,18 @@ const char *vtd_missing(const volatile struct vtd_registers *unit);
 // What follows from a unit that lacks nothing.
 bool vtd_huge(const volatile struct vtd_registers *unit);    // it takes leaves of 1 GiB
 bool vtd_snoops(const volatile struct vtd_registers *unit);  // it finds its tables in caches as well
-uint32_t vtd_iotlb(const volatile struct vtd_registers *unit);  // offset of the register by which its IOTLB is emptied
+bool vtd_queues(const volatile struct vtd_registers *unit);  // it is told what to forget by a queue
+uint32_t vtd_iotlb(const volatile struct vtd_registers *unit);  // where not: offset of the register by which its IOTLB is emptied
 
 // One root table, and one context table for all buses: every device has EPT01, whose top table is at ept01. In memory, not only in caches. 0: no memory is left.
 uint64_t vtd_tables(struct memory *memory, uint64_t ept01);
 
-// Makes the unit forget what it has cached and know this root table. Translation stays off. False: it doesn't answer.
-bool vtd_prepare(volatile struct vtd_registers *unit, uint64_t root);
+// A queue for a unit that has one, as kernel/boot_info.h says, and the word where it answers. False: no memory is left.
+struct vtd_queue { uint64_t base; volatile uint64_t *answer; };  // base 0: none
+bool vtd_queue_make(struct vtd_queue *queue, struct memory *memory);
 
-// Turns translation off again, where the kernel did not start.
+// Makes the unit forget what it has cached and know this root table, and its queue. Translation stays off. False: it doesn't do it.
+bool vtd_prepare(volatile struct vtd_registers *unit, uint64_t root, const struct vtd_queue *queue);
+
+// Turns translation, and its queue, off again, where the kernel did not start.
 void vtd_stop(volatile struct vtd_registers *unit);

@@ -250,6 +250,7 @@ EFI_STATUS efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *system)
     if (ready) {
         unit = (volatile struct vtd_registers *)(uintptr_t)info.vtd[0].base;
         check("before the kernel turns it on translation is off", !(unit->status & VTD_TRANSLATION) && device_reads(secret, SECRET));
+        serial_text(info.vtd[0].tail != NULL ? "vtd: told by its queue\r\n" : "vtd: told by registers\r\n");
         check("the kernel turns it on", vtd_start() && unit->status & VTD_TRANSLATION);
         hidden_memory(secret);
         taken_pages(open_page + 2 * PAGE_BYTES);

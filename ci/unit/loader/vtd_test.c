@@ -10,6 +10,9 @@
 // As a CPU of some years ago has it: four levels, 2 MiB and 1 GiB, registers for its IOTLB at 0x500, drains; caches are not snooped.
 #define GOOD_CAP  (4ull << 8 | 1ull << 34 | 1ull << 35 | 3ull << 5 | 3ull << 54)
 #define GOOD_ECAP (0x50ull << 8)
+#define QUEUE     (1ull << 1)
+#define SCALABLE  (1ull << 43)
+#define SECOND    (1ull << 46)
 
 static struct vtd_registers unit;
 
@@ -33,8 +36,13 @@ TEST(vtd_units_are_judged)
     CHECK(vtd_missing(&unit) == NULL && !vtd_huge(&unit) && vtd_snoops(&unit));
     start(), unit.version = 0, lacks("does not answer");
     memset(&unit, 0xff, sizeof(unit)), lacks("does not answer");
-    start(), unit.version = 0x60, lacks("by a queue only");
+    start(), unit.version = 0x60, lacks("no way to be told");
     start(), unit.version = 0x5f;
+    CHECK(vtd_missing(&unit) == NULL && !vtd_queues(&unit));
+    start(), unit.version = 0x60, unit.extended |= QUEUE;
+    CHECK(vtd_missing(&unit) == NULL && vtd_queues(&unit));
+    start(), unit.extended |= SCALABLE, lacks("second stage");
+    start(), unit.extended |= SCALABLE | SECOND;
     CHECK(vtd_missing(&unit) == NULL);
     start(), unit.capability &= ~(1ull << 54), lacks("under way");
     start(), unit.capability &= ~(1ull << 55), lacks("under way");
@@ -48,6 +56,8 @@ TEST(vtd_units_are_judged)
     start(), unit.protected_enable = 1u << 31, unit.capability &= ~(3ull << 5);
     CHECK(vtd_missing(&unit) == NULL);  // it has no such register
     start(), unit.extended = 0x100ull << 8, lacks("several pages");
+    start(), unit.extended = 0x100ull << 8 | QUEUE;
+    CHECK(vtd_missing(&unit) == NULL);  // which isn't used
     start(), unit.extended = 0xffull << 8;
     CHECK(vtd_missing(&unit) == NULL && vtd_iotlb(&unit) == 0xff8);
 }
@@ -68,11 +78,28 @@ TEST(vtd_tables_lead_every_device_to_ept01)
     free(pages);
 }
 
+TEST(vtd_queues_say_the_same_everywhere)
+{
+    uint8_t *pages = aligned_alloc(PAGE_BYTES, 3 * PAGE_BYTES);
+    struct memory memory = { .base = (uintptr_t)pages, .bytes = 3 * PAGE_BYTES };
+    struct vtd_queue queue;
+    CHECK(vtd_queue_make(&queue, &memory) && queue.base % PAGE_BYTES == 0);
+    for (unsigned i = 0; i < 128; i++) {
+        const uint64_t *pair = (const uint64_t *)(uintptr_t)queue.base + 4 * i;
+        CHECK(pair[0] == 0xd2 && pair[1] == 0);             // IOTLB, all, drained
+        CHECK((uint32_t)pair[2] == 0x25 && pair[2] >> 57 == 3);  // wait, and write what the register would say
+        CHECK(pair[3] == (uintptr_t)queue.answer + 4);
+    }
+    CHECK(!vtd_queue_make(&queue, &memory) && queue.base == 0);  // there is one page left
+    free(pages);
+}
+
 TEST(vtd_that_does_not_obey_is_given_up)
 {
+    const struct vtd_queue none = { 0, NULL };
     static _Alignas(4096) uint8_t page[4096];
     struct vtd_registers *dead = (struct vtd_registers *)page;
     *dead = (struct vtd_registers){ .version = 0x10, .capability = GOOD_CAP, .extended = GOOD_ECAP };
-    CHECK(!vtd_prepare(dead, 0x1000));
+    CHECK(!vtd_prepare(dead, 0x1000, &none));
     CHECK(dead->command == 1u << 30 && dead->root == 0x1000);  // it knows the table, and is asked for no translation
 }
