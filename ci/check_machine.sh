@@ -288,6 +288,62 @@ else
     item ok "VT-x in use" "KVM runs guests now; Bulkhead starts before Linux, and KVM works on it as before"
 fi
 
+# For information: Bulkhead runs without VT-d, too. Linux shows the units' capability registers where it uses them (Linux: sysfs-class-iommu-intel-iommu).
+halves() { # HEXADECIMAL: leaves them in high and low; 64 bits are too much for some shells
+    case $1 in '' | *[!0-9a-fA-F]*) return 1 ;; esac
+    padded=0000000000000000$1
+    low=${padded#"${padded%????????}"}
+    padded=${padded%"$low"}
+    high=$((0x${padded#"${padded%????????}"}))
+    low=$((0x$low))
+}
+
+# What the loader finds missing (kernel/loader/vtd.c, vtd_missing()), as far as it is in these registers. Leaves in how what the unit is told by, and in snoops whether it
+# has devices snoop caches.
+unit_lacks() { # FOLDER
+    version=$(first_line "$1/version")
+    halves "$(first_line "$1/ecap")" || { printf %s "registers that can be read"; return; }
+    case ${version%%:*} in '' | *[!0-9]*) printf %s "a version"; return ;; esac
+    [ $((low >> 1 & 1)) = 1 ] || [ "${version%%:*}" -lt 6 ] || { printf %s "any way to be told what to forget"; return; }
+    [ $((high >> 11 & 1)) = 0 ] || [ $((high >> 14 & 1)) = 1 ] || { printf %s "tables of the second stage"; return; }
+    halves "$(first_line "$1/cap")" || { printf %s "registers that can be read"; return; }
+    [ $((low >> 10 & 1)) = 1 ] || { printf %s "tables of four levels"; return; }
+    [ $((high >> 2 & 1)) = 1 ] || { printf %s "pages of 2 MiB"; return; }
+    [ $((high >> 22 & 3)) = 3 ] || { printf %s "waiting for what is under way"; return; }
+    [ $((low & 0x90)) = 0 ] || printf %s "tables that it reads by itself when they change"
+}
+
+vtd() {
+    if [ ! -d "$root/sys/firmware/acpi/tables" ]; then
+        item ok VT-d "cannot be seen: Linux shows no ACPI tables"
+        return
+    elif [ ! -e "$root/sys/firmware/acpi/tables/DMAR" ]; then
+        item ok VT-d "none, or off in the firmware's setup (no ACPI table DMAR): devices reach hidden memory and PALs"
+        return
+    fi
+    units=0
+    queues=0
+    snooping=0
+    for unit in "$root"/sys/class/iommu/dmar*/intel-iommu; do
+        [ -d "$unit" ] || continue
+        units=$((units + 1))
+        missing=$(unit_lacks "$unit")
+        if [ -n "$missing" ]; then
+            item ok VT-d "a unit lacks $missing: devices reach hidden memory and PALs"
+            return
+        fi
+        halves "$(first_line "$unit/ecap")" || continue
+        queues=$((queues + (low >> 1 & 1)))
+        snooping=$((snooping + (low >> 7 & 1)))
+    done
+    if [ $units = 0 ]; then
+        item ok VT-d "there; Linux shows more of it when started with intel_iommu=on"
+    else
+        item ok VT-d "keeps devices out: $units units, $queues of them told by queues, $snooping that make devices snoop caches"
+    fi
+}
+vtd
+
 if [ $refused -gt 0 ]; then
     echo "This machine cannot run Bulkhead as it is."
     exit 1

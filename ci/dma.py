@@ -18,6 +18,7 @@ TIMEOUT = 120.0
 QUEUE = Workload("vtd", partitions=(), next="\\EFI\\vtd\\vtd.efi", next_file="ci/guests/vtd/vtd.efi")
 REGISTERS = replace(QUEUE, next_file="ci/guests/vtd/vtd_registers.efi")
 EDU = ("-device", "edu,dma_mask=0xffffffff")
+REFUSED = re.compile(r"hidden memory: device 00:[0-9a-f]{2}\.0 (reads|writes) 0x[0-9a-f]+000, reason 0x[56] \(\d+ accesses\)")
 CHECKS = 21  # of vtd.efi, once it has VT-d
 
 
@@ -34,14 +35,18 @@ def _said(run: Boot, what: str) -> list[str]:
     return [line.removeprefix(f"vtd: {what} ") for line in run.outcome.console if line.startswith(f"vtd: {what} ")]
 
 
-def _protected(unit: str, workload: Workload, context: Context) -> str:
+def _protected(unit: str, workload: Workload, context: Context, snoops: bool = False) -> str:
     run = _run(context, unit, workload)
     good, bad = _said(run, "ok"), _said(run, "FAIL")
     require(not bad, "\n".join(bad))
     require("vtd: done" in run.outcome.console, "vtd.efi did not come to its end")
     require(len(good) == CHECKS, f"vtd.efi made {len(good)} checks: {good}")
     require(_said(run, "told by") == ["its queue" if workload is QUEUE else "registers"], f"the unit was told by {_said(run, 'told by')}")
-    require(_said(run, "loader:") == ["DMA: protected by 1 VT-d units"], f"the loader said {_said(run, 'loader:')}")
+    require(("vtd: told to snoop" in run.outcome.console) == snoops, f"the unit {'was not' if snoops else 'was'} told to snoop caches")
+    line = "DMA: protected by 1 VT-d units" + ("" if snoops else "; not all of them make devices snoop caches")
+    require(_said(run, "loader:") == [line], f"the loader said {_said(run, 'loader:')}")
+    lines = _said(run, "log:")
+    require(any(REFUSED.fullmatch(text) for text in lines), f"the log has no line of the device's requests: {lines}")
     return f"{len(good)} checks"
 
 
@@ -58,6 +63,7 @@ CASES = [
     Case("dma", partial(_protected, "intel-iommu,aw-bits=48", QUEUE)),
     Case("dma-registers", partial(_protected, "intel-iommu,aw-bits=48", REGISTERS)),
     Case("dma-scalable", partial(_protected, "intel-iommu,aw-bits=48,x-scalable-mode=on", QUEUE)),
+    Case("dma-snooping", partial(_protected, "intel-iommu,aw-bits=48,snoop-control=on", QUEUE, snoops=True)),
     Case("dma-absent", partial(_refused, "", "the machine has no VT-d")),
     Case("dma-three-levels", partial(_refused, "intel-iommu,aw-bits=39", "a VT-d unit has no tables of four levels")),
     Case("dma-caching", partial(_refused, "intel-iommu,aw-bits=48,caching-mode=on", "a VT-d unit wants to be told of every change of its tables")),

@@ -19,7 +19,7 @@ static void names(const char *what, const char *const *name, unsigned count, con
 
 int main(void)
 {
-    static const char *const kind[] = { "none", "exit", "message", "reply", "fault", "nmi" };  // enum event_kind
+    static const char *const kind[] = { "none", "exit", "message", "reply", "fault", "nmi", "dma" };  // enum event_kind
     const char *reason[EXIT_REASON_COUNT], *status[STATUS_COUNT];
     const char *message[MESSAGES];
     static char number[EXIT_REASON_COUNT][4];

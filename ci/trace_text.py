@@ -23,8 +23,18 @@ def _fields(event: Event) -> str:
     return "".join(INDENT + " ".join(pairs[i:i + FIELDS_A_LINE]) for i in range(0, len(pairs), FIELDS_A_LINE))
 
 
+def _dma(event: Event) -> str:
+    """A device's request that a VT-d unit has refused: rip is the page, qualification the upper half of the unit's record (caps/records.h)."""
+    record = event.qualification
+    source, reads = record & 0xffff, record >> 62 & 1
+    return (f"{event.tsc:14} CPU{event.cpu} dma {source >> 8:02x}:{source >> 3 & 31:02x}.{source & 7} {'reads' if reads else 'writes'} {event.rip:#x}, "
+            f"reason {record >> 32 & 0xff:#x}")
+
+
 def text(event: Event) -> str:
     """One line, and what travelled with its message on more; what isn't known of an event isn't in it."""
+    if event.kind == "dma":
+        return _dma(event)
     exited = event.kind == "exit"
     line = f"{event.tsc:14} CPU{event.cpu} {event.level}" + (f"->{event.to}" if event.to else "")
     line += f" {'' if exited else event.kind + ' '}{event.reason}{' (failed entry)' if event.failed else ''}"

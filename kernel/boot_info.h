@@ -82,12 +82,13 @@ struct boot_cpuid { uint32_t first, last, subleaf, keep[4], set[4], cr4, cr4_ecx
 
 // A unit of VT-d that keeps devices to EPT01. Its registers are L0's alone, as hidden memory is: L1 gets none of their pages. Addresses as the kernel sees them.
 //   answer  what it is to forget is written there, and it says there that it has done so: its IOTLB invalidate register, or a word in memory
+//   fault   the records of requests that it has refused, 16 bytes each, and their number
 //   tail    where it is such a word: the tail of its queue, full of descriptors that the loader has written; NULL: it has none
 #define VTD_UNITS 32
 #ifndef VTD_VA
 #define VTD_VA (LAPIC_VA - VTD_UNITS * PAGE_BYTES)
 #endif
-struct boot_vtd { uint64_t base, bytes; volatile uint32_t *command, *tail; volatile uint64_t *answer; };
+struct boot_vtd { uint64_t base, bytes; volatile uint32_t *command, *tail, *fault_status; volatile uint64_t *answer, *fault; uint32_t faults; };
 
 // What L1 sees of hidden memory, and partitions of pages that they have given back; what takes its writes for a moment.
 enum boot_decoy { DECOY_01, DECOY_SCRATCH, BOOT_DECOYS };
@@ -125,6 +126,7 @@ struct boot_info {
     uint64_t ept01;          // its top table, empty: devices' tables lead to it
     uint32_t vtd_count;      // 0: devices aren't kept out of anything
     bool vtd_write_back;     // a unit does not snoop caches for its tables
+    uint64_t vtd_leaf;       // what leaves of EPT01 have for the units; the CPU ignores it
     struct boot_vtd vtd[VTD_UNITS];
     uint64_t rsdp;           // ACPI's root, 0 where there is none
     uint64_t crash_base;     // in hidden memory: the previous boot's struct crash_record (magic 0: none), and behind it a struct crash_area of this one's

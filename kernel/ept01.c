@@ -26,7 +26,7 @@ uint32_t ept01_generation;
 
 static uint64_t leaf_of(uint64_t hpa, unsigned level, unsigned rights, enum memory_type type)
 {
-    return hpa | rights | (uint64_t)type << EPT_TYPE_SHIFT | (level ? EPT_LARGE : 0);
+    return hpa | rights | (uint64_t)type << EPT_TYPE_SHIFT | (level ? EPT_LARGE : 0) | boot_info->vtd_leaf;
 }
 
 // The largest leaf around address that is all of one type and clear of hidden memory.

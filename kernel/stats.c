@@ -33,7 +33,7 @@ void stats_print(const char *stage)
     }
     for (unsigned p = 0; p < partition_count(); p++)
         log_line(LOG_INFO, "stat message partition=%s count=%lu instr=%lu", partition_at(p)->name, sum.message[p].count, sum.message[p].instr);
-    log_line(LOG_INFO, "stat memory bytes=%lu pool_free=%lu", boot_info->hidden_bytes, (uint64_t)(pool_free_pages() * PAGE_BYTES));
+    log_line(LOG_INFO, "stat memory bytes=%lu pool_free=%lu dma_refused=%u", boot_info->hidden_bytes, (uint64_t)(pool_free_pages() * PAGE_BYTES), records->machine.dma_refused);
     log_line(LOG_INFO, "stat l0 total_tsc=%lu", total);
     log_line(LOG_INFO, "stage %s", stage);
     log_flush();

@@ -2,9 +2,12 @@
 // VT-d units, as far as they change once the loader has set them up: translation turned on, IOTLBs emptied.
 #include "vtd.h"
 
-#include "boot_info.h"
+#include "event.h"
+#include "log.h"
 #include "panic.h"
 #include "spinlock.h"
+
+static struct spinlock lock;  // of all units
 
 // One request to a unit at a time; all units work at once. With a queue the answer is a word in memory, which the unit changes as it would the register (VT-d 6.5.1.2
 // "IOTLB Invalidate", 6.5.2.8 "Invalidation Wait Descriptor"). Returns one that doesn't do it, an error of its queue included; NULL: all have.
@@ -42,12 +45,30 @@ bool vtd_start(void)
 
 void vtd_forget(void)
 {
-    static struct spinlock lock;
-    if (boot_info->vtd_count == 0)
-        return;
     spinlock_acquire(&lock);
     const struct boot_vtd *wrong = invalidate();
     if (wrong != NULL)
         panic("the VT-d unit at 0x%lx does not invalidate", wrong->base);
+    spinlock_release(&lock);
+}
+
+// The records are gone through as they lie, no index of the unit's is believed. One of all ones is a unit that is gone.
+void vtd_look(struct cpu *cpu)
+{
+    spinlock_acquire(&lock);
+    for (const struct boot_vtd *unit = boot_info->vtd; unit < boot_info->vtd + boot_info->vtd_count; unit++) {
+        for (volatile uint64_t *record = unit->fault; record < unit->fault + 2 * unit->faults && *unit->fault_status & VTD_FAULTS; record += 2) {
+            const uint64_t fault = record[1];
+            if (!(fault & VTD_FAULT) || fault == ~0ull)
+                continue;
+            struct event *event = event_new(cpu, EVENT_DMA);
+            event->rip = record[0] & PAGE_MASK;
+            event->qualification = fault;
+            record[1] = VTD_FAULT;
+            *unit->fault_status = VTD_FAULTS;
+            log_line(LOG_WARN, "hidden memory: device %02x:%02x.%u %s 0x%lx, reason 0x%x (%u accesses)", (uint8_t)(fault >> 8), (uint8_t)fault >> 3, (unsigned)fault & 7,
+                     DMA_READS(fault) ? "reads" : "writes", event->rip, DMA_REASON(fault), ++records->machine.dma_refused);
+        }
+    }
     spinlock_release(&lock);
 }

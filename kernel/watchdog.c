@@ -6,6 +6,7 @@
 #include "partition.h"
 #include "shootdown.h"
 #include "vmcs.h"
+#include "vtd.h"
 
 #define MISC_TIMER_RATE 31u   // SDM 3D A.6 "Miscellaneous Data": the timer counts down when that bit of the time-stamp counter changes
 
@@ -40,6 +41,7 @@ static void watch(struct cpu *other, uint64_t now)
 void watchdog_exit(struct cpu *cpu)
 {
     watchdog_arm();
+    vtd_look(cpu);
     for (uint32_t i = 0; boot_info->watchdog_ticks && i < cpu_count; i++)
         if (cpu_table[i] != cpu)
             watch(cpu_table[i], cpu->event->tsc);

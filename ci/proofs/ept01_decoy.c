@@ -47,6 +47,7 @@ int main(void)
 {
     any_caps();
     any_hidden();
+    info.vtd_leaf = any_bool() ? 1ull << 11 : 0;
     info.decoys = any_u64() & PAGE_MASK;
     ASSUME(info.decoys < 1ull << 51);
     uint64_t before = entry = any_u64(), address = any_u64() & PAGE_MASK;
@@ -66,7 +67,7 @@ int main(void)
     split = true;
     unsigned level = any_below(3);
     uint64_t bytes = leaf_bytes(level), base = address & ~(bytes - 1);
-    ASSUME((before & EPT_RIGHTS) && (before & EPT_ADDRESS) == base && (before >> 7 & 1) == (level > 0) && before >> 52 == 0 && !(before & 0xf40));
+    ASSUME((before & EPT_RIGHTS) && (before & EPT_ADDRESS) == base && (before >> 7 & 1) == (level > 0) && before >> 52 == 0 && (before & 0xf40) == info.vtd_leaf);
     retype_leaf(&entry, level, base);
     PROVE(((entry ^ before) & ~0x38ull) == 0, "only the memory type changes");
     return 0;

@@ -8,6 +8,8 @@
 
 #include "../../kernel/ept01.c"
 
+static struct boot_info info;
+const struct boot_info *boot_info = &info;
 static uint64_t written, asked_base, asked_bytes;
 static unsigned written_level = 9;
 static enum memory_type its_type;
@@ -35,6 +37,7 @@ int main(void)
 {
     any_caps();
     any_hidden();
+    info.vtd_leaf = any_bool() ? 1ull << 11 : 0;
     uint64_t address = any_u64(), bytes;
     ASSUME(address < 1ull << 52);
     if (fill(address, &bytes) != STATUS_OK)
@@ -43,7 +46,7 @@ int main(void)
     PROVE(written_level < EPT_LEVEL_COUNT && bytes == size - (address - base), "the rest of the leaf or hole is said");
     if (written == 0)
         return 0;
-    PROVE((written & EPT_ADDRESS) == base && (written & ~(EPT_ADDRESS | 0xbfull)) == 0, "the identity, no odd bits");
+    PROVE((written & EPT_ADDRESS) == base && (written & ~(EPT_ADDRESS | 0xbfull)) == info.vtd_leaf, "the identity, no odd bits but VT-d's");
     PROVE((written & 1 << 7) != 0 || written_level == 0, "a large entry is a leaf");
     PROVE(!has_hidden(base, size), "no hidden memory");
     PROVE(asked_well && asked_base == base && asked_bytes == size && (written >> 3 & 7) == its_type, "the memory type holds for all of it");

@@ -9,6 +9,9 @@
 
 #include "../../kernel/ept01.c"
 
+static struct boot_info info;
+const struct boot_info *boot_info = &info;
+
 // Every leaf but the decoys in hidden memory, of which ept01_lookup() must not tell.
 uint64_t tree_find(const struct tree *tree, uint64_t address, unsigned *level)
 {

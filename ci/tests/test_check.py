@@ -16,6 +16,7 @@ ALL = 0xffffffff
 SECURE_BOOT = "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 MSRS = {0x3a: 5, 0x480: 6 << 50, 0x481: ALL << 32, 0x482: ALL << 32, 0x483: ALL << 32, 0x484: ALL << 32, 0x48b: ALL << 32,
         0x48c: 0x70106114040}
+VTD_CAP, VTD_ECAP = 0xc00004 << 32 | 0x400, 0xf01083  # as a CPU of some years ago has them; the second with a queue and snooping
 EPT_VPID_BITS = (6, 14, 16, 20, 25, 26, 32, 41, 42)
 
 
@@ -31,6 +32,11 @@ class Machine:
         }
         for cpu in range(self.cpus):
             self.msr(cpu, MSRS)
+
+    def vtd(self, unit: int, version: str, cap: int, ecap: int) -> None:
+        folder = f"sys/class/iommu/dmar{unit}/intel-iommu"
+        self.files |= {"sys/firmware/acpi/tables/DMAR": b"DMAR", f"{folder}/version": f"{version}\n".encode(), f"{folder}/cap": f"{cap:x}\n".encode(),
+                       f"{folder}/ecap": f"{ecap:x}\n".encode()}
 
     def msr(self, cpu: int, values: dict[int, int]) -> None:
         for number, value in values.items():
@@ -50,6 +56,7 @@ class Machine:
                 (self.root / name).write_bytes(data)
         result = subprocess.run(["sh", str(SCRIPT), "--root", str(self.root)], text=True, capture_output=True)
         assert not result.stderr, result.stderr
+        self.lines = result.stdout.splitlines()
         return result.returncode, {line[9:29].strip(): line[:8].strip() for line in result.stdout.splitlines()[:-1]}
 
 
@@ -183,6 +190,43 @@ class Check(unittest.TestCase):
     def test_kvm_is_no_obstacle(self) -> None:
         self.machine.files["sys/module/kvm_intel/refcnt"] = b"3\n"
         self.expect(0)
+
+    def vtd_is(self, text: str) -> None:
+        """Whatever it is, the machine could run Bulkhead."""
+        self.expect(0)
+        self.assertEqual([line for line in self.machine.lines if line[9:29].strip() == "VT-d" and text in line][:1], self.machine.lines[-2:-1], text)
+
+    def test_vtd_that_is_not_seen(self) -> None:
+        self.vtd_is("cannot be seen")
+        self.machine.files["sys/firmware/acpi/tables/FACP"] = b""
+        self.vtd_is("no ACPI table DMAR")
+        self.machine.files["sys/firmware/acpi/tables/DMAR"] = b""
+        self.vtd_is("intel_iommu=on")
+
+    def test_vtd(self) -> None:
+        self.machine.vtd(0, "1:0", VTD_CAP, VTD_ECAP)
+        self.vtd_is("1 units, 1 of them told by queues, 1 that")
+        self.machine.vtd(1, "1:0", VTD_CAP, VTD_ECAP & ~0x82)
+        self.vtd_is("2 units, 1 of them told by queues, 1 that")
+        self.machine.vtd(1, "6:0", VTD_CAP | 1 << 63, VTD_ECAP | 1 << 63)
+        self.vtd_is("2 units, 2 of them told by queues, 2 that")
+
+    def test_vtd_that_lacks_something(self) -> None:
+        for version, cap, ecap, text in (
+                ("6:0", VTD_CAP, VTD_ECAP & ~2, "any way to be told"), ("1:0", VTD_CAP, VTD_ECAP | 1 << 43, "second stage"), ("1:0", VTD_CAP & ~(1 << 10), VTD_ECAP, "four levels"),
+                ("1:0", VTD_CAP & ~(1 << 34), VTD_ECAP, "2 MiB"), ("1:0", VTD_CAP & ~(1 << 54), VTD_ECAP, "under way"), ("1:0", VTD_CAP & ~(1 << 55), VTD_ECAP, "under way"),
+                ("1:0", VTD_CAP | 1 << 4, VTD_ECAP, "reads by itself"), ("1:0", VTD_CAP | 1 << 7, VTD_ECAP, "reads by itself"), ("", VTD_CAP, VTD_ECAP, "a version"),
+                ("x", VTD_CAP, VTD_ECAP, "a version")):
+            with self.subTest(text):
+                self.machine.vtd(0, version, cap, ecap)
+                self.vtd_is(text)
+
+    def test_vtd_registers_that_are_no_numbers(self) -> None:
+        for name in ("cap", "ecap"):
+            for data in (b"", b"what\n"):
+                self.machine.vtd(0, "1:0", VTD_CAP, VTD_ECAP)
+                self.machine.files[f"sys/class/iommu/dmar0/intel-iommu/{name}"] = data
+                self.vtd_is("registers that can be read")
 
     def test_wrong_words(self) -> None:
         for words in (["--colour"], ["--root"], ["--root", "/nonexistent"]):

@@ -267,7 +267,9 @@ class OutputTest(unittest.TestCase):
                 ({"level": "L1", "reason": "ENTRY_GUEST_STATE", "failed": True, "qualification": 3, "to": "PAL"},
                  "L1->PAL ENTRY_GUEST_STATE (failed entry) rip=0x1234 qualification=0x3"),
                 ({"level": "L1", "kind": "message", "reason": "VMRESUME", "qualification": 17, "partition": "nestvmx", "status": "done", "ticks": 99},
-                 "L1 message VMRESUME rip=0x1234 number=17 nestvmx 99 instr")):
+                 "L1 message VMRESUME rip=0x1234 number=17 nestvmx 99 instr"),
+                ({"kind": "dma", "rip": 0x1000d000, "qualification": 0xc00000060000021b}, "dma 02:03.3 reads 0x1000d000, reason 0x6"),
+                ({"kind": "dma", "rip": 0, "qualification": 0x800000050000ffff}, "dma ff:1f.7 writes 0x0, reason 0x5")):
             self.assertEqual(text(event(**changes)), f"             7 CPU1 {line}")
 
     def test_json(self) -> None:

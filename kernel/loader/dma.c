@@ -18,9 +18,12 @@ static volatile struct vtd_registers *registers(unsigned unit) { return (volatil
 static void describe(struct boot_info *info, unsigned unit)
 {
     const uint64_t va = VTD_VA + unit * PAGE_BYTES;
+    const struct vtd_faults faults = vtd_faults(registers(unit));
     info->vtd[unit] = (struct boot_vtd){
         .base = dmar.unit[unit].base, .bytes = dmar.unit[unit].bytes,
         .command = (volatile uint32_t *)(uintptr_t)(va + offsetof(struct vtd_registers, command)),
+        .fault_status = (volatile uint32_t *)(uintptr_t)(va + offsetof(struct vtd_registers, fault_status)),
+        .fault = (volatile uint64_t *)(uintptr_t)(va + faults.offset), .faults = faults.count,
     };
     if (queue[unit].base) {
         info->vtd[unit].tail = (volatile uint32_t *)(uintptr_t)(va + offsetof(struct vtd_registers, queue_tail));
@@ -28,6 +31,7 @@ static void describe(struct boot_info *info, unsigned unit)
     } else {
         info->vtd[unit].answer = (volatile uint64_t *)(uintptr_t)(va + vtd_iotlb(registers(unit)));
     }
+    info->vtd_leaf &= vtd_leaf(registers(unit));  // all units have the same tables
     info->vtd_write_back = info->vtd_write_back || !vtd_snoops(registers(unit));
     info->vmx.ept_1g = info->vmx.ept_1g && vtd_huge(registers(unit));  // of EPT02's leaves as well: L1's own capability MSRs don't change
 }
@@ -72,9 +76,10 @@ bool dma_prepare(struct boot_info *info, struct memory *memory, enum conf_dma wa
         return wanted != CONF_DMA_REQUIRE;
     }
     info->vtd_count = dmar.count;
+    info->vtd_leaf = ~0ull;
     for (unsigned i = 0; i < dmar.count; i++)
         describe(info, i);
-    console_line("DMA: protected by %u VT-d units", dmar.count);
+    console_line("DMA: protected by %u VT-d units%s", dmar.count, info->vtd_leaf ? "" : "; not all of them make devices snoop caches");
     return true;
 }
 

@@ -4,7 +4,8 @@
 //   bits 3 to 6    EPT's memory type: ignored in legacy mode
 //   bit 7          a large leaf, in both
 //   bits 8 to 10   EPT's accessed and dirty flags, which EPT01 doesn't use, and an ignored one: ignored
-//   bit 11, 62     reserved in VT-d, always 0 in EPT01
+//   bit 11         requests snoop caches, whatever they say; ignored by the CPU (SDM 3C 29.3.2). Reserved where a unit can't do it: then always 0 in EPT01
+//   bit 62         reserved in VT-d, always 0 in EPT01
 //   bits 52 to 61, 63   ignored; the owner of a page that was taken is there
 // (VT-d 9.8 "Second-Stage Paging Entries"). An entry without bits 0 and 1 isn't there for a device: EPT01 has none that may be executed only.
 #include "vtd.h"
@@ -17,6 +18,9 @@
 #define CAP_PROTECTED    (3ull << 5)   // protected memory regions
 #define CAP_CACHING      (1ull << 7)   // what isn't there is cached
 #define CAP_FOUR_LEVELS  (1ull << 10)
+#define CAP_RECORDS_AT(cap) ((uint32_t)((cap) >> 24 & 0x3ff) * RECORD_BYTES)  // fault records
+#define CAP_RECORDS(cap)    ((uint32_t)((cap) >> 40 & 0xff) + 1)
+#define RECORD_BYTES     16u
 #define CAP_2M           (1ull << 34)
 #define CAP_1G           (1ull << 35)
 #define CAP_DRAINS       (3ull << 54)  // of writes and of reads: invalidation waits for what is under way
@@ -27,6 +31,7 @@
 #endif
 #define ECAP_SCALABLE    (1ull << 43)  // it has scalable mode, and of that
 #define ECAP_SECOND      (1ull << 46)  //   second-stage tables
+#define ECAP_SNOOP       (1ull << 7)   // bit 11 of leaves
 #define ECAP_IOTLB_SHIFT 8
 #define ECAP_IOTLB_MASK  0x3ffu
 #define IOTLB_UNIT       16u           // of that field
@@ -43,6 +48,7 @@
 #define QUEUE_NUMBER_SHIFT 32
 
 // Commands and what the status says of them.
+#define NO_INTERRUPT     (1u << 31)    // of the fault event control register
 #define SET_ROOT         (1u << 30)
 #define QUEUED           (1u << 26)    // queued invalidation is on
 #define INTERRUPTS       (1u << 25)    // interrupt remapping is on
@@ -56,6 +62,7 @@
 #define PRESENT          1ull          // and in a context entry: requests that come translated already are refused
 #define FOUR_LEVELS      2ull
 #define DOMAIN           (1ull << 8)   // of all devices: number 1
+#define LEAF_SNOOP       (1ull << 11)  // in a leaf of EPT01 (VT-d 9.8)
 
 const char *vtd_missing(const volatile struct vtd_registers *unit)
 {
@@ -90,10 +97,21 @@ const char *vtd_missing(const volatile struct vtd_registers *unit)
 bool vtd_huge(const volatile struct vtd_registers *unit) { return unit->capability & CAP_1G; }
 bool vtd_queues(const volatile struct vtd_registers *unit) { return unit->extended & ECAP_QUEUE; }
 bool vtd_snoops(const volatile struct vtd_registers *unit) { return unit->extended & ECAP_COHERENT; }
+uint64_t vtd_leaf(const volatile struct vtd_registers *unit) { return unit->extended & ECAP_SNOOP ? LEAF_SNOOP : 0; }
 
 uint32_t vtd_iotlb(const volatile struct vtd_registers *unit)
 {
     return (uint32_t)(unit->extended >> ECAP_IOTLB_SHIFT & ECAP_IOTLB_MASK) * IOTLB_UNIT + IOTLB_REGISTER;
+}
+
+// None that would be among the other registers.
+struct vtd_faults vtd_faults(const volatile struct vtd_registers *unit)
+{
+    const uint64_t cap = unit->capability;
+    struct vtd_faults faults = { CAP_RECORDS_AT(cap), 0 };
+    while (faults.offset >= sizeof(*unit) && faults.count < CAP_RECORDS(cap) && faults.offset + (faults.count + 1) * RECORD_BYTES <= PAGE_BYTES)
+        faults.count++;
+    return faults;
 }
 
 static void flush(uint64_t page)
@@ -171,8 +189,20 @@ static bool forget_by_queue(volatile struct vtd_registers *unit, const struct vt
     return true;
 }
 
+// What is recorded from now on the kernel looks for; nobody is interrupted.
+static void clear_records(volatile struct vtd_registers *unit)
+{
+    const struct vtd_faults faults = vtd_faults(unit);
+    volatile uint64_t *record = (volatile uint64_t *)((uintptr_t)unit + faults.offset);
+    unit->fault_control |= NO_INTERRUPT;
+    for (uint32_t i = 0; i < faults.count; i++)
+        record[2 * i + 1] = VTD_FAULT;
+    unit->fault_status = VTD_FAULTS;
+}
+
 bool vtd_prepare(volatile struct vtd_registers *unit, uint64_t root, const struct vtd_queue *queue)
 {
+    clear_records(unit);
     if (unit->status & QUEUED && !command(unit, QUEUED, 0))
         return false;
     unit->root = root;

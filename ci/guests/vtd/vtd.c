@@ -8,6 +8,7 @@
 #include "../../../kernel/boot.h"
 #include "../../../kernel/ept01.h"
 #include "../../../kernel/ept02.h"
+#include "../../../kernel/event.h"
 #include "../../../kernel/loader/console.h"
 #include "../../../kernel/loader/dma.h"
 #include "../../../kernel/loader/machine.h"
@@ -35,8 +36,6 @@ static struct vmx_caps caps = { .physical_bits = 40, .ept_2m = true, .ept_1g = t
 const struct vmx_caps *vmx_caps = &caps;
 void shootdown(void) {}
 void ept02_expel(const gpa1_t *page, uint32_t count) { (void)page, (void)count; }
-void log_line(enum log_level level, const char *format, ...) { (void)level, (void)format; }
-
 static void line(const char *prefix, const char *format, va_list list)
 {
     char text[200];
@@ -62,6 +61,25 @@ void console_line(const char *format, ...)
     va_start(list, format);
     line("vtd: loader: ", format, list);
     va_end(list);
+}
+
+void log_line(enum log_level level, const char *format, ...)
+{
+    va_list list;
+    (void)level;
+    va_start(list, format);
+    line("vtd: log: ", format, list);
+    va_end(list);
+}
+
+#define TOLD 16
+static struct event told[TOLD];
+static unsigned told_count;
+struct event *event_new(struct cpu *cpu, enum event_kind kind)
+{
+    (void)cpu;
+    told[told_count % TOLD] = (struct event){ .head = EVENT_HEAD(kind, 0, 0) };
+    return &told[told_count++ % TOLD];
 }
 
 static const uint8_t *any_memory(const void *context, uint64_t address, size_t bytes)
@@ -123,23 +141,16 @@ static bool device_writes(uint64_t page, uint64_t value)
     return !ended || !all_are(page, value);
 }
 
-// The first fault that the unit has recorded (VT-d 11.4.9.9 "Fault Recording Registers"), and none is left.
-static bool fault(uint64_t page, bool read)
+// Whether the kernel tells of such a request since the last look, with the device's name, and the unit keeps no record.
+static bool refused(uint64_t page, bool reads)
 {
-    const unsigned at = (unsigned)(unit->capability >> 24 & 0x3ff) * 16, count = (unsigned)(unit->capability >> 40 & 0xff) + 1;
-    volatile uint32_t *status = (volatile uint32_t *)((volatile uint8_t *)unit + 0x34);
+    const uint32_t before = own.machine.dma_refused;
     bool found = false;
-    for (unsigned i = 0; i < count; i++) {
-        volatile uint64_t *record = (volatile uint64_t *)((volatile uint8_t *)unit + at + i * 16);
-        const uint64_t high = record[1];
-        if (!(high >> 63))
-            continue;
-        if ((high & 0xffff) == edu_source() && (record[0] & PAGE_MASK) == page && (high >> 62 & 1) == read)
-            found = true;
-        record[1] = 1ull << 63;
-    }
-    *status = 1;
-    return found;
+    told_count = 0;
+    vtd_look(NULL);
+    for (unsigned i = 0; i < told_count && i < TOLD; i++)
+        found = found || (told[i].kind == EVENT_DMA && told[i].rip == page && DMA_SOURCE(told[i].qualification) == edu_source() && DMA_READS(told[i].qualification) == reads);
+    return found && own.machine.dma_refused == before + told_count && !(unit->fault_status & VTD_FAULTS);
 }
 
 // A page leaves L1 as batch_invoke() takes it for a partition, but for the last step.
@@ -162,17 +173,17 @@ static void hidden_memory(uint64_t secret)
     struct ept01_leaf leaf;
     fill(secret, SECRET);
     check("a device reads what isn't hidden", device_reads(open_page, PUBLIC) && all_are(result, PUBLIC));
-    (void)fault(0, true);
+    (void)refused(0, true);
     check("hidden memory isn't read", !device_reads(secret, SECRET));
-    check("the unit records who read where", fault(secret, true));
+    check("it is told who read where", refused(secret, true));
     check("hidden memory isn't written", !device_writes(secret, SECRET));
-    check("the unit records who wrote where", fault(secret, false));
+    check("it is told who wrote where", refused(secret, false));
     check("its last page isn't read", (fill(info.hidden_base + info.hidden_bytes - PAGE_BYTES, SECRET), !device_reads(info.hidden_base + info.hidden_bytes - PAGE_BYTES, SECRET)));
     check("L1 has no mapping of the unit's registers", ept01_lookup((gpa1_t){ info.vtd[0].base }, &leaf) == STATUS_BAD_ADDRESS &&
           ept01_lookup((gpa1_t){ info.vtd[0].base + info.vtd[0].bytes }, &leaf) == STATUS_OK);
     fill(open_page, 0);
     check("a device doesn't turn translation off", edu_load(open_page, PART) && edu_store(info.vtd[0].base + 0x18, 4) && unit->status & VTD_TRANSLATION);
-    (void)fault(0, false);
+    (void)refused(0, false);
 }
 
 static void taken_pages(uint64_t page)
@@ -182,7 +193,7 @@ static void taken_pages(uint64_t page)
     take(page, true);
     check("a page that is taken isn't read any more", !device_reads(page, SECRET));
     check("nor written", !device_writes(page, SECRET));
-    (void)fault(page, true);
+    (void)refused(page, true);
     give(page);
     check("a page that is given back is read", device_reads(page, SECRET));
     // That the checks above can fail: what the unit has cached stays good until it is told to forget.
@@ -251,6 +262,7 @@ EFI_STATUS efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *system)
         unit = (volatile struct vtd_registers *)(uintptr_t)info.vtd[0].base;
         check("before the kernel turns it on translation is off", !(unit->status & VTD_TRANSLATION) && device_reads(secret, SECRET));
         serial_text(info.vtd[0].tail != NULL ? "vtd: told by its queue\r\n" : "vtd: told by registers\r\n");
+        serial_text(info.vtd_leaf ? "vtd: told to snoop\r\n" : "vtd: told nothing of caches\r\n");
         check("the kernel turns it on", vtd_start() && unit->status & VTD_TRANSLATION);
         hidden_memory(secret);
         taken_pages(open_page + 2 * PAGE_BYTES);

@@ -132,4 +132,5 @@ struct partition *partition_at(uint32_t index) { return index == 0 ? &fake_parti
 uint64_t ept01_pointer(void) { return 0x1000 | 0x1e; }
 void shootdown(void) { fake_shootdowns++; }
 void vtd_forget(void) { fake_forgets++; }
+void vtd_look(struct cpu *cpu) { (void)cpu; }
 void log_line(enum log_level level, const char *format, ...) { (void)level, (void)format; }

@@ -3,6 +3,8 @@
 #include "../check.h"
 
 #include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "../../../kernel/vtd.h"
@@ -13,6 +15,8 @@
 static unsigned looks_left(void);
 #include "../../../kernel/vtd.c"
 #include "../../../kernel/loader/vtd.c"
+
+#include "../../../kernel/cpu.h"
 
 #define UNITS 2
 
@@ -28,10 +32,35 @@ static unsigned ordered;                   // descriptors that were executed, an
 static uint64_t order[16];
 static jmp_buf panicked;
 
+static struct records_own own;
+struct records_own *records = &own;
+static struct event told[16];
+static unsigned told_count, lines;
+static char line[RECORDS_TEXT];
+
+struct event *event_new(struct cpu *cpu, enum event_kind kind)
+{
+    (void)cpu;
+    told[told_count % 16] = (struct event){ .head = EVENT_HEAD(kind, 0, 0) };
+    return &told[told_count++ % 16];
+}
+
+void log_line(enum log_level level, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    vsnprintf(line, sizeof(line), format, list);
+    va_end(list);
+    lines += level == LOG_WARN;
+}
+
 void panic(const char *format, ...) { (void)format; longjmp(panicked, 1); }
 
 static struct vtd_registers *unit(unsigned i) { return (struct vtd_registers *)page[i]; }
 static uint64_t *iotlb(unsigned i) { return (uint64_t *)(page[i] + 0x508); }
+
+#define RECORDS 4
+static uint64_t *record(unsigned i, unsigned at) { return (uint64_t *)(page[i] + 0x400 + 16 * at); }
 
 static void end(uint64_t *work, uint64_t says)
 {
@@ -74,7 +103,19 @@ static void start(uint64_t context, uint64_t entries)
         *iotlb(i) = 0;
         info.vtd[i] = (struct boot_vtd){ .command = &unit(i)->command, .answer = iotlb(i) };
         queue[i].base = 0;
+        info.vtd[i].fault_status = &unit(i)->fault_status;
+        info.vtd[i].fault = record(i, 0), info.vtd[i].faults = RECORDS;
+        memset(page[i] + 0x400, 0, RECORDS * 16);
     }
+    told_count = lines = 0;
+    own.machine.dma_refused = 0;
+}
+
+static void refuse(unsigned i, unsigned at, uint64_t low, uint64_t high)
+{
+    record(i, at)[0] = low;
+    record(i, at)[1] = high;
+    unit(i)->fault_status = 2 | 1;
 }
 
 static void start_queues(void)
@@ -200,4 +241,64 @@ TEST(a_unit_that_is_gone)
     memset(page[0], 0xff, sizeof(page[0]));
     slow = 1000;
     CHECK(!prepares(0));
+}
+
+#define READ(reason, source)  (3ull << 62 | (uint64_t)(reason) << 32 | (source))
+#define WRITE(reason, source) (1ull << 63 | (uint64_t)(reason) << 32 | (source))
+
+TEST(what_was_refused_is_told)
+{
+    start(1ull << 59, 1ull << 57);
+    vtd_look(NULL);
+    CHECK(told_count == 0 && lines == 0);
+    refuse(1, 2, 0x1d000fff, READ(6, 0x21b));
+    refuse(0, 0, 0x1d001000, WRITE(5, 0xffff));
+    vtd_look(NULL);
+    CHECK(told_count == 2 && lines == 2 && own.machine.dma_refused == 2);
+    CHECK(told[0].kind == EVENT_DMA && told[0].rip == 0x1d001000 && DMA_SOURCE(told[0].qualification) == 0xffff && !DMA_READS(told[0].qualification) && DMA_REASON(told[0].qualification) == 5);
+    CHECK(told[1].kind == EVENT_DMA && told[1].rip == 0x1d000000 && DMA_SOURCE(told[1].qualification) == 0x21b && DMA_READS(told[1].qualification) && DMA_REASON(told[1].qualification) == 6);
+    CHECK(strcmp(line, "hidden memory: device 02:03.3 reads 0x1d000000, reason 0x6 (2 accesses)") == 0);
+    CHECK(record(1, 2)[1] == 1ull << 63 && unit(0)->fault_status == 3 && unit(1)->fault_status == 3);  // what clears them
+}
+
+// A record that doesn't go away is told once a look; more than there is room for is one too many, no index is believed.
+TEST(a_unit_that_lies_about_its_records)
+{
+    start(1ull << 59, 1ull << 57);
+    unit(0)->fault_status = 0xff << 8 | 3;  // the first one is number 255, it says, and there is none
+    vtd_look(NULL);
+    CHECK(told_count == 0);
+    for (unsigned at = 0; at <= RECORDS; at++)
+        refuse(0, at, 0x1000 * at, READ(6, at));
+    vtd_look(NULL);
+    CHECK(told_count == RECORDS && told[RECORDS - 1].rip == 0x1000 * (RECORDS - 1));
+    CHECK(record(0, RECORDS)[1] == READ(6, RECORDS));
+    refuse(0, 0, 0x5000, READ(6, 1));
+    unit(0)->fault_status = 0xf0;  // nothing of the kind
+    told_count = 0;
+    vtd_look(NULL);
+    CHECK_EQ(told_count, 0);
+}
+
+TEST(a_unit_that_is_gone_has_refused_nothing)
+{
+    start(1ull << 59, 1ull << 57);
+    memset(page[0], 0xff, sizeof(page[0]));
+    vtd_look(NULL);
+    CHECK(told_count == 0 && lines == 0);
+    info.vtd_count = 0;
+    refuse(1, 0, 0, READ(6, 1));
+    vtd_look(NULL);
+    CHECK_EQ(told_count, 0);
+}
+
+TEST(old_records_are_nobodys)
+{
+    start(1ull << 59, 1ull << 57);
+    unit(0)->capability = 0x40ull << 24 | (RECORDS - 1ull) << 40;
+    unit(0)->fault_control = 0;
+    CHECK(prepares(0));
+    for (unsigned at = 0; at < RECORDS; at++)
+        CHECK_EQ(record(0, at)[1], 1ull << 63);  // cleared by that
+    CHECK(unit(0)->fault_control == 1u << 31 && unit(0)->fault_status == 3 && record(0, RECORDS)[1] == 0);
 }

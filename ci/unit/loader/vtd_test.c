@@ -103,3 +103,25 @@ TEST(vtd_that_does_not_obey_is_given_up)
     CHECK(!vtd_prepare(dead, 0x1000, &none));
     CHECK(dead->command == 1u << 30 && dead->root == 0x1000);  // it knows the table, and is asked for no translation
 }
+
+TEST(vtd_records_are_on_the_page)
+{
+    static const struct { unsigned at, last, count; } row[] = {
+        { 0x20, 0, 1 }, { 0x40, 7, 8 }, { 0x3ff, 255, 0 }, { 0xff, 0, 1 }, { 0xff, 1, 1 }, { 0x100, 0, 0 }, { 0x80, 255, 128 },
+        { 0, 0, 0 }, { 1, 0, 0 }, { 9, 0, 0 },  // where other registers are
+    };
+    for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+        start();
+        unit.capability |= (uint64_t)row[i].at << 24 | (uint64_t)row[i].last << 40;
+        const struct vtd_faults faults = vtd_faults(&unit);
+        CHECK(faults.count == row[i].count && (!faults.count || faults.offset == row[i].at * 16));
+    }
+}
+
+TEST(vtd_leaves_say_what_the_unit_knows)
+{
+    start();
+    CHECK_EQ(vtd_leaf(&unit), 0);
+    unit.extended |= 1ull << 7;
+    CHECK_EQ(vtd_leaf(&unit), 1ull << 11);
+}

@@ -128,10 +128,11 @@ TEST(status)
     CHECK(strstr(written, "16384 KiB of L0 at 0x1d000000, 40 KiB of it free\n"));
     CHECK(strstr(written, "DMA         NOT PROTECTED: "));
     machine.vtd_units = 2;
+    machine.dma_refused = 3;
     machine.partition[0].state = 77;
     RUN(command_status(out, &machine, why));
     CHECK(strstr(written, "nestvmx          unknown "));
-    CHECK(strstr(written, "DMA         protected by 2 VT-d units\n"));
+    CHECK(strstr(written, "DMA         protected by 2 VT-d units, 3 requests refused\n"));
     machine.cpu_count = CPU_MAX;  // more than there are
     RUN(command_status(out, &machine, why));
     CHECK(wrong != NULL);
@@ -303,6 +304,8 @@ TEST(an_event_in_words)
                                                 "operation 412 instr\n" },
         { { .tsc = 7, .rip = 0x1234, .qualification = 3, .head = EVENT_HEAD(EVENT_EXIT, ORIGIN_L1, EXIT_ENTRY_GUEST_STATE) | (uint64_t)EVENT_END(ORIGIN_PAL, 0) << 32 }, "             7 CPU1 L1->PAL ENTRY_GUEST_STATE (failed entry) rip=0x1234 qualification=0x3\n" },
         { { .tsc = 7, .rip = 0x1234, .qualification = 17, .head = EVENT_HEAD(EVENT_MESSAGE, ORIGIN_L1, EXIT_VMRESUME) | 1ull << 24 | (uint64_t)EVENT_END(ORIGIN_L1, 99) << 32 }, "             7 CPU1 L1 message VMRESUME rip=0x1234 number=17 nestvmx 99 instr\n" },
+        { { .tsc = 7, .rip = 0x1000d000, .qualification = 0xc00000060000021bull, .head = EVENT_HEAD(EVENT_DMA, ORIGIN_L2, EXIT_CPUID) }, "             7 CPU1 dma 02:03.3 reads 0x1000d000, reason 0x6\n" },
+        { { .tsc = 7, .rip = 0, .qualification = 0x800000050000ffffull, .head = EVENT_HEAD(EVENT_DMA, ORIGIN_L1, EXIT_CPUID) }, "             7 CPU1 dma ff:1f.7 writes 0x0, reason 0x5\n" },
     };
     start();
     machine_good();

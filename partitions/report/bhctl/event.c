@@ -21,7 +21,7 @@ static const char *level_name(unsigned level, char text[NUMBER])
 static const char *kind_name(unsigned kind)
 {
     static const char *const name[] = { [EVENT_NONE] = "none", [EVENT_EXIT] = "exit", [EVENT_MESSAGE] = "message", [EVENT_REPLY] = "reply",
-                                        [EVENT_FAULT] = "fault", [EVENT_NMI] = "nmi" };
+                                        [EVENT_FAULT] = "fault", [EVENT_NMI] = "nmi", [EVENT_DMA] = "dma" };
     return kind < sizeof(name) / sizeof(name[0]) ? name[kind] : "?";
 }
 
@@ -59,6 +59,12 @@ void event_print(FILE *out, const struct records_machine *machine, uint32_t cpu,
     const bool exited = event->kind == EVENT_EXIT;
     if (json) {
         print_json(out, machine, cpu, event, data, request);
+        return;
+    }
+    if (event->kind == EVENT_DMA) {
+        const unsigned source = DMA_SOURCE(event->qualification);
+        fprintf(out, "%14" PRIu64 " CPU%u dma %02x:%02x.%u %s 0x%" PRIx64 ", reason 0x%x\n", event->tsc, cpu, source >> 8, source >> 3 & 31, source & 7,
+                DMA_READS(event->qualification) ? "reads" : "writes", event->rip, DMA_REASON(event->qualification));
         return;
     }
     fprintf(out, "%14" PRIu64 " CPU%u %s", event->tsc, cpu, level_name(event->level, level));

@@ -24,7 +24,7 @@ const char *command_status(FILE *out, const struct records_machine *machine, cha
     fprintf(out, "memory      %llu KiB of L0 at 0x%llx, %llu KiB of it free\n", KIB(machine->hidden_bytes), (unsigned long long)machine->hidden_base,
             KIB(machine->free_pages * PAGE_BYTES));
     if (machine->vtd_units)
-        fprintf(out, "DMA         protected by %llu VT-d units\n", (unsigned long long)machine->vtd_units);
+        fprintf(out, "DMA         protected by %u VT-d units, %u requests refused\n", machine->vtd_units, machine->dma_refused);
     else
         fprintf(out, "DMA         NOT PROTECTED: devices reach hidden memory and PALs\n");
     fprintf(out, "log         %llu lines, %llu lost\n", (unsigned long long)machine->log_head, (unsigned long long)machine->log_lost);

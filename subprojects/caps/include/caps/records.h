@@ -39,7 +39,8 @@ struct records_machine {
     uint64_t base;                       // host-physical address of this structure; the log follows
     uint64_t crash_base;                 // and of previous, which crash follows
     uint64_t hidden_base, hidden_bytes;  // hidden memory, host-physical
-    uint64_t vtd_units;                  // that keep devices out of it and of PALs; 0: nothing does
+    uint32_t vtd_units;                  // that keep devices out of it and of PALs; 0: nothing does
+    uint32_t dma_refused;                // requests of devices that they have recorded as refused
     uint64_t free_pages;                 // of it, 4 KiB each, that nobody owns
     uint64_t boot_tsc;                   // time-stamp counter of CPU 0 when the kernel started
     uint64_t boot_time;                  // the firmware's clock then: seconds since 1970; 0: it has none
@@ -60,7 +61,12 @@ struct records_line { uint64_t turn, tsc; char text[RECORDS_TEXT]; };
 
 // An exit, a message or something else of note. An exit's event tells of its first message as well: to which partition, and with what status the first attempt
 // ended. Every further message has an event of its own: of other partitions to which the exit is forwarded or shown, calls, attempts after a fault.
-enum event_kind { EVENT_NONE, EVENT_EXIT, EVENT_MESSAGE, EVENT_REPLY, EVENT_FAULT, EVENT_NMI };
+enum event_kind { EVENT_NONE, EVENT_EXIT, EVENT_MESSAGE, EVENT_REPLY, EVENT_FAULT, EVENT_NMI, EVENT_DMA };
+// EVENT_DMA: a VT-d unit has refused a device's request, some time before. rip is the page that it was for; qualification the upper half of the unit's record of it.
+#define DMA_SOURCE(record) ((uint32_t)(record) & 0xffffu)       // bus, device (5 bits), function (3 bits)
+#define DMA_REASON(record) ((uint32_t)((record) >> 32) & 0xffu) // VT-d 7.1.3 "Fault Conditions and Remapping Hardware Behavior"
+#define DMA_READS(record)  ((bool)((record) >> 62 & 1))
+
 struct event {
     uint64_t tsc;
     uint64_t rip;
