@@ -126,7 +126,7 @@ static inline __attribute__((always_inline)) void put_entered(struct vmcs12 *v, 
     if (__builtin_expect((event & EVENT_VALID) != 0, 0))
         put(v, VMCS_ENTRY_INTR_INFO, event & ~(uint64_t)EVENT_VALID, changed);
     if (!v->launched)
-        state_set(&v->launched, 1);
+        state_set(&v->launched, VMCS12_LAUNCHED);
 }
 
 void exit_deliver_cause(struct message *m, struct vmcs12 *v, struct exit_cause cause)

@@ -53,3 +53,13 @@ bool field_find(uint64_t encoding, struct field_ref *out)
     out->high = encoding & 1;
     return !out->high || encoding_width((uint32_t)encoding) == WIDTH_64;
 }
+
+uint64_t field_written(const struct field_ref *ref, uint64_t before, uint64_t value)
+{
+    return ref->high ? (before & 0xffffffff) | value << 32 : value & field_bits[ref->field];
+}
+
+bool field_read_only(enum vmcs_field field)
+{
+    return encoding_class(vmcs_field_info[field].encoding) == CLASS_INFO && !(vmcap_misc() & MISC_WRITE_INFO);
+}

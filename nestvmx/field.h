@@ -25,6 +25,12 @@ extern uint8_t field_group[VMCS_FIELD_COUNT + 1];
 // Whether L1 has a field with that encoding, and which (SDM 3C 25.11.2 "VMREAD, VMWRITE, and Encodings of VMCS Fields").
 bool field_find(uint64_t encoding, struct field_ref *out);
 
+// What a VMWRITE makes of a field whose value is before: of a half, or of all of it (SDM 3C 25.11.2). value: the operand.
+uint64_t field_written(const struct field_ref *ref, uint64_t before, uint64_t value);
+
+// Whether VMWRITE leaves the field alone: exit information, on most CPUs.
+bool field_read_only(enum vmcs_field field);
+
 // Groups that L1 may have written in its shadow VMCS since the copy had them.
 extern uint64_t field_shadowed;
 

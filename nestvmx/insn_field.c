@@ -12,7 +12,6 @@
 #include "operand.h"
 #include "result.h"
 #include "shadow.h"
-#include "vmcap.h"
 #include "vmcs02.h"
 #include "vmcs12.h"
 
@@ -82,16 +81,6 @@ void insn_vmread(struct message *m)
     succeed_quick(rep, SET_GPR(to));
 }
 
-// What a VMWRITE makes of the field (SDM 3C 25.11.2 "VMREAD, VMWRITE, and Encodings of VMCS Fields").
-static uint64_t written(const struct message *m, const struct field_ref *ref, uint64_t value)
-{
-    if (ref->high)
-        return (vmcs12_get(m->current, ref->field) & 0xffffffff) | value << 32;
-    if (!insn_is_64(m))
-        value &= 0xffffffff;
-    return value & field_bits[ref->field];
-}
-
 // The groups of the fields of class CLASS_INFO.
 #define READ_ONLY_GROUPS \
     (1ull << GROUP_INDEX_EXIT | 1ull << GROUP_INDEX_EXIT_EVENT | 1ull << GROUP_INDEX_VECTORING | 1ull << GROUP_INDEX_EXIT_INSN | \
@@ -125,7 +114,7 @@ static __attribute__((noinline)) void vmwrite_any(struct message *m)
         vm_fail(m, ERROR_UNSUPPORTED_FIELD);
         return;
     }
-    if (encoding_class(vmcs_field_info[ref.field].encoding) == CLASS_INFO && !(vmcap_misc() & MISC_WRITE_INFO)) {
+    if (field_read_only(ref.field)) {
         vm_fail(m, ERROR_READ_ONLY_FIELD);
         return;
     }
@@ -133,7 +122,7 @@ static __attribute__((noinline)) void vmwrite_any(struct message *m)
     // What an exit saved into VMCS12 depends on the exit controls that it had.
     if (ref.field == VMCS_EXIT_CONTROLS)
         vmcs12_pull(m->current, m, m->current->lazy);
-    write_field(m, ref.field, written(m, &ref, value));
+    write_field(m, ref.field, field_written(&ref, vmcs12_get(m->current, ref.field), value));
     vm_succeed(m);
 }
 

@@ -14,12 +14,8 @@
 #include "link.h"
 #include "operand.h"
 #include "result.h"
-#include "vmcap.h"
 #include "vmcs02.h"
 #include "x86.h"
-
-#define RFLAGS_CF (1ull << 0)
-#define RFLAGS_ZF (1ull << 6)
 
 static bool is_write(const struct message *m) { return BASE_REASON(m) == EXIT_VMWRITE; }
 
@@ -136,14 +132,11 @@ static bool operand_out(struct message *m, struct vmcs12 *v, uint64_t value)
     return copied(m, v, walk, fault, error);
 }
 
+// A VMCS02 that the place still has, of the days when its VMCS was an ordinary one, isn't the VMCS12's any more.
 static void write(struct vmcs12 *shadow, const struct field_ref *ref, uint64_t value)
 {
-    const uint64_t before = vmcs12_get(shadow, ref->field);
-    value = ref->high ? (before & 0xffffffff) | value << 32 : value & field_bits[ref->field];
-    if (!vmcs12_put(shadow, ref->field, value))
-        return;
-    vmcs02_changed(shadow, 1ull << vmcs_field_info[ref->field].group);
-    vmcs02_of(shadow)->shadowed = 0;  // no CPU's shadow VMCS holds it as it is now
+    if (vmcs12_put(shadow, ref->field, field_written(ref, vmcs12_get(shadow, ref->field), value)))
+        vmcs02_forget(shadow);
 }
 
 void link_access(struct message *m, struct vmcs12 *v)
@@ -174,7 +167,7 @@ void link_access(struct message *m, struct vmcs12 *v)
             end(m, 0);
         return;
     }
-    if (encoding_class(vmcs_field_info[ref.field].encoding) == CLASS_INFO && !(vmcap_misc() & MISC_WRITE_INFO)) {
+    if (field_read_only(ref.field)) {
         fail(m, v, ERROR_READ_ONLY_FIELD);
         return;
     }

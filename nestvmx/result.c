@@ -8,9 +8,7 @@
 #include "result.h"
 #include "shadow.h"
 #include "vmcs12.h"
-
-#define RFLAGS_CF     (1ull << 0)
-#define RFLAGS_ZF     (1ull << 6)
+#include "x86.h"
 
 // VMCS01 stands at the instruction, also where this isn't the message of its exit.
 void vm_end(struct message *m, uint64_t flags)

@@ -259,12 +259,12 @@ bool vmcs12_clear(struct message *m, gpa1_t region)
     if (v != NULL && v->owner == 0)
         forget_apic(m, v);
     if (v == NULL || !v->used) {
-        guest_write32((gpa1_t){ region.v + offsetof(struct vmcs12_region, launched) }, 0);
+        guest_write32((gpa1_t){ region.v + offsetof(struct vmcs12_region, launched) }, VMCS12_CLEAR);
         return true;
     }
     if (v->owner != 0)
         return false;
-    write_back(v, 0);
+    write_back(v, VMCS12_CLEAR);
     state_set(&v->used, 0);
     return true;
 }

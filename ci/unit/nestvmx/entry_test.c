@@ -375,3 +375,38 @@ TEST(an_entry_failure_leaves_nmi_blocking_alone)
     CHECK_EQ(l1_execute(EXIT_VMLAUNCH), ENTERED_L1);
     CHECK_EQ(vmcs01[VMCS_GUEST_INTERRUPTIBILITY], 8);
 }
+
+// An ordinary VMCS12 that was entered becomes a shadow VMCS, is written by an L2, and becomes an ordinary one again: VMCS02 is made of what it holds then.
+#define LINKED_PAGE (VMCS_PAGE + 0x1000)
+TEST(what_l2_wrote_counts_when_the_vmcs_is_entered)
+{
+    l1_start_with_vmcs();
+    l1_set_region(LINKED_PAGE, REVISION);
+    CHECK_EQ(l1_with_address(EXIT_VMPTRLD, LINKED_PAGE), SUCCEEDED);
+    l1_fill_vmcs();
+    l1_set(VMCS_TSC_OFFSET, 0x12345678);
+    const uint64_t controls = l1_get(VMCS_PROC_CONTROLS) & ~(uint64_t)PROC_USE_TSC_OFFSETTING;
+    l1_set(VMCS_PROC_CONTROLS, controls);
+    l1_launch();
+    CHECK_EQ(l2[VMCS_TSC_OFFSET], 0);
+    CHECK_EQ(l2_exit(EXIT_CPUID), ENTERED_L1);
+    CHECK_EQ(l1_with_address(EXIT_VMCLEAR, LINKED_PAGE), SUCCEEDED);
+    *(uint32_t *)world_at(LINKED_PAGE) = REVISION | 1u << 31;
+    CHECK_EQ(l1_with_address(EXIT_VMPTRLD, VMCS_PAGE), SUCCEEDED);
+    l1_fill_vmcs();
+    l1_set(VMCS_PROC_CONTROLS2, l1_get(VMCS_PROC_CONTROLS2) | PROC2_VMCS_SHADOWING);
+    l1_set(VMCS_VMREAD_BITMAP, 0x310000);
+    l1_set(VMCS_VMWRITE_BITMAP, 0x311000);
+    l1_set(VMCS_VMCS_LINK_POINTER, LINKED_PAGE);
+    l1_launch();
+    world_gpr[GPR_R9] = 0x4002;
+    world_gpr[GPR_RBX] = controls | PROC_USE_TSC_OFFSETTING;
+    l2[VMCS_EXIT_INSTRUCTION_INFO] = (unsigned)GPR_R9 << 28 | 1u << 10 | GPR_RBX << 3;
+    CHECK_EQ(l2_exit(EXIT_VMWRITE), ENTERED_L2);
+    CHECK_EQ(l2_exit(EXIT_CPUID), ENTERED_L1);
+    CHECK_EQ(l1_with_address(EXIT_VMCLEAR, LINKED_PAGE), SUCCEEDED);
+    *(uint32_t *)world_at(LINKED_PAGE) = REVISION;
+    CHECK_EQ(l1_with_address(EXIT_VMPTRLD, LINKED_PAGE), SUCCEEDED);
+    l1_launch();
+    CHECK_EQ(l2[VMCS_TSC_OFFSET], 0x12345678);
+}
