@@ -98,10 +98,22 @@ static void put_details(const struct message *m, struct vmcs12 *v, uint64_t *cha
     }
 }
 
-// NMIs after the exit: blocked by the NMI that caused it, or still as L2 left it (with virtual NMIs that was another matter).
-static bool nmi_blocked(const struct message *m, const struct vmcs12 *v, const struct exit_cause *cause)
+struct exception { uint32_t event, error; };
+
+// Instead of the exit that the CPU told of. RF is what the exception would have pushed: a fault's is set (SDM 3C 28.3.3 "Saving RIP, RSP, RFLAGS,
+// and SSP").
+static __attribute__((noinline)) void put_exception(const struct message *m, struct vmcs12 *v, const struct exception *exception, uint64_t *changed)
 {
-    if (cause->reason == EXIT_EXCEPTION_OR_NMI && event_is_nmi(exit_field(m, VMCS_EXIT_INTR_INFO)))
+    put(v, VMCS_EXIT_INTR_INFO, exception->event, changed);
+    put(v, VMCS_EXIT_INTR_ERROR, exception->error, changed);
+    put(v, VMCS_IDT_VECTORING_INFO, 0, changed);
+    put(v, VMCS_GUEST_RFLAGS, exit_field(m, VMCS_GUEST_RFLAGS) | RFLAGS_RF, changed);
+}
+
+// NMIs after the exit: blocked by the NMI that caused it, or still as L2 left it (with virtual NMIs that was another matter).
+static bool nmi_blocked(const struct vmcs12 *v, const struct exit_cause *cause)
+{
+    if (cause->reason == EXIT_EXCEPTION_OR_NMI && event_is_nmi(vmcs12_get(v, VMCS_EXIT_INTR_INFO)))
         return true;
     return !vmcs12_pin(v, PIN_VIRTUAL_NMIS) && (vmcs12_get(v, VMCS_GUEST_INTERRUPTIBILITY) & BLOCKING_BY_NMI);
 }
@@ -129,13 +141,16 @@ static inline __attribute__((always_inline)) void put_entered(struct vmcs12 *v, 
         state_set(&v->launched, VMCS12_LAUNCHED);
 }
 
-void exit_deliver_cause(struct message *m, struct vmcs12 *v, struct exit_cause cause)
+// exception: what there is instead of the message's event; or NULL.
+static void deliver(struct message *m, struct vmcs12 *v, struct exit_cause cause, const struct exception *exception)
 {
     struct vmcs02 *vmcs02 = vmcs02_of(v);
     uint64_t changed = 0;
 
     put_exit(m, v, &cause, &changed);
     put_details(m, v, &changed);
+    if (__builtin_expect(exception != NULL, 0))
+        put_exception(m, v, exception, &changed);
     put_entered(v, &changed);
 
     if (vmcs02->saves == 0) {
@@ -154,11 +169,19 @@ void exit_deliver_cause(struct message *m, struct vmcs12 *v, struct exit_cause c
     }
     if (vmx_cpu_shadowing(m->cpu))
         shadow_update(m, v, changed);
-    enter_l1(m, v, nmi_blocked(m, v, &cause), true);
+    enter_l1(m, v, nmi_blocked(v, &cause), true);
     if (!stored)
         l1_state_abort(m, v, ABORT_MSR_STORE);
     if (v->stored)
         state_set(&v->stored, 0);
+}
+
+void exit_deliver_cause(struct message *m, struct vmcs12 *v, struct exit_cause cause) { deliver(m, v, cause, NULL); }
+
+void exit_deliver_exception(struct message *m, struct vmcs12 *v, uint32_t event, uint32_t error, uint64_t qualification)
+{
+    const struct exception exception = { event, error };
+    deliver(m, v, (struct exit_cause){ EXIT_EXCEPTION_OR_NMI, qualification }, &exception);
 }
 
 void exit_deliver(struct message *m, struct vmcs12 *v)
@@ -177,7 +200,7 @@ void exit_at_entry(struct message *m, struct vmcs12 *v, struct exit_cause cause)
     put_entered(v, &changed);
     if (vmx_cpu_shadowing(m->cpu))
         shadow_update(m, v, changed);
-    enter_l1(m, v, nmi_blocked(m, v, &cause), false);
+    enter_l1(m, v, nmi_blocked(v, &cause), false);
 }
 
 void exit_entry_failure(struct message *m, struct vmcs12 *v, struct exit_cause cause)

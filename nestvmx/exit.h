@@ -22,6 +22,9 @@ void exit_deliver(struct message *m, struct vmcs12 *v);
 // The same for a cause that L0 found: exit information other than reason and qualification is what the message says, which has EXIT_GROUPS (message_need()).
 void exit_deliver_cause(struct message *m, struct vmcs12 *v, struct exit_cause cause);
 
+// An exception that L2's instruction ends in, where the CPU told of another exit. event: its interruption information. The message has EXIT_GROUPS.
+void exit_deliver_exception(struct message *m, struct vmcs12 *v, uint32_t event, uint32_t error, uint64_t qualification);
+
 // L1's VMLAUNCH or VMRESUME enters L2 and comes back at once, with nothing changed but for the exit information.
 void exit_at_entry(struct message *m, struct vmcs12 *v, struct exit_cause cause);
 

@@ -3,25 +3,56 @@
 
 #include <rt/reply.h>
 
+#include "exit.h"
 #include "inject.h"
+#include "vmcs12.h"
+#include "wanted.h"
 #include "x86.h"
 
-void inject_ud(struct message *m) { reply_exception(m->rep, request_handle(m->req), VECTOR_UD); }
+// An L2's exception that L1 wants is its exit. event: of those with an error code EVENT_HAS_ERROR, too. False: the exception is to be delivered.
+static bool exits(struct message *m, uint32_t event, uint32_t error, uint64_t qualification)
+{
+    if (m->req->origin != ORIGIN_L2)
+        return false;
+    struct vmcs12 *v = vmcs12_at(m->req->vmcs02);
+    if (!wanted_exception(v, event & 31, error))
+        return false;
+    message_need(m, EXIT_GROUPS);
+    exit_deliver_exception(m, v, event | EVENT_TYPE_EXCEPTION | EVENT_VALID, error, qualification);
+    return true;
+}
+
+static void inject(struct message *m, uint32_t vector)
+{
+    if (!exits(m, vector, 0, 0))
+        reply_exception(m->rep, request_handle(m->req), vector);
+}
+
+static void inject_error(struct message *m, uint32_t vector)
+{
+    if (!exits(m, vector | EVENT_HAS_ERROR, 0, 0))
+        reply_exception_error(m->rep, request_handle(m->req), vector, 0);
+}
+
+void inject_ud(struct message *m) { inject(m, VECTOR_UD); }
 
 // In real mode no exception has an error code (SDM 3C 27.2.1.3 "VM-Entry Control Fields").
 void inject_gp(struct message *m)
 {
     message_need(m, GROUP_CR);
     if (exit_field(m, VMCS_GUEST_CR0) & CR0_PE)
-        reply_exception_error(m->rep, request_handle(m->req), VECTOR_GP, 0);
+        inject_error(m, VECTOR_GP);
     else
-        reply_exception(m->rep, request_handle(m->req), VECTOR_GP);
+        inject(m, VECTOR_GP);
 }
 
-void inject_ss(struct message *m) { reply_exception_error(m->rep, request_handle(m->req), VECTOR_SS, 0); }
+void inject_ss(struct message *m) { inject_error(m, VECTOR_SS); }
 
+// With an exit the address is in the qualification only: CR2 stays as it is (SDM 3C 28.1 "Architectural State Before a VM Exit").
 void inject_pf(struct message *m, uint64_t linear, uint32_t error)
 {
+    if (exits(m, VECTOR_PF | EVENT_HAS_ERROR, error, linear))
+        return;
     reply_gpr(m->rep, GPR_CR2, linear);
     reply_exception_error(m->rep, request_handle(m->req), VECTOR_PF, error);
 }

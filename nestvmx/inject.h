@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Exceptions into the level that the message came from: what an instruction there ends in. RIP stays at it.
+// Exceptions into the level that the message came from: what an instruction there ends in. RIP stays at it. Where L1 wants an L2's exceptions itself
+// (its exception bitmap) they are exits to L1.
 #pragma once
 
 #include <stdint.h>

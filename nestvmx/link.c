@@ -4,11 +4,9 @@
 #include <caps/exit_reason.h>
 #include <rt/call.h>
 #include <rt/guest.h>
-#include <rt/linear.h>
 #include <rt/reply.h>
 
 #include "cpu.h"
-#include "exit.h"
 #include "field.h"
 #include "inject.h"
 #include "link.h"
@@ -50,86 +48,30 @@ static void fail(struct message *m, struct vmcs12 *v, enum insn_error error)
     end(m, RFLAGS_ZF);
 }
 
-// L2's paging, for an operand in memory.
-static struct paging paging(struct message *m, const struct vmcs12 *v)
-{
-    message_need(m, MEMORY_GROUPS);
-    if (!(exit_field(m, VMCS_GUEST_EFER) & EFER_LMA))
-        message_need(m, GROUP_PDPTE);
-    struct paging result = paging_from_request(m->req);
-    result.eptp12 = vmcs12_proc2(v, PROC2_ENABLE_EPT) ? vmcs12_get(v, VMCS_EPTP) : 0;
-    return result;
-}
-
-// Whether the operand was copied. If not L2 has its fault; or its exit to L1, where EPT12 is in the way: L1 does with the instruction what it does with those that
-// its bitmaps name, instead of with the EPT violation.
-static bool copied(struct message *m, struct vmcs12 *v, enum walk walk, gva_t fault, uint32_t error)
-{
-    switch (walk) {
-    case WALK_OK:
-    case WALK_UNMAPPED:
-        return true;
-    case WALK_FAULT:
-        inject_pf(m, fault.v, error);
-        return false;
-    case WALK_NON_CANONICAL:
-        if (operand_bits(m->req, 15, 3) == SEGMENT_SS)
-            inject_ss(m);
-        else
-            inject_gp(m);
-        return false;
-    case WALK_UNSUPPORTED:
-    case WALK_EPT12:
-        break;
-    }
-    exit_deliver(m, v);
-    return false;
-}
-
 // The value that is written, or read: false where the instruction has ended already.
-static bool operand_in(struct message *m, struct vmcs12 *v, uint64_t *value)
+static bool operand_in(struct message *m, uint64_t *value)
 {
-    const uint32_t bytes = insn_is_64(m) ? 8 : 4;
-    gva_t linear = { 0 }, fault = { 0 };
-    uint32_t error = 0;
-
     *value = 0;
-    if (operand_is_register(m)) {
-        *value = operand_get(m, operand_register(m));
-        return true;
-    }
-    if (!operand_linear(m, bytes, false, &linear))
-        return false;
-    const struct paging p = paging(m, v);
-    const enum walk walk = linear_copy_in(&p, value, linear, bytes, 0, &fault, &error);
-    if (walk == WALK_UNMAPPED)
-        *value = bytes == 8 ? ~0ull : 0xffffffff;
-    return copied(m, v, walk, fault, error);
+    if (!operand_is_register(m))
+        return operand_read_any(m, value, insn_is_64(m) ? 8 : 4);
+    *value = operand_get(m, operand_register(m));
+    return true;
 }
 
-static bool operand_out(struct message *m, struct vmcs12 *v, uint64_t value)
+static bool operand_out(struct message *m, uint64_t value)
 {
-    const uint32_t bytes = insn_is_64(m) ? 8 : 4;
-    gva_t linear = { 0 }, fault = { 0 };
-    uint32_t error = 0;
-
-    if (operand_is_register(m)) {
-        if (!insn_is_64(m))
-            value &= 0xffffffff;
-        if (operand_register(m) != GPR_RSP) {
-            reply_gpr(m->rep, (enum gpr)operand_register(m), value);
-            return true;
-        }
-        reply_write(m->rep, m->handle, VMCS_GUEST_RSP, value);
-        if (rt_invoke() != STATUS_OK)  // at once: RIP and flags go with a reply that has no operations
-            rt_panic("RSP of an L2 can't be written");
+    if (!operand_is_register(m))
+        return operand_write_any(m, &value, insn_is_64(m) ? 8 : 4);
+    if (!insn_is_64(m))
+        value &= 0xffffffff;
+    if (operand_register(m) != GPR_RSP) {
+        reply_gpr(m->rep, (enum gpr)operand_register(m), value);
         return true;
     }
-    if (!operand_linear(m, bytes, true, &linear))
-        return false;
-    const struct paging p = paging(m, v);
-    const enum walk walk = linear_copy_out(&p, linear, &value, bytes, 0, &fault, &error);
-    return copied(m, v, walk, fault, error);
+    reply_write(m->rep, m->handle, VMCS_GUEST_RSP, value);
+    if (rt_invoke() != STATUS_OK)  // at once: RIP and flags go with a reply that has no operations
+        rt_panic("RSP of an L2 can't be written");
+    return true;
 }
 
 // A VMCS02 that the place still has, of the days when its VMCS was an ordinary one, isn't the VMCS12's any more.
@@ -156,14 +98,14 @@ void link_access(struct message *m, struct vmcs12 *v)
         return;
     }
     const bool found = field_find(encoding(m), &ref);
-    if (is_write(m) && !operand_in(m, v, &value))
+    if (is_write(m) && !operand_in(m, &value))
         return;
     if (!found) {
         fail(m, v, ERROR_UNSUPPORTED_FIELD);
         return;
     }
     if (!is_write(m)) {
-        if (operand_out(m, v, vmcs12_get(shadow, ref.field) >> (ref.high ? 32 : 0)))
+        if (operand_out(m, vmcs12_get(shadow, ref.field) >> (ref.high ? 32 : 0)))
             end(m, 0);
         return;
     }

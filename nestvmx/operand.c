@@ -8,6 +8,7 @@
 #include <rt/operand.h>
 #include <rt/reply.h>
 
+#include "exit.h"
 #include "field.h"
 #include "inject.h"
 #include "operand.h"
@@ -101,6 +102,20 @@ bool operand_linear(struct message *m, uint32_t bytes, bool write, gva_t *out)
     return true;
 }
 
+// Of the instruction's level, with EPT12 for an L2's.
+static struct paging paging(struct message *m)
+{
+    struct paging result;
+    if (m->req->origin != ORIGIN_L2)
+        return paging_from_request(m->req);
+    if (!(exit_field(m, VMCS_GUEST_EFER) & EFER_LMA))
+        message_need(m, GROUP_PDPTE);
+    result = paging_from_request(m->req);
+    const struct vmcs12 *v = vmcs12_at(m->req->vmcs02);
+    result.eptp12 = vmcs12_proc2(v, PROC2_ENABLE_EPT) ? vmcs12_get(v, VMCS_EPTP) : 0;
+    return result;
+}
+
 // What the walk found, as the CPU's answer. Memory that the window doesn't show reads all ones and takes no writes.
 static bool walked(struct message *m, enum walk walk, gva_t fault, uint32_t error)
 {
@@ -118,6 +133,10 @@ static bool walked(struct message *m, enum walk walk, gva_t fault, uint32_t erro
     case WALK_EPT12:  // never of L1's own tables
         break;
     }
+    if (m->req->origin == ORIGIN_L2) {
+        exit_deliver(m, vmcs12_at(m->req->vmcs02));  // instead of with the EPT violation L1 does with the instruction what it does with those of its L2 that it wants
+        return false;
+    }
     rt_log(LOG_ERROR, "L1 uses 5-level paging: its VMX instruction gets #UD");
     inject_ud(m);
     return false;
@@ -129,15 +148,15 @@ static bool quick(struct message *m, uint32_t bytes, unsigned access, gpa1_t *at
     return operand_quick(m->req, bytes, access, at);
 }
 
-static __attribute__((noinline)) bool read_any(struct message *m, void *to, uint32_t bytes)
+__attribute__((noinline)) bool operand_read_any(struct message *m, void *to, uint32_t bytes)
 {
     gva_t linear = { 0 }, fault = { 0 };
     uint32_t error = 0;
 
     if (!operand_linear(m, bytes, false, &linear))
         return false;
-    const struct paging paging = paging_from_request(m->req);
-    const enum walk walk = linear_copy_in(&paging, to, linear, bytes, 0, &fault, &error);
+    const struct paging p = paging(m);
+    const enum walk walk = linear_copy_in(&p, to, linear, bytes, 0, &fault, &error);
     if (walk == WALK_UNMAPPED)
         memset(to, 0xff, bytes);
     return walked(m, walk, fault, error);
@@ -148,7 +167,7 @@ bool operand_read(struct message *m, void *to, uint32_t bytes)
     gpa1_t at = { 0 };
 
     if (!quick(m, bytes, ACCESS_READ, &at))
-        return read_any(m, to, bytes);
+        return operand_read_any(m, to, bytes);
     if (!guest_copy_in(to, at, bytes))
         memset(to, 0xff, bytes);
     return true;
@@ -156,17 +175,22 @@ bool operand_read(struct message *m, void *to, uint32_t bytes)
 
 bool operand_write(struct message *m, const void *from, uint32_t bytes)
 {
-    gva_t linear = { 0 }, fault = { 0 };
     gpa1_t at = { 0 };
+
+    if (!quick(m, bytes, ACCESS_WRITE, &at))
+        return operand_write_any(m, from, bytes);
+    guest_copy_out(at, from, bytes);
+    return true;
+}
+
+__attribute__((noinline)) bool operand_write_any(struct message *m, const void *from, uint32_t bytes)
+{
+    gva_t linear = { 0 }, fault = { 0 };
     uint32_t error = 0;
 
-    if (quick(m, bytes, ACCESS_WRITE, &at)) {
-        guest_copy_out(at, from, bytes);
-        return true;
-    }
     if (!operand_linear(m, bytes, true, &linear))
         return false;
-    const struct paging paging = paging_from_request(m->req);
-    const enum walk walk = linear_copy_out(&paging, linear, from, bytes, 0, &fault, &error);
+    const struct paging p = paging(m);
+    const enum walk walk = linear_copy_out(&p, linear, from, bytes, 0, &fault, &error);
     return walked(m, walk, fault, error);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Operands of L1's VMX instructions, by the VM-exit instruction information and the exit qualification.
+// Operands of VMX instructions, by the VM-exit instruction information and the exit qualification.
 #pragma once
 
 #include <stdbool.h>
@@ -23,7 +23,11 @@ enum segment { SEGMENT_ES, SEGMENT_CS, SEGMENT_SS, SEGMENT_DS, SEGMENT_FS, SEGME
 bool operand_read(struct message *m, void *to, uint32_t bytes);
 bool operand_write(struct message *m, const void *from, uint32_t bytes);
 
-// The same of 8 bytes.
+// The same, of an L2's instruction as well: by the page tables of the level that executed it. false also where EPT12 is in the way: that is an exit to L1.
+bool operand_read_any(struct message *m, void *to, uint32_t bytes);
+bool operand_write_any(struct message *m, const void *from, uint32_t bytes);
+
+// operand_read of 8 bytes.
 static inline __attribute__((always_inline)) bool operand_read64(struct message *m, uint64_t *value)
 {
     gpa1_t at;

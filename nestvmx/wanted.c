@@ -13,17 +13,22 @@
 
 #define BLOCKING_BY_NMI 8u
 
-static bool exception(const struct message *m, const struct vmcs12 *v)
+bool wanted_exception(const struct vmcs12 *v, unsigned vector, uint64_t error)
 {
-    const uint64_t info = exit_field(m, VMCS_EXIT_INTR_INFO), vector = info & 31;
-    if (event_is_nmi(info))
-        return vmcs12_pin(v, PIN_NMI_EXITING) && !(event_blocks_really(v) && (vmcs12_get(v, VMCS_GUEST_INTERRUPTIBILITY) & BLOCKING_BY_NMI));
     const bool in_bitmap = (vmcs12_get(v, VMCS_EXCEPTION_BITMAP) >> vector) & 1;
     if (vector != VECTOR_PF)
         return in_bitmap;
-    // SDM 3C 25.6.3 "Exception Bitmap": a #PF that doesn't match reverses the bit's meaning.
-    const bool match = (exit_field(m, VMCS_EXIT_INTR_ERROR) & vmcs12_get(v, VMCS_PF_ERROR_MASK)) == vmcs12_get(v, VMCS_PF_ERROR_MATCH);
+    // A #PF that doesn't match reverses the bit's meaning.
+    const bool match = (error & vmcs12_get(v, VMCS_PF_ERROR_MASK)) == vmcs12_get(v, VMCS_PF_ERROR_MATCH);
     return in_bitmap == match;
+}
+
+static bool exception(const struct message *m, const struct vmcs12 *v)
+{
+    const uint64_t info = exit_field(m, VMCS_EXIT_INTR_INFO);
+    if (event_is_nmi(info))
+        return vmcs12_pin(v, PIN_NMI_EXITING) && !(event_blocks_really(v) && (vmcs12_get(v, VMCS_GUEST_INTERRUPTIBILITY) & BLOCKING_BY_NMI));
+    return wanted_exception(v, info & 31, exit_field(m, VMCS_EXIT_INTR_ERROR));
 }
 
 static bool rdmsr(const struct message *m, const struct vmcs12 *v)

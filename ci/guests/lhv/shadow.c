@@ -263,6 +263,39 @@ static void memory_fault(uint64_t row)
     want_trap(row & 2 ? VECTOR_GP : VECTOR_PF);
 }
 
+// The same where L1 wants those exceptions: its exit, with the address in the qualification only.
+static void wanted_fault(uint64_t row)
+{
+    const bool write = row & 1, page_fault = row < 2, privilege = row >= 4;
+    const char *code = write ? shadow_vmwrite_memory : shadow_vmread_memory;
+    const uint32_t vector = page_fault ? VECTOR_PF : VECTOR_GP;
+    shadow_on();
+    if (privilege)
+        l2_user();
+    cr2_write(0x1234567);
+    for (unsigned again = 0; again < 2; again++) {
+        GPR(RAX) = 0x4004;
+        GPR(RBX) = page_fault ? NOT_MAPPED : 1ull << 47;
+        l2_start(code);
+        W(EXCEPTION_BITMAP, 1u << vector);
+        want_exit_with(EXIT_EXCEPTION_OR_NMI, page_fault ? NOT_MAPPED : 0);
+        expect("interruption information", R(EXIT_INTR_INFO) & ~(uint64_t)0x1000, EVENT_VALID | EVENT_HARDWARE | EVENT_ERROR | vector);
+        expect("error code", R(EXIT_INTR_ERROR), page_fault && !write ? 2 : 0);
+        expect("IDT-vectoring information", R(IDT_VECTORING_INFO) & EVENT_VALID, 0);
+        expect("GUEST_RIP", R(GUEST_RIP), address(code));
+        expect("RF saved", R(GUEST_RFLAGS) >> 16 & 1, 1);
+        expect("CR2", cr2_read(), 0x1234567);
+    }
+    // One that the bitmap names, but that the error code leaves to L2.
+    if (!page_fault)
+        return;
+    l2_start(code);
+    W(PF_ERROR_MASK, 2);
+    W(PF_ERROR_MATCH, write ? 2 : 0);
+    want_trap(VECTOR_PF);
+    expect("CR2 in L2", this_cpu()->l2_trap.cr2, NOT_MAPPED);
+}
+
 // RSP as the destination.
 static void stack_pointer(uint64_t unused)
 {
@@ -370,6 +403,9 @@ void shadow_tests(void)
     static const char *const faults[] = { "vmread_pf", "vmwrite_pf", "vmread_gp", "vmwrite_gp" };
     for (unsigned row = 0; row < 4; row++)
         test_row("memory_fault", faults[row], memory_fault, row);
+    static const char *const wanted[] = { "vmread_pf", "vmwrite_pf", "vmread_gp", "vmwrite_gp", "vmread_user", "vmwrite_user" };
+    for (unsigned row = 0; row < 6; row++)
+        test_row("wanted_fault", wanted[row], wanted_fault, row);
     TEST(memory);
     TEST(stack_pointer);
     TEST(no_field);

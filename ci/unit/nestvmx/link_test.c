@@ -396,6 +396,66 @@ TEST(an_operand_in_l2s_memory)
     CHECK_EQ(world_gpr[GPR_RBX], ~0ull);
 }
 
+// What the exit to L1 says of an exception that L2's instruction ends in.
+static void check_exception(uint64_t event, uint64_t error, uint64_t qualification)
+{
+    CHECK_EQ(l1_get(VMCS_EXIT_REASON), EXIT_EXCEPTION_OR_NMI);
+    CHECK_EQ(l1_get(VMCS_EXIT_INTR_INFO), event);
+    CHECK_EQ(l1_get(VMCS_EXIT_INTR_ERROR), error);
+    CHECK_EQ(l1_get(VMCS_IDT_VECTORING_INFO), 0);
+    CHECK_EQ(l1_get(VMCS_EXIT_QUALIFICATION), qualification);
+    CHECK_EQ(l1_get(VMCS_GUEST_RIP), L2_RIP);
+    CHECK_EQ(l1_get(VMCS_GUEST_RFLAGS), 0x108d7);
+    CHECK_EQ(l2[VMCS_ENTRY_INTR_INFO] & (1u << 31), 0);
+    resume();
+}
+
+#define GP 0x80000b0d
+#define SS 0x80000b0c
+#define PF 0x80000b0e
+TEST(l1_gets_the_exceptions_that_it_wants)
+{
+    start();
+    l1_set(VMCS_EXCEPTION_BITMAP, 1u << 12 | 1u << 13);
+    l1_launch();
+    tables(7);
+    world_gpr[GPR_CR2] = 0x77;
+    // Not an operand's fault: the privilege level's.
+    l2[VMCS_GUEST_SS_ACCESS_RIGHTS] |= 3 << 5;
+    CHECK_EQ(l2_vmread(0x681e), EXITED);
+    check_exception(GP, 0, 0);
+    l2[VMCS_GUEST_SS_ACCESS_RIGHTS] &= ~(3ull << 5);
+    CHECK_EQ(with_memory(EXIT_VMWRITE, 0x6802, 1ull << 47), EXITED);
+    check_exception(GP, 0, 0);
+    l2[VMCS_EXIT_QUALIFICATION] = 1ull << 47;
+    CHECK_EQ(execute(EXIT_VMREAD, 0x6802, (MEMORY & ~(7u << 15)) | 2u << 15), EXITED);
+    check_exception(SS, 0, 0);
+    // A #PF that the bitmap doesn't name is L2's; one that it names, by the error code.
+    CHECK_EQ(with_memory(EXIT_VMREAD, 0x6802, 0x800010), FAULTED | 14);
+    CHECK_EQ(world_gpr[GPR_CR2], 0x800010);
+    world_gpr[GPR_CR2] = 0x77;
+    CHECK_EQ(l2_exit(EXIT_CPUID), ENTERED_L1);
+    l1_set(VMCS_EXCEPTION_BITMAP, 1u << 14);
+    l1_set(VMCS_PF_ERROR_MASK, 2);
+    l1_set(VMCS_PF_ERROR_MATCH, 2);
+    resume();
+    CHECK_EQ(with_memory(EXIT_VMREAD, 0x6802, 0x800010), EXITED);
+    check_exception(PF, 2, 0x800010);
+    CHECK_EQ(world_gpr[GPR_CR2], 0x77);
+    CHECK_EQ(with_memory(EXIT_VMWRITE, 0x6802, 0x800010), FAULTED | 14);
+    CHECK_EQ(with_memory(EXIT_VMWRITE, 0x6802, 1ull << 47), FAULTED | 13);
+    // The same for what another instruction ends in: WRMSR of a capability MSR, which VMCS12's bitmap lets through.
+    CHECK_EQ(l2_exit(EXIT_CPUID), ENTERED_L1);
+    l1_set(VMCS_EXCEPTION_BITMAP, 1u << 13);
+    ((uint8_t *)world_at(MSR_BITMAP))[0x800 + 0x480 / 8] = 0;
+    resume();
+    world_gpr[GPR_RCX] = 0x480;
+    l2[VMCS_GUEST_RIP] = L2_RIP;
+    l2[VMCS_ENTRY_INTR_INFO] = 0;
+    CHECK_EQ(l2_exit(EXIT_WRMSR), ENTERED_L1);
+    check_exception(GP, 0, 0);
+}
+
 TEST(rsp_as_an_operand)
 {
     launch();
