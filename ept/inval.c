@@ -132,7 +132,7 @@ static inline __attribute__((always_inline)) bool revalidate_trees(struct reply 
         const uint64_t differs = tree->tag ^ eptp12;
         if (type == INVEPT_SINGLE && (differs & WALK12_ADDRESS))
             continue;
-        known |= differs == 0;
+        known |= (differs & ~EPTP12_LOGS) == 0;
         revalidate(rep, root, tree);
     }
     return known;
@@ -150,7 +150,7 @@ bool inval_known(struct reply *rep, uint64_t eptp12)
     tree_enter_settled();
     const bool known = revalidate_trees(rep, INVEPT_SINGLE, eptp12);
     tree_leave();
-    return known && eptp12 != 0;
+    return known && eptp12 != 0 && !(eptp12 & EPTP12_LOGS);
 }
 
 void inval_reset(struct reply *rep)

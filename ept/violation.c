@@ -35,10 +35,10 @@ void violation(const struct request *req, struct reply *rep)
     tree_enter();
     struct walk12 walk;
     enum status status = STATUS_OK;
-    bool allowed, settled = false;
+    bool allowed, marked, settled = false;
     do {
         walk12_into(&tree_cpu, req->tag, address, 0, &walk);
-        bool marked = true;
+        marked = true;
         allowed = walk.kind == ENTRY12_LEAF && !(access & ~walk.rights);
         if (allowed && !misconfig) {
             marked = mark12(&tree_cpu, req->tag, address, access & EPT_WRITE, &walk);
@@ -62,6 +62,10 @@ void violation(const struct request *req, struct reply *rep)
     }
     if (!allowed) {
         reply_forward(rep, EXIT_EPT_VIOLATION, violation_qualification(qualification, walk.rights), linear, address.v);
+        return;
+    }
+    if (!marked && (req->tag & EPTP12_LOGS)) {
+        reply_forward(rep, EXIT_PML_FULL, qualification, linear, address.v);
         return;
     }
     if (misconfig)

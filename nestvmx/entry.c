@@ -92,7 +92,7 @@ static void reset(struct message *m, struct vmcs12 *v, struct vmcs02 *vmcs02)
 // The EPT02 tree, and the VPID's translations.
 static void address_space(struct message *m, const struct vmcs12 *v, struct vmcs02 *vmcs02)
 {
-    const uint64_t tag = vmcs12_proc2(v, PROC2_ENABLE_EPT) ? vmcs12_get(v, VMCS_EPTP) : 0;
+    const uint64_t tag = vmcs02_tag(v);
     const uint32_t self = rt_cpu() + 1;
 
     if (!vmcs02->tagged || vmcs02->tag != tag)

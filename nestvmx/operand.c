@@ -12,7 +12,9 @@
 #include "field.h"
 #include "inject.h"
 #include "operand.h"
+#include "pml.h"
 #include "result.h"
+#include "vmcs02.h"
 #include "x86.h"
 
 static uint32_t bits(const struct message *m, unsigned from, unsigned count) { return operand_bits(m->req, from, count); }
@@ -111,8 +113,7 @@ static struct paging paging(struct message *m)
     if (!(exit_field(m, VMCS_GUEST_EFER) & EFER_LMA))
         message_need(m, GROUP_PDPTE);
     result = paging_from_request(m->req);
-    const struct vmcs12 *v = vmcs12_at(m->req->vmcs02);
-    result.eptp12 = vmcs12_proc2(v, PROC2_ENABLE_EPT) ? vmcs12_get(v, VMCS_EPTP) : 0;
+    result.eptp12 = vmcs02_tag(vmcs12_at(m->req->vmcs02));
     return result;
 }
 
@@ -134,7 +135,11 @@ static bool walked(struct message *m, enum walk walk, gva_t fault, uint32_t erro
         break;
     }
     if (m->req->origin == ORIGIN_L2) {
-        exit_deliver(m, vmcs12_at(m->req->vmcs02));  // instead of with the EPT violation L1 does with the instruction what it does with those of its L2 that it wants
+        struct vmcs12 *v = vmcs12_at(m->req->vmcs02);
+        if (walk == WALK_EPT12 && (error & WALK_EPT12_LOG))
+            pml_access(m, v, (gpa2_t){ fault.v }, error);
+        else
+            exit_deliver(m, v);  // instead of with the EPT violation L1 does with the instruction what it does with those of its L2 that it wants
         return false;
     }
     rt_log(LOG_ERROR, "L1 uses 5-level paging: its VMX instruction gets #UD");

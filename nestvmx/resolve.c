@@ -11,6 +11,7 @@
 #include "event.h"
 #include "exit.h"
 #include "link.h"
+#include "pml.h"
 #include "resolve.h"
 #include "vmcap.h"
 #include "vmcs12.h"
@@ -86,7 +87,10 @@ void resolve_exit(struct message *m)
     else if ((m->req->flags & REQUEST_FORWARDED) && m->req->arg[0] != 0) {
         // What `ept` found, which may be another reason than the CPU's; the addresses are those of the message. Not every route has all groups.
         message_need(m, EXIT_GROUPS);
-        exit_deliver_cause(m, v, (struct exit_cause){ (uint32_t)m->req->arg[0], m->req->arg[1] });
+        if (m->req->arg[0] == EXIT_PML_FULL)
+            pml_access(m, v, (gpa2_t){ m->req->arg[3] }, m->req->arg[1]);
+        else
+            exit_deliver_cause(m, v, (struct exit_cause){ (uint32_t)m->req->arg[0], m->req->arg[1] });
     } else if (wanted(m, v))
         exit_deliver(m, v);
     else

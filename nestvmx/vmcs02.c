@@ -2,6 +2,7 @@
 // What the partition knows about the VMCS02 of each VMCS12.
 
 #include <rt/cpu.h>
+#include <rt/walk12.h>
 
 #include "entry_check.h"
 #include "vmcs02.h"
@@ -23,6 +24,14 @@ void vmcs02_forget(const struct vmcs12 *v)
     vmcs02->steady = 0;
     vmcs02->saves = 0;
     vmcs02->unchecked = ~0ull;
+}
+
+uint64_t vmcs02_tag(const struct vmcs12 *v)
+{
+    if (!vmcs12_proc2(v, PROC2_ENABLE_EPT))
+        return 0;
+    const uint64_t eptp12 = vmcs12_get(v, VMCS_EPTP);
+    return vmcs12_proc2(v, PROC2_ENABLE_PML) && (eptp12 & EPTP12_FLAGS) ? eptp12 | EPTP12_LOGS : eptp12;
 }
 
 void vmcs02_init(void)

@@ -28,8 +28,8 @@ void vmfunc_execute(struct message *m, struct vmcs12 *v)
         return;
     }
     vmcs12_put(v, VMCS_EPTP, eptp);
-    vmcs02_of(v)->tag = eptp;
-    reply_op(m->rep, OP_VMCS_EPT, m->handle, 0, eptp, 0);
+    const uint64_t tag = vmcs02_of(v)->tag = vmcs02_tag(v);
+    reply_op(m->rep, OP_VMCS_EPT, m->handle, 0, tag, 0);
     if (rt_invoke() != STATUS_OK)  // at once: RIP goes with a reply that has no operations
         rt_panic("a VMCS02 can't have another EPT02 tree");
     reply_advance_own(m->rep);

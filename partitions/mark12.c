@@ -37,6 +37,8 @@ bool mark12(const struct ept12_cpu *cpu, uint64_t eptp12, gpa2_t address, bool w
             return true;
         if ((walk->entry & want) == want && !walk->unaccessed)
             return true;
+        if (eptp12 & EPTP12_LOGS)
+            return false;
         const bool same = mark_path(cpu, eptp12, address, walk, write);
         const struct walk12 before = *walk;
         *walk = walk12(cpu, eptp12, address, 0);

@@ -41,8 +41,13 @@ static __attribute__((noinline)) enum walk through_ept12(const struct paging *pa
     struct walk12 walk = walk12(&cpu, paging->eptp12, from, 0);
     bool allowed = grants(&walk, rights);
     if (allowed) {
-        if (!mark12(&cpu, paging->eptp12, from, rights & EPT_WRITE, &walk))
-            return WALK_UNMAPPED;
+        if (!mark12(&cpu, paging->eptp12, from, rights & EPT_WRITE, &walk)) {
+            if (!(paging->eptp12 & EPTP12_LOGS))
+                return WALK_UNMAPPED;
+            out->v = address;
+            *error = rights | WALK_EPT12_LOG;
+            return WALK_EPT12;
+        }
         allowed = grants(&walk, rights);
     }
     out->v = allowed ? leaf12_page(walk.entry, walk.level).v + (address & (level12_bytes(walk.level) - 1)) : address;

@@ -39,7 +39,8 @@ bool caller_by_ept12(const struct caller *caller, struct reply *rep)
     const bool misconfig = caller->fault_error & WALK_EPT12_MISCONFIG;
     rep->op_count = 0;
     rep->set = 0;
-    reply_forward(rep, misconfig ? EXIT_EPT_MISCONFIG : EXIT_EPT_VIOLATION, misconfig ? 0 : caller->fault_error, 0, caller->fault.v);
+    const enum exit_reason reason = misconfig ? EXIT_EPT_MISCONFIG : caller->fault_error & WALK_EPT12_LOG ? EXIT_PML_FULL : EXIT_EPT_VIOLATION;
+    reply_forward(rep, reason, misconfig ? 0 : caller->fault_error & ~WALK_EPT12_LOG, 0, caller->fault.v);
     rep->arg[4] = 1;
     return true;
 }

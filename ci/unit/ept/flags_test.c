@@ -133,3 +133,36 @@ TEST(what_could_not_be_marked_is_not_taken_for_unchanged)
         CHECK(trees_leaf(eptp, address) != NULL);
     }
 }
+
+// An L2 whose writes are logged: no flag is set here, what needs one is nestvmx' to log first.
+TEST(with_a_log_flags_are_not_set_here)
+{
+    const uint64_t eptp = ready() | EPTP12_LOGS;
+    for (unsigned write = 0; write < 2; write++) {
+        const struct reply *rep = trees_violation(eptp, address + 8, write ? WRITE : READ);
+        CHECK_EQ(rep->verdict, VERDICT_FORWARD);
+        CHECK_EQ(rep->arg[0], EXIT_PML_FULL);
+        CHECK_EQ(rep->arg[1] & 7, write ? WRITE : READ);
+        CHECK_EQ(rep->arg[3], address + 8);
+        CHECK_EQ(trees_entry_now(pt, 0) & (A | D), 0);
+        CHECK_EQ(trees_entry_now(pml4, 0) & A, 0);
+        CHECK_EQ(trees_count(), 0);
+    }
+    trees_entry(pml4, 0, trees_entry_now(pml4, 0) | A);
+    trees_entry(pdpt, 1, trees_entry_now(pdpt, 1) | A);
+    trees_entry(pd, 1, trees_entry_now(pd, 1) | A);
+    trees_entry(pt, 0, trees_entry_now(pt, 0) | A);
+    CHECK_EQ(trees_violation(eptp, address, READ)->verdict, VERDICT_RESUME);
+    CHECK_EQ(trees_leaf(eptp, address)->rights, 5);
+    CHECK_EQ(trees_violation(eptp, address, WRITE)->arg[0], EXIT_PML_FULL);
+    trees_entry(pt, 0, trees_entry_now(pt, 0) | D);
+    CHECK_EQ(trees_violation(eptp, address, WRITE)->verdict, VERDICT_RESUME);
+    CHECK_EQ(trees_leaf(eptp, address)->rights, 7);
+    // L1 takes the flag away, and says so of the EPTP that it knows.
+    trees_entry(pt, 0, trees_entry_now(pt, 0) & ~D);
+    trees_invept(INVEPT_SINGLE, eptp & ~EPTP12_LOGS);
+    CHECK(trees_leaf(eptp, address) == NULL);
+    // What isn't allowed is L1's violation, as ever.
+    trees_entry(pt, 0, 0x100000 | WB | 1);
+    CHECK_EQ(trees_violation(eptp, address, WRITE)->arg[0], EXIT_EPT_VIOLATION);
+}

@@ -156,6 +156,16 @@ TEST(checks_of_two_fields)
     fails("delivery_external");
     l1_set(VMCS_PIN_CONTROLS, pin);
     l1_set(VMCS_PROC_CONTROLS2, proc2);
+    set_bits(VMCS_PROC_CONTROLS2, PROC2_ENABLE_PML);
+    l1_set(VMCS_PML_ADDR, 0x330008);
+    fails("pml_address");
+    l1_set(VMCS_PML_ADDR, 1ull << 40);
+    fails("pml_address");
+    l1_set(VMCS_PML_ADDR, 0x330000);
+    l1_set(VMCS_PROC_CONTROLS2, PROC2_ENABLE_PML);
+    fails("pml_needs_ept");
+    l1_set(VMCS_PROC_CONTROLS2, proc2);
+
     set_bits(VMCS_EXIT_CONTROLS, EXIT_SAVE_PREEMPTION_TIMER);
     fails("save_timer");
     l1_set(VMCS_EXIT_CONTROLS, l1_get(VMCS_EXIT_CONTROLS) & ~(uint64_t)EXIT_SAVE_PREEMPTION_TIMER);

@@ -144,6 +144,11 @@ TEST(rights_of_ept12_count_for_each_page)
     *program_ept12(DATA_PAGE) &= ~(uint64_t)EPT_WRITE;
     check_forwarded(refused_call(TV_CALL_REGISTER, SECTIONS_AT, PARAMS_AT, ENTRY), DATA_PAGE, EPT_READ | EPT_WRITE);
     *program_ept12(DATA_PAGE) |= EPT_WRITE;
+    // Flags are to be set where the L2's writes are logged: nestvmx' to do, then the call is made again.
+    world_tag = EPTP12 | 1ull << 6 | 1ull << 63;
+    const struct reply *logged = refused_call(TV_CALL_REGISTER, SECTIONS_AT, PARAMS_AT, ENTRY);
+    CHECK(logged->verdict == VERDICT_FORWARD && logged->arg[0] == EXIT_PML_FULL && (logged->arg[1] & ~7ull) == 0 && logged->arg[4] == 1);
+    world_tag = EPTP12;
     *program_ept12(CODE_PAGE) &= ~(uint64_t)EPT_EXECUTE;
     check_forwarded(refused_call(TV_CALL_REGISTER, SECTIONS_AT, PARAMS_AT, ENTRY), CODE_PAGE, EPT_READ | EPT_EXECUTE);
     CHECK(program_nothing_left());

@@ -40,6 +40,7 @@ enum walk {
 };
 // *pf_error with WALK_EPT12: bits 5:0 as in an EPT violation's qualification (the access; the rights of the translation), and
 #define WALK_EPT12_MISCONFIG (1u << 31)
+#define WALK_EPT12_LOG       (1u << 30)  // EPT12 allows it, but flags are to be set there (EPTP12_LOGS)
 
 // From the groups CR, EFER, PRIVILEGE and RIP (RFLAGS), and PDPTE if there, in bank 0 of a request.
 struct paging paging_from_request(const struct request *req);

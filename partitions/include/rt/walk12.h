@@ -44,6 +44,7 @@ struct walk12 {
 
 // Accessed and dirty flags, where the EPTP asks for them (SDM 3C 29.3.5 "Accessed and Dirty Flags for EPT").
 #define EPTP12_FLAGS     (1ull << 6)
+#define EPTP12_LOGS      (1ull << 63)  // never L1's, but in an L2's tag: before a flag is set page-modification logging has a say (nestvmx/pml.h)
 #define ENTRY12_ACCESSED (1ull << 8)
 #define ENTRY12_DIRTY    (1ull << 9)
 
