@@ -87,6 +87,7 @@ def run(build: Path, machine: Machine, esp: Path, directory: Path, timeout: floa
     port = f"mode=term, dev={terminal.device}" if terminal else f"mode=file, dev={directory / 'com1.txt'}"
     config = directory / "bochsrc"
     config.write_text(configuration(machine, esp, directory, share, FIRMWARE, port))
-    environment |= {"LD_PRELOAD": str(build / "ci/libpreload.so")} | ({"EMULATOR_HOLDS": "1"} if machine.watched else {})
+    environment |= {"LD_PRELOAD": str(build / "ci/libpreload.so")} | ({"EMULATOR_HOLDS": "1"} if machine.watched else {}) | \
+        ({"EMULATOR_COUNTS": "1"} if machine.counts else {})
     return emulator.follow(command + ["-q", "-unlock", "-f", str(config)], environment, directory, timeout, watcher,
                            partial(ending, directory / "bochs.log"), terminal)

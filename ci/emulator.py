@@ -36,6 +36,7 @@ class Machine:
     com2: str = ""        # Bochs' words for what the second serial port is joined to
     com3: str = ""        # and the third one
     devices: tuple[str, ...] = ()  # QEMU's options for more of them
+    counts: bool = False   # Bochs, one CPU: with a performance counter (counter.c)
     watched: bool = False  # somebody reads its memory (ram.py), and lets it go on at its end
 
 

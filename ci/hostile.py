@@ -156,11 +156,12 @@ def _crashes_kvm(partition: str, context: Context) -> str:
     return f"{faults} faults; L2's results are right"
 
 
-def _silence(context: Context) -> str:
-    """A partition that never replies is stopped by another CPU, restarted, and its message tried again."""
+def _silence(cpus: int, context: Context) -> str:
+    """A partition that never replies is stopped by another CPU, or on a single one by the NMI of a performance counter, restarted, and its message tried again."""
     workload = replace(PROBE, partitions=("hostile", "pauper"), plain_options="silence")
     conf = configuration(workload, ("watchdog = 4",)).encode()
-    run = boot(context.places, workload, replace(MACHINE, cpus=2), context.directory(), TIMEOUT, files={"EFI/bulkhead/bulkhead.conf": conf})
+    run = boot(context.places, workload, replace(MACHINE, cpus=cpus, counts=cpus == 1), context.directory(), TIMEOUT,
+               files={"EFI/bulkhead/bulkhead.conf": conf})
     lines = [line for line in run.outcome.console if line.startswith("probe ")]
     if found := [line for line in lines if "WRONG" in line or line.startswith("probe and")]:
         raise Failure("\n".join(found))
@@ -169,6 +170,8 @@ def _silence(context: Context) -> str:
     if wrong := [problem for attempt in tried if (problem := attempt.problem())]:
         raise Failure("\n".join(wrong))
     require(len(tried) == 6, f"{len(tried)} attempts, expected 6")
+    counter = [line for line in run.outcome.console if line.startswith("bulkhead: running on ") and line.endswith(", a counter as watchdog")]
+    require(len(counter) == (cpus == 1), f"the loader's line is {counter}")
     ticks = sum(row.count for row in run.summary().exits if row.reason == "PREEMPTION_TIMER")
     return f"{sum(len(attempt.faults) for attempt in tried)} messages ended, {ticks} ticks"
 
@@ -253,6 +256,6 @@ def _observe_kvm(context: Context) -> str:
     return f"{messages:,} of {exits:,} exits"
 
 
-CASES = [Case("hostile-attempts", _hostile), Case("hostile-theft", _theft), *(Case(name, partial(_scrub, how)) for name, how in SCRUBS.items()), Case("hostile-silence", _silence), Case("hostile-self-call", _self_call)] + [Case(f"hostile-crashes-{kind}", partial(_crashes, kind)) for kind in ("ud", "pf")]
+CASES = [Case("hostile-attempts", _hostile), Case("hostile-theft", _theft), *(Case(name, partial(_scrub, how)) for name, how in SCRUBS.items()), Case("hostile-silence", partial(_silence, 2)), Case("hostile-silence-1", partial(_silence, 1)), Case("hostile-self-call", _self_call)] + [Case(f"hostile-crashes-{kind}", partial(_crashes, kind)) for kind in ("ud", "pf")]
 CASES += [Case(f"hostile-crashes-{partition}-4", partial(_crashes_kvm, partition)) for partition in ("nestvmx", "ept")]
 OBSERVE_CASES = [Case("observe-counters", _observe), Case("observe-kvm", _observe_kvm)]

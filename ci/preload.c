@@ -14,6 +14,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "counter.h"
+
 void srand(unsigned seed);
 
 /* For who reads the guest's memory from outside and wants all of it: before Bochs gives that memory back, at its end, it stands still until it
@@ -57,6 +59,8 @@ void ACPI_RESET(void *device, unsigned type)
     reset = plugin ? dlsym(plugin, NAME_OF(ACPI_RESET)) : NULL;
     if (!reset)
         abort();
+    if (getenv("EMULATOR_COUNTS"))
+        counter_begin();
     ((void (*)(void *, unsigned))(uintptr_t)reset)(device, type);
 }
 

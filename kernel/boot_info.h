@@ -122,6 +122,7 @@ struct boot_info {
     uint32_t range_count;
     uint32_t log_level;      // enum log_level: what is more detailed isn't logged
     uint64_t watchdog_ticks; // of the time-stamp counter, that a message may take; 0: any number
+    uint64_t watchdog_counter;  // where a counter starts that wraps after so many; 0: other CPUs watch, or nobody does
     uint16_t pm1a_control, pm1b_control;  // ports of FADT's PM1x_CNT_BLK, 0 where there is none
     uint64_t ept01;          // its top table, empty: devices' tables lead to it
     uint32_t vtd_count;      // 0: devices aren't kept out of anything

@@ -70,18 +70,14 @@ static void came_in(struct cpu *cpu, unsigned bytes, uint32_t value)
     *rax = bytes == 4 ? value : (*rax & ~0ull << 8 * bytes) | value;
 }
 
-static void in(struct cpu *cpu, uint16_t port, unsigned bytes)
-{
-    came_in(cpu, bytes, bytes == 1 ? port_in8(port) : bytes == 2 ? port_in16(port) : port_in32(port));
-}
-
 void io_exit(struct cpu *cpu)
 {
     uint64_t qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
     uint16_t port = IO_PORT(qualification);
+    unsigned bytes = IO_BYTES(qualification);
     if (boot_info->debug != 0 && (uint16_t)(port - DEBUG_PORT + 3) < DEBUG_PORTS + 3) {  // the debugger's: for L1 nothing comes there, and what it sends vanishes
         if (qualification & IO_IN && !(qualification & IO_STRING))
-            came_in(cpu, IO_BYTES(qualification), COM_EMPTY);
+            came_in(cpu, bytes, COM_EMPTY);
         advance_rip(cpu);
         return;
     }
@@ -94,8 +90,8 @@ void io_exit(struct cpu *cpu)
         return;
     }
     if (qualification & IO_IN)
-        in(cpu, port, IO_BYTES(qualification));
+        came_in(cpu, bytes, bytes == 1 ? port_in8(port) : bytes == 2 ? port_in16(port) : port_in32(port));
     else
-        out(port, IO_BYTES(qualification), (uint32_t)cpu->gpr[GPR_RAX]);
+        out(port, bytes, (uint32_t)cpu->gpr[GPR_RAX]);
     advance_rip(cpu);
 }

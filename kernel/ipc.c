@@ -10,6 +10,7 @@
 #include "route.h"
 #include "vector_insn.h"
 #include "vmcs02.h"
+#include "watchdog.h"
 
 // What the hardware would have written.
 void ipc_show_event(const struct cpu *cpu, uint64_t bank[VMCS_FIELD_COUNT])
@@ -38,18 +39,23 @@ void ipc_fields_before(const struct partition_cpu *slot, struct request *request
     memory_copy(request->field[0], before->field[0], sizeof(request->field[0]));
 }
 
-// With vector registers, debugged, or with what only tests ask for.
+// With vector registers, debugged, with a counter as the watchdog, or with what only tests ask for.
 int64_t ipc_upcall_special(struct cpu *cpu, struct partition *partition, struct partition_cpu *slot, uint64_t request)
 {
     struct debug_guest guest;
+    struct watchdog_loan loan;
     uint64_t entry = partition->injected ? fault_inject_entry(partition, slot, partition->entry) : partition->entry;
     if (partition->header.rights & RIGHT_VECTORS)
         cr0_write(vmx_caps->host_cr0 & ~CR0_TS);
     if (partition->debugged)
         debug_begin(&guest);
+    if (boot_info->watchdog_counter != 0)
+        watchdog_borrow(cpu, &loan);
     int64_t end = (slot->steps > 0 ? upcall_step : upcall)(cpu->index, request, entry, slot->stack, request + offsetof(struct channel, reply), cpu_rsp0(cpu));
     while (end == UPCALL_STOPPED)
         end = debug_stopped(cpu, partition, slot);
+    if (boot_info->watchdog_counter != 0)
+        watchdog_return(cpu, &loan);
     if (partition->debugged)
         debug_end(slot, &guest);
     if (partition->header.rights & RIGHT_VECTORS)

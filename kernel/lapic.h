@@ -15,5 +15,9 @@ void lapic_repeat_sipi(void);
 // Sends an NMI. What L1 was about to write to its interrupt command register stays as it was.
 void lapic_send_nmi(uint32_t apic_id);
 
+// The entry of the performance counters' interrupt: sets it, and returns what it was.
+#define LAPIC_NMI 0x400u
+uint32_t lapic_counter(uint32_t entry);
+
 // Takes back that this CPU has accepted an interrupt, which is the highest one in service: it is pending again.
 void lapic_requeue(uint8_t vector);

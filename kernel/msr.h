@@ -9,7 +9,8 @@
 
 enum msr {
     MSR_APIC_BASE = 0x1b, MSR_MTRR_CAP = 0xfe, MSR_SYSENTER_EIP = 0x176, MSR_MTRR_VARIABLE = 0x200, MSR_MTRR_FIXED_64K = 0x250,
-    MSR_MTRR_FIXED_16K = 0x258, MSR_MTRR_FIXED_4K = 0x268, MSR_MTRR_DEFAULT = 0x2ff, MSR_X2APIC_EOI = 0x80b, MSR_X2APIC_ICR = 0x830, MSR_X2APIC_SELF_IPI = 0x83f,
+    MSR_MTRR_FIXED_16K = 0x258, MSR_MTRR_FIXED_4K = 0x268, MSR_MTRR_DEFAULT = 0x2ff, MSR_FIXED_CTR2 = 0x30b, MSR_FIXED_CTR_CTRL = 0x38d, MSR_PERF_GLOBAL_CTRL = 0x38f,
+    MSR_PERF_GLOBAL_OVF_CTRL = 0x390, MSR_X2APIC = 0x800,
 };
 
 #define EFER_LMA (1ull << 10)
@@ -36,21 +37,17 @@ static inline bool msr_read_safe(uint32_t msr, uint64_t *value)
     return !failed;
 }
 
-static inline bool msr_write_safe(uint32_t msr, uint64_t value)
-{
-    uint32_t failed;
-    __asm__ volatile("xor %%r8d, %%r8d\n" FIXUP("wrmsr") "mov %%r8d, %0"
-                     : "=r"(failed) : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "r8", "cc", "memory");
-    return !failed;
-}
-
-static inline bool xsetbv_safe(uint32_t index, uint64_t value)
-{
-    uint32_t failed;
-    __asm__ volatile("xor %%r8d, %%r8d\n" FIXUP("xsetbv") "mov %%r8d, %0"
-                     : "=r"(failed) : "c"(index), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "r8", "cc", "memory");
-    return !failed;
-}
+#define WRITE_SAFE(name, instruction)                                                                                            \
+    static inline bool name(uint32_t number, uint64_t value)                                                                     \
+    {                                                                                                                            \
+        uint32_t failed;                                                                                                         \
+        __asm__ volatile("xor %%r8d, %%r8d\n" FIXUP(instruction) "mov %%r8d, %0"                                                 \
+                         : "=r"(failed) : "c"(number), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "r8", "cc", "memory"); \
+        return !failed;                                                                                                          \
+    }
+WRITE_SAFE(msr_write_safe, "wrmsr")
+WRITE_SAFE(xsetbv_safe, "xsetbv")
+#undef WRITE_SAFE
 
 static inline uint64_t tsc_read(void)
 {

@@ -21,10 +21,6 @@
 #define KICK_TICKS 1000000ull   // between two NMIs to CPUs that are to leave a partition
 
 static uint32_t state_of(const struct partition *partition) { return __atomic_load_n(&partition->record->state, __ATOMIC_SEQ_CST); }
-static void set_state(struct partition *partition, enum partition_state state)
-{
-    __atomic_store_n(&partition->record->state, state, __ATOMIC_SEQ_CST);
-}
 
 // From partition_enter(), which has found it not ready.
 bool partition_wait(struct partition *partition, struct partition_cpu *slot)
@@ -156,7 +152,7 @@ void partitions_scrub(bool others_run)
         struct partition *partition = partition_at(i);
         if (!(partition->header.rights & RIGHT_SECRETS))
             continue;
-        set_state(partition, PARTITION_PARKED);
+        __atomic_store_n(&partition->record->state, PARTITION_PARKED, __ATOMIC_SEQ_CST);
         if (others_run)
             wait_until_empty(partition);
         cr4_write(cr4_read() & ~CR4_SMAP);

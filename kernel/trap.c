@@ -12,6 +12,7 @@
 #include "shootdown.h"
 #include "trap_frame.h"
 #include "upcall.h"
+#include "watchdog.h"
 
 #define VECTORS 32
 #define GATE_INTERRUPT 0x8e00u
@@ -39,7 +40,7 @@ struct table_register trap_idt(void) { return (struct table_register){ sizeof(id
 
 static void trap_nmi(struct cpu *cpu, struct trap_frame *frame)
 {
-    if (!shootdown_nmi(cpu)) {
+    if (!shootdown_nmi(cpu) && !watchdog_nmi(cpu)) {
         cpu->nmi_arrived = 1;
         // The entry code has looked already, and would enter the guest without it: it looks again.
         if (frame->rip >= (uintptr_t)guest_enter_window && frame->rip < (uintptr_t)guest_enter_window_end) {

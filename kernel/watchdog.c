@@ -1,14 +1,22 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Watchdog: who is in the same message at two looks, longer than the budget apart, gets an NMI. Messages themselves cost nothing more for it.
+// A CPU without others gets it from a counter, which each message starts.
 #include "watchdog.h"
 
 #include "exit.h"
+#include "lapic.h"
+#include "msr.h"
 #include "partition.h"
 #include "shootdown.h"
 #include "vmcs.h"
 #include "vtd.h"
 
 #define MISC_TIMER_RATE 31u   // SDM 3D A.6 "Miscellaneous Data": the timer counts down when that bit of the time-stamp counter changes
+
+// SDM 3B 20.2.2 "Architectural Performance Monitoring Version 2": fixed counter 2 goes up as the time-stamp counter does. On, in all rings (a loop of system calls
+// spends most of its time in the kernel), with an interrupt when it wraps.
+#define COUNTER         (1ull << 34)
+#define COUNTER_CONTROL 0xb00u
 
 void watchdog_arm(void)
 {
@@ -51,4 +59,49 @@ bool watchdog_expired(const struct cpu *cpu)
 {
     uint64_t message = message_of(cpu);
     return message && __atomic_load_n(&cpu->expired, __ATOMIC_SEQ_CST) == message;
+}
+
+// The interrupt of a message that is out of time has yet to be taken: that sets the counter again.
+static bool wrapped(const struct cpu *cpu) { return cpu->lent != 0 && msr_read(MSR_FIXED_CTR2) < boot_info->watchdog_counter; }
+
+bool watchdog_nmi(struct cpu *cpu)
+{
+    if (!wrapped(cpu))
+        return false;
+    msr_write(MSR_PERF_GLOBAL_OVF_CTRL, COUNTER);  // with it goes an overflow of L1's own there that L1 has yet to look at
+    msr_write(MSR_FIXED_CTR2, boot_info->watchdog_counter);  // who isn't ended by this, because another message has been since, has another budget
+    (void)lapic_counter(LAPIC_NMI);  // the interrupt has masked it
+    cpu->expired = cpu->lent;
+    return true;
+}
+
+// Waits for an NMI that is under way: afterwards it would be taken for one of L1's. Where the local APIC is switched off by software none comes.
+static void stop(struct cpu *cpu)
+{
+    msr_write(MSR_PERF_GLOBAL_CTRL, 0);
+    for (unsigned i = 0; i < 100000 && wrapped(cpu); i++)
+        __builtin_ia32_pause();
+    (void)watchdog_nmi(cpu);
+}
+
+// A message that another one waits for has its own time.
+void watchdog_borrow(struct cpu *cpu, struct watchdog_loan *l1)
+{
+    const uint64_t enabled = msr_read(MSR_PERF_GLOBAL_CTRL);
+    stop(cpu);
+    *l1 = (struct watchdog_loan){ enabled, msr_read(MSR_FIXED_CTR_CTRL), msr_read(MSR_FIXED_CTR2), cpu->lent, lapic_counter(LAPIC_NMI) };
+    msr_write(MSR_FIXED_CTR_CTRL, COUNTER_CONTROL);
+    msr_write(MSR_FIXED_CTR2, boot_info->watchdog_counter);
+    cpu->lent = message_of(cpu);  // not before: an NMI of L1's would find L1's count
+    msr_write(MSR_PERF_GLOBAL_CTRL, COUNTER);
+}
+
+void watchdog_return(struct cpu *cpu, const struct watchdog_loan *l1)
+{
+    stop(cpu);
+    cpu->lent = l1->outer;
+    (void)lapic_counter(l1->delivery);
+    msr_write(MSR_FIXED_CTR2, l1->count);
+    msr_write(MSR_FIXED_CTR_CTRL, l1->control);
+    msr_write(MSR_PERF_GLOBAL_CTRL, l1->enabled);
 }

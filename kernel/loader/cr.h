@@ -18,3 +18,13 @@ static inline _Noreturn void cpu_halt(void)
     for (;;)
         __asm__ volatile("cli; hlt");
 }
+
+// What the flags were.
+static inline uint64_t interrupts_off(void)
+{
+    uint64_t flags;
+    __asm__ volatile("pushfq; popq %0; cli" : "=r"(flags) : : "memory");
+    return flags;
+}
+
+static inline void interrupts_restore(uint64_t flags) { __asm__ volatile("pushq %0; popfq" : : "r"(flags) : "memory", "cc"); }

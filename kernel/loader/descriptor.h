@@ -20,6 +20,8 @@ static inline struct descriptor_table idt_read(void)
     return table;
 }
 
+static inline void idt_load(struct descriptor_table table) { __asm__ volatile("lidt %0" : : "m"(table)); }
+
 #define SELECTOR_READ(name, instruction)                           \
     static inline uint16_t name##_read(void)                       \
     {                                                              \

@@ -5,6 +5,7 @@
 #include "conf.h"
 #include "console.h"
 #include "controls.h"
+#include "counter.h"
 #include "cpu_block.h"
 #include "cpus.h"
 #include "cr.h"
@@ -100,6 +101,19 @@ static bool check_cpus(const struct cpus *cpus, struct vtx_facts *first, bool *n
     return true;
 }
 
+// A single CPU has no other that would end a message without a reply.
+static uint64_t find_counter(uint64_t ticks, uint32_t cpu_count)
+{
+    const struct cpuid leaf = cpuid(CPUID_COUNTERS);
+    const uint64_t start = cpu_count == 1 && cpuid(0).eax >= CPUID_COUNTERS ? counter_start(&leaf, ticks) : 0;
+    return start != 0 && counter_works(start, ticks) ? start : 0;
+}
+
+static const char *watchdog_text(const struct boot_info *info)
+{
+    return info->watchdog_ticks == 0 ? ", watchdog off" : info->cpu_count > 1 ? "" : info->watchdog_counter != 0 ? ", a counter as watchdog" : ", without a watchdog";
+}
+
 // What the configuration and the machine say.
 static bool fill_info(struct boot_info *info, const struct launch *launch, const struct conf *conf, const struct conf_workload *workload,
                       const struct vtx_facts *facts, uint64_t *boot_time)
@@ -118,6 +132,7 @@ static bool fill_info(struct boot_info *info, const struct launch *launch, const
     info->loadable = workload->loadable;
     loadables_make(&info->loadables, conf, workload);
     info->cpu_count = launch->cpus->count;
+    info->watchdog_counter = find_counter(info->watchdog_ticks, info->cpu_count);
     controls_make(&info->vmx, facts);
     controls_tell(&info->info, &info->vmx, info->cpu_count);
     if (!machine_describe(info, boot_time))
@@ -143,7 +158,7 @@ static bool build(struct launch *launch, struct memory *memory, const struct con
     done = info->decoys != 0;
     if (done)
         memory_fill((void *)(UINTN)info->decoys, 0xff, BOOT_DECOYS * PAGE_BYTES);
-    for (uint32_t i = 0; i < info->partition_count && (info->cpu_count < 2 || info->watchdog_ticks == 0); i++)
+    for (uint32_t i = 0; i < info->partition_count && (info->watchdog_ticks == 0 || (info->cpu_count < 2 && info->watchdog_counter == 0)); i++)
         info->partition[i].header.hang = 0;  // nobody would end it
     if (done && info->debug)
         done = space_show(info, memory, info->debug - 1, info->debugger);
@@ -243,6 +258,7 @@ static bool start(const struct conf *conf, const struct conf_workload *workload)
     launch.cpus = &cpus;
     bool ready = furnish(&launch, &memory, conf, workload, &load, &facts, no_execute);
     load_free(&load);
+    const char *watchdog = ready ? watchdog_text(launch.info) : "";  // the kernel's memory is hidden soon
     uint32_t launched = ready ? launch_all(&launch, conf->require) : 0;
     if (!launched) {
         dma_stop();
@@ -254,8 +270,8 @@ static bool start(const struct conf *conf, const struct conf_workload *workload)
         console_line("launched, but CPUID does not show it");
         return false;
     }
-    console_line("running on %u CPUs, %llu KiB hidden at 0x%llx", launched, (unsigned long long)(memory.bytes >> 10),
-                 (unsigned long long)memory.base);
+    console_line("running on %u CPUs, %llu KiB hidden at 0x%llx%s", launched, (unsigned long long)(memory.bytes >> 10),
+                 (unsigned long long)memory.base, watchdog);
     return true;
 }
 

@@ -62,7 +62,7 @@ bool partitions_make(struct boot_info *info, struct memory *memory)
         partition->inject_at = partition->inject.message;
         partition->injected = partition->inject.kind != INJECT_NONE || partition->inject.on_request;
         partition->debugged = info->debug == i + 1;
-        partition->special = partition->debugged || partition->injected || (image->header.rights & RIGHT_VECTORS);
+        partition->special = partition->debugged || partition->injected || info->watchdog_counter != 0 || (image->header.rights & RIGHT_VECTORS);
         for (unsigned call = 0; call < CAP_CALLS; call++)
             partition->callee[call] = hidden((uintptr_t)&all[image->callee[call]]);
         for (uint32_t cpu = 0; cpu < info->cpu_count; cpu++)

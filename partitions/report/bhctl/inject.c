@@ -76,7 +76,7 @@ const char *fault_refused(const struct fault *fault, const struct records_machin
     else if (answer == STATUS_UNSUPPORTED && !(machine->injectable >> fault->partition & 1))
         snprintf(why, REGION_WHY, "no fault may be injected into %s: the workload's configuration does not name it as injectable", name);
     else if (answer == STATUS_UNSUPPORTED && fault->kind == INJECT_HANG)
-        snprintf(why, REGION_WHY, "nobody would end a hang: the watchdog is off, or there is only one CPU");
+        snprintf(why, REGION_WHY, "nobody would end a hang: the watchdog is off, or there is only one CPU, without a counter for it");
     else
         snprintf(why, REGION_WHY, "Bulkhead refuses it: status %llu", (unsigned long long)answer);
     return why;
