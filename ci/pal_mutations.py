@@ -9,7 +9,7 @@ from pathlib import Path
 import pal_suite
 from case import Case, Context, Failure, require
 from source_copy import Edit, built_copy
-from workload import PAL
+from workload import PAL_L2
 
 LIST = Path(__file__).parent / "pal_mutations.toml"
 TESTS = {case.name: case for case in pal_suite.CASES}
@@ -17,7 +17,7 @@ TESTS = {case.name: case for case in pal_suite.CASES}
 
 def _failure(context: Context, mutation: dict[str, str], number: int) -> str:
     """What the test says of a Bulkhead without the check."""
-    places = built_copy(context.places, "pal", [Edit(mutation["file"], mutation["from"], mutation["to"])], PAL.partitions)
+    places = built_copy(context.places, "pal", [Edit(mutation["file"], mutation["from"], mutation["to"])], PAL_L2.partitions)
     try:
         TESTS[mutation["test"]].run(Context(places, f"{context.name}/{number}"))
     except Failure as failure:

@@ -14,10 +14,6 @@
 #include "descriptor.h"
 #include "step.h"
 
-struct batch;
-struct vmcs02;
-struct partition;
-
 // A CPU's block of hidden memory: CPU_BLOCK_BYTES, aligned to its size, so that any stack pointer in it leads to it. No GS base
 // is needed: a partition could change that.
 //   +0       struct cpu, whose records are the 40 KiB from +4 KiB on

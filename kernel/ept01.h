@@ -20,6 +20,7 @@
 #define EPT_FLAGS      (1ull << 8 | 1ull << 9)
 #define EPT_OWNER_SHIFT 52           // EPT01: the partition that has taken the page, index + 1; ignored by the CPU, mapped or not
 #define EPT_OWNER      (31ull << EPT_OWNER_SHIFT)
+#define EPT_VANISHING  (1ull << 62)  // EPT02: of a decoy of a page that has an owner: L2 may write there, and what it writes vanishes; ignored by the CPU
 
 struct ept01_leaf {
     hpa_t hpa;             // of the address that was asked for

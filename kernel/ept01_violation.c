@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// EPT violations on EPT01, of L1 and of L2s that run on it: MMIO that isn't mapped yet, and hidden memory, which reads as ones and takes no writes.
+// EPT violations on EPT01, of L1 and of L2s that run on it: MMIO that isn't mapped yet, and hidden memory, which reads as ones and takes no writes. Of L2s that
+// have a tree of their own: writes to pages that were taken, where they may vanish.
 #include "exit.h"
 
 #include "ept01.h"
@@ -8,6 +9,7 @@
 #include "pool.h"
 #include "step.h"
 #include "vmcs.h"
+#include "vmcs02.h"
 
 #define QUALIFICATION_WRITE 2u
 #define QUALIFICATION_FETCH 4u
@@ -22,33 +24,21 @@ static void log_access(struct cpu *cpu, uint64_t address, bool write, bool taken
                  cpu->rip, n + 1);
 }
 
-// The page takes writes for one instruction.
-static enum status let_write(struct cpu *cpu, gpa1_t page)
-{
-    struct step *step = &cpu->step;
-    if (step->decoy_count == STEP_DECOYS)
-        step_end(cpu);
-    TRY(ept01_decoy(page, true));
-    step->decoy[step->decoy_count++] = page;
-    step_begin(cpu);
-    return STATUS_OK;
-}
-
 void ept01_violation(struct cpu *cpu)
 {
     gpa1_t address = { vmcs_read(VMCS_GUEST_PHYSICAL_ADDR) }, page = { address.v & PAGE_MASK };
     uint64_t qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
-    bool write = qualification & QUALIFICATION_WRITE, taken = ept01_owner(page) != 0;
+    bool write = qualification & QUALIFICATION_WRITE, tree = cpu->level == ORIGIN_L2 && cpu->vmcs02->tag != 0, taken = tree || ept01_owner(page) != 0;
     enum status status;
     if (taken && qualification & QUALIFICATION_FETCH) {
         status = STATUS_DENIED;
     } else if (taken || hidden_overlaps((hpa_t){ page.v }, PAGE_BYTES)) {
         log_access(cpu, address.v, write, taken);
-        status = write ? let_write(cpu, page) : ept01_decoy(page, false);
+        status = tree ? STATUS_OK : ept01_decoy(page, false);
+        if (write && status == STATUS_OK)
+            step_write(cpu, page.v);
     } else {
         struct ept01_leaf leaf;
-        if (cpu->stepping)
-            step_end(cpu);
         status = ept01_lookup(address, &leaf);
     }
     if (status == STATUS_OK) {

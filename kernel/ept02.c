@@ -319,7 +319,9 @@ static uint64_t make_leaf(struct ept02_cursor *cursor, uint32_t a, gpa2_t from, 
         if (ept01_lookup(to, &cursor->leaf) != STATUS_OK) {
             uint64_t owner = (uint64_t)ept01_owner(to) << EPT_OWNER_SHIFT, leaf = ept02_decoy(page_address(root->decoy), a, from, to);
             root->decoys |= owner != 0;
-            return owner ? (leaf & ~(uint64_t)EPT_WRITE) | owner : leaf;  // a write, as a fetch, is for its owner to know
+            if (owner)  // a write, as a fetch, is for its owner to know
+                leaf = (leaf & ~(uint64_t)EPT_WRITE) | owner | (ept_map_rights(a) & EPT_WRITE ? EPT_VANISHING : 0);
+            return leaf;
         }
         cursor->leaf_bytes = tree_bytes(cursor->leaf.level);
         cursor->leaf_first = to.v & ~(cursor->leaf_bytes - 1);
@@ -431,16 +433,20 @@ void ept02_unmap(uint32_t index, enum ept_level level, gpa2_t from, struct ept02
     spinlock_release(&root->lock);
 }
 
-uint32_t ept02_owner(uint32_t index, gpa2_t address)
+uint64_t ept02_taken(uint32_t index, gpa2_t address, enum ept02_taken what)
 {
     unsigned found;
     if (index >= boot_info->root_count)
         return 0;
-    spinlock_acquire(&roots[index].lock);
-    const uint64_t *entry = find_entry(&roots[index], address, EPT_LEVEL_4K, &found);
-    uint32_t owner = entry ? (uint32_t)((*entry & EPT_OWNER) >> EPT_OWNER_SHIFT) : 0;
-    spinlock_release(&roots[index].lock);
-    return owner;
+    struct root *root = &roots[index];
+    spinlock_acquire(&root->lock);
+    uint64_t *entry = find_entry(root, address, EPT_LEVEL_4K, &found), leaf = entry ? *entry : 0;
+    if (leaf & EPT_OWNER && what != TAKEN_LOOK) {
+        ept02_entry_write(entry, (leaf & ~(uint64_t)EPT_WRITE) | (what == TAKEN_OPEN && leaf & EPT_VANISHING ? EPT_WRITE : 0));
+        memory_fill(hidden_va(page_address(root->decoy)), 0xff, PAGE_BYTES);
+    }
+    spinlock_release(&root->lock);
+    return leaf & EPT_OWNER ? leaf : 0;
 }
 
 // The bit for a page among those that may be one of some pages: by its number's last bits.

@@ -92,8 +92,10 @@ void ept02_drop(uint32_t root, struct ept02_work *work);
 //   may have been given back. With page NULL all mappings go, as EPT01's memory types have changed. The caller shoots down.
 void ept02_expel(const gpa1_t *page, unsigned count);
 
-// Whose page it is that the tree shows a decoy for (EPT_OWNER), 0: nobody's.
-uint32_t ept02_owner(uint32_t root, gpa2_t address);
+// The leaf, where the tree shows a decoy for a page that has an owner (EPT_OWNER); 0: it doesn't. TAKEN_OPEN: takes writes where they may vanish, until
+// TAKEN_CLOSE; the caller shoots down then. The decoy is ones again either way.
+enum ept02_taken { TAKEN_LOOK, TAKEN_OPEN, TAKEN_CLOSE };
+uint64_t ept02_taken(uint32_t root, gpa2_t address, enum ept02_taken what);
 
 // Ends the work: shoots down where it is needed, frees what was unlinked, gives back what is left of the reservation.
 void ept02_finish(struct ept02_work *work);

@@ -68,8 +68,6 @@ static void exit_as_event(struct cpu *cpu)
 static bool exit_step(struct cpu *cpu)
 {
     bool stepped = cpu->reason == EXIT_MONITOR_TRAP, for_event = cpu->step.event, also_l1 = cpu->step.trap_was_on;
-    if (cpu->reason == EXIT_EPT_VIOLATION && cpu->step.decoy_count)
-        return false;  // maybe the same instruction's second page; the handler ends the step where it isn't
     step_end(cpu);
     if (!stepped || also_l1)
         return false;

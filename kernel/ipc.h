@@ -8,7 +8,6 @@
 #include "cpu.h"
 #include "group.h"
 
-struct partition;
 struct partition_cpu;
 
 // What a message is made from. The request slot is built from it again when the message is handed over again.

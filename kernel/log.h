@@ -3,7 +3,6 @@
 #pragma once
 
 #include <stdarg.h>
-#include <stdint.h>
 
 #include <caps/records.h>
 #include <caps/syscall.h>

@@ -55,19 +55,15 @@ static bool write_apic_base(struct cpu *cpu, uint64_t value)
 bool msr_write_l1(struct cpu *cpu, uint32_t msr, uint64_t value)
 {
     switch (what_of(msr)) {
-    case WHAT_FREE:
-        return msr_write_safe(msr, value);
-    case WHAT_MICROCODE:
-        return true;
-    case WHAT_APIC_BASE:
-        return write_apic_base(cpu, value);
+    case WHAT_FREE: return msr_write_safe(msr, value);
+    case WHAT_MICROCODE: return true;
+    case WHAT_APIC_BASE: return write_apic_base(cpu, value);
     case WHAT_MTRR:
         if (!msr_write_safe(msr, value))
             return false;
         ept01_retype();
         return true;
-    default:
-        return false;
+    default: return false;
     }
 }
 

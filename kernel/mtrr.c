@@ -85,10 +85,9 @@ static bool variable_type(uint64_t base, uint64_t bytes, enum memory_type *type)
 
 bool mtrr_type(uint64_t base, uint64_t bytes, enum memory_type *type)
 {
-    if (!(current.standard & DEFAULT_ENABLE)) {
-        *type = MEMORY_UC;
+    *type = MEMORY_UC;
+    if (!(current.standard & DEFAULT_ENABLE))
         return true;
-    }
     bool fixed = current.cap & CAP_FIXED && current.standard & DEFAULT_FIXED && base < FIXED_END;
     if (!fixed)
         return variable_type(base, bytes, type);

@@ -2,8 +2,6 @@
 // The kernel's own page tables: what every address space has in its upper half, and the address space without a partition.
 #pragma once
 
-#include <caps/addr.h>
-
 // Page-table entry bits (SDM 3A 4.5 "4-Level Paging").
 #define PTE_PRESENT  (1ull << 0)
 #define PTE_WRITE    (1ull << 1)

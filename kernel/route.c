@@ -66,13 +66,13 @@ void route_link(struct partition *partition, bool on)
 bool route_has(enum msg_origin origin, enum exit_reason reason) { return table[origin][reason] != NULL; }
 bool route_observed(enum msg_origin origin) { return observers[origin] != NULL; }
 
-// ROUTE_TAKEN: whether the violation is about a page of the partition's.
-static bool page_matches(struct cpu *cpu, const struct partition *partition)
+// Of the page that a violation is about: EPT_OWNER, EPT_VANISHING.
+static uint64_t page_taken(struct cpu *cpu)
 {
     vmcs_select(cpu, cpu->level == ORIGIN_L1 ? cpu->vmcs01 : cpu->vmcs02->region);
     uint64_t page = vmcs_read(VMCS_GUEST_PHYSICAL_ADDR) & PAGE_MASK;
     bool by_ept01 = cpu->level == ORIGIN_L1 || cpu->vmcs02->tag == 0;
-    return (by_ept01 ? ept01_owner((gpa1_t){ page }) : ept02_owner(vmcs02_root(cpu->vmcs02), (gpa2_t){ page })) == partition->index + 1;
+    return by_ept01 ? (uint64_t)ept01_owner((gpa1_t){ page }) << EPT_OWNER_SHIFT : ept02_taken(vmcs02_root(cpu->vmcs02), (gpa2_t){ page }, TAKEN_LOOK);
 }
 
 // ROUTE_RANGE: the register that the exit's instruction is about; of I/O only one port may be claimed.
@@ -105,7 +105,7 @@ static inline bool matches(struct cpu *cpu, const struct route *route)
         return cpu->l1_vmx && route->partition->record->state != PARTITION_PARKED;
     switch (route->kind) {
     case ROUTE_RANGE: return key_matches(cpu, route->cap);
-    case ROUTE_TAKEN: return page_matches(cpu, route->partition);
+    case ROUTE_TAKEN: return (page_taken(cpu) & EPT_OWNER) >> EPT_OWNER_SHIFT == route->partition->index + 1;
     default: return true;
     }
 }
@@ -171,15 +171,9 @@ void route_answer(struct cpu *cpu, struct partition *partition, const struct ans
         if (cpu->level != ORIGIN_L1)
             resume_l2(cpu, answer);
         break;
-    case VERDICT_L1:
-        leave_l2(cpu);
-        break;
-    case VERDICT_L2:
-        (void)enter_l2(cpu, vmcs02_at(partition->vmcs02_first + answer->vmcs02));
-        break;
-    default:
-        owner_pays(cpu);
-        break;
+    case VERDICT_L1: leave_l2(cpu); break;
+    case VERDICT_L2: (void)enter_l2(cpu, vmcs02_at(partition->vmcs02_first + answer->vmcs02)); break;
+    default: owner_pays(cpu); break;
     }
 }
 
@@ -209,6 +203,12 @@ static __attribute__((noinline)) bool answered(struct cpu *cpu, enum status stat
 static inline bool wants(struct cpu *cpu, const struct route *route, bool taken)
 {
     return (!taken || route->kind == ROUTE_TAKEN) && matches(cpu, route);
+}
+
+// The write of an L2 to a page that was taken, which its EPT12 allows, is done by the kernel where the page's owner doesn't see to it.
+static bool vanishes(struct cpu *cpu, const struct route *route)
+{
+    return route->kind == ROUTE_TAKEN && (cpu->event->qualification & 2) && held(cpu) && (page_taken(cpu) & EPT_VANISHING);
 }
 
 // Whether others are asked where its partition can't answer: it was dormant, which it may not be any more, or is parked, which it stays.
@@ -264,14 +264,14 @@ static inline __attribute__((always_inline)) bool route_message(struct cpu *cpu,
         event->status = status & 15;
         if (!answered(cpu, ipc_send_again(cpu, partition, &route->message, status, &answer), &answer)) {
             event->status = STATUS_FAULTED;
-            if (passes(route) || (route->kind == ROUTE_TAKEN && origin == ORIGIN_L1))  // L1 sees ones, as ever
-                return forward(cpu, route->next, taken, NULL);
+            if (passes(route) || (route->kind == ROUTE_TAKEN && origin == ORIGIN_L1) || vanishes(cpu, route))  // it sees ones, as ever
+                return forward(cpu, route->next, taken || vanishes(cpu, route), NULL);
             owner_pays(cpu);
             return true;
         }
     }
     if (answer.verdict == VERDICT_FORWARD)
-        return forward(cpu, route->next, taken, answer.arg);
+        return forward(cpu, route->next, taken || vanishes(cpu, route), answer.arg);
     // Where an instruction is done there is nothing to be delivered again, and an L2's VMCS02 is held (set_decode).
     if (answer.verdict != VERDICT_RESUME || (origin != ORIGIN_L1 && !(answer.set & SET_ADVANCE)))
         route_answer(cpu, partition, &answer);

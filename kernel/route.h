@@ -9,8 +9,6 @@
 
 #include "cpu.h"
 
-struct partition;
-
 // Enters the routes of a partition's header into the table, where they aren't, or takes them out, where they are. CPUs that handle exits meanwhile see each of
 // them there or not there; exit_routes() is to follow.
 void route_link(struct partition *partition, bool on);

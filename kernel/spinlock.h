@@ -2,7 +2,6 @@
 // Spinlock. NMI handlers never take one; holders may be interrupted by NMIs, which serve shoot-downs and so never wait for a holder.
 #pragma once
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct spinlock { uint32_t held; };

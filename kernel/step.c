@@ -4,11 +4,13 @@
 
 #include "cpu.h"
 #include "ept01.h"
+#include "ept02.h"
 #include "init_sipi.h"
 #include "inject.h"
 #include "log.h"
 #include "shootdown.h"
 #include "vmcs.h"
+#include "vmcs02.h"
 #include "vtd.h"
 
 static bool before_event(void)
@@ -34,6 +36,31 @@ void step_begin(struct cpu *cpu)
         vmcs_control(cpu, VMCS_PROC_CONTROLS, PROC_USE_IO_BITMAPS, false);
 }
 
+static void decoys_open(struct cpu *cpu, bool open)
+{
+    const bool tree = cpu->level == ORIGIN_L2 && cpu->vmcs02->tag != 0;
+    cpu->step.open = open;
+    for (uint64_t *page = cpu->step.decoy; page < &cpu->step.decoy[cpu->step.decoy_count]; page++)
+        if (tree)
+            (void)ept02_taken(vmcs02_root(cpu->vmcs02), (gpa2_t){ *page }, open ? TAKEN_OPEN : TAKEN_CLOSE);
+        else if (ept01_decoy((gpa1_t){ *page }, open) != STATUS_OK)
+            log_line(LOG_ERROR, "decoy of 0x%lx has gone", *page);
+}
+
+void step_write(struct cpu *cpu, uint64_t page)
+{
+    struct step *step = &cpu->step;
+    uint64_t eptp = vmcs_read(VMCS_EPTP);
+    if (step->rip != cpu->rip || step->eptp != eptp || step->decoy_count == STEP_DECOYS)
+        step->decoy_count = 0;
+    if (step->decoy_count == 0 || step->decoy[step->decoy_count - 1] != page)
+        step->decoy[step->decoy_count++] = page;
+    step->rip = cpu->rip;
+    step->eptp = eptp;
+    decoys_open(cpu, true);
+    step_begin(cpu);
+}
+
 void step_end(struct cpu *cpu)
 {
     struct step *step = &cpu->step;
@@ -41,13 +68,10 @@ void step_end(struct cpu *cpu)
         vmcs_control(cpu, VMCS_PROC_CONTROLS, PROC_MONITOR_TRAP_FLAG, false);
     if (step->io)
         vmcs_control(cpu, VMCS_PROC_CONTROLS, PROC_USE_IO_BITMAPS, true);
-    for (unsigned i = 0; i < step->decoy_count; i++)
-        if (ept01_decoy(step->decoy[i], false) != STATUS_OK)
-            log_line(LOG_ERROR, "decoy of 0x%lx has gone", step->decoy[i].v);
-    if (step->decoy_count) {
+    if (step->open) {
+        decoys_open(cpu, false);
         shootdown();
         vtd_forget();  // devices, too, could write where the writes have gone
     }
-    cpu->stepping = false;
-    *step = (struct step){ .decoy_count = 0 };
+    cpu->stepping = step->event = step->io = false;
 }

@@ -156,16 +156,14 @@ static void call(struct pal *pal, const struct request *req, struct reply *rep)
         reply_exception_error(rep, pal->handle, VECTOR_GP, 0);
 }
 
-// An access that is no call. On EPT01 the kernel shows ones and lets writes vanish. An L2's EPT12 has its own trees, where a decoy takes no writes:
-// there one that writes ends the PAL.
-static void stray(struct pal *pal, const struct caller *caller, uint32_t cpu, bool fetch, struct reply *rep)
+// An access that is no call. The kernel shows ones, tells of it, and lets writes vanish, of an L2 where its EPT12 allows them: else they are for its
+// hypervisor to know. It is never executed.
+static void stray(const struct caller *caller, bool fetch, struct reply *rep)
 {
-    if (caller->paging.eptp12 == 0)
+    if (caller->paging.eptp12 == 0 || !fetch)
         reply_forward(rep, 0, 0, 0, 0);
-    else if (fetch)
+    else
         reply_exception_error(rep, caller->handle, VECTOR_GP, 0);
-    else if (end_pal(pal, cpu, rep))
-        rt_log(LOG_WARN, "pal %u: an L2 wrote to its memory: ended", pal_number(pal));
 }
 
 void call_violation(const struct request *req, struct reply *rep)
@@ -188,7 +186,7 @@ void call_violation(const struct request *req, struct reply *rep)
     if (pal == NULL)
         return;  // it was given back meanwhile
     if (pal_mapped(pal, page)) {
-        stray(pal, &caller, req->cpu, fetch, rep);
+        stray(&caller, fetch, rep);
         return;
     }
     // The system has taken the page from the program, and will give it to another.

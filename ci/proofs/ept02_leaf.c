@@ -120,7 +120,8 @@ int main(void)
 
     uint64_t bytes = leaf_bytes(level), frame = leaf & EPT_ADDRESS, rights = leaf & EPT_RIGHTS;
     PROVE(level < EPT_LEVEL_COUNT && (leaf >> 7 & 1) == (level > 0), "bit 7 says that a large entry is a leaf");
-    PROVE((leaf & ~(EPT_ADDRESS | 0xffull)) == (mapped ? 0 : (uint64_t)page_owner << EPT_OWNER_SHIFT), "no other bits, but whose page it is that isn't shown");
+    uint64_t taken = (uint64_t)page_owner << EPT_OWNER_SHIFT | (page_owner != 0 && (ept_map_rights(a) & EPT_WRITE) ? EPT_VANISHING : 0);
+    PROVE((leaf & ~(EPT_ADDRESS | 0xffull)) == (mapped ? 0 : taken), "no other bits, but whose page it is that isn't shown, and whether writes to it were to be allowed");
     PROVE((rights & 3) != 2 && (rights != 4 || vmx_caps->ept_execute_only) && rights != 0, "rights that are no misconfiguration");
     if (!mapped) {
         PROVE(level == 0 && frame == the_decoy.v, "what EPT01 lacks is the decoy");

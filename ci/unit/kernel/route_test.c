@@ -11,14 +11,19 @@ uint32_t ept01_generation, ept02_generation;
 const struct group_field *group_first[GROUP_COUNT + 1];
 static struct partition loadable;
 static struct records_partition record;
-static struct cpu cpu;
+static struct cpu cpu __attribute__((aligned(CPU_BLOCK_BYTES)));
 static struct event event;
-static unsigned answers, faults;
+static struct partition behind;
+static struct vmcs02 l2;
+static unsigned answers, faults, behinds;
+static bool forwards;
+static uint64_t taken_leaf;
 static enum partition_state meanwhile;
 
 // The kernel's own answer, and the #UD of who pays for a partition that is parked.
 static void own_answer(struct cpu *on) { CHECK(on == &cpu); answers++; }
-kernel_handler_t *const kernel_handler[ORIGIN_COUNT][EXIT_REASON_COUNT] = { [ORIGIN_L1] = { [EXIT_CPUID] = own_answer } };
+kernel_handler_t *const kernel_handler[ORIGIN_COUNT][EXIT_REASON_COUNT] = { [ORIGIN_L1] = { [EXIT_CPUID] = own_answer },
+                                                                             [ORIGIN_L2] = { [EXIT_EPT_VIOLATION] = own_answer } };
 void inject_ud(struct cpu *on) { CHECK(on == &cpu); faults++; }
 
 // It isn't to be entered, as partition_wait() has found; before the router looks again, something happens.
@@ -32,8 +37,9 @@ enum status ipc_send_again(struct cpu *on, struct partition *partition, const st
 {
     CHECK(on == &cpu && partition == &loadable && message->kind == MSG_EXIT && status == STATUS_BUSY);
     answer->killed = false;
+    answer->verdict = VERDICT_FORWARD;
     record.state = meanwhile;
-    return STATUS_FAULTED;
+    return forwards ? STATUS_OK : STATUS_FAULTED;
 }
 void group_read_list(struct cpu *on, const struct group_list *list, uint64_t bank[VMCS_FIELD_COUNT]) { (void)on, (void)list, (void)bank; }
 struct group_list group_list(uint64_t groups, bool exited) { return (struct group_list){ groups && exited ? group_first[0] : NULL, NULL }; }
@@ -50,14 +56,28 @@ void log_line(enum log_level level, const char *format, ...) { (void)level, (voi
 bool io_hypercall(void) NEVER
 void lapic_requeue(uint8_t vector) { (void)vector; NEVER }
 uint32_t ept01_owner(gpa1_t page) { (void)page; NEVER }
-uint32_t ept02_owner(uint32_t root, gpa2_t address) { (void)root, (void)address; NEVER }
-uint32_t vmcs02_root(const struct vmcs02 *vmcs02) { (void)vmcs02; NEVER }
-enum status vmcs02_take(struct vmcs02 *vmcs02, struct cpu *on) { (void)vmcs02, (void)on; NEVER }
+uint64_t ept02_taken(uint32_t root, gpa2_t address, enum ept02_taken what)
+{
+    CHECK(root == 3 && address.v == 0 && what == TAKEN_LOOK);
+    return taken_leaf;
+}
+uint32_t vmcs02_root(const struct vmcs02 *vmcs02)
+{
+    CHECK(vmcs02 == &l2);
+    return 3;
+}
+enum status vmcs02_take(struct vmcs02 *vmcs02, struct cpu *on)
+{
+    CHECK(vmcs02 == &l2 && on == &cpu);
+    return STATUS_OK;
+}
 struct vmcs02 *vmcs02_at(uint32_t index) { (void)index; NEVER }
 enum status ipc_send(struct cpu *on, struct partition *partition, const struct message *message, struct answer *answer)
 {
-    (void)on, (void)partition, (void)message, (void)answer;
-    NEVER
+    CHECK(on == &cpu && partition == &behind && message->origin == ORIGIN_L2);
+    behinds++;
+    answer->verdict = VERDICT_L1;
+    return STATUS_OK;
 }
 uint32_t ipc_root(const struct vmcs02 *vmcs02, const struct partition *partition) { (void)vmcs02, (void)partition; NEVER }
 void ipc_show_event(const struct cpu *on, uint64_t bank[VMCS_FIELD_COUNT]) { (void)on, (void)bank; NEVER }
@@ -120,4 +140,42 @@ TEST(a_parked_ones_exits_are_undefined)
 {
     exit_cpuid(PARTITION_PARKED, PARTITION_PARKED);
     CHECK(answers == 0 && faults == 1);
+}
+
+// A violation of an L2's, with a tree of its own, about a page that the partition has taken; another one is asked after it.
+static void violate(uint64_t qualification, bool vanishing, bool answers_it, enum partition_state after)
+{
+    loadable = (struct partition){ .name = "loadable", .record = &record, .slot[0] = &loadable.cpu[0],
+        .header = { .route_count = 1, .routes = { { .kind = ROUTE_TAKEN, .origin = ORIGIN_L2, .reason = EXIT_EPT_VIOLATION } } } };
+    behind = (struct partition){ .name = "behind", .index = 1, .record = &record,
+        .header = { .route_count = 1, .routes = { { .kind = ROUTE_EXIT, .origin = ORIGIN_L2, .reason = EXIT_EPT_VIOLATION, .priority = 1 } } } };
+    l2 = (struct vmcs02){ .tag = 0x7000 };
+    cpu = (struct cpu){ .level = ORIGIN_L2, .vmcs02 = &l2, .reason = EXIT_EPT_VIOLATION, .event = &event };
+    event.qualification = qualification;
+    taken_leaf = 1ull << EPT_OWNER_SHIFT | (vanishing ? EPT_VANISHING : 0);
+    forwards = answers_it;
+    meanwhile = after;
+    answers = behinds = 0;
+    if (!route_has(ORIGIN_L2, EXIT_EPT_VIOLATION)) {
+        route_link(&loadable, true);
+        route_link(&behind, true);
+    }
+    record.state = PARTITION_PARKED;  // so that the message goes by ipc_send_again()
+    route_exit(&cpu);
+}
+
+TEST(a_write_of_an_l2s_that_may_vanish_is_the_kernels_to_do)
+{
+    violate(2, true, true, PARTITION_READY);
+    CHECK(answers == 1 && behinds == 0);
+    violate(2, true, false, PARTITION_PARKED);  // also where its owner can't say so any more
+    CHECK(answers == 1 && behinds == 0);
+}
+
+TEST(any_other_access_of_an_l2s_to_a_taken_page_is_for_who_comes_next)
+{
+    violate(2, false, true, PARTITION_READY);
+    CHECK(answers == 0 && behinds == 1);
+    violate(4, true, true, PARTITION_READY);
+    CHECK(answers == 0 && behinds == 1);
 }

@@ -127,15 +127,17 @@ static uint32_t l2_tree(void)
     return ROOT_L2;
 }
 
-static void l2_map(uint32_t root, unsigned level, uint64_t from, uint64_t to)
+static void l2_map_as(uint32_t root, unsigned level, unsigned rights, uint64_t from, uint64_t to)
 {
     struct ept02_work work = EPT02_WORK;
     CHECK(ept02_reserve(&work, EPT02_MAP_PAGES));
     struct ept02_cursor *cursor = ept02_map_begin(root);
-    ept02_map(cursor, ept_map_pack(level, EPT_RIGHTS, 6, 0), (gpa2_t){ from }, (gpa1_t){ to }, &work);
+    ept02_map(cursor, ept_map_pack(level, rights, 6, 0), (gpa2_t){ from }, (gpa1_t){ to }, &work);
     ept02_map_end(cursor);
     ept02_finish(&work);
 }
+
+static void l2_map(uint32_t root, unsigned level, uint64_t from, uint64_t to) { l2_map_as(root, level, EPT_RIGHTS, from, to); }
 
 TEST(a_page_that_is_taken_leaves_the_trees_of_l2s)
 {
@@ -176,13 +178,46 @@ TEST(an_l2_that_looks_again_sees_a_decoy_and_whose_it_is)
     const uint64_t leaf = leaf_of(L2_TAG, 0x1000);
     CHECK((leaf & EPT_ADDRESS) != 0x5000);
     CHECK_EQ(leaf & EPT_RIGHTS, EPT_READ);
-    CHECK_EQ(ept02_owner(root, (gpa2_t){ 0x1000 }), 1);
-    CHECK_EQ(ept02_owner(root, (gpa2_t){ 0x2000 }), 0);
-    CHECK_EQ(ept02_owner(root, (gpa2_t){ ~0ull }), 0);
-    CHECK_EQ(ept02_owner(ROOT_NONE, (gpa2_t){ 0x1000 }), 0);
+    CHECK_EQ(ept02_taken(root, (gpa2_t){ 0x1000 }, TAKEN_LOOK) & EPT_OWNER, 1ull << EPT_OWNER_SHIFT);
+    CHECK_EQ(ept02_taken(root, (gpa2_t){ 0x3000 }, TAKEN_LOOK), 0);
+    CHECK_EQ(ept02_taken(root, (gpa2_t){ ~0ull }, TAKEN_LOOK), 0);
+    CHECK_EQ(ept02_taken(ROOT_NONE, (gpa2_t){ 0x1000 }, TAKEN_LOOK), 0);
     CHECK_EQ(try(OP_PAGE_GIVE, 0, 0, 0x5000, 0), STATUS_OK);
     CHECK_EQ(leaf_of(L2_TAG, 0x1000), 0);                 // no decoy in the way of a page that is back
     l2_map(root, EPT_LEVEL_4K, 0x1000, 0x5000);
+    CHECK_EQ(leaf_of(L2_TAG, 0x1000) & (EPT_ADDRESS | EPT_RIGHTS), 0x5000 | EPT_RIGHTS);
+}
+
+// The decoy that is mapped there.
+static uint8_t *decoy_at(uint64_t from) { return hidden_va((hpa_t){ leaf_of(L2_TAG, from) & EPT_ADDRESS }); }
+
+TEST(what_an_l2_writes_to_a_taken_page_vanishes_where_ept12_lets_it_write)
+{
+    start_pal();
+    const uint32_t root = l2_tree();
+    CHECK_EQ(try(OP_PAGE_TAKE, 0, 0, 0x5000, 0), STATUS_OK);
+    l2_map(root, EPT_LEVEL_4K, 0x1000, 0x5000);
+    l2_map_as(root, EPT_LEVEL_4K, EPT_READ | EPT_EXECUTE, 0x2000, 0x5000);
+    l2_map(root, EPT_LEVEL_4K, 0x3000, 0x7000);
+    CHECK(ept02_taken(root, (gpa2_t){ 0x1000 }, TAKEN_LOOK) & EPT_VANISHING);
+    CHECK(!(ept02_taken(root, (gpa2_t){ 0x2000 }, TAKEN_LOOK) & EPT_VANISHING));
+    for (uint64_t at = 0x1000; at <= 0x3000; at += 0x1000)
+        (void)ept02_taken(root, (gpa2_t){ at }, TAKEN_OPEN);
+    CHECK_EQ(leaf_of(L2_TAG, 0x1000) & EPT_RIGHTS, EPT_READ | EPT_WRITE);
+    CHECK_EQ(leaf_of(L2_TAG, 0x2000) & EPT_RIGHTS, EPT_READ);
+    decoy_at(0x1000)[8] = 0;
+    for (uint64_t at = 0x1000; at <= 0x3000; at += 0x1000)
+        (void)ept02_taken(root, (gpa2_t){ at }, TAKEN_CLOSE);
+    CHECK_EQ(leaf_of(L2_TAG, 0x1000) & EPT_RIGHTS, EPT_READ);
+    CHECK_EQ(leaf_of(L2_TAG, 0x2000) & EPT_RIGHTS, EPT_READ);
+    CHECK_EQ(leaf_of(L2_TAG, 0x3000) & (EPT_ADDRESS | EPT_RIGHTS), 0x7000 | EPT_RIGHTS);  // nobody's
+    for (unsigned i = 0; i < PAGE_BYTES; i++)
+        CHECK(decoy_at(0x1000)[i] == 0xff);
+    (void)ept02_taken(root, (gpa2_t){ 0x1000 }, TAKEN_OPEN);
+    CHECK_EQ(try(OP_PAGE_GIVE, 0, 0, 0x5000, 0), STATUS_OK);  // while it is open
+    CHECK_EQ(leaf_of(L2_TAG, 0x1000), 0);
+    l2_map(root, EPT_LEVEL_4K, 0x1000, 0x5000);
+    (void)ept02_taken(root, (gpa2_t){ 0x1000 }, TAKEN_CLOSE);
     CHECK_EQ(leaf_of(L2_TAG, 0x1000) & (EPT_ADDRESS | EPT_RIGHTS), 0x5000 | EPT_RIGHTS);
 }
 

@@ -72,6 +72,8 @@ TEST(large_pages_of_ept12_lead_to_each_of_the_l2s_pages)
         CHECK(world_owned(FRAME_OF(page)) && pal_sees(0, page, &rights) == world_at(FRAME_OF(page)));
     called();
     CHECK_EQ(pal_return(1)->verdict, VERDICT_L1);
+    CHECK_EQ(program_touch(DATA_PAGE, 2)->verdict, VERDICT_FORWARD);  // it is the PAL's
+    *program_pte(DATA_PAGE) = 0;
     CHECK_EQ(program_touch(DATA_PAGE, 2)->verdict, VERDICT_RESUME);
     CHECK(program_nothing_left());
 }
@@ -204,7 +206,7 @@ TEST(a_pointers_page_that_ept12_lacks_at_the_call)
     CHECK_EQ(pal_table[0].state, PAL_IDLE);
 }
 
-TEST(an_l2s_stray_fetch_is_gp_and_its_write_ends_the_pal)
+TEST(an_l2s_stray_fetch_is_gp_and_its_write_is_the_kernels)
 {
     registered(8);
     program_l1[VMCS_GUEST_RIP] = ENTRY + 8;
@@ -213,6 +215,17 @@ TEST(an_l2s_stray_fetch_is_gp_and_its_write_ends_the_pal)
     CHECK_EQ(pal_table[0].state, PAL_IDLE);
     program_l1[VMCS_ENTRY_INTR_INFO] = 0;
     memset(pal_sees(0, DATA_PAGE, &rights), 0x55, PAGE_BYTES);
+    const struct reply *reply = program_touch(DATA_PAGE, 2);
+    CHECK(reply->verdict == VERDICT_FORWARD && reply->arg[0] == 0);
+    CHECK_EQ(pal_table[0].state, PAL_IDLE);
+    CHECK_EQ(*(uint8_t *)world_at(FRAME_OF(DATA_PAGE)), 0x55);
+}
+
+TEST(an_l2_that_gave_a_page_to_another_program_ends_the_pal_first)
+{
+    registered(8);
+    memset(pal_sees(0, DATA_PAGE, &rights), 0x55, PAGE_BYTES);
+    *program_pte(DATA_PAGE) = 0;
     CHECK_EQ(program_touch(DATA_PAGE, 2)->verdict, VERDICT_RESUME);
     CHECK(program_nothing_left());
     CHECK_EQ(*(uint64_t *)world_at(FRAME_OF(DATA_PAGE)), 0);
