@@ -53,6 +53,8 @@ static void enter(const struct request *req, struct pal *pal, struct reply *rep,
     rep->set |= SET_GPRS;
     turn_begin(pal);
     pal->entered = 1;
+    if (req->origin == ORIGIN_L2)
+        pal->paging.eptp12 = req->tag;  // its L1 may have EPT12's flags or logging switched since
     reply_l2(rep, pal_number(pal));
     commit(req, rep, pal, from, PAL_RUNNING);
 }

@@ -7,6 +7,7 @@
 #include <rt/owned.h>
 #include <rt/state.h>
 #include <rt/string.h>
+#include <rt/walk12.h>
 
 #define ADDRESS_BITS 0x000ffffffffff000ull
 
@@ -98,13 +99,15 @@ uint32_t pal_page_at(const struct pal *pal, uint64_t address, bool *writable)
 
 bool pal_mapped(const struct pal *pal, uint32_t page)
 {
+    struct paging paging = pal->paging;
     gpa1_t frame = { 0 };
     uint32_t error;
+    paging.eptp12 &= ~(EPTP12_FLAGS | EPTP12_LOGS);  // nobody accesses it: flags that an access would set don't matter, and stay
     for (uint32_t i = 0; i < pal->section_count; i++) {
         const struct pal_section *section = &pal->section[i];
         const gva_t address = { section->start + (uint64_t)(page - section->first) * PAGE_BYTES };
         if (page - section->first < section->pages)
-            return walk_linear(&pal->paging, address, ACCESS_READ, &frame, &error) == WALK_OK && frame.v == pal_frame[pal_number(pal)][page];
+            return walk_linear(&paging, address, ACCESS_READ, &frame, &error) == WALK_OK && frame.v == pal_frame[pal_number(pal)][page];
     }
     return false;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <caps/ept_map.h>
+#include <rt/walk12.h>
 
 #include "../../../trustvisor/pal.h"
 #include "program.h"
@@ -195,6 +196,54 @@ TEST(a_result_waits_until_its_page_is_back)
     (void)program_enter();
     CHECK_EQ(program_l1[VMCS_GUEST_RIP], RETURN_TO);
     CHECK_EQ(world_gpr[GPR_RAX], 42);
+}
+
+// Writes are logged from now on; everything is flagged already.
+static void start_logging(void)
+{
+    const uint64_t top = EPTP12 & PAGE_MASK;
+    world_tag = EPTP12 | EPTP12_FLAGS | EPTP12_LOGS;
+    for (unsigned table = 0; table < 4; table++)
+        for (unsigned i = 0; i < 512; i++) {
+            uint64_t *entry = (uint64_t *)world_at(top + table * PAGE_BYTES) + i;
+            *entry |= *entry != 0 ? ENTRY12_ACCESSED | ENTRY12_DIRTY : 0;
+        }
+}
+
+TEST(a_result_is_logged_if_writes_are_by_now)
+{
+    registered(8);
+    start_logging();
+    called();
+    *program_ept12(BUFFER_PAGE) &= ~ENTRY12_DIRTY;
+    *(uint64_t *)(void *)pal_sees(0, world_gpr[GPR_RSI], &rights) = 77;
+    CHECK_EQ(pal_return(42)->verdict, VERDICT_L1);
+    CHECK_EQ(program_l1[VMCS_GUEST_RIP], ENTRY);
+    CHECK(!(*program_ept12(BUFFER_PAGE) & ENTRY12_DIRTY) && *(uint64_t *)world_at(FRAME_OF(BUFFER_PAGE)) == 11);
+    const struct reply *rep = program_enter();
+    CHECK(rep->verdict == VERDICT_FORWARD && rep->arg[0] == EXIT_PML_FULL && rep->arg[3] == FRAME_OF(BUFFER_PAGE) - L2_OFFSET);
+    *program_ept12(BUFFER_PAGE) |= ENTRY12_DIRTY;
+    (void)program_enter();
+    CHECK_EQ(program_l1[VMCS_GUEST_RIP], RETURN_TO);
+    CHECK_EQ(world_gpr[GPR_RAX], 42);
+    CHECK_EQ(*(uint64_t *)world_at(FRAME_OF(BUFFER_PAGE)), 77);
+}
+
+// Who looks through a PAL sets no flags, and missing ones don't mean that its program has lost the page.
+TEST(flags_that_l1_has_taken_away_end_no_pal)
+{
+    program_start_l2(8);
+    start_logging();
+    CHECK_EQ(program_register(), 0);
+    for (unsigned logs = 0; logs < 2; logs++) {
+        pal_table[0].paging.eptp12 = EPTP12 | EPTP12_FLAGS | (logs ? EPTP12_LOGS : 0);
+        *program_ept12(DATA_PAGE) &= ~(ENTRY12_ACCESSED | ENTRY12_DIRTY);
+        world_vmcs[VMCS_HANDLE_01][VMCS_GUEST_PHYSICAL_ADDR] = FRAME_OF(DATA_PAGE);
+        world_vmcs[VMCS_HANDLE_01][VMCS_EXIT_QUALIFICATION] = 1;
+        CHECK_EQ(world_exit(ORIGIN_L1, EXIT_EPT_VIOLATION, NULL)->verdict, VERDICT_FORWARD);
+        CHECK_EQ(pal_table[0].state, PAL_IDLE);
+        CHECK_EQ(*program_ept12(DATA_PAGE) & (ENTRY12_ACCESSED | ENTRY12_DIRTY), 0);
+    }
 }
 
 TEST(a_pointers_page_that_ept12_lacks_at_the_call)
