@@ -28,13 +28,15 @@ void pml_access(struct message *m, struct vmcs12 *v, gpa2_t address, uint64_t qu
         return;
     }
     struct walk12 walk = walk12(&cpu, eptp12, address, 0);
-    if (write && walk.kind == ENTRY12_LEAF && (walk.rights & EPT_WRITE) && !(walk.entry & ENTRY12_DIRTY)) {
+    const bool allowed = walk.kind == ENTRY12_LEAF && (!write || (walk.rights & EPT_WRITE)), log = write && allowed && !(walk.entry & ENTRY12_DIRTY);
+    if (log) {
         // Before the flag: a page that is dirty is never logged again, should this message be cut short. One that is logged twice does no harm.
         guest_write64((gpa1_t){ vmcs12_get(v, VMCS_PML_ADDR) + index * sizeof(address.v) }, address.v & PAGE_MASK);
         vmcs12_put(v, VMCS_PML_INDEX, (index - 1) & 0xffff);
         state_keep();
     }
-    // Where L1 has changed EPT12 meanwhile, or goes on, L2 meets what there is then.
-    (void)mark12(&cpu, eptp12, address, write, &walk);
+    // Where L1 has changed EPT12 meanwhile, or goes on, L2 meets what there is then; nor does a page become dirty that was, and wasn't logged.
+    if (allowed)
+        (void)mark12(&cpu, eptp12, address, log, &walk);
     reply_resume(m->rep);
 }

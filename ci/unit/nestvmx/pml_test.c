@@ -154,6 +154,31 @@ TEST(no_page_gets_lost)
     }
 }
 
+// L1 takes a flag away between our look at the entries and the next one: between them the first is written.
+static uint64_t *taken_away;
+bool __real_window_exchange64(uint64_t address, uint64_t expected, uint64_t desired, uint64_t *found);
+bool __wrap_window_exchange64(uint64_t address, uint64_t expected, uint64_t desired, uint64_t *found);
+bool __wrap_window_exchange64(uint64_t address, uint64_t expected, uint64_t desired, uint64_t *found)
+{
+    if (taken_away != NULL)
+        *taken_away &= ~D;
+    taken_away = NULL;
+    return __real_window_exchange64(address, expected, desired, found);
+}
+
+TEST(what_was_dirty_and_is_not_any_more_is_logged)
+{
+    start(511);
+    *entry(2) |= A | D;
+    taken_away = entry(2);
+    CHECK_EQ(access(0x2000, WRITE), ENTERED_L2);
+    CHECK_EQ(*entry(2), LEAF(2) | A);
+    CHECK_EQ(access(0x2000, WRITE), ENTERED_L2);
+    CHECK_EQ(*entry(2), LEAF(2) | A | D);
+    CHECK_EQ(*log_entry(511), 0x2000);
+    CHECK_EQ(index_now(), 510);
+}
+
 // An operand in memory, of an instruction of L2's that nestvmx does itself: the page is logged, then L2 does it again.
 TEST(l2s_vmread_into_memory)
 {
