@@ -144,8 +144,9 @@ def search(command: list[str], output: Path, seconds: float) -> tuple[int, float
         start, used = time.monotonic(), 0.0
         try:
             while process.poll() is None and not out_of_time(process.pid, time.monotonic() - start, seconds):
-                time.sleep(POLL_SECONDS)
                 used = max(used, own_seconds(process.pid))
+                time.sleep(POLL_SECONDS)
+            used = max(used, own_seconds(process.pid))
             process.send_signal(signal.SIGUSR1)
             process.wait(2 * INPUT_SECONDS)
         except subprocess.TimeoutExpired:
