@@ -71,20 +71,23 @@ def run_case(places: Places, suite: str, case: Case) -> tuple[str, float, str, s
 def main() -> int:
     parser = argparse.ArgumentParser(prog="bulkhead test", description=__doc__)
     parser.add_argument("--build", type=Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--known", action="store_true", help=argparse.SUPPRESS)  # only whether there are such tests: before anything is built
     parser.add_argument("--product", type=Path, help="take Bulkhead itself from another build folder")
     parser.add_argument("--list", action="store_true", help="name the suites and their tests")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="emulators at a time (default 1)")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"suites or single tests; if none is named, all but those of {NIGHT}: {', '.join(NIGHTLY)}")
     options = parser.parse_args()
+    known = {FAST, NIGHT} | set(SUITES) | {case.name for cases in SUITES.values() for case in cases}
+    if unknown := [name for name in options.names if name not in known]:
+        raise SystemExit(f"bulkhead: no test {', '.join(unknown)}; see ./bulkhead test --list")
+    if options.known:
+        return 0
     if options.list:
         print(FAST)
         for suite, cases in SUITES.items():
             print(f"{suite}: {' '.join(case.name for case in cases)}")
         return 0
 
-    known = {FAST, NIGHT} | set(SUITES) | {case.name for cases in SUITES.values() for case in cases}
-    if unknown := [name for name in options.names if name not in known]:
-        raise SystemExit(f"no test {', '.join(unknown)}; see ./bulkhead test --list")
     names = set(options.names) or {FAST, *SUITES} - set(NIGHTLY)
     if NIGHT in names:
         names |= set(NIGHTLY)
