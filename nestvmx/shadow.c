@@ -96,7 +96,8 @@ void shadow_update(struct message *m, const struct vmcs12 *v, uint64_t groups)
 }
 
 // The place (+ 1) of the VMCS12 that each CPU's shadow VMCS holds, as its copy is, if that one's vmcs02.shadowed says so, too. A copy's shadowed groups change
-// where it is current, and there with the shadow VMCS, or by an L2 through the link pointer, which takes back what vmcs02.shadowed says (vmcs02_forget()). Zero (after a reload, too): nothing is known.
+// where it is current, and there with the shadow VMCS, or by an L2 through the link pointer, which takes back what vmcs02.shadowed says (vmcs02_forget()).
+// Zero (after a reload, too): nothing is known.
 static uint32_t holds[CPU_MAX];
 
 void shadow_on(struct message *m, const struct vmcs12 *v)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Bits of RFLAGS, control registers and MSRs (SDM 3A 2.3 "System Flags and Fields in the EFLAGS Register", 2.5 "Control Registers", 2.2.1 "Extended Feature Enable Register").
+// Bits of RFLAGS, control registers and MSRs (SDM 3A 2.3 "System Flags and Fields in the EFLAGS Register", 2.5 "Control Registers",
+// 2.2.1 "Extended Feature Enable Register").
 #pragma once
 
 #define RFLAGS_CF (1ull << 0)

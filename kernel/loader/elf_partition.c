@@ -113,7 +113,8 @@ static bool reason_claimable(const struct route_cap *route)
 
 static bool route_has_key(const struct route_cap *route)
 {
-    return (route->reason == EXIT_IO && route->origin == ORIGIN_L1) || route->reason == EXIT_CPUID || route->reason == EXIT_RDMSR || route->reason == EXIT_WRMSR || route->reason == EXIT_VMCALL;
+    return (route->reason == EXIT_IO && route->origin == ORIGIN_L1) || route->reason == EXIT_CPUID || route->reason == EXIT_RDMSR ||
+           route->reason == EXIT_WRMSR || route->reason == EXIT_VMCALL;
 }
 
 static const char *check_route(const struct partition_header *header, const struct route_cap *route)

@@ -22,7 +22,8 @@ struct pagetable {
 // Starts with an empty root. False: no memory.
 bool pagetable_start(struct pagetable *tables);
 
-// Maps bytes of linear addresses from address on to physical on; all multiples of the page size; with 2 MiB pages where they fit. False: no memory left for tables, an address that isn't canonical or aligned, or a part that is mapped already.
+// Maps bytes of linear addresses from address on to physical on; all multiples of the page size; with 2 MiB pages where they fit. False: no memory left for
+// tables, an address that isn't canonical or aligned, or a part that is mapped already.
 bool pagetable_map(struct pagetable *tables, uint64_t address, uint64_t physical, uint64_t bytes, unsigned rights);
 
 // Where the tables lead: physical address and rights of a linear address. False: not mapped.
