@@ -72,7 +72,16 @@ static void exit_of_l2(struct input *input)
     l2_fields[VMCS_EXIT_INTR_INFO] = take(input, 1) % 2 ? 0x80000000 | (take(input, 2) & 0xfff) : 0;
     l2_fields[VMCS_IDT_VECTORING_INFO] = take(input, 1) % 4 ? 0 : 0x80000000 | (take(input, 2) & 0xfff);
     l2_fields[VMCS_EXIT_INSTRUCTION_LENGTH] = 1 + take_below(input, 15);
-    answered(world_exit(ORIGIN_L2, reason, NULL));
+    // What EPT12 is to blame for comes from `ept`, with its cause.
+    static const enum exit_reason cause[] = { EXIT_EPT_VIOLATION, EXIT_EPT_MISCONFIG, EXIT_PML_FULL };
+    const bool forwarded = reason == EXIT_EPT_VIOLATION || reason == EXIT_EPT_MISCONFIG;
+    uint64_t args[MSG_ARGS] = { 0 };
+    if (forwarded) {
+        args[0] = cause[take_below(input, 3)];
+        args[1] = word(input);
+        args[3] = word(input);
+    }
+    answered(world_exit(ORIGIN_L2, reason, forwarded ? args : NULL));
 }
 
 // As after boot: L1 in VMX operation, with a VMCS12 that can be launched. Every second input starts in its L2.
