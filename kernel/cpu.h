@@ -70,6 +70,7 @@ struct cpu {
     uint64_t watched, watched_tsc; // watchdog.c: the message that another CPU saw here last, and when first
     uint64_t expired;              // the message that is out of time
     uint64_t lent;                 // the message that a counter of L1's counts for; 0: none
+    struct watchdog_loan *loan;    // then: what L1 had there
     uint64_t shootdown_seen;       // generation of the last invalidation done here
     uint64_t started_tsc;          // at the last SIPI
     uint64_t launch_tsc;

@@ -49,13 +49,11 @@ int64_t ipc_upcall_special(struct cpu *cpu, struct partition *partition, struct 
         cr0_write(vmx_caps->host_cr0 & ~CR0_TS);
     if (partition->debugged)
         debug_begin(&guest);
-    if (boot_info->watchdog_counter != 0)
-        watchdog_borrow(cpu, &loan);
+    watchdog_borrow(cpu, &loan);
     int64_t end = (slot->steps > 0 ? upcall_step : upcall)(cpu->index, request, entry, slot->stack, request + offsetof(struct channel, reply), cpu_rsp0(cpu));
     while (end == UPCALL_STOPPED)
         end = debug_stopped(cpu, partition, slot);
-    if (boot_info->watchdog_counter != 0)
-        watchdog_return(cpu, &loan);
+    watchdog_return(cpu, &loan);
     if (partition->debugged)
         debug_end(slot, &guest);
     if (partition->header.rights & RIGHT_VECTORS)

@@ -9,6 +9,7 @@
 #include "msr.h"
 #include "shootdown.h"
 #include "vmcs.h"
+#include "watchdog.h"
 
 enum what {
     WHAT_FREE,
@@ -34,7 +35,7 @@ static enum what what_of(uint32_t msr)
 
 bool msr_l1_writable(uint32_t msr) { return what_of(msr) != WHAT_HIDDEN && what_of(msr) != WHAT_VMCS; }
 
-bool msr_read_l1(uint32_t msr, uint64_t *value) { return msr_l1_writable(msr) && msr_read_safe(msr, value); }
+bool msr_read_l1(struct cpu *cpu, uint32_t msr, uint64_t *value) { return msr_l1_writable(msr) && watchdog_msr(cpu, msr, value, false); }
 
 // What L1 switches off stays on in xAPIC mode, with what it was programmed to do: it would have to be reset. From x2APIC mode the way leads through
 // the reset (SDM 3A 11.12.5.1 "x2APIC States").
@@ -55,7 +56,7 @@ static bool write_apic_base(struct cpu *cpu, uint64_t value)
 bool msr_write_l1(struct cpu *cpu, uint32_t msr, uint64_t value)
 {
     switch (what_of(msr)) {
-    case WHAT_FREE: return msr_write_safe(msr, value);
+    case WHAT_FREE: return watchdog_msr(cpu, msr, &value, true);
     case WHAT_MICROCODE: return true;
     case WHAT_APIC_BASE: return write_apic_base(cpu, value);
     case WHAT_MTRR:
@@ -70,7 +71,7 @@ bool msr_write_l1(struct cpu *cpu, uint32_t msr, uint64_t value)
 void msr_exit_read(struct cpu *cpu)
 {
     uint64_t value;
-    if (!msr_read_l1((uint32_t)cpu->gpr[GPR_RCX], &value)) {
+    if (!msr_read_l1(cpu, (uint32_t)cpu->gpr[GPR_RCX], &value)) {
         inject_gp(cpu, 0);
         return;
     }

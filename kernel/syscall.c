@@ -105,7 +105,7 @@ static enum status syscall_read_msr(struct cpu *cpu, struct partition *partition
     uint64_t value;
     if (arg[0] > 0xffffffff || !cap_check(&partition->header, CAP_RIGHT, RIGHT_MSR, 0))
         return refuse(fault, STATUS_DENIED);
-    if (!msr_read_l1((uint32_t)arg[0], &value))
+    if (!msr_read_l1(cpu, (uint32_t)arg[0], &value))
         return STATUS_UNSUPPORTED;
     slot_of(partition, cpu)->channel->out.outbox.call_result[0] = value;
     return STATUS_OK;

@@ -75,33 +75,42 @@ bool watchdog_nmi(struct cpu *cpu)
     return true;
 }
 
-// Waits for an NMI that is under way: afterwards it would be taken for one of L1's. Where the local APIC is switched off by software none comes.
-static void stop(struct cpu *cpu)
+// What the registers hold and what a loan does change places. First waits for an NMI that is under way: afterwards it would be taken for one of L1's. Where the local
+// APIC is switched off by software none comes.
+static void exchange(struct cpu *cpu, struct watchdog_loan *with)
 {
+    if (with == NULL || boot_info->watchdog_counter == 0)
+        return;
+    const uint64_t enabled = msr_read(MSR_PERF_GLOBAL_CTRL);
     msr_write(MSR_PERF_GLOBAL_CTRL, 0);
     for (unsigned i = 0; i < 100000 && wrapped(cpu); i++)
         __builtin_ia32_pause();
     (void)watchdog_nmi(cpu);
+    const struct watchdog_loan before = { enabled, msr_read(MSR_FIXED_CTR_CTRL), msr_read(MSR_FIXED_CTR2), cpu->lent, lapic_counter(with->delivery) };
+    cpu->lent = 0;  // until all is there: an NMI of L1's would find the other's count
+    msr_write(MSR_FIXED_CTR_CTRL, with->control);
+    msr_write(MSR_FIXED_CTR2, with->count);
+    cpu->lent = with->message;
+    msr_write(MSR_PERF_GLOBAL_CTRL, with->enabled);
+    *with = before;
 }
 
 // A message that another one waits for has its own time.
-void watchdog_borrow(struct cpu *cpu, struct watchdog_loan *l1)
+void watchdog_borrow(struct cpu *cpu, struct watchdog_loan *loan)
 {
-    const uint64_t enabled = msr_read(MSR_PERF_GLOBAL_CTRL);
-    stop(cpu);
-    *l1 = (struct watchdog_loan){ enabled, msr_read(MSR_FIXED_CTR_CTRL), msr_read(MSR_FIXED_CTR2), cpu->lent, lapic_counter(LAPIC_NMI) };
-    msr_write(MSR_FIXED_CTR_CTRL, COUNTER_CONTROL);
-    msr_write(MSR_FIXED_CTR2, boot_info->watchdog_counter);
-    cpu->lent = message_of(cpu);  // not before: an NMI of L1's would find L1's count
-    msr_write(MSR_PERF_GLOBAL_CTRL, COUNTER);
+    cpu->loan = cpu->lent == 0 ? loan : cpu->loan;
+    *loan = (struct watchdog_loan){ COUNTER, COUNTER_CONTROL, boot_info->watchdog_counter, message_of(cpu), LAPIC_NMI };
+    exchange(cpu, loan);
 }
 
-void watchdog_return(struct cpu *cpu, const struct watchdog_loan *l1)
+void watchdog_return(struct cpu *cpu, struct watchdog_loan *loan) { exchange(cpu, loan); }
+
+// Those of the counter are among 0x300 to 0x3ff, its interrupt's entry is one of x2APIC's.
+bool watchdog_msr(struct cpu *cpu, uint32_t msr, uint64_t *value, bool write)
 {
-    stop(cpu);
-    cpu->lent = l1->outer;
-    (void)lapic_counter(l1->delivery);
-    msr_write(MSR_FIXED_CTR2, l1->count);
-    msr_write(MSR_FIXED_CTR_CTRL, l1->control);
-    msr_write(MSR_PERF_GLOBAL_CTRL, l1->enabled);
+    struct watchdog_loan *const l1 = cpu->lent != 0 && (msr >> 8 == 3 || msr >> 8 == 8) ? cpu->loan : NULL;
+    exchange(cpu, l1);
+    const bool done = write ? msr_write_safe(msr, *value) : msr_read_safe(msr, value);
+    exchange(cpu, l1);
+    return done;
 }

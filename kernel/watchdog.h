@@ -10,11 +10,14 @@ void watchdog_arm(void);
 // Whether what runs in ring 3 here is out of time. In the handler of the NMI that says so.
 bool watchdog_expired(const struct cpu *cpu);
 
-// Where no other CPU watches, a performance counter of this one's may: only where boot_info->watchdog_counter isn't 0. L1 lends it for the length of a message,
-// with its interrupt; meanwhile L1's counters stand still, and afterwards they and their registers are as they were.
-struct watchdog_loan { uint64_t enabled, control, count, outer; uint32_t delivery; };
-void watchdog_borrow(struct cpu *cpu, struct watchdog_loan *l1);
-void watchdog_return(struct cpu *cpu, const struct watchdog_loan *l1);
+// Where no other CPU watches, a performance counter of this one's may: only where boot_info->watchdog_counter isn't 0, else these do nothing. L1 lends it for the length
+// of a message, with its interrupt; meanwhile L1's counters stand still, and afterwards they and their registers are as they were. The loan keeps what was there.
+struct watchdog_loan { uint64_t enabled, control, count, message; uint32_t delivery; };
+void watchdog_borrow(struct cpu *cpu, struct watchdog_loan *loan);
+void watchdog_return(struct cpu *cpu, struct watchdog_loan *loan);
+
+// An MSR that L0 doesn't watch, read or written in L1's name, which has back what it has lent for that moment. false: #GP.
+bool watchdog_msr(struct cpu *cpu, uint32_t msr, uint64_t *value, bool write);
 
 // Whether an NMI that no CPU has sent is that counter's, and not L1's.
 bool watchdog_nmi(struct cpu *cpu);

@@ -17,6 +17,7 @@
 #define COUNTER (1ull << 34)
 #define MASKED  0x10000u
 #define STATUS  0x38eu
+#define X2APIC_COUNTER 0x834u
 
 struct cpu *cpu_table[CPU_MAX];
 uint32_t cpu_count;
@@ -100,6 +101,28 @@ void fake_msr_write(uint32_t msr, uint64_t value)
     default: CHECK(false);
     }
     access();
+}
+
+// In L1's name: others exist, too, and refuse bits that they don't have.
+#define OTHER 0x174u
+
+bool fake_msr_read_safe(uint32_t msr, uint64_t *value)
+{
+    access();
+    *value = msr == OTHER ? 0x10 : msr == X2APIC_COUNTER ? now.delivery : fake_msr_read(msr);
+    return true;
+}
+
+bool fake_msr_write_safe(uint32_t msr, uint64_t value)
+{
+    access();
+    if (value >> 48)
+        return false;
+    if (msr == X2APIC_COUNTER)
+        now.delivery = (uint32_t)value;
+    else if (msr != OTHER)
+        fake_msr_write(msr, value);
+    return true;
 }
 
 uint32_t lapic_counter(uint32_t entry)
@@ -271,6 +294,78 @@ TEST(who_is_asked_has_its_own_time)
     CHECK(watchdog_expired(cpu));
     watchdog_return(cpu, &loan);
     same(&was);
+}
+
+// A partition's SYS_READ_MSR and OP_MSR_WRITE, as for the MSR areas of a VMCS12: in one message, and in one that another one waits for.
+TEST(what_is_lent_is_read_and_written_as_l1s)
+{
+    for (unsigned deep = 0; deep < 2; deep++) {
+        struct registers was = start(48);
+        struct watchdog_loan loan, inner;
+        const uint64_t outer_spent = 100, spent = 10;
+        uint64_t value;
+        watchdog_borrow(cpu, &loan);
+        pass(outer_spent);
+        if (deep == 1) {
+            cpu->partition = &inner_one;
+            watchdog_borrow(cpu, &inner);
+            pass(spent);
+        }
+        const struct registers lent = now;
+        CHECK(watchdog_msr(cpu, MSR_FIXED_CTR2, &value, false) && value == was.count);
+        CHECK(watchdog_msr(cpu, MSR_FIXED_CTR_CTRL, &value, false) && value == was.control);
+        CHECK(watchdog_msr(cpu, MSR_PERF_GLOBAL_CTRL, &value, false) && value == was.enabled);
+        CHECK(watchdog_msr(cpu, X2APIC_COUNTER, &value, false) && value == was.delivery);
+        was.count = 5, was.control = 0x30, was.enabled = 0x200000001, was.delivery = 0x100fe;
+        CHECK(watchdog_msr(cpu, MSR_FIXED_CTR2, &was.count, true));
+        CHECK(watchdog_msr(cpu, MSR_FIXED_CTR_CTRL, &was.control, true));
+        CHECK(watchdog_msr(cpu, MSR_PERF_GLOBAL_CTRL, &was.enabled, true));
+        CHECK(watchdog_msr(cpu, X2APIC_COUNTER, &(uint64_t){ was.delivery }, true));
+        CHECK(!watchdog_msr(cpu, MSR_PERF_GLOBAL_CTRL, &(uint64_t){ 1ull << 63 }, true));
+        const unsigned before = accesses;
+        CHECK(watchdog_msr(cpu, OTHER, &value, false) && value == 0x10);
+        CHECK_EQ(accesses, before + 1);  // of no other MSR
+        CHECK(now.enabled == lent.enabled && now.control == lent.control && now.count == lent.count && now.delivery == lent.delivery);  // the time goes on where it was
+        nmi();
+        CHECK_EQ(l1_got, 1);
+        CHECK(!watchdog_expired(cpu));
+        pass(BUDGET - (deep == 1 ? spent : outer_spent) - 1);
+        access();
+        CHECK_EQ(ours, 0);
+        pass(1);
+        access();
+        CHECK_EQ(ours, 1);
+        CHECK(watchdog_expired(cpu));
+        if (deep == 1)
+            watchdog_return(cpu, &inner);
+        cpu->partition = &outer_one;
+        watchdog_return(cpu, &loan);
+        same(&was);
+        CHECK(watchdog_msr(cpu, MSR_FIXED_CTR2, &(uint64_t){ 77 }, true));  // nothing is lent any more
+        CHECK_EQ(now.count, 77);
+        CHECK_EQ(now.enabled, was.enabled);
+    }
+}
+
+// L1 has its own NMIs at each access of these as well.
+TEST(no_nmi_is_lost_while_l1_has_it_back)
+{
+    for (unsigned at = 1; at <= 60; at++) {
+        const struct registers was = start(48);
+        struct watchdog_loan loan;
+        uint64_t value;
+        l1_nmi_at = at;
+        watchdog_borrow(cpu, &loan);
+        CHECK(watchdog_msr(cpu, MSR_FIXED_CTR2, &(uint64_t){ 0 }, true) && watchdog_msr(cpu, MSR_FIXED_CTR2, &value, false) && value == 0);
+        CHECK(watchdog_msr(cpu, MSR_FIXED_CTR2, &(uint64_t){ was.count }, true));
+        CHECK(!watchdog_expired(cpu));
+        watchdog_return(cpu, &loan);
+        while (accesses < 60)
+            access();
+        CHECK_EQ(l1_got, 1);
+        CHECK_EQ(ours, 0);
+        same(&was);
+    }
 }
 
 TEST(an_apic_that_delivers_nothing_holds_nobody_up)
