@@ -26,13 +26,9 @@ static uint64_t operand(struct cpu *cpu, unsigned reg)
 // What makes MOV to CR0 or CR4 fault (SDM 2B "MOV - Move to/from Control Registers"), as far as it shows here: with a fault, the shadow must not change.
 static bool cr4_faults(struct cpu *cpu, uint64_t value)
 {
-    uint64_t supported = vmx_caps->cr4_supported, old = vmcs_read(VMCS_GUEST_CR4);
-    bool vmx = route_has(ORIGIN_L1, EXIT_VMXON), long_mode = vmcs_read(VMCS_GUEST_EFER) & EFER_LMA;
-    if (!vmx)
-        supported &= ~CR4_VMXE;
-    if (value & ~supported)
-        return true;
-    if (cpu->l1_vmx && !(value & CR4_VMXE))
+    const uint64_t supported = vmx_caps->cr4_supported & ~(route_has(ORIGIN_L1, EXIT_VMXON) ? 0 : CR4_VMXE), old = vmcs_read(VMCS_GUEST_CR4);
+    const bool long_mode = vmcs_read(VMCS_GUEST_EFER) & EFER_LMA;
+    if (value & ~supported || (cpu->l1_vmx && !(value & CR4_VMXE)))
         return true;
     if (long_mode && (!(value & CR4_PAE) || (value ^ old) & CR4_LA57))
         return true;
