@@ -271,7 +271,7 @@ static inline __attribute__((always_inline)) bool route_message(struct cpu *cpu,
         }
     }
     if (answer.verdict == VERDICT_FORWARD)
-        return forward(cpu, route->next, taken || vanishes(cpu, route), answer.arg);
+        return forward(cpu, route->next, (taken && answer.arg[0] == 0) || vanishes(cpu, route), answer.arg);
     // Where an instruction is done there is nothing to be delivered again, and an L2's VMCS02 is held (set_decode).
     if (answer.verdict != VERDICT_RESUME || (origin != ORIGIN_L1 && !(answer.set & SET_ADVANCE)))
         route_answer(cpu, partition, &answer);

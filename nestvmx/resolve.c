@@ -10,6 +10,7 @@
 #include "entry_check.h"
 #include "event.h"
 #include "exit.h"
+#include "inject.h"
 #include "link.h"
 #include "pml.h"
 #include "resolve.h"
@@ -17,6 +18,7 @@
 #include "vmcs12.h"
 #include "vmfunc.h"
 #include "wanted.h"
+#include "x86.h"
 
 static struct vmcs12 *owner(const struct message *m)
 {
@@ -78,12 +80,25 @@ static void refused(struct message *m, struct vmcs12 *v)
     exit_entry_failure(m, v, (struct exit_cause){ BASE_REASON(m), exit_field(m, VMCS_EXIT_QUALIFICATION) });
 }
 
+// An exception that another partition ends L2's instruction in: interruption information, error code, address.
+static void raise(struct message *m)
+{
+    const uint64_t *arg = m->req->arg;
+
+    if ((arg[0] & 0xff) == VECTOR_PF)
+        inject_pf(m, arg[2], (uint32_t)arg[1]);
+    else
+        inject_gp(m);
+}
+
 void resolve_exit(struct message *m)
 {
     struct vmcs12 *v = owner(m);
 
     if (m->req->reason & EXIT_REASON_FAILED)
         refused(m, v);
+    else if ((m->req->flags & REQUEST_FORWARDED) && (m->req->arg[0] & EVENT_VALID))
+        raise(m);
     else if ((m->req->flags & REQUEST_FORWARDED) && m->req->arg[0] != 0) {
         // What `ept` found, which may be another reason than the CPU's; the addresses are those of the message. Not every route has all groups.
         message_need(m, EXIT_GROUPS);

@@ -22,12 +22,24 @@ static void at_call(const struct pal *pal, struct reply *rep)
     rep->set |= SET_GPRS;
 }
 
+// An exception of who made the exit of this message. An L2's goes by nestvmx: its hypervisor may want it (exception bitmap).
+static void raise(struct reply *rep, uint32_t handle, enum vector vector, uint32_t error, uint64_t address)
+{
+    if (handle == VMCS_HANDLE_L2) {
+        rep->set = 0;
+        reply_forward(rep, (uint32_t)vector | EVENT_TYPE_EXCEPTION | EVENT_HAS_ERROR | EVENT_VALID, error, address, 0);
+        return;
+    }
+    if (vector == VECTOR_PF)
+        rep->gpr[GPR_CR2] = address;
+    reply_exception_error(rep, handle, vector, error);
+}
+
 // At the call: a page that the program named isn't there, or not writable. The system may see to that and let it make the call again.
 static void fault_at_call(const struct pal *pal, struct reply *rep, const struct caller *caller)
 {
     at_call(pal, rep);
-    rep->gpr[GPR_CR2] = caller->fault.v;
-    reply_exception_error(rep, pal->handle, VECTOR_PF, caller->fault_error);
+    raise(rep, pal->handle, VECTOR_PF, caller->fault_error, caller->fault.v);
 }
 
 // The program goes on behind the call.
@@ -113,21 +125,22 @@ static bool same_call(const struct pal *pal, const struct request *req)
 }
 
 // The results go to the program; false: a page that it needs isn't there, who sees to that has the fault, and the call is made again. again: it is, so that
-// an L2's hypervisor can be told; a PAL's own exit is not one that it could get.
+// an L2 or its hypervisor can be told; a PAL's own exit is not one that the hypervisor could get.
 static bool copy_out(struct pal *pal, struct caller *caller, struct reply *rep, bool again)
 {
     const enum marshal marshal = marshal_out(pal, caller);
-    if (marshal == MARSHAL_FAULT) {
-        fault_at_call(pal, rep, caller);
-    } else if (marshal == MARSHAL_EPT12 && again) {
-        (void)caller_by_ept12(caller, rep);
-    } else if (marshal == MARSHAL_EPT12) {
+    const bool refused = marshal == MARSHAL_FAULT || marshal == MARSHAL_EPT12;
+    if (refused && !again && pal->handle == VMCS_HANDLE_L2) {
         at_call(pal, rep);
+    } else if (marshal == MARSHAL_FAULT) {
+        fault_at_call(pal, rep, caller);
+    } else if (marshal == MARSHAL_EPT12) {
+        (void)caller_by_ept12(caller, rep);
     } else {
         share_end(pal, rep);
         finish(pal, rep, marshal == MARSHAL_OK ? pal->gpr[GPR_RAX] : CALL_FAILED);
     }
-    return marshal != MARSHAL_FAULT && marshal != MARSHAL_EPT12;
+    return !refused;
 }
 
 static void go_on(struct pal *pal, const struct request *req, struct reply *rep)
@@ -155,17 +168,17 @@ static void call(struct pal *pal, const struct request *req, struct reply *rep)
     }
     // Another thread is in it: this one tries again, with interrupts between.
     if (!(req->field[0][VMCS_GUEST_RFLAGS] & RFLAGS_IF))
-        reply_exception_error(rep, pal->handle, VECTOR_GP, 0);
+        raise(rep, pal->handle, VECTOR_GP, 0, 0);
 }
 
 // An access that is no call. The kernel shows ones, tells of it, and lets writes vanish, of an L2 where its EPT12 allows them: else they are for its
 // hypervisor to know. It is never executed.
 static void stray(const struct caller *caller, bool fetch, struct reply *rep)
 {
-    if (caller->paging.eptp12 == 0 || !fetch)
+    if (caller->handle == VMCS_HANDLE_01 || !fetch)
         reply_forward(rep, 0, 0, 0, 0);
     else
-        reply_exception_error(rep, caller->handle, VECTOR_GP, 0);
+        raise(rep, caller->handle, VECTOR_GP, 0, 0);
 }
 
 void call_violation(const struct request *req, struct reply *rep)

@@ -17,7 +17,7 @@ static struct partition behind;
 static struct vmcs02 l2;
 static unsigned answers, faults, behinds;
 static bool forwards;
-static uint64_t taken_leaf;
+static uint64_t taken_leaf, cause;
 static enum partition_state meanwhile;
 
 // The kernel's own answer, and the #UD of who pays for a partition that is parked.
@@ -38,6 +38,7 @@ enum status ipc_send_again(struct cpu *on, struct partition *partition, const st
     CHECK(on == &cpu && partition == &loadable && message->kind == MSG_EXIT && status == STATUS_BUSY);
     answer->killed = false;
     answer->verdict = VERDICT_FORWARD;
+    answer->arg[0] = cause;
     record.state = meanwhile;
     return forwards ? STATUS_OK : STATUS_FAULTED;
 }
@@ -55,7 +56,7 @@ void event_reinject(struct cpu *on) { (void)on; NEVER }
 void log_line(enum log_level level, const char *format, ...) { (void)level, (void)format; }
 bool io_hypercall(void) NEVER
 void lapic_requeue(uint8_t vector) { (void)vector; NEVER }
-uint32_t ept01_owner(gpa1_t page) { (void)page; NEVER }
+uint32_t ept01_owner(gpa1_t page) { return page.v == 0; }
 uint64_t ept02_taken(uint32_t root, gpa2_t address, enum ept02_taken what)
 {
     CHECK(root == 3 && address.v == 0 && what == TAKEN_LOOK);
@@ -178,4 +179,18 @@ TEST(any_other_access_of_an_l2s_to_a_taken_page_is_for_who_comes_next)
     CHECK(answers == 0 && behinds == 1);
     violate(4, true, true, PARTITION_READY);
     CHECK(answers == 0 && behinds == 1);
+}
+
+TEST(an_l2s_on_ept01_has_the_kernels_answer_but_for_an_exception)
+{
+    violate(2, false, true, PARTITION_READY);
+    l2.tag = 0;
+    for (cause = 0; cause <= 1; cause++) {
+        cpu.level = ORIGIN_L2;
+        cpu.vmcs02 = &l2;
+        record.state = PARTITION_PARKED;
+        answers = behinds = 0;
+        route_exit(&cpu);
+        CHECK(answers == (cause == 0) && behinds == (cause == 1));
+    }
 }

@@ -41,6 +41,15 @@ static void check_forwarded(const struct reply *rep, uint64_t linear, unsigned a
     CHECK_EQ(rep->arg[4], 1);
 }
 
+// It is to get that exception, if its hypervisor doesn't want it.
+static void check_raised(const struct reply *rep, uint32_t event, uint32_t error, uint64_t address)
+{
+    CHECK_EQ(rep->verdict, VERDICT_FORWARD);
+    CHECK_EQ(rep->op_count | rep->set, 0);
+    CHECK(rep->arg[0] == event && rep->arg[1] == error && rep->arg[2] == address && rep->arg[4] == 0);
+    CHECK_EQ(program_l1[VMCS_ENTRY_INTR_INFO], 0);
+}
+
 // A hypercall that isn't answered.
 static const struct reply *refused_call(uint64_t number, uint64_t ecx, uint64_t esi, uint64_t edi)
 {
@@ -246,6 +255,27 @@ TEST(flags_that_l1_has_taken_away_end_no_pal)
     }
 }
 
+TEST(a_pointer_to_an_absent_page_is_the_l2s_page_fault)
+{
+    registered(8);
+    const uint64_t entry = *program_pte(BUFFER_PAGE);
+    world_gpr[GPR_RSI] = BUFFER_PAGE;
+    *program_pte(BUFFER_PAGE) = 0;
+    check_raised(program_enter(), 0x80000b0e, 6, BUFFER_PAGE);
+    CHECK_EQ(pal_table[0].state, PAL_IDLE);
+    *program_pte(BUFFER_PAGE) = entry;
+    called();
+    *program_pte(BUFFER_PAGE) = 0;
+    CHECK_EQ(pal_return(42)->verdict, VERDICT_L1);       // a PAL's exit is not the L2's: it makes the call again
+    CHECK_EQ(program_l1[VMCS_GUEST_RIP], ENTRY);
+    CHECK(world_gpr[GPR_RDI] == 5 && world_gpr[GPR_RSI] == BUFFER_PAGE && program_l1[VMCS_ENTRY_INTR_INFO] == 0);
+    check_raised(program_enter(), 0x80000b0e, 6, BUFFER_PAGE);
+    *program_pte(BUFFER_PAGE) = entry;
+    (void)program_enter();
+    CHECK_EQ(program_l1[VMCS_GUEST_RIP], RETURN_TO);
+    CHECK_EQ(world_gpr[GPR_RAX], 42);
+}
+
 TEST(a_pointers_page_that_ept12_lacks_at_the_call)
 {
     registered(8);
@@ -259,10 +289,8 @@ TEST(an_l2s_stray_fetch_is_gp_and_its_write_is_the_kernels)
 {
     registered(8);
     program_l1[VMCS_GUEST_RIP] = ENTRY + 8;
-    CHECK_EQ(program_touch(ENTRY, 4)->verdict, VERDICT_RESUME);
-    CHECK_EQ(program_l1[VMCS_ENTRY_INTR_INFO], 0x80000b0d);
+    check_raised(program_touch(ENTRY, 4), 0x80000b0d, 0, 0);
     CHECK_EQ(pal_table[0].state, PAL_IDLE);
-    program_l1[VMCS_ENTRY_INTR_INFO] = 0;
     memset(pal_sees(0, DATA_PAGE, &rights), 0x55, PAGE_BYTES);
     const struct reply *reply = program_touch(DATA_PAGE, 2);
     CHECK(reply->verdict == VERDICT_FORWARD && reply->arg[0] == 0);
