@@ -1,7 +1,22 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // An exit whose partition isn't there: who else is asked, whatever becomes of the partition meanwhile.
 #include "../check.h"
-#include "../../../kernel/route.c"
+#include "boot_info.h"
+#include "ept01.h"
+#include "ept02.h"
+#include "exit.h"
+#include "fault.h"
+#include "inject.h"
+#include "io.h"
+#include "ipc.h"
+#include "lapic.h"
+#include "log.h"
+#include "partition.h"
+#include "reply.h"
+#include "route.h"
+#include "upcall.h"
+#include "vmcs.h"
+#include "vmcs02.h"
 
 static struct boot_info info;
 const struct boot_info *boot_info = &info;
