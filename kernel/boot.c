@@ -24,7 +24,8 @@
 struct cpu *cpu_table[CPU_MAX];
 uint32_t cpu_count;
 struct records_own *records;
-const struct vmx_caps *vmx_caps;
+static struct vmx_caps caps;
+const struct vmx_caps *vmx_caps = &caps;
 
 static struct boot_info *boot;
 const struct boot_info *boot_info;
@@ -37,7 +38,7 @@ static enum status make_shared(struct boot_info *info)
     boot_info = boot = info;
     records = hidden_va((hpa_t){ info->records });
     crash_init(info);
-    vmx_caps = &info->vmx;
+    memory_copy(&caps, &info->vmx, sizeof(caps));
     for (; cpu_count < info->cpu_count; cpu_count++)
         cpu_table[cpu_count] = hidden_va((hpa_t){ info->cpu_blocks + cpu_count * (uint64_t)CPU_BLOCK_BYTES });
     mtrr_read();
