@@ -65,11 +65,19 @@ void ACPI_RESET(void *device, unsigned type)
 }
 
 /* Work-around (docs/emulators.md, "An exception or VM exit ..."): both end an instruction by a jump back to the loop over the CPUs, where, unlike in
- * the loop of a single CPU, nobody notes that RIP is the new one. Where a CPU keeps these is read in the single one's loop. */
+ * the loop of a single CPU, nobody notes that RIP is the new one. Where a CPU keeps these is read in the single one's loop.
+ *
+ * And ("Blocking by STI ..."): the loop counts the instruction for the first CPU, whichever it was, and takes what that one ran since its last turn for what this one has run.
+ * Whose turn it is lies in the loop's frame. */
 #define CPU_RIP         0xe0
 #define CPU_PREV_RIP    0x118
 #define CPU_SPECULATIVE 0x130
+#define CPU_COUNT       0x138
+#define CPU_TURN_COUNT  0x140  /* the count when its turn began */
+#define FRAME_TURN      4
 #define LOOP_BYTES      256
+#define LOOP_OVER_BYTES 1024
+#define SAVED_RSP       6  /* glibc's, in a jmp_buf; mangled */
 void __longjmp_chk(jmp_buf environment, int value);
 
 static struct {
@@ -85,13 +93,36 @@ static int find_loop(void)
     static const uint8_t read[] = {0x48, 0x8b, 0x82, CPU_RIP, 0, 0, 0};
     static const uint8_t written[] = {0xc6, 0x82, CPU_SPECULATIVE & 0xff, CPU_SPECULATIVE >> 8, 0, 0, 0,
                                       0x48, 0x89, 0x82, CPU_PREV_RIP & 0xff, CPU_PREV_RIP >> 8, 0, 0};
-    const void *single = dlsym(RTLD_DEFAULT, "_ZN8BX_CPU_C8cpu_loopEv");
+    /* rdi = the first CPU; where jumped to: its count + 1. What it ran. Before each turn: ebp = whose it is */
+    static const uint8_t counted[] = {0x48, 0x8b, 0x3e, 0x85, 0xc0, 0x74, 0x0d, 0x48, 0x83, 0x87, CPU_COUNT & 0xff, CPU_COUNT >> 8, 0, 0, 1};
+    static const uint8_t ran[] = {0x2b, 0x87, CPU_TURN_COUNT & 0xff, CPU_TURN_COUNT >> 8, 0, 0};
+    static const uint8_t turn[] = {0x8b, 0x6c, 0x24, FRAME_TURN};
+    const void *single = dlsym(RTLD_DEFAULT, "_ZN8BX_CPU_C8cpu_loopEv"), *over = dlsym(RTLD_DEFAULT, "_Z19bx_begin_simulationiPPc");
     *(void **)&loop.jump = dlsym(RTLD_NEXT, "__longjmp_chk");
     loop.environment = dlsym(RTLD_DEFAULT, "_ZN8BX_CPU_C11jmp_buf_envE");
     loop.cpu = dlsym(RTLD_DEFAULT, "bx_cpu_array");
     loop.count = dlsym(RTLD_DEFAULT, "bx_cpu_count");
     return loop.jump && loop.environment && loop.cpu && loop.count && single && memmem(single, LOOP_BYTES, read, sizeof(read)) &&
-           memmem(single, LOOP_BYTES, written, sizeof(written));
+           memmem(single, LOOP_BYTES, written, sizeof(written)) && over && memmem(over, LOOP_OVER_BYTES, counted, sizeof(counted)) &&
+           memmem(over, LOOP_OVER_BYTES, ran, sizeof(ran)) && memmem(over, LOOP_OVER_BYTES, turn, sizeof(turn));
+}
+
+static char *whose_turn(jmp_buf environment)
+{
+    uint64_t rsp = (uint64_t)environment[0].__jmpbuf[SAVED_RSP];
+    __asm__("ror $17, %0\n\txor %%fs:0x30, %0" : "+r"(rsp));
+    return (*loop.cpu)[*(const uint32_t *)(uintptr_t)(rsp + FRAME_TURN)];
+}
+
+static uint64_t *at(char *cpu, unsigned offset) { return (uint64_t *)(void *)(cpu + offset); }
+
+static void count_for(char *cpu)
+{
+    char *first = **loop.cpu;
+    ++*at(cpu, CPU_COUNT);
+    --*at(first, CPU_COUNT);
+    if (cpu != first)  /* whose next turn notes its count anew */
+        *at(first, CPU_TURN_COUNT) = *at(first, CPU_COUNT) + 1 - (*at(cpu, CPU_COUNT) - *at(cpu, CPU_TURN_COUNT));
 }
 
 void __longjmp_chk(jmp_buf environment, int value)
@@ -102,8 +133,10 @@ void __longjmp_chk(jmp_buf environment, int value)
     }
     for (unsigned i = 0; (void *)environment == loop.environment && i < *loop.count; i++) {
         char *cpu = (*loop.cpu)[i];
-        *(uint64_t *)(void *)(cpu + CPU_PREV_RIP) = *(uint64_t *)(void *)(cpu + CPU_RIP);
+        *at(cpu, CPU_PREV_RIP) = *at(cpu, CPU_RIP);
         cpu[CPU_SPECULATIVE] = 0;
     }
+    if ((void *)environment == loop.environment && *loop.count > 1)
+        count_for(whose_turn(environment));
     loop.jump(environment, value);
 }

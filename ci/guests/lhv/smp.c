@@ -15,6 +15,7 @@ void smp_tests(void);
 L2(smp_cpuid, "cpuid\n\tinc %rbx");
 L2(smp_loop, "movl $1, (%rdi)\n\t1: pause\n\tjmp 1b");
 L2(smp_read, "mov (%rsi), %rax");
+L2(smp_nops, ".fill 8, 1, 0x90");
 
 #define VECTOR 0x71
 
@@ -159,6 +160,56 @@ static void ept_shared(uint64_t unused)
     }
 }
 
+static volatile bool enough;
+
+// The other CPU is never long without an exception.
+static void exceptions(uint64_t unused)
+{
+    (void)unused;
+    for (peer_seen.running = 1; !enough;) {
+        uint64_t flags;
+        __asm__ volatile(CATCH("ud2") : "=&a"(flags) : : "memory", "cc");
+    }
+}
+
+// L1's: where its handler found RIP, behind STI.
+static uint64_t behind_sti(void)
+{
+    uint64_t sti;
+    __asm__ volatile("lea 1f(%%rip), %0\n\t1: sti\n\tnop\n\tnop\n\tcli" : "=r"(sti) : : "memory");
+    return this_cpu()->interrupt.rip - (sti + 1);
+}
+
+// Whatever another CPU does, blocking by STI lasts for one instruction: at VM entry, and behind STI.
+static void blocking_by_sti(uint64_t unused)
+{
+    (void)unused;
+    struct cpu *c = this_cpu();
+    uint64_t lost_by_l2 = 0, lost_by_l1 = 0;
+    const uint64_t rsp = R(GUEST_RSP);
+    enough = false;
+    peer_run(exceptions, 0);
+    peer_wait_running();
+    for (unsigned round = 0; round < 64; round++) {  // no expectation that would leave the other CPU alone
+        lapic_send(c->apic_id, ICR_FIXED | VECTOR);
+        l2_start(smp_nops);
+        W(GUEST_RSP, rsp);
+        W(GUEST_RFLAGS, FLAG_FIXED | FLAG_IF);
+        W(GUEST_INTERRUPTIBILITY, BLOCKED_STI);
+        l2_run();
+        lapic_eoi();
+        lost_by_l2 += c->exit.reason != EXIT_VMCALL || c->l2_trap.vector != VECTOR || c->l2_trap.rip != address(smp_nops) + 1;
+        c->l2_trap.vector = NO_VECTOR;
+        lapic_send(c->apic_id, ICR_FIXED | VECTOR);
+        lost_by_l1 += behind_sti() != 1;
+    }
+    enough = true;
+    peer_wait();
+    expect("the other CPU failed", peer_seen.failed, 0);
+    expect("interrupts in L2 that came early, late or not at all", lost_by_l2, 0);
+    expect("in L1", lost_by_l1, 0);
+}
+
 void smp_tests(void)
 {
     TEST(vmcs_moves);
@@ -166,4 +217,5 @@ void smp_tests(void)
     TEST(interrupt_to_l2);
     TEST(init_to_l2);
     TEST(ept_shared);
+    TEST(blocking_by_sti);
 }
