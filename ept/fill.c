@@ -32,7 +32,7 @@ struct batch {
 // The rights of the leaf that an entry becomes.
 static inline uint64_t leaf_rights(const struct walk12 *walk, bool flags, uint64_t entry)
 {
-    const uint64_t rights = entry & walk->rights_above & EPT_RIGHTS;
+    const uint64_t rights = entry & walk->rights_above;
     // The first write must be seen, so that L1 gets its dirty flag.
     return flags && !(entry & ENTRY12_DIRTY) ? rights & ~(uint64_t)EPT_WRITE : rights;
 }
@@ -40,12 +40,12 @@ static inline uint64_t leaf_rights(const struct walk12 *walk, bool flags, uint64
 // Whether a neighbour is a leaf to be mapped.
 static inline bool is_wanted(const struct walk12 *walk, bool flags, uint64_t entry)
 {
-    if ((entry & walk->rights_above & EPT_RIGHTS) == 0)
+    if ((entry & walk->rights_above) == 0)
         return false;
     // Where nobody has been yet there is no accessed flag; it isn't to be set for a page that nobody wants.
     if (flags && !(entry & ENTRY12_ACCESSED))
         return false;
-    return (walk->level == 0 && entry12_is_plain(&tree_cpu, entry)) || entry12_kind(&tree_cpu, entry, walk->level) == ENTRY12_LEAF;
+    return (walk->level == 0 && entry12_is_plain(&tree_cpu, entry)) || entry12_kind(&tree_cpu, entry, walk->level, walk->rights_above | EPT_RIGHTS) == ENTRY12_LEAF;
 }
 
 // Which of count entries, the first one's place an aligned block's, are to be mapped.

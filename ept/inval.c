@@ -39,7 +39,7 @@ static bool still_holds(const struct record *record, uint64_t seen, uint64_t now
     const unsigned level = record->level;
     if (flags && (seen & ~now & (ENTRY12_ACCESSED | ENTRY12_DIRTY)))
         return false;
-    const uint64_t rights = rights_above & now & EPT_RIGHTS, had = record->rights & seen & EPT_RIGHTS;
+    const uint64_t rights = rights_above & now, had = record->rights & seen;
     return leaf_bits(now, level) == leaf_bits(seen, level) && !(had & ~rights) && (now & (EPT_READ | EPT_WRITE)) != EPT_WRITE;
 }
 
@@ -104,7 +104,7 @@ static __attribute__((noinline)) void revalidate_record(struct reply *rep, uint6
     if (!changed)
         return;
     if (there)
-        record->rights &= (uint8_t)walk.rights_above;
+        record->rights &= (uint16_t)walk.rights_above;
     if (record_is_empty(record))
         record_free(record);
 }
@@ -132,7 +132,7 @@ static inline __attribute__((always_inline)) bool revalidate_trees(struct reply 
         const uint64_t differs = tree->tag ^ eptp12;
         if (type == INVEPT_SINGLE && (differs & WALK12_ADDRESS))
             continue;
-        known |= (differs & ~EPTP12_LOGS) == 0;
+        known |= (tree->tag & ~EPTP12_OF_TAG) == eptp12;
         revalidate(rep, root, tree);
     }
     return known;
@@ -150,7 +150,7 @@ bool inval_known(struct reply *rep, uint64_t eptp12)
     tree_enter_settled();
     const bool known = revalidate_trees(rep, INVEPT_SINGLE, eptp12);
     tree_leave();
-    return known && eptp12 != 0 && !(eptp12 & EPTP12_LOGS);
+    return known && eptp12 != 0;
 }
 
 void inval_reset(struct reply *rep)

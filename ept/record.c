@@ -89,7 +89,7 @@ static inline __attribute__((always_inline)) struct record *at(uint32_t root, gp
         record->mixed |= record->path[above] != walk->path.entry[above];
         record->path[above] = walk->path.entry[above];
     }
-    record->rights |= (uint8_t)walk->rights_above;
+    record->rights |= (uint16_t)walk->rights_above;
     record->mixed |= flags && walk->unaccessed;
     return record;
 }

@@ -18,10 +18,10 @@ struct record {
     struct record *before, *after; // of the same root
     struct guest_run run;   // while run_kept: path[] and seen[low] to seen[high - 1], where EPT12 has them. Then the record isn't mixed
     uint16_t low, high; // entries outside of [low, high) aren't mapped, and seen[] has nothing of them
+    uint16_t rights;    // that the levels above granted, to one entry or another
     uint16_t next;      // in the same bucket, or free: 1 + index, 0: none
     uint8_t root;
     uint8_t level;      // of the table
-    uint8_t rights;     // that the levels above granted, to one entry or another
     bool mixed;         // the path isn't what all entries were mapped by, or lacked accessed flags then
     bool run_kept;      // until something is mapped by the record, or its path is another
     uint64_t path[WALK12_LEVELS];          // by level: the entries above, as they were

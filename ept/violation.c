@@ -12,15 +12,24 @@
 #include "tree.h"
 #include <rt/walk12.h>
 
-// Exit qualification: bits 2:0 the access, 5:3 the rights of the translation, 6 the right to execute in user mode, which
-// exists only with mode-based execute control (L1 isn't offered it).
+// Exit qualification: bits 2:0 the access, 6:3 the rights of the translation, 9 that the linear address is a user-mode one. That is advanced information,
+// which L1 and L2's CPU have where L1 is offered mode-based execute control.
 #define QUALIFICATION_ACCESS       0x7ull
 #define QUALIFICATION_RIGHTS       0x78ull
-#define QUALIFICATION_RIGHTS_SHIFT 3
+#define QUALIFICATION_USER         0x200ull
 
 uint64_t violation_qualification(uint64_t real, unsigned rights)
 {
-    return (real & ~QUALIFICATION_RIGHTS) | (uint64_t)rights << QUALIFICATION_RIGHTS_SHIFT;
+    return (real & ~QUALIFICATION_RIGHTS) | rights12_qualification(rights);
+}
+
+// The right that the access needs. Only fetches are told apart by mode.
+static inline unsigned access_rights(uint64_t tag, uint64_t qualification)
+{
+    const unsigned access = qualification & QUALIFICATION_ACCESS;
+    if ((tag & EPTP12_MODES) && (access & EPT_EXECUTE) && (qualification & QUALIFICATION_USER))
+        return (access & ~EPT_EXECUTE) | EPT_EXECUTE_USER;
+    return access;
 }
 
 void violation(const struct request *req, struct reply *rep)
@@ -40,9 +49,12 @@ void violation(const struct request *req, struct reply *rep)
         walk12_into(&tree_cpu, req->tag, address, 0, &walk);
         marked = true;
         allowed = walk.kind == ENTRY12_LEAF && !(access & ~walk.rights);
-        if (allowed && !misconfig) {
-            marked = mark12(&tree_cpu, req->tag, address, access & EPT_WRITE, &walk);
-            allowed = walk.kind == ENTRY12_LEAF && !(access & ~walk.rights);
+        if (req->tag & (EPTP12_FLAGS | EPTP12_MODES)) {
+            const unsigned rights = access_rights(req->tag, qualification);
+            allowed = walk.kind == ENTRY12_LEAF && !(rights & ~walk.rights);
+            if (allowed && !misconfig)
+                marked = mark12(&tree_cpu, req->tag, address, access & EPT_WRITE, &walk);
+            allowed = walk.kind == ENTRY12_LEAF && !(rights & ~walk.rights);
         }
         if (!allowed || !marked || misconfig)
             break;

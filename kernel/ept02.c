@@ -18,7 +18,7 @@
 #define LEVEL_TOP     3
 #define TOP_COUNT     (ROOT_MAX + VMCS02_MAX + 1)
 #define TOP_EMPTY     0                          // always there, always empty: for tags that no root holds
-#define ENTRY_TABLE   ((uint64_t)EPT_RIGHTS)
+#define ENTRY_TABLE   ((uint64_t)EPT_PRESENT)
 #define EPTP_BITS     (6u | (3u << 3))           // write-back, 4 levels (SDM 3C 25.6.11 "Extended-Page-Table Pointer (EPTP)")
 #define STOCK_PAGES   256u                       // set aside, zeroed, when the kernel starts: no miss waits for its table to be zeroed until they are used up
 
@@ -59,7 +59,7 @@ static unsigned level_shift(unsigned level) { return PAGE_BITS + 9 * level; }
 static uint32_t page_number(hpa_t page) { return (uint32_t)((page.v - pages_first.v) / PAGE_BYTES); }
 static uint32_t page_of(uint64_t entry) { return page_number((hpa_t){ entry & EPT_ADDRESS }); }
 static hpa_t page_address(uint32_t number) { return (hpa_t){ pages_first.v + number * PAGE_BYTES }; }
-static bool is_table(uint64_t entry, unsigned level) { return (entry & EPT_RIGHTS) && level > 0 && !(entry & EPT_LARGE); }
+static bool is_table(uint64_t entry, unsigned level) { return (entry & EPT_PRESENT) && level > 0 && !(entry & EPT_LARGE); }
 
 enum status ept02_init(hpa_t first, uint64_t pages, uint64_t budget_pages)
 {
@@ -327,10 +327,10 @@ static uint64_t make_leaf(struct ept02_cursor *cursor, uint32_t a, gpa2_t from, 
         cursor->leaf_first = to.v & ~(cursor->leaf_bytes - 1);
         cursor->leaf.hpa.v &= ~(cursor->leaf_bytes - 1);
     }
-    uint64_t rights = ept_map_rights(a) & cursor->leaf.rights;
+    uint64_t rights = ept_map_rights(a) & (cursor->leaf.rights | (cursor->leaf.rights & EPT_EXECUTE) << 8);  // EPT01's right to execute is both
     if ((rights & (EPT_READ | EPT_WRITE)) == EPT_WRITE)
         rights &= ~(uint64_t)EPT_WRITE;
-    if (rights == 0 || (rights == EPT_EXECUTE && !vmx_caps->ept_execute_only))
+    if (rights == 0 || (!(rights & EPT_READ) && !vmx_caps->ept_execute_only))
         return 0;
     *level = ept_map_level(a) < (unsigned)cursor->leaf.level ? ept_map_level(a) : (unsigned)cursor->leaf.level;
     if (*level == EPT_LEVEL_1G && !vmx_caps->ept_1g)
@@ -354,7 +354,7 @@ static uint64_t *make_path(struct root *root, gpa2_t from, unsigned level, struc
             uint32_t below = page_take(work);
             if (below == EPT02_NO_PAGE)
                 return NULL;
-            if (entry & EPT_RIGHTS)  // a large leaf gives way: ept fills again what is wanted of it
+            if (entry & EPT_PRESENT)  // a large leaf gives way: ept fills again what is wanted of it
                 work->shootdown = true;
             tree_add(root, below);
             page_use(slot, 1);
@@ -424,7 +424,7 @@ void ept02_unmap(uint32_t index, enum ept_level level, gpa2_t from, struct ept02
     unsigned found;
     spinlock_acquire(&root->lock);
     uint64_t *entry = find_entry(root, from, level, &found), old = entry ? *entry : 0;
-    if (old & EPT_RIGHTS) {
+    if (old & EPT_PRESENT) {
         ept02_entry_write(entry, 0);
         work->shootdown = true;
         if (is_table(old, found))
@@ -460,7 +460,7 @@ static void expel(uint32_t number, unsigned level, const gpa1_t *page, unsigned 
     const unsigned to = links[number].high;
     for (unsigned i = links[number].low; i < to; i++) {
         uint64_t entry = table[i];
-        if ((level == 0 && !(entry & EPT_OWNER) && !(marks & mark_of(entry))) || !(entry & EPT_RIGHTS))
+        if ((level == 0 && !(entry & EPT_OWNER) && !(marks & mark_of(entry))) || !(entry & EPT_PRESENT))
             continue;
         if (is_table(entry, level)) {
             expel(page_of(entry), level - 1, page, count, marks);

@@ -45,12 +45,12 @@ NODISCARD bool ept02_reserve(struct ept02_work *work, uint32_t pages);
 bool ept02_map_valid(uint32_t a, gpa2_t from, gpa1_t to);
 
 // The same for an entry of OP_EPT_MAP_RUN, but for where it goes.
-struct ept02_run_rule { uint64_t none; uint32_t rights, types; };  // bits that none may have; bit n: these rights, this type may be
+struct ept02_run_rule { uint64_t none, fits; };  // bits that none may have; bit n: type n / 8 with EPT_RIGHTS n % 8 may be
 extern struct ept02_run_rule ept02_run_rule;
 void ept02_run_init(void);
 static inline bool ept02_run_valid(uint64_t entry)
 {
-    return !(entry & ept02_run_rule.none) && (ept02_run_rule.rights >> (entry & EPT_RIGHTS) & 1) && (ept02_run_rule.types >> (entry >> 3 & 7) & 1);
+    return !(entry & ept02_run_rule.none) && (ept02_run_rule.fits >> (entry & 63) & 1) && (entry & EPT_PRESENT);
 }
 
 // The leaf where L1 has no page: this one, of ones again. What L2 wrote there vanishes.
@@ -76,7 +76,7 @@ static inline void ept02_entry_write(uint64_t *entry, uint64_t value) { __atomic
 // Whether CPUs that cached the old leaf could do what the new one doesn't let them, or reach another page.
 static inline bool ept02_leaf_shrinks(uint64_t old, uint64_t new)
 {
-    return (old & EPT_RIGHTS) && ((old & ~(uint64_t)EPT_RIGHTS) != (new & ~(uint64_t)EPT_RIGHTS) || (old & EPT_RIGHTS & ~new));
+    return (old & EPT_PRESENT) && ((old & ~(uint64_t)EPT_PRESENT) != (new & ~(uint64_t)EPT_PRESENT) || (old & EPT_PRESENT & ~new));
 }
 
 // The operations, which can't fail; pages were reserved. What they unlink goes to work.

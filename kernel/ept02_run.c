@@ -15,16 +15,16 @@ struct ept02_run_rule ept02_run_rule;
 // Rights and types that make an entry a misconfiguration are left out (SDM 3C 29.3.3.1 "EPT Misconfigurations").
 void ept02_run_init(void)
 {
-    uint32_t rights = 1u << EPT_READ | 1u << (EPT_READ | EPT_WRITE) | 1u << (EPT_READ | EPT_EXECUTE) | 1u << EPT_RIGHTS;
-    ept02_run_rule.rights = rights | (vmx_caps->ept_execute_only ? 1u << EPT_EXECUTE : 0);
-    ept02_run_rule.types = 1u << 0 | 1u << 1 | 1u << 4 | 1u << 5 | 1u << 6;
+    uint64_t rights = 1u << EPT_READ | 1u << (EPT_READ | EPT_WRITE) | 1u << (EPT_READ | EPT_EXECUTE) | 1u << EPT_RIGHTS;
+    rights |= vmx_caps->ept_execute_only ? 1u << EPT_EXECUTE | 1u << 0 : 0;  // 0: EPT_EXECUTE_USER alone
+    ept02_run_rule.fits = rights | rights << 8 | rights << 32 | rights << 40 | rights << 48;  // types 0, 1, 4, 5, 6
     ept02_run_rule.none = ~(EPT_RUN_BITS & ((1ull << vmx_caps->physical_bits) - 1));
 }
 
 bool ept02_map_valid(uint32_t a, gpa2_t from, gpa1_t to)
 {
     unsigned level = ept_map_level(a), rights = ept_map_rights(a), type = ept_map_type(a);
-    if (level >= EPT_LEVEL_COUNT || (rights & ~EPT_RIGHTS) || type > 7 || (a >> 13) != 0)
+    if (level >= EPT_LEVEL_COUNT || type > 7 || (a >> 13) != 0)
         return false;
     return ept02_run_valid(to.v | type << 3 | rights) && to.v % PAGE_BYTES == 0 && from.v >> 48 == 0 && from.v % PAGE_BYTES == 0 &&
            (from.v ^ to.v) % tree_bytes(level) == 0;

@@ -12,6 +12,7 @@
 
 #include "exit.h"
 #include "pml.h"
+#include "vmcs02.h"
 
 #define LOG_ENTRIES    512u
 #define NMI_UNBLOCKING (1ull << 12)  // by the IRET that the access is part of
@@ -19,7 +20,7 @@
 void pml_access(struct message *m, struct vmcs12 *v, gpa2_t address, uint64_t qualification)
 {
     const struct ept12_cpu cpu = ept12_cpu(info);
-    const uint64_t eptp12 = vmcs12_get(v, VMCS_EPTP), index = vmcs12_get(v, VMCS_PML_INDEX);
+    const uint64_t eptp12 = vmcs02_tag(v) & ~EPTP12_LOGS, index = vmcs12_get(v, VMCS_PML_INDEX);
     const bool write = qualification & EPT_WRITE;
 
     if (index >= LOG_ENTRIES) {

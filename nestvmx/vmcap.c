@@ -71,6 +71,9 @@ void vmcap_init(void)
     word_init(WORD_ENTRY, ENTRY, TRUE_ENTRY);
     if (cap.allowed1[WORD_PROC] & PROC_SECONDARY_CONTROLS)
         cap.allowed1[WORD_PROC2] = (uint32_t)(hardware[PROC2] >> 32) & offered_controls(WORD_PROC2);
+    // `ept` has to know whether a fetch was from a user-mode linear address.
+    if (!(hardware[EPT_VPID] & EPT_CAP_ADVANCED))
+        cap.allowed1[WORD_PROC2] &= ~(uint32_t)PROC2_MODE_BASED_EXECUTE;
 
     cap.msr[BASIC] = VMCS12_REVISION | BASIC_REGION | BASIC_WRITEBACK | (hardware[BASIC] & BASIC_KEPT);
     // Bits 4:0 timer rate, 5 LMA, 8:6 activity states, 24:16 CR3 targets, 29, 30.

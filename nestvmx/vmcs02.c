@@ -30,8 +30,10 @@ uint64_t vmcs02_tag(const struct vmcs12 *v)
 {
     if (!vmcs12_proc2(v, PROC2_ENABLE_EPT))
         return 0;
-    const uint64_t eptp12 = vmcs12_get(v, VMCS_EPTP);
-    return vmcs12_proc2(v, PROC2_ENABLE_PML) && (eptp12 & EPTP12_FLAGS) ? eptp12 | EPTP12_LOGS : eptp12;
+    const uint64_t eptp12 = vmcs12_get(v, VMCS_EPTP), controls = vmcs12_get(v, VMCS_PROC_CONTROLS2);
+    if (!(controls & (PROC2_ENABLE_PML | PROC2_MODE_BASED_EXECUTE)))
+        return eptp12;
+    return eptp12 | (controls & PROC2_ENABLE_PML && eptp12 & EPTP12_FLAGS ? EPTP12_LOGS : 0) | (controls & PROC2_MODE_BASED_EXECUTE ? EPTP12_MODES : 0);
 }
 
 void vmcs02_init(void)

@@ -50,7 +50,7 @@ static inline struct vmcs02 *vmcs02_of(const struct vmcs12 *v) { return &vmcs02_
 // Nothing is known of any VMCS02. In MSG_INIT.
 void vmcs02_init(void);
 
-// The tag of the EPT02 tree that it runs on: EPTP12, and whether writes are logged; 0: EPT01.
+// The tag of the EPT02 tree that it runs on: EPTP12, whether writes are logged, whether bit 10 of its entries is a right; 0: EPT01.
 uint64_t vmcs02_tag(const struct vmcs12 *v);
 
 // The place is another VMCS12's now.

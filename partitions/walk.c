@@ -29,7 +29,10 @@
 #define TRIES_MAX  16  // another CPU changes the same entries: it can't do so for ever without meaning to
 
 struct level { uint64_t place, entry; };  // place: as the table above names it
-struct trace { struct level level[LEVELS_MAX]; unsigned levels; unsigned shift; };
+struct trace { struct level level[LEVELS_MAX]; unsigned levels; unsigned shift; bool user_page; };
+
+// Bits 2:0 of the exit qualification: a fetch is a fetch, whatever right it needs.
+static uint32_t access12(unsigned rights) { return (rights & EPT_RIGHTS) | (rights & EPT_EXECUTE_USER ? EPT_EXECUTE : 0); }
 
 static bool grants(const struct walk12 *walk, unsigned rights) { return walk->kind == ENTRY12_LEAF && !(rights & ~walk->rights); }
 
@@ -45,14 +48,14 @@ static __attribute__((noinline)) enum walk through_ept12(const struct paging *pa
             if (!(paging->eptp12 & EPTP12_LOGS))
                 return WALK_UNMAPPED;
             out->v = address;
-            *error = rights | WALK_EPT12_LOG;
+            *error = access12(rights) | WALK_EPT12_LOG;
             return WALK_EPT12;
         }
         allowed = grants(&walk, rights);
     }
     out->v = allowed ? leaf12_page(walk.entry, walk.level).v + (address & (level12_bytes(walk.level) - 1)) : address;
     if (!allowed)
-        *error = rights | walk.rights << 3 | (walk.kind == ENTRY12_MISCONFIG ? WALK_EPT12_MISCONFIG : 0);
+        *error = access12(rights) | rights12_qualification(walk.rights) | (walk.kind == ENTRY12_MISCONFIG ? WALK_EPT12_MISCONFIG : 0);
     return allowed ? WALK_OK : WALK_EPT12;
 }
 
@@ -141,6 +144,13 @@ static bool allowed(const struct paging *paging, unsigned access, bool user_page
     return !(access & ACCESS_WRITE) || writable || !paging->write_protect;
 }
 
+// What EPT12 has to grant. Where it tells modes apart the address' mode counts, not the privilege level; without paging each is a user-mode address.
+static unsigned rights12(const struct paging *paging, unsigned access, bool user_page)
+{
+    const unsigned execute = user_page && (paging->eptp12 & EPTP12_MODES) ? EPT_EXECUTE_USER : EPT_EXECUTE;
+    return EPT_READ | (access & ACCESS_WRITE ? EPT_WRITE : 0) | (access & ACCESS_EXECUTE ? execute : 0);
+}
+
 // Reads the entries down to the leaf.
 static enum walk descend(const struct paging *paging, uint64_t linear, unsigned access, struct trace *trace, gpa1_t *out, uint32_t *pf_error)
 {
@@ -193,6 +203,7 @@ static enum walk descend(const struct paging *paging, uint64_t linear, unsigned 
         table = entry & ENTRY_ADDRESS;
     }
     trace->shift = shift;
+    trace->user_page = user_page;
     if (!allowed(paging, access, user_page, writable, executable)) {
         *pf_error |= PF_PRESENT;
         return WALK_FAULT;
@@ -251,9 +262,8 @@ enum walk walk_linear(const struct paging *paging, gva_t linear, unsigned access
         address &= 0xffffffff;
     else if ((uint64_t)((int64_t)(address << 16) >> 16) != address)
         return WALK_NON_CANONICAL;
-    const unsigned rights = EPT_READ | (access & ACCESS_WRITE ? EPT_WRITE : 0) | (access & ACCESS_EXECUTE ? EPT_EXECUTE : 0);
     if (paging->mode == PAGING_NONE)
-        return to_l1(paging, address, rights, out, pf_error);
+        return to_l1(paging, address, rights12(paging, access, true), out, pf_error);
     for (unsigned tries = 0; tries < TRIES_MAX; tries++) {
         bool again = false;
         enum walk walk = descend(paging, address, access, &trace, out, pf_error);
@@ -262,7 +272,7 @@ enum walk walk_linear(const struct paging *paging, gva_t linear, unsigned access
         if (walk != WALK_OK)
             return walk;
         if (!again)
-            return to_l1(paging, leaf_address(paging, &trace, address), rights, out, pf_error);
+            return to_l1(paging, leaf_address(paging, &trace, address), rights12(paging, access, trace.user_page), out, pf_error);
     }
     return WALK_UNMAPPED;
 }

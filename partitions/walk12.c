@@ -33,9 +33,9 @@ static bool type_exists(unsigned type)
     return type == 0 || type == 1 || (type >= 4 && type <= 6);
 }
 
-enum entry12_kind entry12_kind(const struct ept12_cpu *cpu, uint64_t entry, unsigned level)
+enum entry12_kind entry12_kind(const struct ept12_cpu *cpu, uint64_t entry, unsigned level, unsigned mask)
 {
-    unsigned rights = entry & EPT_RIGHTS;
+    unsigned rights = (unsigned)entry & mask;
     if (!rights)
         return ENTRY12_NOT_PRESENT;
     if (level == 0 && entry12_is_plain(cpu, entry))
@@ -69,20 +69,14 @@ static uint64_t entry_read(gpa1_t table, unsigned index)
     return guest_read64(entry12_address(table, index), &entry) ? entry : ~0ull;
 }
 
-void walk12_at(const struct ept12_cpu *cpu, gpa2_t address, struct walk12 *walk)
-{
-    walk->entry = entry_read(walk->table, level12_index(address, walk->level));
-    walk->kind = entry12_kind(cpu, walk->entry, walk->level);
-    walk->rights = walk->kind == ENTRY12_NOT_PRESENT ? 0 : walk->rights_above & (unsigned)walk->entry & EPT_RIGHTS;
-}
-
 void walk12_to(const struct ept12_cpu *cpu, uint64_t eptp12, gpa2_t address, unsigned last, struct walk12 *walk)
 {
     const bool beyond = address.v >> 48;
+    const unsigned mask = eptp12_rights(eptp12);
     walk->kind = ENTRY12_NOT_PRESENT;
     walk->level = WALK12_LEVELS - 1;
     walk->rights = 0;
-    walk->rights_above = EPT_RIGHTS;
+    walk->rights_above = mask;
     walk->unaccessed = false;
     walk->table.v = eptp12 & WALK12_ADDRESS;
     walk->entry = 0;
@@ -90,7 +84,9 @@ void walk12_to(const struct ept12_cpu *cpu, uint64_t eptp12, gpa2_t address, uns
     if (beyond)
         return;
     for (;;) {
-        walk12_at(cpu, address, walk);
+        walk->entry = entry_read(walk->table, level12_index(address, walk->level));
+        walk->kind = entry12_kind(cpu, walk->entry, walk->level, mask);
+        walk->rights = walk->rights_above & (unsigned)walk->entry;
         if (walk->kind != ENTRY12_TABLE || walk->level == last)
             return;   // an entry of a page table is never a table: level 0 always ends here
         walk->path.entry[walk->level] = walk->entry;

@@ -41,9 +41,9 @@ static void prove_pal(uint64_t leaf, uint32_t a, gpa1_t to, unsigned level)
     if (leaf == 0)
         return;
     bool state = to.v - owner.space.state.v < owner.header.state_bytes;
-    PROVE(level == 0 && (leaf & EPT_ADDRESS) == to.v && (leaf & ~(EPT_ADDRESS | 0x3full)) == 0, "the asked page, alone");
+    PROVE(level == 0 && (leaf & EPT_ADDRESS) == to.v && (leaf & ~(EPT_ADDRESS | 0x3full | EPT_EXECUTE_USER)) == 0, "the asked page, alone");
     PROVE(state || page_owner == owner.index + 1, "of the state region, or taken by the partition");
-    PROVE((leaf & EPT_RIGHTS & ~(uint64_t)(state ? EPT_READ | (ept_map_rights(a) & EPT_EXECUTE) : ept_map_rights(a))) == 0, "with no other right");
+    PROVE((leaf & EPT_PRESENT & ~(uint64_t)(state ? EPT_READ | (ept_map_rights(a) & EPT_EXECUTE) : ept_map_rights(a))) == 0, "with no other right");
 }
 
 static hpa_t the_decoy;
@@ -118,18 +118,18 @@ int main(void)
     if (leaf == 0)
         return 0;
 
-    uint64_t bytes = leaf_bytes(level), frame = leaf & EPT_ADDRESS, rights = leaf & EPT_RIGHTS;
+    uint64_t bytes = leaf_bytes(level), frame = leaf & EPT_ADDRESS, rights = leaf & EPT_PRESENT;
     PROVE(level < EPT_LEVEL_COUNT && (leaf >> 7 & 1) == (level > 0), "bit 7 says that a large entry is a leaf");
     uint64_t taken = (uint64_t)page_owner << EPT_OWNER_SHIFT | (page_owner != 0 && (ept_map_rights(a) & EPT_WRITE) ? EPT_VANISHING : 0);
-    PROVE((leaf & ~(EPT_ADDRESS | 0xffull)) == (mapped ? 0 : taken), "no other bits, but whose page it is that isn't shown, and whether writes to it were to be allowed");
-    PROVE((rights & 3) != 2 && (rights != 4 || vmx_caps->ept_execute_only) && rights != 0, "rights that are no misconfiguration");
+    PROVE((leaf & ~(EPT_ADDRESS | 0xffull | EPT_EXECUTE_USER)) == (mapped ? 0 : taken), "no other bits, but whose page it is that isn't shown, and whether writes to it were to be allowed");
+    PROVE((rights & 3) != 2 && ((rights & EPT_READ) || vmx_caps->ept_execute_only) && rights != 0, "rights that are no misconfiguration");
     if (!mapped) {
         PROVE(level == 0 && frame == the_decoy.v, "what EPT01 lacks is the decoy");
-        PROVE(!(rights & EPT_EXECUTE) && (!(rights & EPT_WRITE) || page_owner == 0), "no fetch from it, and no write to a taken page, is missed");
+        PROVE(!(rights & (EPT_EXECUTE | EPT_EXECUTE_USER)) && (!(rights & EPT_WRITE) || page_owner == 0), "no fetch from it, and no write to a taken page, is missed");
         return 0;
     }
     PROVE((rights & ~(uint64_t)ept_map_rights(a)) == 0, "no right that wasn't asked for");
-    PROVE((rights & ~(uint64_t)found.rights) == 0, "no right that EPT01 lacks");
+    PROVE((rights & ~(uint64_t)(found.rights | (found.rights & EPT_EXECUTE ? EPT_EXECUTE_USER : 0))) == 0, "no right that EPT01 lacks");
     PROVE(level <= (unsigned)found.level && level <= ept_map_level(a), "no larger than EPT01's leaf and than what was asked for");
     PROVE((level != 2 || vmx_caps->ept_1g) && (level != 1 || vmx_caps->ept_2m), "a size that the CPU has");
     PROVE(frame % bytes == 0 && frame == (to.v & ~(bytes - 1)), "the frame around the asked page");

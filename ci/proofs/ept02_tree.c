@@ -56,14 +56,14 @@ uint32_t contract_take(struct ept02_work *work)
     return 4 + taken++;
 }
 
-// The hardware's walk. 0: nothing is mapped.
+// The hardware's walk, with mode-based execute control (without it less is present). 0: nothing is mapped.
 static uint64_t translate(uint64_t address, unsigned *level)
 {
     uint64_t page = 0;
     for (unsigned l = 3;; l--) {
         uint64_t entry = table[page][address >> (12 + 9 * l) & 511];
         *level = l;
-        if (!(entry & 7))
+        if (!(entry & EPT_PRESENT))
             return 0;
         if (l == 0 || entry & 1 << 7)
             return entry & ~EPT_FLAGS;  // the CPU's, which say nothing about where the translation leads
@@ -93,7 +93,7 @@ static void any_path(uint64_t from)
     for (unsigned l = 3; l > 0; l--) {
         uint64_t *entry = &table[3 - l][from >> (12 + 9 * l) & 511];
         if (any_bool())
-            *entry = (uint64_t)(4 - l) << 12 | EPT_RIGHTS;
+            *entry = (uint64_t)(4 - l) << 12 | EPT_PRESENT;
         else
             ASSUME(!is_table(*entry, l));
     }
@@ -118,7 +118,7 @@ int main(void)
     any_path(from.v);
     the_level = any_below(EPT_LEVEL_COUNT);
     the_leaf = any_u64();
-    ASSUME(the_leaf == 0 || ((the_leaf & EPT_RIGHTS) && !(the_leaf & EPT_FLAGS) && (the_leaf >> 7 & 1) == (the_level > 0)));
+    ASSUME(the_leaf == 0 || ((the_leaf & EPT_PRESENT) && !(the_leaf & EPT_FLAGS) && (the_leaf >> 7 & 1) == (the_level > 0)));
     roots[0].used = true;
     tops[0].page.v = 0;
     roots[0].top = 0;
@@ -167,7 +167,8 @@ int main(void)
     PROVE(table[page][i] == 0 || table[page][i] == table_before[page][i] || (links[page].low <= i && i < links[page].high), "zeroed in time");
     if (unmap)
         PROVE(seen_after == 0 || seen_before == ~0ull, "what is unmapped is gone");
-    if (seen_before != seen_after && (seen_before & 7) && ((seen_before & EPT_ADDRESS) != (seen_after & EPT_ADDRESS) || (seen_before & 7 & ~seen_after)))
+    if (seen_before != seen_after && (seen_before & EPT_PRESENT) &&
+        ((seen_before & EPT_ADDRESS) != (seen_after & EPT_ADDRESS) || (seen_before & EPT_PRESENT & ~seen_after)))
         PROVE(work.shootdown, "a page or a right that is taken away is shot down");
     return 0;
 }

@@ -14,8 +14,7 @@ static void prove(unsigned copies)
     any_batch(0);
     uint32_t watched = any_below(RUN), pages = the_batch.pages;
     ept02_run_rule.none = any_u64();
-    ept02_run_rule.rights = any_u32();
-    ept02_run_rule.types = any_u32();
+    ept02_run_rule.fits = any_u64();
     the_batch.reply = &reply;
     the_batch.copy_count = copies;
     for (unsigned i = 0; i < RUN; i++)

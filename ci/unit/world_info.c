@@ -41,7 +41,7 @@ __attribute__((constructor)) static void fill(void)
             0x0000000000002000, // CR4_FIXED0
             0x00000000003767ff, // CR4_FIXED1
             0x000000000000002e, // VMCS_ENUM
-            0x02177fff00000000, // PROCBASED_CTLS2
+            0x02577fff00000000, // PROCBASED_CTLS2
             0x00000f0106734141, // EPT_VPID_CAP
             0x0000007f00000016, // TRUE_PINBASED_CTLS
             0xfff9fffe04006172, // TRUE_PROCBASED_CTLS

@@ -129,7 +129,7 @@ static void check_run(const struct reply *rep, const struct op *op)
         refuse(op, "not pages of one table");
     for (unsigned i = 0; i < op->a; i++) {
         const uint64_t entry = rep->field[0][i];
-        if (entry != 0 && ((entry & ~EPT_RUN_BITS) || !(entry & EPT_RIGHTS) || (entry & 3) == EPT_WRITE))
+        if (entry != 0 && ((entry & ~EPT_RUN_BITS) || !(entry & EPT_PRESENT) || (entry & 3) == EPT_WRITE))
             refuse(op, "no entry of a page");
     }
 }
@@ -171,8 +171,8 @@ static enum status check(const struct reply *rep, const struct op *op)
     case OP_EPT_CREATE: case OP_EPT_BIND: case OP_EPT_MAP: case OP_EPT_MAP_RUN: case OP_EPT_UNMAP: case OP_EPT_DROP:
         if (op->object >= header.root_count)
             refuse(op, "no such root");
-        if (op->code == OP_EPT_MAP && (ept_map_level(op->a) >= EPT_LEVEL_COUNT || (ept_map_rights(op->a) & ~EPT_RIGHTS)))
-            refuse(op, "bad level or rights");
+        if (op->code == OP_EPT_MAP && ept_map_level(op->a) >= EPT_LEVEL_COUNT)
+            refuse(op, "bad level");
         if (op->code == OP_EPT_MAP_RUN)
             check_run(rep, op);
         break;

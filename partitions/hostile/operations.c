@@ -228,7 +228,7 @@ void attempt_ept_argument(const struct try *try)
         { OP_EPT_MAP, EPT_LEVEL_COUNT | EPT_RIGHTS << 4 | 6 << 8, 0, 0 },           // no such level
         { OP_EPT_MAP, EPT_LEVEL_4K | 0 << 4 | 6 << 8, 0, 0 },                       // no rights
         { OP_EPT_MAP, EPT_LEVEL_4K | EPT_WRITE << 4 | 6 << 8, 0, 0 },               // written, not read: a misconfiguration
-        { OP_EPT_MAP, EPT_LEVEL_4K | 8 << 4 | 6 << 8, 0, 0 },                       // no such right
+        { OP_EPT_MAP, EPT_LEVEL_4K | 10 << 4 | 6 << 8, 0, 0 },                      // the same, executed by users
         { OP_EPT_MAP, EPT_LEVEL_4K | EPT_RIGHTS << 4 | 2 << 8, 0, 0 },              // no such memory types
         { OP_EPT_MAP, EPT_LEVEL_4K | EPT_RIGHTS << 4 | 7 << 8, 0, 0 },
         { OP_EPT_MAP, EPT_LEVEL_4K | EPT_RIGHTS << 4 | 6 << 8 | 1u << 13, 0, 0 },   // what means nothing

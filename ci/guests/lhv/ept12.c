@@ -12,6 +12,8 @@
 #define PAGE_ALL     0x67ull  // present, writable, user, accessed, dirty
 #define PAGE_LARGE   (1ull << 7)
 #define INVEPT_ALL   2
+#define EPT_EVERY    (EPT_ALL | EPT_EXECUTE_USER)
+#define PAGE_USER    4ull
 
 static uint64_t *identity;
 
@@ -20,15 +22,15 @@ void ept12_prepare(struct cpu *c)
     if (identity == NULL) {
         identity = memory_pages(IDENTITY_GIB);
         for (uint64_t i = 0; i < IDENTITY_GIB * 512; i++)
-            identity[i] = i * LARGE_BYTES | EPT_LARGE | EPT_WB | EPT_ALL;
+            identity[i] = i * LARGE_BYTES | EPT_LARGE | EPT_WB | EPT_EVERY;
     }
     uint64_t *gigabytes = memory_pages(1);
     c->ept_root = memory_pages(1);
     c->ept_regions = memory_pages(1);
     c->ept_table = memory_pages(1);
-    c->ept_root[0] = address(gigabytes) | EPT_ALL;
+    c->ept_root[0] = address(gigabytes) | EPT_EVERY;
     for (uint64_t i = 0; i < IDENTITY_GIB; i++)
-        gigabytes[i] = (address(identity) + i * PAGE_BYTES) | EPT_ALL;
+        gigabytes[i] = (address(identity) + i * PAGE_BYTES) | EPT_EVERY;
 
     // The linear window, and the page tables that L1 and L2 share lead there.
     uint64_t *linear = memory_pages(1), *regions = memory_pages(1);
@@ -36,6 +38,7 @@ void ept12_prepare(struct cpu *c)
     linear[0] = address(regions) | PAGE_ALL;
     for (uint64_t i = 0; i < 512; i++)
         regions[i] = (WINDOW_PHYSICAL + i * LARGE_BYTES) | PAGE_LARGE | PAGE_ALL;
+    regions[WINDOW_SUPERVISOR_REGION] = WINDOW_PHYSICAL | PAGE_LARGE | (PAGE_ALL & ~PAGE_USER);
 }
 
 void ept12_reset(struct cpu *c)
@@ -44,10 +47,10 @@ void ept12_reset(struct cpu *c)
     for (unsigned i = 0; i < 512; i++)
         c->ept_regions[i] = c->ept_table[i] = 0;
     for (uint64_t i = 0; i < 512; i++)
-        gigabytes[i] = i < IDENTITY_GIB ? (address(identity) + i * PAGE_BYTES) | EPT_ALL : 0;
-    gigabytes[WINDOW_PHYSICAL / HUGE_BYTES] = address(c->ept_regions) | EPT_ALL;
-    c->ept_regions[0] = address(c->ept_table) | EPT_ALL;
-    c->ept_root[0] = address(gigabytes) | EPT_ALL;
+        gigabytes[i] = i < IDENTITY_GIB ? (address(identity) + i * PAGE_BYTES) | EPT_EVERY : 0;
+    gigabytes[WINDOW_PHYSICAL / HUGE_BYTES] = address(c->ept_regions) | EPT_EVERY;
+    c->ept_regions[0] = address(c->ept_table) | EPT_EVERY;
+    c->ept_root[0] = address(gigabytes) | EPT_EVERY;
     ept12_flush();
 }
 

@@ -16,10 +16,14 @@
 #define EPT_LARGE   (1ull << 7)
 #define EPT_ACCESSED (1ull << 8)
 #define EPT_DIRTY   (1ull << 9)
+#define EPT_EXECUTE_USER (1ull << 10)  // with mode-based execute control; else ignored
 
 // The window: 1 GiB at that linear and L2-physical address. Linear pages are 2 MiB, all present, writable, for user mode.
 #define WINDOW_LINEAR   (1ull << 39)
 #define WINDOW_PHYSICAL (1ull << 38)
+// Its first region once more, in the place of another one, as a supervisor page.
+#define WINDOW_SUPERVISOR_REGION 300
+#define WINDOW_SUPERVISOR (WINDOW_LINEAR + WINDOW_SUPERVISOR_REGION * LARGE_BYTES)
 
 void ept12_prepare(struct cpu *c);
 // The window is empty again but for its first region, which has a table (c->ept_table) of absent pages.

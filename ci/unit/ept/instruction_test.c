@@ -80,21 +80,23 @@ TEST(invept_of_what_has_changed)
     trees_check();
 }
 
-// Of a tree whose L2 has its writes logged L1 knows the EPTP, not the tag.
-TEST(invept_where_writes_are_logged)
+// Of a tree whose L2 has its writes logged, or mode-based execute control, L1 knows the EPTP, not the tag.
+static void check_tag(uint64_t bit)
 {
     start();
     trees_invept(INVEPT_ALL, 0);
-    trees_violation((eptp | EPTP12_LOGS) + PAGE_BYTES, address, 1);  // no such EPT12: nothing is mapped
-    trees_violation(eptp | EPTP12_LOGS, address, 1);
-    trees_entry(DESCRIPTOR & PAGE_MASK, 0xff0 / 8, eptp | EPTP12_LOGS);
+    trees_violation((eptp | bit) + PAGE_BYTES, address, 1);  // no such EPT12: nothing is mapped
+    trees_violation(eptp | bit, address, 1);
+    trees_entry(DESCRIPTOR & PAGE_MASK, 0xff0 / 8, eptp | bit);
     CHECK_EQ(trees_invept_exit()->verdict, VERDICT_FORWARD);
     trees_entry(DESCRIPTOR & PAGE_MASK, 0xff0 / 8, eptp);
     trees_entry(leaf_table, 0, 0);
     check_answered();
-    CHECK(trees_leaf(eptp | EPTP12_LOGS, address) == NULL);
+    CHECK(trees_leaf(eptp | bit, address) == NULL);
     CHECK(trees_leaf(eptp, address) == NULL);
 }
+TEST(invept_where_writes_are_logged) { check_tag(EPTP12_LOGS); }
+TEST(invept_with_mode_based_execute_control) { check_tag(EPTP12_MODES); }
 
 TEST(invept_that_is_not_plain_is_nestvmxs)
 {

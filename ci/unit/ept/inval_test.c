@@ -4,6 +4,7 @@
 
 #include "../../../ept/record.h"
 #include "../../../ept/tree.h"
+#include <rt/walk12.h>
 #include "trees.h"
 
 #define WB (6u << 3)
@@ -67,6 +68,33 @@ TEST(more_rights_than_were_mapped_are_no_change)
     trees_path(1, address, 0, 0x5000 | WB | 7);
     trees_invept(INVEPT_SINGLE, eptp);
     CHECK_EQ(trees_leaf(eptp, address)->rights, 1);
+}
+
+// With mode-based execute control bit 10 is a right, of the entry and of those above; without it none, in another tree of the same EPT12.
+TEST(the_right_of_users_to_execute_is_seen_to_go)
+{
+    const uint64_t user = EPT_EXECUTE_USER, eptp = trees_path(1, address, 0, 0x100000 | WB | 7 | user);
+    trees_start();
+    trees_entry(pd, 1, trees_entry_now(pd, 1) | user);
+    trees_entry(2 * PAGE_BYTES, 1, trees_entry_now(2 * PAGE_BYTES, 1) | user);
+    trees_entry(PAGE_BYTES, 0, trees_entry_now(PAGE_BYTES, 0) | user);
+    static const struct { uint64_t table; unsigned index; } at[] = { { pt, 0 }, { pd, 1 }, { PAGE_BYTES, 0 } };
+    for (unsigned i = 0; i < 3; i++) {
+        trees_violation(eptp, address, 1);
+        trees_violation(eptp | EPTP12_MODES, address, 1);
+        CHECK_EQ(trees_leaf(eptp, address)->rights, 7);
+        CHECK_EQ(trees_leaf(eptp | EPTP12_MODES, address)->rights, 7 | user);
+        trees_entry(at[i].table, at[i].index, trees_entry_now(at[i].table, at[i].index) & ~user);
+        trees_invept(INVEPT_SINGLE, eptp);
+        CHECK(trees_leaf(eptp, address) != NULL);
+        CHECK(trees_leaf(eptp | EPTP12_MODES, address) == NULL);
+        trees_violation(eptp | EPTP12_MODES, address, 1);
+        CHECK_EQ(trees_leaf(eptp | EPTP12_MODES, address)->rights, 7);
+        // One that comes needs no INVEPT, and costs none of what is there.
+        trees_entry(at[i].table, at[i].index, trees_entry_now(at[i].table, at[i].index) | user);
+        trees_invept(INVEPT_ALL, 0);
+        CHECK(trees_leaf(eptp | EPTP12_MODES, address) != NULL);
+    }
 }
 
 TEST(execute_only_that_became_a_misconfiguration)

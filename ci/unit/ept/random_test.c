@@ -34,7 +34,7 @@ static uint64_t random_address(void)
 // One entry in eight: whatever could be there.
 static uint64_t wild_entry(void)
 {
-    const uint64_t rights = below(8);
+    const uint64_t rights = below(8) | below(2) << 10;
     switch (below(5)) {
     case 0: // anything
         return next();
@@ -52,7 +52,7 @@ static uint64_t wild_entry(void)
 // Tables 1 to 3 are PML4 tables, 4 to 6 page-directory-pointer tables, and so on.
 static uint64_t random_entry(unsigned table)
 {
-    static const unsigned rights[] = { 7, 7, 7, 7, 7, 7, 5, 3 };
+    static const unsigned rights[] = { 0x407, 0x407, 0x407, 7, 7, 0x403, 0x405, 3 };
     if (below(8) == 0)
         return wild_entry();
     const unsigned level = 3 - (table - 1) / 3;
@@ -72,7 +72,7 @@ static void change_one(void)
 
 static uint64_t random_tag(void)
 {
-    return (1 + below(3)) * PAGE_BYTES | 0x1e | (below(2) << 52);
+    return (1 + below(3)) * PAGE_BYTES | 0x1e | (below(2) << 52) | (below(2) << 10);
 }
 
 static void check_reply(const struct reply *rep, uint64_t tag, uint64_t address, unsigned access)

@@ -282,15 +282,16 @@ enum reference reference(uint64_t eptp12, uint64_t address, struct leaf *out)
 {
     const uint64_t capability = world_info.vmx_msr[0x48c - VMX_MSR_FIRST];
     const uint64_t beyond = ((1ull << 52) - 1) & ~((1ull << world_info.physical_bits) - 1);
+    const bool modes = eptp12 & 0x400;
     uint64_t table = eptp12 & 0xffffffffff000ull;
-    uint64_t rights = 7;
+    uint64_t rights = modes ? 0x407 : 7;
     if (address >= 1ull << 48)
         return REFERENCE_ABSENT;
     for (int shift = 39; shift >= 12; shift -= 9) {
         const uint64_t place = table | (address >> shift & 511) << 3;
         const uint64_t e = place < WORLD_BYTES && world_mapped[place / PAGE_BYTES] ?
             trees_entry_now(place & ~0xfffull, (place & 0xfff) / 8) : UINT64_MAX;
-        const bool r = e & 1, w = e & 2, x = e & 4, page = shift == 12 || (shift < 39 && e & 0x80);
+        const bool r = e & 1, w = e & 2, x = e & 4 || (modes && e & 0x400), page = shift == 12 || (shift < 39 && e & 0x80);
         if (!r && !w && !x)
             return REFERENCE_ABSENT;
         if ((!r && w) || (!r && x && !(capability & 1)) || (e & beyond))

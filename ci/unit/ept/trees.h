@@ -15,7 +15,7 @@
 #define TREES_EPT01  (64ull << 30)  // what EPT01 maps: L1-physical 0 up to this, with a hole
 #define TREES_HOLE   (3ull << 30)   // of 2 MiB
 
-struct leaf { uint64_t from, to; unsigned level, rights, type, ignore_pat; };
+struct leaf { uint64_t from, to; unsigned level, rights, type, ignore_pat; };  // rights: as an entry has them
 
 // Settings, for the test to change.
 extern unsigned trees_budget;       // leaves in all trees together; more is NO_TABLES

@@ -2,6 +2,7 @@
 // Violations: who gets them, L1 or EPT02, and with what in the exit fields.
 #include <caps/exit_reason.h>
 
+#include <rt/walk12.h>
 #include "trees.h"
 
 #define WB (6u << 3)
@@ -30,6 +31,33 @@ TEST(each_access_against_each_right)
                 check_forward(rep, EXIT_EPT_VIOLATION, 0x180 | access | rights << 3, address + 0x123);
             else
                 CHECK_EQ(rep->verdict, VERDICT_RESUME);
+        }
+    }
+}
+
+// With mode-based execute control each fetch against each pair of rights to execute; without it bit 10 says nothing, in a tree of its own.
+TEST(fetches_of_each_mode_against_each_right)
+{
+    enum { USER_ADDRESS = 1u << 9, READ = 1, FETCH = 4 };
+    trees_start();
+    for (unsigned rights = 0; rights < 16; rights++) {
+        const unsigned bits = (rights & 7) | (rights >> 3) << 10, shown = rights << 3;
+        const uint64_t table = (1 + 4 * rights) * PAGE_BYTES, eptp = trees_path(1 + 4 * rights, address, 0, 0x5000 | WB | bits);
+        for (unsigned level = 3; level > 0; level--)
+            trees_entry(table + (3 - level) * PAGE_BYTES, address >> (12 + 9 * level) & 511, (table + (4 - level) * PAGE_BYTES) | EPT_PRESENT);
+        for (unsigned look = 0; look < 6; look++) {
+            const bool modes = look / 3, user = look % 3 == 1, fetch = look % 3 != 2;
+            const uint64_t tag = eptp | (modes ? EPTP12_MODES : 0), qualification = 0x180 | (user ? USER_ADDRESS : 0) | (fetch ? FETCH : READ);
+            const unsigned right = !fetch ? READ : modes && user ? EPT_EXECUTE_USER : EPT_EXECUTE, granted = modes ? bits : bits & 7;
+            const struct reply *rep = trees_exit(EXIT_EPT_VIOLATION, tag, address, qualification);
+            if ((rights & 3) == 2) {
+                check_forward(rep, EXIT_EPT_MISCONFIG, 0, address);
+            } else if (!(granted & right)) {
+                check_forward(rep, EXIT_EPT_VIOLATION, qualification | (modes ? shown : shown & 0x38), address);
+            } else {
+                CHECK_EQ(rep->verdict, VERDICT_RESUME);
+                CHECK_EQ(trees_leaf(tag, address)->rights, granted);
+            }
         }
     }
 }

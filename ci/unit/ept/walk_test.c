@@ -12,13 +12,13 @@
 static const uint64_t address = 0x123456789000ull & ~0x800000000000ull;
 
 // Expected, by SDM 3C 29.3.3.1, said the other way round than in ept: which entries are good.
-static enum entry12_kind expected(uint64_t entry, unsigned level, bool execute_only, bool large, bool huge)
+static enum entry12_kind expected(uint64_t entry, unsigned level, bool modes, bool execute_only, bool large, bool huge)
 {
     static const bool good_rights[8] = { [1] = true, [3] = true, [5] = true, [7] = true };
     static const bool good_type[8] = { [0] = true, [1] = true, [4] = true, [5] = true, [6] = true };
-    if ((entry & 7) == 0)
+    if ((entry & 7) == 0 && !(modes && entry >> 10 & 1))
         return ENTRY12_NOT_PRESENT;
-    if (!good_rights[entry & 7] && !((entry & 7) == 4 && execute_only))
+    if (!good_rights[entry & 7] && !((entry & 3) == 0 && execute_only))
         return ENTRY12_MISCONFIG;
     if (entry >> 40 & 0xfff)
         return ENTRY12_MISCONFIG;
@@ -42,7 +42,9 @@ TEST(every_combination_of_an_entrys_low_bits_and_each_high_bit)
             for (uint64_t low = 0; low < 4096; low++) {
                 for (unsigned bit = 12; bit <= 64; bit++) {
                     const uint64_t entry = low | (bit < 64 ? 1ull << bit : 0);
-                    CHECK_EQ(entry12_kind(&cpu, entry, level), expected(entry, level, features & 1, features & 2, features & 4));
+                    for (unsigned modes = 0; modes < 2; modes++)
+                        CHECK_EQ(entry12_kind(&cpu, entry, level, eptp12_rights(modes ? EPTP12_MODES : 0)),
+                                 expected(entry, level, modes, features & 1, features & 2, features & 4));
                 }
             }
         }
@@ -56,8 +58,8 @@ TEST(address_bits_beyond_the_cpus_width_are_reserved)
         const struct ept12_cpu cpu = ept12_cpu(&world_info);
         for (unsigned bit = 12; bit < 64; bit++) {
             const bool bad = bit >= bits && bit < 52;
-            CHECK_EQ(entry12_kind(&cpu, 1ull << bit | WB | 7, 0), bad ? ENTRY12_MISCONFIG : ENTRY12_LEAF);
-            CHECK_EQ(entry12_kind(&cpu, 1ull << bit | 7, 3), bad ? ENTRY12_MISCONFIG : ENTRY12_TABLE);
+            CHECK_EQ(entry12_kind(&cpu, 1ull << bit | WB | 7, 0, EPT_RIGHTS), bad ? ENTRY12_MISCONFIG : ENTRY12_LEAF);
+            CHECK_EQ(entry12_kind(&cpu, 1ull << bit | 7, 3, EPT_RIGHTS), bad ? ENTRY12_MISCONFIG : ENTRY12_TABLE);
         }
     }
 }
@@ -82,20 +84,28 @@ TEST(a_leaf_of_each_size)
 
 TEST(rights_are_those_that_every_level_grants)
 {
-    static const unsigned good[] = { 1, 3, 4, 5, 7 };
+    enum { USER = EPT_EXECUTE_USER, GOOD = 9 };
+    static const unsigned good[GOOD] = { 1, 3, 4, 5, 7, USER | 1, USER | 4, USER | 7, USER };
     const struct ept12_cpu cpu = ept12_cpu(&world_info);
     const uint64_t eptp = trees_path(1, address, 0, 0x5000 | WB | 7);
-    for (unsigned n = 0; n < 5 * 5 * 5 * 5; n++) {
-        const unsigned rights[4] = { good[n % 5], good[n / 5 % 5], good[n / 25 % 5], good[n / 125] };
+    for (unsigned n = 0; n < GOOD * GOOD * GOOD * GOOD; n++) {
+        const unsigned rights[4] = { good[n % GOOD], good[n / GOOD % GOOD], good[n / GOOD / GOOD % GOOD], good[n / GOOD / GOOD / GOOD] };
         for (unsigned level = 0; level < 4; level++) {
             const uint64_t table = (4 - level) * PAGE_BYTES;
             const unsigned index = level12_index((gpa2_t){ address }, level);
-            trees_entry(table, index, (trees_entry_now(table, index) & ~7ull) | rights[level]);
+            trees_entry(table, index, (trees_entry_now(table, index) & ~(uint64_t)EPT_PRESENT) | rights[level]);
         }
-        const struct walk12 walk = walk12(&cpu, eptp, (gpa2_t){ address }, 0);
+        struct walk12 walk = walk12(&cpu, eptp | EPTP12_MODES, (gpa2_t){ address }, 0);
         CHECK_EQ(walk.kind, ENTRY12_LEAF);
         CHECK_EQ(walk.rights, rights[0] & rights[1] & rights[2] & rights[3]);
         CHECK_EQ(walk.rights_above, rights[1] & rights[2] & rights[3]);
+        // Without mode-based execute control bit 10 is ignored.
+        walk = walk12(&cpu, eptp, (gpa2_t){ address }, 0);
+        unsigned absent = 0;
+        for (unsigned level = 0; level < 4; level++)
+            absent |= rights[level] == USER;
+        CHECK_EQ(walk.kind, absent ? ENTRY12_NOT_PRESENT : ENTRY12_LEAF);
+        CHECK_EQ(walk.rights, rights[0] & rights[1] & rights[2] & rights[3] & (absent ? 0 : 7));
     }
 }
 

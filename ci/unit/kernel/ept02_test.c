@@ -60,11 +60,11 @@ static uint64_t walk_level(uint32_t root, uint64_t address, int *level)
     const uint64_t *table = hidden_va((hpa_t){ ept02_pointer(top) & EPT_ADDRESS });
     for (*level = 3;; --*level) {
         uint64_t entry = table[address >> (PAGE_BITS + 9 * *level) & 511];
-        if ((entry & EPT_RIGHTS) == 0)
+        if ((entry & EPT_PRESENT) == 0)
             return 0;
         if (*level == 0 || (entry & EPT_LARGE))
             return entry;
-        CHECK_EQ(entry & ~EPT_ADDRESS, EPT_RIGHTS);
+        CHECK_EQ(entry & ~EPT_ADDRESS, EPT_PRESENT);
         table = hidden_va((hpa_t){ entry & EPT_ADDRESS });
     }
 }
@@ -119,6 +119,34 @@ TEST(rights_are_a_subset_of_ept01s)
     ept01_generation++;
     CHECK(map(root, EPT_LEVEL_4K, EPT_READ | EPT_WRITE, 6, 0x8000, 0x3000));
     CHECK_EQ(walk(root, 0x8000), 0);
+}
+
+// Mode-based execute control: a page may be there for user-mode fetches alone, and is one like any other.
+TEST(a_page_that_users_alone_execute_is_mapped_and_taken_away)
+{
+    uint32_t root = start(64);
+    CHECK(map(root, EPT_LEVEL_4K, EPT_EXECUTE_USER, 6, 0x7000, 0x3000));
+    CHECK_EQ(walk(root, 0x7000), 0x3000 | 6 << EPT_TYPE_SHIFT | EPT_EXECUTE_USER);
+    const unsigned before = fake_shootdowns;
+    CHECK(map(root, EPT_LEVEL_4K, EPT_PRESENT, 6, 0x7000, 0x3000));  // more rights
+    CHECK_EQ(fake_shootdowns, before);
+    CHECK(map(root, EPT_LEVEL_4K, EPT_RIGHTS, 6, 0x7000, 0x3000));   // one less
+    CHECK_EQ(fake_shootdowns, before + 1);
+    CHECK(map(root, EPT_LEVEL_4K, EPT_EXECUTE_USER, 6, 0x7000, 0x3000) && map(root, EPT_LEVEL_4K, EPT_EXECUTE_USER, 6, 0x7000, 0x5000));
+    CHECK_EQ(fake_shootdowns, before + 3);
+    unmap(root, EPT_LEVEL_4K, 0x7000);
+    CHECK_EQ(fake_shootdowns, before + 4);
+    CHECK_EQ(walk(root, 0x7000), 0);
+    CHECK(map(root, EPT_LEVEL_2M, EPT_EXECUTE_USER, 6, 0x40000000, 0x40000000));
+    CHECK(map(root, EPT_LEVEL_4K, EPT_RIGHTS, 6, 0x40000000, 0x40000000));  // the large leaf gives way
+    CHECK_EQ(fake_shootdowns, before + 5);
+    // EPT01 grants both rights to execute or neither.
+    fake_ept01_rights = EPT_READ | EPT_WRITE;
+    ept01_generation++;
+    CHECK(map(root, EPT_LEVEL_4K, EPT_PRESENT, 6, 0x8000, 0x3000));
+    CHECK_EQ(walk(root, 0x8000) & EPT_PRESENT, EPT_READ | EPT_WRITE);
+    CHECK(map(root, EPT_LEVEL_4K, EPT_EXECUTE_USER, 6, 0x9000, 0x3000));
+    CHECK_EQ(walk(root, 0x9000), 0);
 }
 
 TEST(every_pair_of_memory_types_is_combined_without_losing_a_restriction)
@@ -329,7 +357,7 @@ TEST(operands_that_cannot_be_are_refused)
     const gpa1_t to = { 0x40000000 };
     for (uint32_t a = 0; a < 1u << 14; a++) {
         unsigned level = a & 0xf, rights = a >> 4 & 0xf, type = a >> 8 & 0xf;
-        bool valid = level <= 2 && rights >= 1 && rights <= 7 && rights != 2 && rights != 6 &&
+        bool valid = level <= 2 && rights >= 1 && (rights & 3) != 2 &&
                      (type == 0 || type == 1 || type == 4 || type == 5 || type == 6) && a >> 13 == 0;
         CHECK_EQ(ept02_map_valid(a, from, to), valid);
     }
@@ -341,7 +369,8 @@ TEST(operands_that_cannot_be_are_refused)
     CHECK(!ept02_map_valid(small, (gpa2_t){ 0 }, (gpa1_t){ 1ull << 40 }));
     fake_caps.ept_execute_only = false;
     CHECK_EQ(ept02_init((hpa_t){ FAKE_HIDDEN_FIRST }, FAKE_HIDDEN_PAGES, 1), STATUS_OK);
-    CHECK(!ept02_map_valid(ept_map_pack(EPT_LEVEL_4K, EPT_EXECUTE, 6, 0), from, to));
+    CHECK(!ept02_map_valid(ept_map_pack(EPT_LEVEL_4K, EPT_EXECUTE, 6, 0), from, to) && !ept02_run_valid(to.v | 6 << 3 | EPT_EXECUTE));
+    CHECK(!ept02_run_valid(to.v | 6 << 3 | EPT_EXECUTE_USER) && ept02_run_valid(to.v | 6 << 3 | EPT_EXECUTE_USER | EPT_READ));
 }
 
 // A run of entries does what each would by itself.
@@ -353,8 +382,8 @@ TEST(a_run_maps_each_entry)
     struct ept02_work work = EPT02_WORK;
     for (unsigned round = 0; round < 3; round++) {
         for (unsigned i = 0; i < EPT_RUN_MAX; i++) {
-            static const unsigned rights[] = { EPT_READ, EPT_READ | EPT_EXECUTE, EPT_RIGHTS };
-            const unsigned granted = rights[(i + round) % 3], type = i % 5 == 2 ? 0 : 6;
+            static const unsigned rights[] = { EPT_READ, EPT_READ | EPT_EXECUTE, EPT_RIGHTS, EPT_PRESENT, EPT_EXECUTE_USER };
+            const unsigned granted = rights[(i + round) % 5], type = i % 5 == 2 ? 0 : 6;
             // One piece of RAM, another one, hidden memory; and holes.
             const uint64_t to = i % 8 == 3 ? FAKE_HIDDEN_FIRST : i % 8 == 5 ? 0x3000 : 0x40000000 + i * 0x1000;
             entries[i] = i % 7 == 1 ? 0 : to | type << 3 | (i % 11 == 4 ? 1u << 6 : 0u) | granted;

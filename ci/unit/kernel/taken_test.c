@@ -77,7 +77,7 @@ static uint64_t leaf_of(uint64_t tag, uint64_t from)
     const uint64_t *table = hidden_va((hpa_t){ ept02_pointer(ept02_bind(tag, EPT02_TOP_EPT01, &root)) & EPT_ADDRESS });
     for (unsigned shift = 39; shift > 12; shift -= 9) {
         const uint64_t entry = table[from >> shift & 511];
-        if (!(entry & EPT_RIGHTS) || (entry & EPT_LARGE))
+        if (!(entry & EPT_PRESENT) || (entry & EPT_LARGE))
             return entry;
         table = hidden_va((hpa_t){ entry & EPT_ADDRESS });
     }
@@ -219,6 +219,17 @@ TEST(what_an_l2_writes_to_a_taken_page_vanishes_where_ept12_lets_it_write)
     l2_map(root, EPT_LEVEL_4K, 0x1000, 0x5000);
     (void)ept02_taken(root, (gpa2_t){ 0x1000 }, TAKEN_CLOSE);
     CHECK_EQ(leaf_of(L2_TAG, 0x1000) & (EPT_ADDRESS | EPT_RIGHTS), 0x5000 | EPT_RIGHTS);
+}
+
+// One that L2's users may execute, and nothing else, is no exception.
+TEST(a_page_that_users_alone_execute_leaves_the_trees_of_l2s)
+{
+    start_pal();
+    const uint32_t root = l2_tree();
+    l2_map_as(root, EPT_LEVEL_4K, EPT_EXECUTE_USER, 0x1000, 0x5000);
+    CHECK_EQ(leaf_of(L2_TAG, 0x1000), 0x5000 | 6 << EPT_TYPE_SHIFT | EPT_EXECUTE_USER);
+    CHECK_EQ(try(OP_PAGE_TAKE, 0, 0, 0x5000, 0), STATUS_OK);
+    CHECK_EQ(leaf_of(L2_TAG, 0x1000), 0);
 }
 
 static enum status name_page(uint32_t vmcs02, enum vmcs_field field, uint64_t page)

@@ -34,6 +34,15 @@ TEST(controls_are_what_the_table_says)
 #undef CONTROL
 }
 
+// Without advanced information in the qualification of EPT violations nobody could tell which right a fetch needs.
+TEST(mode_based_execute_control_needs_what_tells_modes)
+{
+    world_info.vmx_msr[12] &= ~(1ull << 22);
+    l1_start();
+    CHECK(world_info.vmx_msr[11] >> 32 & PROC2_MODE_BASED_EXECUTE);
+    CHECK_EQ(rdmsr(0x48b) >> 32 & PROC2_MODE_BASED_EXECUTE, 0);
+}
+
 TEST(what_kvm_needs_is_there)
 {
     l1_start();

@@ -164,6 +164,8 @@ TEST(checks_of_two_fields)
     l1_set(VMCS_PML_ADDR, 0x330000);
     l1_set(VMCS_PROC_CONTROLS2, PROC2_ENABLE_PML);
     fails("pml_needs_ept");
+    l1_set(VMCS_PROC_CONTROLS2, PROC2_MODE_BASED_EXECUTE);
+    fails("modes_need_ept");
     l1_set(VMCS_PROC_CONTROLS2, proc2);
 
     set_bits(VMCS_EXIT_CONTROLS, EXIT_SAVE_PREEMPTION_TIMER);

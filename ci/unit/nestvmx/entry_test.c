@@ -2,6 +2,8 @@
 // Entries 102: VMCS12 to VMCS02.
 #include <string.h>
 
+#include <rt/walk12.h>
+
 #include "l1.h"
 
 static uint64_t *const vmcs01 = world_vmcs[VMCS_HANDLE_01];
@@ -409,4 +411,21 @@ TEST(what_l2_wrote_counts_when_the_vmcs_is_entered)
     CHECK_EQ(l1_with_address(EXIT_VMPTRLD, LINKED_PAGE), SUCCEEDED);
     l1_launch();
     CHECK_EQ(l2[VMCS_TSC_OFFSET], 0x12345678);
+}
+
+// VMCS02 has the control as VMCS12 has it, and with it a tree of its own: there bit 10 of EPT12's entries is a right.
+TEST(mode_based_execute_control_is_vmcs12s)
+{
+    l1_start_with_vmcs();
+    l1_fill_vmcs();
+    l1_launch();
+    CHECK_EQ(l2[VMCS_PROC_CONTROLS2] & PROC2_MODE_BASED_EXECUTE, 0);
+    CHECK_EQ(world_last(OP_VMCS_EPT)->b, EPTP12);
+    for (unsigned round = 0; round < 2; round++) {
+        CHECK_EQ(l2_exit(EXIT_CPUID), ENTERED_L1);
+        l1_set(VMCS_PROC_CONTROLS2, l1_get(VMCS_PROC_CONTROLS2) ^ PROC2_MODE_BASED_EXECUTE);
+        CHECK_EQ(l1_execute(EXIT_VMRESUME), ENTERED_L2);
+        CHECK_EQ(l2[VMCS_PROC_CONTROLS2] & PROC2_MODE_BASED_EXECUTE, round == 0 ? PROC2_MODE_BASED_EXECUTE : 0);
+        CHECK_EQ(world_last(OP_VMCS_EPT)->b, EPTP12 | (round == 0 ? EPTP12_MODES : 0));
+    }
 }

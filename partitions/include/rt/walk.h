@@ -38,7 +38,7 @@ enum walk {
     WALK_UNSUPPORTED,   // 5-level paging
     WALK_EPT12,         // EPT12 doesn't allow it: *out is the address, L2-physical; *pf_error says how, see below
 };
-// *pf_error with WALK_EPT12: bits 5:0 as in an EPT violation's qualification (the access; the rights of the translation), and
+// *pf_error with WALK_EPT12: bits 6:0 as in an EPT violation's qualification (the access; the rights of the translation), and
 #define WALK_EPT12_MISCONFIG (1u << 31)
 #define WALK_EPT12_LOG       (1u << 30)  // EPT12 allows it, but flags are to be set there (EPTP12_LOGS)
 

@@ -24,7 +24,7 @@ struct ept12_cpu {
 };
 
 enum entry12_kind {
-    ENTRY12_NOT_PRESENT, // bits 2:0 are 0
+    ENTRY12_NOT_PRESENT, // it grants no right
     ENTRY12_MISCONFIG,
     ENTRY12_TABLE,
     ENTRY12_LEAF,
@@ -34,7 +34,7 @@ enum entry12_kind {
 struct walk12 {
     enum entry12_kind kind; // of the last entry read; ENTRY12_TABLE only where the walk was to stop there
     unsigned level;         // of the table that holds it
-    unsigned rights;        // EPT_READ...: AND of all entries used, 0 where one isn't present
+    unsigned rights;        // EPT_READ..., those that there are (eptp12_rights()): AND of all entries used, 0 where one isn't present
     unsigned rights_above;  // AND of the entries above the last one
     bool unaccessed;        // one of the entries above lacks the accessed flag
     gpa1_t table;           // the table that holds it
@@ -44,7 +44,10 @@ struct walk12 {
 
 // Accessed and dirty flags, where the EPTP asks for them (SDM 3C 29.3.5 "Accessed and Dirty Flags for EPT").
 #define EPTP12_FLAGS     (1ull << 6)
-#define EPTP12_LOGS      (1ull << 63)  // never L1's, but in an L2's tag: before a flag is set page-modification logging has a say (nestvmx/pml.h)
+// Never L1's, but in an L2's tag: before a flag is set page-modification logging has a say (nestvmx/pml.h); mode-based execute control is on.
+#define EPTP12_LOGS      (1ull << 63)
+#define EPTP12_MODES     ((uint64_t)EPT_EXECUTE_USER)
+#define EPTP12_OF_TAG    (EPTP12_LOGS | EPTP12_MODES)
 #define ENTRY12_ACCESSED (1ull << 8)
 #define ENTRY12_DIRTY    (1ull << 9)
 
@@ -66,8 +69,15 @@ static inline gpa1_t leaf12_page(uint64_t entry, unsigned level)
 // From what the kernel says about the CPU.
 struct ept12_cpu ept12_cpu(const struct info *info);
 
+// The bits of an entry that are rights: bit 10 is one with mode-based execute control alone, else ignored (SDM 3C 29.3.2 "EPT Translation Mechanism").
+static inline unsigned eptp12_rights(uint64_t eptp12) { return ((unsigned)eptp12 & EPT_EXECUTE_USER) | EPT_RIGHTS; }
+
+// What rights are in the exit qualification of an EPT violation: bits 6:3.
+static inline uint32_t rights12_qualification(unsigned rights) { return (rights & EPT_RIGHTS) << 3 | (rights & EPT_EXECUTE_USER) >> 4; }
+
 // What an entry in a table of that level is, by SDM 3C 29.3.2 "EPT Translation Mechanism" and 29.3.3.1 "EPT Misconfigurations".
-enum entry12_kind entry12_kind(const struct ept12_cpu *cpu, uint64_t entry, unsigned level);
+//   mask: the bits that are rights, eptp12_rights()
+enum entry12_kind entry12_kind(const struct ept12_cpu *cpu, uint64_t entry, unsigned level, unsigned mask);
 
 // What nearly every entry of a page table is, in one look: a leaf, readable, write-back.
 static inline bool entry12_is_plain(const struct ept12_cpu *cpu, uint64_t entry)
@@ -80,9 +90,6 @@ static inline gpa1_t entry12_address(gpa1_t table, unsigned index) { return (gpa
 
 // Reads entries first to first + count - 1 of a table, each once. What EPT01 doesn't map reads as all-ones, as it would for L1 itself.
 void entries12_read(gpa1_t table, unsigned first, unsigned count, uint64_t *entries);
-
-// Reads the entry for another address in the table in which a walk ended.
-void walk12_at(const struct ept12_cpu *cpu, gpa2_t address, struct walk12 *walk);
 
 // Walks the tables that eptp12 names, down to the entry in the table of the level last (0: all the way). An address beyond 48 bits
 // isn't present: four levels can't translate it.
@@ -98,11 +105,12 @@ static inline bool walk12_quick(const struct ept12_cpu *cpu, uint64_t eptp12, gp
         return false;
     walk->level = (unsigned)path->level;
     walk->entry = path->entry[walk->level];
-    walk->rights_above = (unsigned)path->all & EPT_RIGHTS;
+    const unsigned mask = eptp12_rights(eptp12);
+    walk->rights_above = (unsigned)path->all & mask;
     walk->rights = (unsigned)walk->entry & walk->rights_above;
     walk->unaccessed = !(path->all & ENTRY12_ACCESSED);
     walk->table.v = path->table;
-    walk->kind = walk->level == 0 && entry12_is_plain(cpu, walk->entry) ? ENTRY12_LEAF : entry12_kind(cpu, walk->entry, walk->level);
+    walk->kind = walk->level == 0 && entry12_is_plain(cpu, walk->entry) ? ENTRY12_LEAF : entry12_kind(cpu, walk->entry, walk->level, mask);
     return true;
 }
 
