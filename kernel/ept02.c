@@ -424,7 +424,7 @@ void ept02_unmap(uint32_t index, enum ept_level level, gpa2_t from, struct ept02
     unsigned found;
     spinlock_acquire(&root->lock);
     uint64_t *entry = find_entry(root, from, level, &found), old = entry ? *entry : 0;
-    if (old & EPT_PRESENT) {
+    if (old & (EPT_PRESENT | EPT_OWNER)) {
         ept02_entry_write(entry, 0);
         work->shootdown = true;
         if (is_table(old, found))
@@ -460,7 +460,7 @@ static void expel(uint32_t number, unsigned level, const gpa1_t *page, unsigned 
     const unsigned to = links[number].high;
     for (unsigned i = links[number].low; i < to; i++) {
         uint64_t entry = table[i];
-        if ((level == 0 && !(entry & EPT_OWNER) && !(marks & mark_of(entry))) || !(entry & EPT_PRESENT))
+        if ((level == 0 && !(entry & EPT_OWNER) && !(marks & mark_of(entry))) || !(entry & (EPT_PRESENT | EPT_OWNER)))
             continue;
         if (is_table(entry, level)) {
             expel(page_of(entry), level - 1, page, count, marks);

@@ -53,7 +53,7 @@ static inline bool ept02_run_valid(uint64_t entry)
     return !(entry & ept02_run_rule.none) && (ept02_run_rule.fits >> (entry & 63) & 1) && (entry & EPT_PRESENT);
 }
 
-// The leaf where L1 has no page: this one, of ones again. What L2 wrote there vanishes.
+// The leaf where L1 has no page: this one, of ones again. What L2 wrote there vanishes. Not present where L2 may do nothing but execute.
 uint64_t ept02_decoy(hpa_t page, uint32_t a, gpa2_t from, gpa1_t to);
 
 // Where a root's mappings go, one after the other, under its lock: remembers where the last one was, and from one batch to the next its directory and EPT01's leaf.

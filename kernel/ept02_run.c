@@ -37,7 +37,7 @@ uint64_t ept02_decoy(hpa_t page, uint32_t a, gpa2_t from, gpa1_t to)
         log_line(LOG_WARN, "decoy l1_physical=0x%lx l2_physical=0x%lx: not L1's memory, an L2 sees ones there", (unsigned long)to.v,
                  (unsigned long)from.v);
     memory_fill(hidden_va(page), 0xff, PAGE_BYTES);
-    return page.v | (ept_map_rights(a) & EPT_WRITE) | EPT_READ | (6u << EPT_TYPE_SHIFT);
+    return page.v | (ept_map_rights(a) & (EPT_READ | EPT_WRITE)) | (6u << EPT_TYPE_SHIFT);
 }
 
 // The same as make_leaf() for an entry of a run, where EPT01 restricts nothing (the leaf of the one before holds for it): the entry, but for the frame.

@@ -51,7 +51,7 @@ uint64_t contract_decoy(hpa_t page, uint32_t a, gpa2_t from, gpa1_t to)
 {
     (void)from, (void)to;
     PROVE(page.v == the_decoy.v, "the page of the tree's own");
-    return page.v | (ept_map_rights(a) & EPT_WRITE) | EPT_READ;
+    return page.v | (ept_map_rights(a) & (EPT_READ | EPT_WRITE));
 }
 
 // What a run's entry becomes without a look at EPT01 is what it would have become with one.
@@ -122,13 +122,14 @@ int main(void)
     PROVE(level < EPT_LEVEL_COUNT && (leaf >> 7 & 1) == (level > 0), "bit 7 says that a large entry is a leaf");
     uint64_t taken = (uint64_t)page_owner << EPT_OWNER_SHIFT | (page_owner != 0 && (ept_map_rights(a) & EPT_WRITE) ? EPT_VANISHING : 0);
     PROVE((leaf & ~(EPT_ADDRESS | 0xffull | EPT_EXECUTE_USER)) == (mapped ? 0 : taken), "no other bits, but whose page it is that isn't shown, and whether writes to it were to be allowed");
-    PROVE((rights & 3) != 2 && ((rights & EPT_READ) || vmx_caps->ept_execute_only) && rights != 0, "rights that are no misconfiguration");
+    PROVE((rights & 3) != 2 && ((rights & EPT_READ) || vmx_caps->ept_execute_only || !rights), "rights that are no misconfiguration");
+    PROVE((rights & ~(uint64_t)ept_map_rights(a)) == 0, "no right that wasn't asked for");
     if (!mapped) {
         PROVE(level == 0 && frame == the_decoy.v, "what EPT01 lacks is the decoy");
         PROVE(!(rights & (EPT_EXECUTE | EPT_EXECUTE_USER)) && (!(rights & EPT_WRITE) || page_owner == 0), "no fetch from it, and no write to a taken page, is missed");
         return 0;
     }
-    PROVE((rights & ~(uint64_t)ept_map_rights(a)) == 0, "no right that wasn't asked for");
+    PROVE(rights != 0, "present");
     PROVE((rights & ~(uint64_t)(found.rights | (found.rights & EPT_EXECUTE ? EPT_EXECUTE_USER : 0))) == 0, "no right that EPT01 lacks");
     PROVE(level <= (unsigned)found.level && level <= ept_map_level(a), "no larger than EPT01's leaf and than what was asked for");
     PROVE((level != 2 || vmx_caps->ept_1g) && (level != 1 || vmx_caps->ept_2m), "a size that the CPU has");

@@ -232,6 +232,23 @@ TEST(a_page_that_users_alone_execute_leaves_the_trees_of_l2s)
     CHECK_EQ(leaf_of(L2_TAG, 0x1000), 0);
 }
 
+// What EPT12 lets L2 do nothing with but execute it can't read, taken or not; whose it is is known all the same, until it is no more.
+TEST(a_decoy_has_no_right_that_was_not_asked_for)
+{
+    static const unsigned execute[] = { EPT_EXECUTE, EPT_EXECUTE_USER, EPT_EXECUTE | EPT_EXECUTE_USER };
+    start_pal();
+    const uint32_t root = l2_tree();
+    for (unsigned i = 0; i < 3; i++) {
+        CHECK_EQ(try(OP_PAGE_TAKE, 0, 0, 0x5000, 0), STATUS_OK);
+        l2_map_as(root, EPT_LEVEL_4K, execute[i], 0x1000, 0x5000);
+        l2_map_as(root, EPT_LEVEL_4K, execute[i], 0x2000, FAKE_HIDDEN_FIRST);
+        CHECK_EQ((leaf_of(L2_TAG, 0x1000) | leaf_of(L2_TAG, 0x2000)) & EPT_PRESENT, 0);
+        CHECK_EQ((ept02_taken(root, (gpa2_t){ 0x1000 }, TAKEN_LOOK) & EPT_OWNER) >> EPT_OWNER_SHIFT, 1);
+        CHECK_EQ(try(OP_PAGE_GIVE, 0, 0, 0x5000, 0), STATUS_OK);
+        CHECK_EQ(ept02_taken(root, (gpa2_t){ 0x1000 }, TAKEN_LOOK), 0);
+    }
+}
+
 static enum status name_page(uint32_t vmcs02, enum vmcs_field field, uint64_t page)
 {
     return try(OP_WRITE_FIELD, VMCS_HANDLE_02 + vmcs02, (uint32_t)field, page, 0);
