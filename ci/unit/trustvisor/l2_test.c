@@ -166,6 +166,22 @@ TEST(rights_of_ept12_count_for_each_page)
     CHECK(program_nothing_left());
 }
 
+// With mode-based execute control a program's pages, which are user pages, need the right of users.
+TEST(a_program_needs_the_right_of_users_to_execute)
+{
+    program_start_l2(8);
+    uint64_t *tables = world_at(EPTP12 & PAGE_MASK);
+    for (unsigned i = 0; i < 3 * 512; i++)
+        tables[i] |= tables[i] ? EPT_EXECUTE_USER : 0;
+    world_tag = EPTP12 | EPT_EXECUTE_USER;
+    const struct reply *rep = refused_call(TV_CALL_REGISTER, SECTIONS_AT, PARAMS_AT, ENTRY);
+    check_forwarded(rep, CODE_PAGE, EPT_READ | EPT_EXECUTE);
+    CHECK_EQ(rep->arg[1] >> 3 & 15, EPT_RIGHTS);
+    CHECK(program_nothing_left());
+    *program_ept12(CODE_PAGE) = (*program_ept12(CODE_PAGE) & ~(uint64_t)EPT_EXECUTE) | EPT_EXECUTE_USER;
+    CHECK_EQ(program_register(), 0);
+}
+
 TEST(an_ept12_that_leads_to_nothing_or_to_a_pals_page_gives_none)
 {
     program_start_l2(8);
