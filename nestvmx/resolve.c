@@ -14,6 +14,7 @@
 #include "link.h"
 #include "pml.h"
 #include "resolve.h"
+#include "ve.h"
 #include "vmcap.h"
 #include "vmcs12.h"
 #include "vmfunc.h"
@@ -91,6 +92,20 @@ static void raise(struct message *m)
         inject_gp(m);
 }
 
+// What EPT12 makes of an access, where VMCS12 has it another end than that exit.
+static __attribute__((noinline)) bool not_an_exit(struct message *m, struct vmcs12 *v)
+{
+    const uint64_t cause = m->req->arg[0], qualification = m->req->arg[1], linear = m->req->arg[2];
+    const gpa2_t address = { m->req->arg[3] };
+
+    if (cause == EXIT_PML_FULL) {
+        pml_access(m, v, address, qualification);
+        return true;
+    }
+    return cause == EXIT_EPT_VIOLATION && vmcs12_proc2(v, PROC2_ENABLE_EPT) && vmcs12_proc2(v, PROC2_EPT_VIOLATION_VE) &&
+           ve_convert(m, v, address, linear, qualification);
+}
+
 void resolve_exit(struct message *m)
 {
     struct vmcs12 *v = owner(m);
@@ -102,9 +117,7 @@ void resolve_exit(struct message *m)
     else if ((m->req->flags & REQUEST_FORWARDED) && m->req->arg[0] != 0) {
         // What `ept` found, which may be another reason than the CPU's; the addresses are those of the message. Not every route has all groups.
         message_need(m, EXIT_GROUPS);
-        if (m->req->arg[0] == EXIT_PML_FULL)
-            pml_access(m, v, (gpa2_t){ m->req->arg[3] }, m->req->arg[1]);
-        else
+        if (__builtin_expect(!(vmcs12_get(v, VMCS_PROC_CONTROLS2) & (PROC2_ENABLE_PML | PROC2_EPT_VIOLATION_VE)), 1) || !not_an_exit(m, v))
             exit_deliver_cause(m, v, (struct exit_cause){ (uint32_t)m->req->arg[0], m->req->arg[1] });
     } else if (wanted(m, v))
         exit_deliver(m, v);
@@ -125,6 +138,7 @@ void resolve_kill(struct message *m)
     const uint64_t groups = EXIT_GROUPS | GROUP_EXIT_EVENT | GROUP_VECTORING;
 
     message_need(m, groups);
+    ve_forget(v);
     rt_log(LOG_ERROR, "the L2 of VMCS12 %lx ends as a triple fault", v->region);
     if (is_l1s_event(m, v)) {
         state_set(&v->doomed, 1);

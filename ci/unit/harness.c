@@ -63,6 +63,7 @@ static struct request *request_now(void) { return &rt_channel[world_cpu].channel
 static struct reply *reply_now(void) { return &rt_channel[world_cpu].channel.reply[ring_slot(sequence[world_cpu])].reply; }
 
 uint32_t world_cut, world_cut_again;
+bool world_cut_kills;
 static uint8_t attempts;
 
 void world_cut_point(void)
@@ -247,6 +248,8 @@ static const struct reply *deliver(enum msg_kind kind, enum msg_origin origin, c
 
     if (setjmp(cut_end) != 0) {
         (void)world_init(1, 1ull << world_cpu);
+        if (world_cut_kills)
+            return world_message(MSG_KILL, origin, NULL);
         attempts = 1;
         world_cut = world_cut_again;
         world_cut_again = 0;

@@ -86,6 +86,7 @@ const struct reply *world_message(enum msg_kind kind, enum msg_origin origin, co
 // The message is cut short at the world_cut-th point from now on, 0: at none (points: where world_cut_point() is called, before and behind each
 // system call among them). Then the partition gets MSG_INIT, and the message again, which is cut short at the world_cut_again-th point.
 extern uint32_t world_cut, world_cut_again;
+extern bool world_cut_kills;  // false; true: MSG_KILL instead of the message again
 void world_cut_point(void);
 
 // Whether the exit would be routed to the partition now (by the header and the registers).

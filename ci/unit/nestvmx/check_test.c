@@ -167,6 +167,13 @@ TEST(checks_of_two_fields)
     l1_set(VMCS_PROC_CONTROLS2, PROC2_MODE_BASED_EXECUTE);
     fails("modes_need_ept");
     l1_set(VMCS_PROC_CONTROLS2, proc2);
+    set_bits(VMCS_PROC_CONTROLS2, PROC2_EPT_VIOLATION_VE);
+    l1_set(VMCS_VE_INFO_ADDR, 0x340008);
+    fails("ve_info_address");
+    l1_set(VMCS_VE_INFO_ADDR, 1ull << 40);
+    fails("ve_info_address");
+    l1_set(VMCS_VE_INFO_ADDR, 0x340000);
+    l1_set(VMCS_PROC_CONTROLS2, proc2);
 
     set_bits(VMCS_EXIT_CONTROLS, EXIT_SAVE_PREEMPTION_TIMER);
     fails("save_timer");

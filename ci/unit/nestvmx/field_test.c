@@ -10,7 +10,7 @@ static bool offered(unsigned field)
 {
     switch (vmcs_field_info[field].feature) {
     case FEATURE_POSTED_INTR: case FEATURE_ENCLS:
-    case FEATURE_VE: case FEATURE_PERF_GLOBAL_CTRL: case FEATURE_MPX:
+    case FEATURE_PERF_GLOBAL_CTRL: case FEATURE_MPX:
         return false;
     default:
         return true;

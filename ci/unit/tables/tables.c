@@ -146,7 +146,7 @@ TEST(controls_are_unique)
     for (unsigned i = 0; i < COUNT(control); i++) {
         CHECK(control[i].bit < 32 && control[i].word < WORD_COUNT && control[i].l1 <= 1);
         // What a partition can't set can't be offered, but for what is done in software.
-        CHECK(control[i].l0 != NEVER || control[i].l1 == 0 || (control[i].word == WORD_PROC2 && (control[i].bit == 14 || control[i].bit == 17)));
+        CHECK(control[i].l0 != NEVER || control[i].l1 == 0 || (control[i].word == WORD_PROC2 && (control[i].bit == 14 || control[i].bit == 17 || control[i].bit == 18)));
         for (unsigned j = 0; j < i; j++) {
             CHECK(control[i].word != control[j].word || control[i].bit != control[j].bit);
             CHECK(control[i].word != control[j].word || strcmp(control[i].name, control[j].name) != 0);
