@@ -16,10 +16,13 @@
 #define RIGHTS_DPL     0x60u
 #define DESCRIPTOR     16u
 
-static bool is_plain(const struct request *req)
+static bool offered;
+
+void instruction_init(void) { offered = (info->vmx_msr[EPT_VPID_CAP] & INVEPT_OFFERED) == INVEPT_OFFERED; }
+
+static inline bool is_plain(const struct request *req)
 {
-    return (info->vmx_msr[EPT_VPID_CAP] & INVEPT_OFFERED) == INVEPT_OFFERED && !(req->field[0][VMCS_GUEST_SS_ACCESS_RIGHTS] & RIGHTS_DPL) &&
-           operand_gpr(req, operand_bits(req, 28, 4)) == INVEPT_SINGLE;
+    return offered && !(req->field[0][VMCS_GUEST_SS_ACCESS_RIGHTS] & RIGHTS_DPL) && operand_gpr(req, operand_bits(req, 28, 4)) == INVEPT_SINGLE;
 }
 
 void instruction(const struct request *req, struct reply *rep)
@@ -27,10 +30,10 @@ void instruction(const struct request *req, struct reply *rep)
     gpa1_t at;
     uint64_t eptp12;
     // An EPTP12 that a tree has is a valid one: an L2 has run on it.
-    if (!is_plain(req) || !operand_quick(req, DESCRIPTOR, ACCESS_READ, &at) || !guest_read64(at, &eptp12) || !inval_known(rep, eptp12)) {
-        reply_forward(rep, 0, 0, 0, 0);
+    if (__builtin_expect(is_plain(req) && operand_quick(req, DESCRIPTOR, ACCESS_READ, &at) && guest_read64(at, &eptp12) && inval_known(rep, eptp12), 1)) {
+        rep->rflags = 0;  // VMsucceed
+        rep->set = SET_FLAGS | SET_ADVANCE;
         return;
     }
-    rep->rflags = 0;  // VMsucceed
-    rep->set |= SET_FLAGS | SET_ADVANCE;
+    reply_forward(rep, 0, 0, 0, 0);
 }

@@ -12,3 +12,6 @@
 // Answers what nearly every INVEPT is: of one EPTP12 that a tree is there for, in 64-bit code at CPL 0, its descriptor in memory that L1 uses already. L1 is in
 // VMX operation (ROUTE_IN_VMX). Forwards every other one to nestvmx, which knows all that can be wrong with it, and calls (ept_call.h).
 void instruction(const struct request *req, struct reply *rep);
+
+// Before the first of them.
+void instruction_init(void);

@@ -109,22 +109,33 @@ static __attribute__((noinline)) void revalidate_record(struct reply *rep, uint6
         record_free(record);
 }
 
-static inline __attribute__((always_inline)) void revalidate(struct reply *rep, uint32_t root, const struct tree *tree)
+static inline struct record *first_changed(struct record *record)
 {
-    if (__builtin_expect(tree->unrecorded, 0)) {
-        drop(rep, root);
-        return;
-    }
-    for (struct record *record = record_first(root), *after; record; record = after) {
+    while (record && record_holds(record))
+        record = record->after;
+    return record;
+}
+
+// From a record on that may not hold.
+static __attribute__((noinline)) void revalidate_from(struct reply *rep, uint64_t tag, struct record *record)
+{
+    for (struct record *after; record; record = first_changed(after)) {
         after = record->after;  // it may be given back
-        if (!record_holds(record))
-            revalidate_record(rep, tree->tag, record);
+        revalidate_record(rep, tag, record);
     }
     apply(rep);
 }
 
+static void revalidate(struct reply *rep, uint32_t root, const struct tree *tree)
+{
+    if (tree->unrecorded)
+        drop(rep, root);
+    else
+        revalidate_from(rep, tree->tag, first_changed(*record_first(root)));
+}
+
 // Whether one of the trees has just that tag.
-static inline __attribute__((always_inline)) bool revalidate_trees(struct reply *rep, enum invept_type type, uint64_t eptp12)
+static bool revalidate_trees(struct reply *rep, enum invept_type type, uint64_t eptp12)
 {
     bool known = false;
     for (uint32_t root = 0; root < tree_count(); root++) {
@@ -145,12 +156,32 @@ void inval(struct reply *rep, enum invept_type type, uint64_t eptp12)
     tree_leave();
 }
 
+// The tree of the last EPTP12 that was known, and where its records begin.
+static const struct tree none;
+static struct { const struct tree *tree; struct record *const *first; } last = { &none, 0 };
+
+static __attribute__((noinline)) bool revalidate_known(struct reply *rep, uint64_t eptp12)
+{
+    const bool known = revalidate_trees(rep, INVEPT_SINGLE, eptp12);
+    const uint32_t root = known ? tree_find(eptp12) : ROOT_NONE;
+    if (root != ROOT_NONE) {
+        last.tree = tree_at(root);
+        last.first = record_first(root);
+    }
+    tree_leave();
+    return known && eptp12 != 0;
+}
+
 bool inval_known(struct reply *rep, uint64_t eptp12)
 {
     tree_enter_settled();
-    const bool known = revalidate_trees(rep, INVEPT_SINGLE, eptp12);
+    if (__builtin_expect(last.tree->tag != eptp12 || !last.tree->alone || last.tree->unrecorded, 0))
+        return revalidate_known(rep, eptp12);
+    struct record *changed = first_changed(*last.first);
+    if (__builtin_expect(changed != 0, 0))
+        revalidate_from(rep, eptp12, changed);
     tree_leave();
-    return known && eptp12 != 0;
+    return true;
 }
 
 void inval_reset(struct reply *rep)

@@ -14,6 +14,7 @@
 static void message_init(const struct request *req, struct reply *rep)
 {
     tree_cpu = ept12_cpu(info);
+    instruction_init();
     // After a reload the tables here are empty: so must the kernel's trees be. L2 meets its violations again.
     if (req->arg[0] != 0)
         inval_reset(rep);
@@ -61,14 +62,28 @@ static void pass(const struct request *req, struct reply *rep)
     rep->arg[4] = req->arg[4];
 }
 
-void partition_message(const struct request *req, struct reply *rep)
+static __attribute__((noinline)) void message(const struct request *req, struct reply *rep)
 {
-    if (__builtin_expect(req->kind != MSG_EXIT, 0))
+    if (req->kind != MSG_EXIT)
         message_other(req, rep);
-    else if (__builtin_expect(req->flags & REQUEST_FORWARDED, 0) && req->arg[0] != 0)
+    else if ((req->flags & REQUEST_FORWARDED) && req->arg[0] != 0)
         pass(req, rep);
     else if (req->origin == ORIGIN_L1)
-        instruction(req, rep);
+        reply_forward(rep, 0, 0, 0, 0);  // somebody before ept could have had it: none does
     else
         violation(req, rep);
+}
+
+// As a whole, but for the attempt, in one look.
+#define WHAT(kind, origin, flags) ((uint32_t)(kind) | (uint32_t)(origin) << 8 | (uint32_t)(flags) << 16)
+
+void partition_message(const struct request *req, struct reply *rep)
+{
+    const uint32_t what = req->what & 0xffffff;
+    if (__builtin_expect(what == WHAT(MSG_EXIT, ORIGIN_L1, 0), 1))
+        instruction(req, rep);
+    else if (__builtin_expect(what == WHAT(MSG_EXIT, ORIGIN_L2, 0), 1))
+        violation(req, rep);
+    else
+        message(req, rep);
 }

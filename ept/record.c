@@ -149,7 +149,7 @@ void record_unmap(struct record *record, unsigned index)
     record->mapped[index / 64] &= ~(1ull << (index % 64));
 }
 
-struct record *record_first(uint32_t root) { return first_of[root]; }
+struct record *const *record_first(uint32_t root) { return &first_of[root]; }
 
 void record_free(struct record *record)
 {

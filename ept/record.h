@@ -54,8 +54,8 @@ void record_map(struct record *record, unsigned first, unsigned count, const uin
 // Notes that the entry isn't mapped any more. The index lies in [low, high).
 void record_unmap(struct record *record, unsigned index);
 
-// The first record of a root, or NULL.
-struct record *record_first(uint32_t root);
+// Where the first record of a root is: NULL where there is none.
+struct record *const *record_first(uint32_t root);
 
 // Gives one record back.
 void record_free(struct record *record);

@@ -7,10 +7,8 @@
 
 #include "record.h"
 
-static struct state_lock lock;
+struct tree_gate tree_gate;
 static struct { uint64_t *mapped, mask; uint32_t sequence; } left[CPU_MAX];  // what a CPU's reply is to map
-static uint64_t replies;   // bit n: CPU n's may not have been done yet
-static uint32_t settlers;  // CPUs that wait for replies: no further ones before they have seen the last
 struct ept12_cpu tree_cpu;
 static struct tree trees[TREES];
 static uint64_t tree_clock;
@@ -25,56 +23,51 @@ static bool is_applied(uint32_t cpu)
 
 static void breathe(void)
 {
-    state_unlock(&lock);
+    state_unlock(&tree_gate.lock);
     __builtin_ia32_pause();
-    state_lock(&lock);
+    state_lock(&tree_gate.lock);
 }
 
 void tree_enter(void)
 {
     const uint32_t cpu = rt_cpu();
-    state_lock(&lock);
-    if (replies >> cpu & 1) {
+    state_lock(&tree_gate.lock);
+    if (tree_gate.replies >> cpu & 1) {
         // The kernel has refused it if it isn't done: here is the same message, once more.
         if (!is_applied(cpu))
             *left[cpu].mapped &= ~left[cpu].mask;
-        replies &= ~(1ull << cpu);
+        tree_gate.replies &= ~(1ull << cpu);
     }
-    while (settlers != 0)
+    while (tree_gate.settlers != 0)
         breathe();
 }
 
 static bool settled(void)
 {
-    for (uint64_t waits = replies; waits != 0; waits &= waits - 1)
+    for (uint64_t waits = tree_gate.replies; waits != 0; waits &= waits - 1)
         if (is_applied((uint32_t)__builtin_ctzll(waits)))
-            replies &= ~(waits & -waits);
-    return replies == 0;
+            tree_gate.replies &= ~(waits & -waits);
+    return tree_gate.replies == 0;
 }
 
 bool tree_settle(void)
 {
     if (settled())
         return true;
-    settlers++;
+    tree_gate.settlers++;
     do
         breathe();
     while (!settled());
-    settlers--;
+    tree_gate.settlers--;
     return false;
 }
 
-void tree_enter_settled(void)
+void tree_wait_settled(void)
 {
-    state_lock(&lock);
-    if (__builtin_expect((replies | settlers) == 0, 1))
-        return;
-    state_unlock(&lock);
+    tree_leave();
     tree_enter();
     (void)tree_settle();
 }
-
-void tree_leave(void) { state_unlock(&lock); }
 
 void tree_leave_in_reply(const struct request *req, struct reply *rep, uint64_t *mapped, uint64_t mask)
 {
@@ -83,8 +76,8 @@ void tree_leave_in_reply(const struct request *req, struct reply *rep, uint64_t 
     left[cpu].mapped = mapped;
     left[cpu].mask = mask;
     left[cpu].sequence = req->sequence;
-    replies |= 1ull << cpu;
-    state_unlock(&lock);
+    tree_gate.replies |= 1ull << cpu;
+    tree_leave();
 }
 
 uint32_t tree_count(void) { return trees_used; }
@@ -127,12 +120,23 @@ uint32_t tree_oldest_filled(uint32_t except)
     return oldest;
 }
 
+static bool is_alone(uint32_t root)
+{
+    const uint64_t tag = trees[root].tag;
+    bool alone = tag != 0 && !(tag & EPTP12_OF_TAG);
+    for (uint32_t other = 0; other < trees_used; other++)
+        alone &= other == root || ((trees[other].tag ^ tag) & WALK12_ADDRESS);
+    return alone;
+}
+
 void tree_assign(uint32_t root, uint64_t tag)
 {
     tree_emptied(root);
     if (root >= trees_used)
         trees_used = root + 1;
     trees[root].tag = tag;
+    for (uint32_t each = 0; each < trees_used; each++)
+        trees[each].alone = is_alone(each);
     tree_touch(root);
 }
 

@@ -18,10 +18,24 @@
 
 // Waits until nobody else is in.
 void tree_enter(void);
-void tree_leave(void);
+
+// What all of that is behind.
+extern struct tree_gate {
+    struct state_lock lock;
+    uint32_t settlers;  // CPUs that wait for replies: no further ones before they have seen the last
+    uint64_t replies;   // bit n: CPU n's may not have been done yet
+} tree_gate;
 
 // tree_enter(), and what tree_settle() waits for is done.
-void tree_enter_settled(void);
+void tree_wait_settled(void);
+static inline __attribute__((always_inline)) void tree_enter_settled(void)
+{
+    state_lock(&tree_gate.lock);
+    if (__builtin_expect((tree_gate.replies | tree_gate.settlers) != 0, 0))
+        tree_wait_settled();
+}
+
+static inline void tree_leave(void) { state_unlock(&tree_gate.lock); }
 
 // For whoever takes mappings away, or changes records of what is mapped: waits until what others have left to their replies is done. false: others were in
 // meanwhile, what was read of EPT12 before is worth nothing. Nothing is left to do when it returns, until tree_leave().
@@ -38,6 +52,7 @@ struct tree {
     uint64_t used;      // when a page was last wanted: tree_clock
     bool filled;        // something is mapped
     bool unrecorded;    // ... of which the records don't know everything
+    bool alone;         // no other tree is of the same EPT12, and L1 knows the tag as its EPTP
 };
 
 // The tree of a root.

@@ -22,22 +22,20 @@ uint64_t operand_offset(const struct request *req)
     return size == 2 ? address : size == 1 ? address & 0xffffffff : address & 0xffff;
 }
 
-// The last page that each CPU had an operand on: its walk, which must hold still; and how the last operand was found there.
+// The last page that each CPU had an operand on that was read, or written: its walk, which must hold still; and how the last operand was found there.
 static struct known {
     uint64_t info, cs, cr4, efer;  // the instruction's form and L1's mode
-    uint64_t base;                 // bytes from the request to the base register's value; there is no index then. 0: none of these hold
-    uint64_t cr3;
+    uint64_t base;                 // bytes from the request to the base register's value; there is no index then. NO_FORM in info: none of these hold
+    uint64_t not_cr3;              // ~CR3, which is never 0: that's of no page
     uint64_t page;                 // linear
     uint64_t frame;                // L1-physical
-    uint64_t access;               // + 1; 0: no page is known
     struct guest_trail trail;
-} __attribute__((aligned(256))) known[CPU_MAX];
+} __attribute__((aligned(128))) known[2][CPU_MAX];
+
+#define NO_FORM (~0ull)  // the field has 32 bits
 
 // The same walk finds the same entries: the page is where it was, and may be used as it might.
-static inline bool page_holds(const struct known *k, uint64_t cr3, uint64_t linear, unsigned access)
-{
-    return ((k->page ^ linear) & PAGE_MASK) == 0 && k->cr3 == cr3 && k->access == access + 1ull && guest_trail_holds(&k->trail);
-}
+static inline bool page_holds(const struct known *k, uint64_t cr3) { return k->not_cr3 == ~cr3 && guest_trail_holds(&k->trail); }
 
 static inline bool in_one_page(uint64_t linear, uint32_t bytes) { return (linear & ~PAGE_MASK) + bytes <= PAGE_BYTES; }
 
@@ -53,24 +51,23 @@ static __attribute__((noinline)) bool learn(struct known *k, const struct reques
     const uint64_t linear = operand_offset(req);
     if (!in_one_page(linear, bytes))
         return false;
-    if (((k->efer ^ efer) & EFER_NXE) == 0 && page_holds(k, cr3, linear, access)) {
+    if (((k->efer ^ efer) & EFER_NXE) == 0 && (linear & PAGE_MASK) == k->page && page_holds(k, cr3)) {
         at->v = k->frame | (linear & ~PAGE_MASK);
     } else {
         struct guest_path path;
-        k->base = 0;
+        k->not_cr3 = 0;
         if (!walk_supervisor(cr3, efer & EFER_NXE, (gva_t){ linear }, access, &path, at))
             return false;
         guest_trail_keep((gpa1_t){ cr3 }, linear, &path, &k->trail);
-        k->cr3 = cr3;
-        k->page = linear;
+        k->not_cr3 = ~cr3;
+        k->page = linear & PAGE_MASK;
         k->frame = at->v & PAGE_MASK;
-        k->access = access + 1ull;
     }
     const unsigned base = operand_bits(req, 23, 4);
     const uint64_t *from = base == GPR_RSP ? &field[VMCS_GUEST_RSP] : &req->gpr[base];
     const bool plain = operand_bits(req, 22, 1) && !operand_bits(req, 27, 1);
-    k->base = plain ? (uint64_t)((const uint8_t *)from - (const uint8_t *)req) : 0;
-    k->info = field[VMCS_EXIT_INSTRUCTION_INFO];
+    k->base = (uint64_t)((const uint8_t *)from - (const uint8_t *)req);
+    k->info = plain ? field[VMCS_EXIT_INSTRUCTION_INFO] : NO_FORM;
     k->cs = field[VMCS_GUEST_CS_ACCESS_RIGHTS];
     k->cr4 = field[VMCS_GUEST_CR4];
     k->efer = efer;
@@ -79,13 +76,13 @@ static __attribute__((noinline)) bool learn(struct known *k, const struct reques
 
 bool operand_quick(const struct request *req, uint32_t bytes, unsigned access, gpa1_t *at)
 {
-    struct known *k = &known[rt_cpu() % CPU_MAX];
+    struct known *k = &known[access == ACCESS_WRITE][rt_cpu() % CPU_MAX];
     const uint64_t *field = req->field[0];
-    if (k->base != 0 && ((field[VMCS_EXIT_INSTRUCTION_INFO] ^ k->info) | (field[VMCS_GUEST_CS_ACCESS_RIGHTS] ^ k->cs) | (field[VMCS_GUEST_CR4] ^ k->cr4)
-                         | (field[VMCS_GUEST_EFER] ^ k->efer)) == 0) {
-        const uint64_t linear = field[VMCS_EXIT_QUALIFICATION] + *(const uint64_t *)((const uint8_t *)req + k->base);
-        if (in_one_page(linear, bytes) && page_holds(k, field[VMCS_GUEST_CR3], linear, access)) {
-            at->v = k->frame | (linear & ~PAGE_MASK);
+    if (((field[VMCS_EXIT_INSTRUCTION_INFO] ^ k->info) | (field[VMCS_GUEST_CS_ACCESS_RIGHTS] ^ k->cs) | (field[VMCS_GUEST_CR4] ^ k->cr4)
+         | (field[VMCS_GUEST_EFER] ^ k->efer)) == 0) {
+        const uint64_t offset = field[VMCS_EXIT_QUALIFICATION] + *(const uint64_t *)((const uint8_t *)req + k->base) - k->page;
+        if (offset <= PAGE_BYTES - bytes && page_holds(k, field[VMCS_GUEST_CR3])) {
+            at->v = k->frame + offset;
             return true;
         }
     }

@@ -2,6 +2,7 @@
 // INVEPT straight from its exit: the plain one is answered, every other is nestvmx'.
 #include <caps/ept_call.h>
 
+#include "../../../ept/record.h"
 #include "../../../ept/tree.h"
 #include "trees.h"
 
@@ -80,6 +81,31 @@ TEST(invept_of_what_has_changed)
     trees_check();
 }
 
+// The same behind one that was the same: in one table, and in another one with none changed before it; then by the table that EPT12 has no more.
+TEST(invept_of_what_has_changed_since_the_last)
+{
+    start();
+    trees_entry(3 * PAGE_BYTES, 2, leaf_table | 7);
+    trees_violation(eptp, 0x40400000, 1);
+    check_answered();
+    const uint32_t count = trees_count();
+    for (unsigned i = 1; i < 4; i++) {
+        check_answered();
+        trees_entry(leaf_table, i, 0);
+        check_answered();
+        CHECK_EQ(trees_count(), count - i);
+        CHECK(trees_leaf(eptp, address + i * PAGE_BYTES) == NULL);
+    }
+    check_answered();
+    trees_entry(3 * PAGE_BYTES, 1, 0);
+    check_answered();
+    CHECK(trees_leaf(eptp, address) == NULL);
+    CHECK(trees_leaf(eptp, 0x40400000) != NULL);
+    trees_entry(3 * PAGE_BYTES, 2, 0);
+    check_answered();
+    CHECK_EQ(trees_count(), 0);
+}
+
 // Of a tree whose L2 has its writes logged, or mode-based execute control, L1 knows the EPTP, not the tag.
 static void check_tag(uint64_t bit)
 {
@@ -90,6 +116,15 @@ static void check_tag(uint64_t bit)
     trees_entry(DESCRIPTOR & PAGE_MASK, 0xff0 / 8, eptp | bit);
     CHECK_EQ(trees_invept_exit()->verdict, VERDICT_FORWARD);
     trees_entry(DESCRIPTOR & PAGE_MASK, 0xff0 / 8, eptp);
+    // A page that only the tree with the log has: behind an INVEPT that was the same.
+    const uint64_t other = address + 40 * PAGE_BYTES;
+    trees_entry(leaf_table, 40, 0x140000 | WB | 7);
+    trees_violation(eptp | EPTP12_LOGS, other, 1);
+    check_answered();
+    CHECK(trees_leaf(eptp | EPTP12_LOGS, other) != NULL);
+    trees_entry(leaf_table, 40, 0);
+    check_answered();
+    CHECK(trees_leaf(eptp | EPTP12_LOGS, other) == NULL);
     trees_entry(leaf_table, 0, 0);
     check_answered();
     CHECK(trees_leaf(eptp | bit, address) == NULL);
@@ -97,6 +132,36 @@ static void check_tag(uint64_t bit)
 }
 TEST(invept_where_writes_are_logged) { check_tag(EPTP12_LOGS); }
 TEST(invept_with_mode_based_execute_control) { check_tag(EPTP12_MODES); }
+
+// The root of the EPTP12 that was known last is another tag's now.
+TEST(invept_behind_one_whose_tree_is_anothers_now)
+{
+    static const uint64_t of_tag[] = { EPTP12_LOGS, EPTP12_OF_TAG & ~EPTP12_LOGS };
+    start();
+    for (unsigned i = 0; i < 2; i++) {
+        trees_entry(DESCRIPTOR & PAGE_MASK, 0xff0 / 8, eptp);
+        tree_assign(0, eptp);
+        check_answered();
+        tree_assign(0, eptp | of_tag[i]);
+        trees_entry(DESCRIPTOR & PAGE_MASK, 0xff0 / 8, eptp | of_tag[i]);
+        CHECK_EQ(trees_invept_exit()->verdict, VERDICT_FORWARD);
+    }
+}
+
+// All records are in use and tell of what is mapped, then a page is mapped of which there is none.
+TEST(invept_of_a_tree_of_which_not_all_is_recorded)
+{
+    start();
+    for (unsigned i = 2; i <= RECORDS + 1; i++) {
+        if (i == RECORDS + 1)
+            check_answered();
+        trees_entry(3 * PAGE_BYTES, i, leaf_table | 7);
+        trees_violation(eptp, 0x40000000 + i * (2ull << 20), 1);
+    }
+    CHECK(trees_count() >= RECORDS);
+    check_answered();
+    CHECK_EQ(trees_count(), 0);
+}
 
 TEST(invept_that_is_not_plain_is_nestvmxs)
 {
@@ -245,8 +310,10 @@ TEST(invept_that_l1_is_not_offered_is_nestvmxs)
     start();
     for (unsigned bit = 20; bit <= 25; bit += 5) {
         world_info.vmx_msr[0x48c - VMX_MSR_FIRST] ^= 1ull << bit;
+        (void)world_init(0, 0);
         check_left_alone();
         world_info.vmx_msr[0x48c - VMX_MSR_FIRST] ^= 1ull << bit;
+        (void)world_init(0, 0);
     }
     check_answered();
 }

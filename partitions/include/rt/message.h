@@ -12,9 +12,8 @@
 static inline void message_begin(uint32_t cpu, const struct request *req, struct reply *rep)
 {
     const uint32_t sequence = req->sequence;
-    rep->sequence = sequence;
-    rep->op_count = 0;
-    rep->verdict = VERDICT_RESUME;
+    _Static_assert(VERDICT_RESUME == 0 && STATUS_OK == 0, "what is 0 is written as one");
+    rep->head = sequence;  // VERDICT_RESUME, no operations
     rep->status = STATUS_OK;
     rep->set = 0;
     if (__builtin_expect(req->kind == MSG_EXIT, 1)) {

@@ -79,8 +79,11 @@ void state_copy(void *to, const void *from, uint32_t bytes);
 struct state_lock { uint32_t held; };
 static inline __attribute__((always_inline)) void state_lock(struct state_lock *lock)
 {
-    while (__atomic_exchange_n(&lock->held, 1u, __ATOMIC_ACQUIRE))
+    if (__builtin_expect(__atomic_exchange_n(&lock->held, 1u, __ATOMIC_ACQUIRE) == 0, 1))
+        return;
+    do
         __builtin_ia32_pause();
+    while (__atomic_exchange_n(&lock->held, 1u, __ATOMIC_ACQUIRE));
 }
 static inline void state_unlock(struct state_lock *lock)
 {
