@@ -107,22 +107,6 @@ static void exit_ept_violation(struct cpu *cpu)
     route_exit(cpu);
 }
 
-static kernel_handler_t *handler_of(unsigned level, unsigned reason)
-{
-    if (reason == EXIT_EXCEPTION_OR_NMI)
-        return exit_attend;
-    if (level != ORIGIN_L1)
-        return reason == EXIT_EPT_VIOLATION ? exit_ept_violation : route_exit;
-    kernel_handler_t *own = route_has(ORIGIN_L1, (enum exit_reason)reason) ? NULL : kernel_handler[ORIGIN_L1][reason];
-    return route_observed(ORIGIN_L1) ? route_exit : own != NULL ? own : route_l1;
-}
-
-void exit_routes(void)
-{
-    for (unsigned i = 0; i < ORIGIN_COUNT * EXIT_REASON_COUNT; i++)
-        __atomic_store_n(&first_handler[i], handler_of(i / EXIT_REASON_COUNT, i % EXIT_REASON_COUNT), __ATOMIC_RELAXED);
-}
-
 // By the rules for virtual NMIs (SDM 3C 25.3 "Changes to Instruction Behavior", 27.3.1.5 "Checks on Guest Non-Register State").
 static void give_l1_nmi(struct cpu *cpu)
 {
@@ -203,6 +187,34 @@ static __attribute__((noinline, noreturn)) void enter_selected(struct cpu *cpu)
     enter(cpu, true);
 }
 
+static inline __attribute__((always_inline, noreturn)) void leave(struct cpu *cpu)
+{
+    if (cpu->level == ORIGIN_L1 && cpu->vmcs_current.v == cpu->vmcs01.v) {
+        count(cpu, ORIGIN_L1);
+        guest_resume_quiet(cpu);
+    }
+    enter_selected(cpu);
+}
+
+// What most messages are of: without a way back that would have to be kept.
+static __attribute__((noreturn)) void exit_l1(struct cpu *cpu) { route_l1(cpu); leave(cpu); }
+
+static kernel_handler_t *handler_of(unsigned level, unsigned reason)
+{
+    if (reason == EXIT_EXCEPTION_OR_NMI)
+        return exit_attend;
+    if (level != ORIGIN_L1)
+        return reason == EXIT_EPT_VIOLATION ? exit_ept_violation : route_exit;
+    kernel_handler_t *own = route_has(ORIGIN_L1, (enum exit_reason)reason) ? NULL : kernel_handler[ORIGIN_L1][reason];
+    return route_observed(ORIGIN_L1) ? route_exit : own != NULL ? own : exit_l1;
+}
+
+void exit_routes(void)
+{
+    for (unsigned i = 0; i < ORIGIN_COUNT * EXIT_REASON_COUNT; i++)
+        __atomic_store_n(&first_handler[i], handler_of(i / EXIT_REASON_COUNT, i % EXIT_REASON_COUNT), __ATOMIC_RELAXED);
+}
+
 // Without a call before or after the handler's, nothing has to be kept for it: no register is saved.
 void exit_enter(struct cpu *cpu)
 {
@@ -227,12 +239,7 @@ void exit_enter(struct cpu *cpu)
         first_handler[index](cpu);
     else
         exit_attend(cpu);
-    cpu = cpu_self();
-    if (cpu->level == ORIGIN_L1 && cpu->vmcs_current.v == cpu->vmcs01.v) {
-        count(cpu, ORIGIN_L1);
-        guest_resume_quiet(cpu);
-    }
-    enter_selected(cpu);
+    leave(cpu_self());
 }
 
 void enter_guest(struct cpu *cpu) { enter(cpu, false); }

@@ -82,10 +82,12 @@ static inline __attribute__((always_inline)) int64_t partition_run(struct cpu *c
 
 // Acts on a complete reply.
 static inline __attribute__((always_inline)) enum status reply_conclude(struct cpu *cpu, struct partition *partition, struct partition_cpu *slot,
-    const struct message *message, const struct reply *reply, struct answer *answer)
+    const struct message *message, const struct reply *reply, struct answer *answer, bool *done)
 {
     answer->wrote_event = message->origin != ORIGIN_L1 && slot->wrote_event;
     if (verdict_is_resume(cpu, partition, message, slot->sequence, reply, answer)) {
+        // Where an instruction is done there is nothing to be delivered again, and an L2's VMCS02 is held (set_decode).
+        *done = message->origin == ORIGIN_L1 || (answer->set & SET_ADVANCE);
         set_invoke(cpu, reply, answer->set, message->origin);
         return STATUS_OK;
     }
@@ -117,9 +119,10 @@ static inline __attribute__((always_inline)) enum status reply_conclude(struct c
 //   known: kind, origin and arg as in the message; where this is inlined the compiler may know them
 //   outer: the partition that runs on this CPU, by whose call or restart this comes, or NULL
 //   event: its record, which says since when its time counts
+//   done: becomes true where the answer leaves nothing to be done (route_answer)
 NODISCARD static inline __attribute__((always_inline)) enum status hand_over(struct cpu *cpu, struct partition *partition, struct partition_cpu *slot,
     const struct message *message, const struct message *known, bool observed, uint8_t attempt, struct partition *outer, struct event *event,
-    struct answer *answer)
+    struct answer *answer, bool *done)
 {
     uint32_t sequence = slot->sequence + 1;
     uint64_t place = ring_slot(sequence) * PAGE_BYTES;
@@ -127,17 +130,16 @@ NODISCARD static inline __attribute__((always_inline)) enum status hand_over(str
     if (__builtin_expect(!cpu->cr2_stale, 1))
         cpu->gpr[GPR_CR2] = cr2_read();
     slot->sequence = sequence;
+    slot->wrote_event = false;
     slot->attempt = attempt;
     event->sequence = (uint8_t)sequence;
     slot->message = message;
-    slot->wrote_event = false;
     channel->request[0].request.sequence = sequence;
-    channel->request[0].request.what = message->what;
-    channel->request[0].request.attempt = attempt;
+    channel->request[0].request.what = message->what | (uint32_t)attempt << 24;
     request_build(cpu, partition, &channel->request[0].request, message, known, attempt);
     int64_t end = partition_run(cpu, partition, slot, place, outer);
     enum status status = end == UPCALL_ABORTED ? STATUS_BUSY : end != UPCALL_REPLIED ? STATUS_FAULTED : observed ? STATUS_OK
-                       : reply_conclude(cpu, partition, slot, known, &channel->reply[0].reply, answer);
+                       : reply_conclude(cpu, partition, slot, known, &channel->reply[0].reply, answer, done);
     if (__builtin_expect(status != STATUS_OK, 0))
         slot->incomplete = slot->torn = true;
     struct message_stat *stat = slot->stat;

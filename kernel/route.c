@@ -101,13 +101,9 @@ static inline bool matches(struct cpu *cpu, const struct route *route)
 {
     if (__builtin_expect(route->kind == ROUTE_EXIT, 1))
         return true;
-    if (route->kind == ROUTE_IN_VMX)
-        return cpu->l1_vmx && route->partition->record->state != PARTITION_PARKED;
-    switch (route->kind) {
-    case ROUTE_RANGE: return key_matches(cpu, route->cap);
-    case ROUTE_TAKEN: return (page_taken(cpu) & EPT_OWNER) >> EPT_OWNER_SHIFT == route->partition->index + 1;
-    default: return true;
-    }
+    if (__builtin_expect(route->kind == ROUTE_IN_VMX, 1))
+        return cpu->l1_vmx;
+    return route->kind == ROUTE_TAKEN ? (page_taken(cpu) & EPT_OWNER) >> EPT_OWNER_SHIFT == route->partition->index + 1 : key_matches(cpu, route->cap);
 }
 
 void route_abandon_l2(struct cpu *cpu, const char *why)
@@ -255,11 +251,14 @@ static inline __attribute__((always_inline)) bool route_message(struct cpu *cpu,
     struct event *event = cpu->event;  // the exit's tells of its first message, too
     event->outcome = route->number;
     enum status status = STATUS_BUSY;
+    bool done = false;
     if (partition_enter(partition, slot)) {
         const struct message known = { .kind = MSG_EXIT, .origin = (uint8_t)origin };
-        status = hand_over(cpu, partition, slot, &route->message, &known, false, 0, NULL, event, &answer);
+        status = hand_over(cpu, partition, slot, &route->message, &known, false, 0, NULL, event, &answer, &done);
         partition_leave(slot);
     }
+    if (__builtin_expect(done, 1))
+        return true;
     if (__builtin_expect(status != STATUS_OK, 0)) {
         event->status = status & 15;
         if (!answered(cpu, ipc_send_again(cpu, partition, &route->message, status, &answer), &answer)) {
@@ -272,7 +271,6 @@ static inline __attribute__((always_inline)) bool route_message(struct cpu *cpu,
     }
     if (answer.verdict == VERDICT_FORWARD)
         return forward(cpu, route->next, (taken && answer.arg[0] == 0) || vanishes(cpu, route), answer.arg);
-    // Where an instruction is done there is nothing to be delivered again, and an L2's VMCS02 is held (set_decode).
     if (answer.verdict != VERDICT_RESUME || (origin != ORIGIN_L1 && !(answer.set & SET_ADVANCE)))
         route_answer(cpu, partition, &answer);
     return true;
