@@ -16,7 +16,7 @@ enum event_type { EVENT_TYPE_INTERRUPT = 0, EVENT_TYPE_NMI = 2, EVENT_TYPE_EXCEP
 enum { VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_UD = 6, VECTOR_DF = 8, VECTOR_GP = 13, VECTOR_PF = 14, VECTOR_MC = 18 };
 
 // GUEST_INTERRUPTIBILITY
-enum { BLOCKING_STI = 1, BLOCKING_MOV_SS = 2, BLOCKING_SMI = 4, BLOCKING_NMI = 8 };
+enum { BLOCKING_STI = 1, BLOCKING_MOV_SS = 2, BLOCKING_ONE = BLOCKING_STI | BLOCKING_MOV_SS, BLOCKING_SMI = 4, BLOCKING_NMI = 8 };
 
 void inject_ud(struct cpu *cpu);
 void inject_gp(struct cpu *cpu, uint32_t error_code);

@@ -214,6 +214,20 @@ static void mtf_injected(uint64_t unused)
     want_exit(EXIT_CPUID);
 }
 
+// No event is delivered by it, so that it leaves blocking as it is (SDM 3C 27.7.1 "Interruptibility State").
+static void mtf_injected_while_blocked(uint64_t blocking)
+{
+    if (!HAS(PROC, MONITOR_TRAP_FLAG))
+        test_skip("not offered: MONITOR_TRAP_FLAG");
+    l2_start(event_cpuid);
+    W(GUEST_RFLAGS, FLAG_FIXED | FLAG_IF);
+    W(GUEST_INTERRUPTIBILITY, blocking);
+    inject(EVENT_OTHER, 0, 0);
+    want_exit(EXIT_MONITOR_TRAP);
+    expect("GUEST_RIP", R(GUEST_RIP), address(event_cpuid));
+    expect("interruptibility", R(GUEST_INTERRUPTIBILITY), blocking);
+}
+
 // Pending debug exceptions are delivered at entry.
 static void pending_debug(uint64_t unused)
 {
@@ -242,5 +256,7 @@ void event_tests(void)
     TEST(injection_is_not_intercepted);
     TEST(nmi_injection_with_nmi_exiting);
     TEST(mtf_injected);
+    test_row("mtf_injected_while_blocked", "sti", mtf_injected_while_blocked, BLOCKED_STI);
+    test_row("mtf_injected_while_blocked", "mov_ss", mtf_injected_while_blocked, BLOCKED_MOV_SS);
     TEST(pending_debug);
 }

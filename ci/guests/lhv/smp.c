@@ -16,6 +16,7 @@ L2(smp_cpuid, "cpuid\n\tinc %rbx");
 L2(smp_loop, "movl $1, (%rdi)\n\t1: pause\n\tjmp 1b");
 L2(smp_read, "mov (%rsi), %rax");
 L2(smp_nops, ".fill 8, 1, 0x90");
+L2(smp_while, "mov $300, %ecx\n\t1: pause\n\tloop 1b");
 
 #define VECTOR 0x71
 
@@ -162,13 +163,27 @@ static void ept_shared(uint64_t unused)
 
 static volatile bool enough;
 
-// The other CPU is never long without an exception.
+// The other CPU is never long without an exception; or without an exit of its L2 and a shoot-down of a translation.
 static void exceptions(uint64_t unused)
 {
     (void)unused;
     for (peer_seen.running = 1; !enough;) {
         uint64_t flags;
         __asm__ volatile(CATCH("ud2") : "=&a"(flags) : : "memory", "cc");
+    }
+}
+
+static void shootdowns(uint64_t unused)
+{
+    (void)unused;
+    struct cpu *c = this_cpu();
+    for (peer_seen.running = 1; !enough;) {
+        ept12_map(0, address(c->data) | EPT_WB | EPT_ALL);
+        l2_start(smp_read);
+        GPR(RSI) = WINDOW_LINEAR;
+        want_end();
+        ept12_map(0, 0);
+        ept12_flush();
     }
 }
 
@@ -181,14 +196,15 @@ static uint64_t behind_sti(void)
 }
 
 // Whatever another CPU does, blocking by STI lasts for one instruction: at VM entry, and behind STI.
-static void blocking_by_sti(uint64_t unused)
+static void blocking_by_sti(uint64_t with_shootdowns)
 {
-    (void)unused;
     struct cpu *c = this_cpu();
     uint64_t lost_by_l2 = 0, lost_by_l1 = 0;
+    if (with_shootdowns)
+        NEED(PROC2, ENABLE_EPT);
     const uint64_t rsp = R(GUEST_RSP);
     enough = false;
-    peer_run(exceptions, 0);
+    peer_run(with_shootdowns ? shootdowns : exceptions, 0);
     peer_wait_running();
     for (unsigned round = 0; round < 64; round++) {  // no expectation that would leave the other CPU alone
         lapic_send(c->apic_id, ICR_FIXED | VECTOR);
@@ -210,12 +226,50 @@ static void blocking_by_sti(uint64_t unused)
     expect("in L1", lost_by_l1, 0);
 }
 
+static void send_nmis(uint64_t apic_id)
+{
+    for (peer_seen.running = 1; !enough;) {
+        lapic_send((uint32_t)apic_id, ICR_NMI);
+        for (unsigned i = 0; i < 400; i++)
+            cpu_relax();
+    }
+}
+
+// An NMI exit before L2's first instruction leaves that one's blocking as it was; one behind it finds none.
+static void nmi_while_blocked_by_sti(uint64_t unused)
+{
+    (void)unused;
+    struct cpu *c = this_cpu();
+    uint64_t changed = 0, exits = 0;
+    NEED(PIN, NMI_EXITING);
+    enough = false;
+    peer_run(send_nmis, c->apic_id);
+    peer_wait_running();
+    for (unsigned round = 0; round < 200; round++) {
+        l2_start(smp_while);
+        W(GUEST_RFLAGS, FLAG_FIXED | FLAG_IF);
+        W(GUEST_INTERRUPTIBILITY, BLOCKED_STI);
+        l2_run();
+        if (c->exit.reason != EXIT_EXCEPTION_OR_NMI)
+            continue;
+        exits++;
+        changed += R(GUEST_INTERRUPTIBILITY) != (R(GUEST_RIP) == address(smp_while) ? BLOCKED_STI : 0);
+    }
+    enough = true;
+    peer_wait();
+    expect("NMI exits with another interruptibility", changed, 0);
+    expect("there were NMI exits", exits != 0, 1);
+}
+
 void smp_tests(void)
 {
+    static const char *const meanwhile[] = { "exceptions", "shootdowns" };
     TEST(vmcs_moves);
     TEST(nmi_to_l2);
     TEST(interrupt_to_l2);
     TEST(init_to_l2);
     TEST(ept_shared);
-    TEST(blocking_by_sti);
+    for (unsigned i = 0; i < 2; i++)
+        test_row("blocking_by_sti", meanwhile[i], blocking_by_sti, i);
+    TEST(nmi_while_blocked_by_sti);
 }
