@@ -226,12 +226,19 @@ static void blocking_by_sti(uint64_t with_shootdowns)
     expect("in L1", lost_by_l1, 0);
 }
 
+static volatile uint64_t rounds;
+
+// One in each of CPU 0's rounds, at a time of its own.
 static void send_nmis(uint64_t apic_id)
 {
-    for (peer_seen.running = 1; !enough;) {
-        lapic_send((uint32_t)apic_id, ICR_NMI);
-        for (unsigned i = 0; i < 400; i++)
+    uint64_t last = 0;
+    for (peer_seen.running = 1; !enough; cpu_relax()) {
+        if (rounds == last)
+            continue;
+        last = rounds;
+        for (unsigned i = 0; i < last * 37 % 1000; i++)
             cpu_relax();
+        lapic_send((uint32_t)apic_id, ICR_NMI);
     }
 }
 
@@ -243,9 +250,10 @@ static void nmi_while_blocked_by_sti(uint64_t unused)
     uint64_t changed = 0, exits = 0;
     NEED(PIN, NMI_EXITING);
     enough = false;
+    rounds = 0;
     peer_run(send_nmis, c->apic_id);
     peer_wait_running();
-    for (unsigned round = 0; round < 200; round++) {
+    for (rounds = 1; rounds < 200; rounds++) {
         l2_start(smp_while);
         W(GUEST_RFLAGS, FLAG_FIXED | FLAG_IF);
         W(GUEST_INTERRUPTIBILITY, BLOCKED_STI);

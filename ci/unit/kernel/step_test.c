@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Steps over writes that vanish: all that the instruction writes to is open at the same time, and nothing after its end, to no device either.
+// Steps over writes that vanish: all that the instruction writes to is open at the same time, and nothing after its end, to no device either. And how an L2
+// exits for an event.
 #include "../check.h"
 #include "cpu.h"
 #include "ept01.h"
 #include "ept02.h"
+#include "inject.h"
+#include "init_sipi.h"
 #include "log.h"
 #include "shootdown.h"
 #include "step.h"
@@ -15,12 +18,26 @@
 static struct cpu cpu __attribute__((aligned(CPU_BLOCK_BYTES)));
 static struct vmcs02 l2;
 static unsigned shootdowns, forgets, opened01, opened02, closed01, closed02;  // bit n: page n
-static uint64_t eptp;
+static uint64_t eptp, proc, blocking, injected, activity;
+static uint32_t trapped;
 
-uint64_t fake_vmread(uint64_t encoding) { return encoding == vmcs_field_info[VMCS_EPTP].encoding ? eptp : 0; }
-void fake_vmwrite(uint64_t encoding, uint64_t value) { (void)encoding, (void)value; }
+static bool is(uint64_t encoding, enum vmcs_field field) { return encoding == vmcs_field_info[field].encoding; }
+uint64_t fake_vmread(uint64_t encoding)
+{
+    return is(encoding, VMCS_EPTP) ? eptp : is(encoding, VMCS_PROC_CONTROLS) ? proc : is(encoding, VMCS_GUEST_INTERRUPTIBILITY) ? blocking
+         : is(encoding, VMCS_ENTRY_INTR_INFO) ? injected : is(encoding, VMCS_GUEST_ACTIVITY_STATE) ? activity : 0;
+}
+void fake_vmwrite(uint64_t encoding, uint64_t value)
+{
+    CHECK(is(encoding, VMCS_ENTRY_INTR_INFO));
+    injected = value;
+}
 void *fake_frame(void) { return &cpu; }
-void vmcs_control(struct cpu *on, enum vmcs_field field, uint32_t bits, bool set) { (void)on, (void)field, (void)bits, (void)set; }
+void vmcs_control(struct cpu *on, enum vmcs_field field, uint32_t bits, bool set)
+{
+    CHECK(on == &cpu && field == VMCS_PROC_CONTROLS);
+    trapped = set ? trapped | bits : trapped & ~bits;
+}
 void log_line(enum log_level level, const char *format, ...) { (void)level, (void)format; }
 enum status ept01_decoy(gpa1_t page, bool writable)
 {
@@ -107,4 +124,48 @@ TEST(a_step_over_anything_else)
     step_begin(&cpu);
     step_end(&cpu);
     CHECK(opened01 == 0 && closed01 == 0 && shootdowns == 0 && forgets == 0);
+}
+
+// What an L2 with an NMI or INIT pending is entered with: an MTF exit that is injected, or the trap flag.
+static bool event_is_injected(void)
+{
+    const uint64_t before = injected;
+    start(ORIGIN_L2, 0);
+    cpu.step.event = true;
+    trapped = 0;
+    step_begin(&cpu);
+    const bool injects = injected != before;
+    CHECK(cpu.stepping && injected == (injects ? EVENT_VALID | EVENT_TYPE_OTHER << 8 : before) && trapped == (injects ? 0 : PROC_MONITOR_TRAP_FLAG));
+    step_end(&cpu);
+    CHECK(!cpu.stepping && trapped == 0);
+    injected = proc = blocking = activity = 0;
+    return injects;
+}
+
+TEST(an_event_exits_before_the_first_instruction)
+{
+    CHECK(event_is_injected());
+    blocking = BLOCKING_NMI;
+    proc = PROC_NMI_WINDOW_EXITING;
+    CHECK(event_is_injected());
+    activity = ACTIVITY_HLT;
+    CHECK(event_is_injected());
+}
+
+TEST(an_event_exits_behind_what_comes_before_it)
+{
+    proc = PROC_NMI_WINDOW_EXITING;
+    CHECK(!event_is_injected());
+    injected = EVENT_VALID | EVENT_TYPE_INTERRUPT << 8 | 0x40;
+    CHECK(!event_is_injected());
+    activity = ACTIVITY_HLT + 1;
+    CHECK(!event_is_injected());
+}
+
+TEST(an_event_exits_behind_an_instruction_that_blocks_interrupts)
+{
+    blocking = BLOCKING_STI;
+    CHECK(!event_is_injected());
+    blocking = BLOCKING_MOV_SS;
+    CHECK(!event_is_injected());
 }
