@@ -25,6 +25,7 @@ MOMENTS = ("firmware", "fixed", "small", "overlapping", "large", "through-and-ba
 UC, WT, WB = 0, 4, 6
 TYPES = (0, 1, 4, 5, 6)
 RIGHTS = 7
+TABLE_BITS = 0x407  # what an entry that leads to a table may have below its address: with the right of users to execute
 MIB = 1 << 20
 SEEN = (2 * MIB, 48 * MIB, 160 * MIB)  # RAM that EPT01 must have
 
@@ -223,7 +224,7 @@ def l2_leaves(ram: Ram, hidden: range, frame: int) -> list[Leaf]:
         for level in (3, 2, 1, 0):
             place = table + (WINDOW >> 12 + 9 * level & 511) * 8
             (entry,) = struct.unpack_from("<Q", data, place - hidden.start)
-            if entry & RIGHTS != RIGHTS or bool(level) == (entry & ADDRESS not in hidden) or (level and entry & 0xff8):
+            if entry & RIGHTS != RIGHTS or bool(level) == (entry & ADDRESS not in hidden) or (level and entry & 0xfff & ~TABLE_BITS):
                 break
             if level == 0 and entry & ADDRESS == frame:
                 found.append(Leaf(place, entry, WINDOW, PAGE))
