@@ -16,6 +16,7 @@ LAYOUT = "ci/records_layout.json"  # under the build folder, made by records_lay
 EVENT = struct.Struct("<QQQBBBBI")
 NEXT = struct.Struct("<I")
 COUNTS_ANEW = 1 << 31  # events between two looks: so many there can't be
+WITHIN_MAX = 16  # events that come of one exit, and more: one that never ends keeps no others
 FAILED = ("ENTRY_GUEST_STATE", "ENTRY_MSR_LOAD", "ENTRY_MACHINE_CHECK")  # exit reasons of VM entries that failed
 LEVELS = ("L1", "L2", "PAL")
 
@@ -58,7 +59,7 @@ class Event:
 
 @dataclass
 class Ring:
-    """One CPU's events as far as they have been read. The newest one may be in the making: it waits for the next one."""
+    """One CPU's events as far as they have been read. The newest one may be in the making: it waits for the next one. So do those that came since an exit that hasn't ended."""
     address: int
     seen: int = 0    # number of the next event to give out
     lost: int = 0
@@ -153,11 +154,20 @@ class Rings:
         events = [data[i * EVENT.size:(i + 1) * EVENT.size] for i in range(count)]
         # The newest is given out with the ones after it: it may be half written, and what came of it is filled in later.
         told = self._told(cpu, ring, events) if self.fields else [(NONE, {})] * count
-        ring.newest, ring.told, ring.seen = events[-1:], told[-1], (after - 1) & 0xffffffff
+        given = count - (1 if self.fields else self._unended(events))
+        ring.newest, ring.told, ring.seen = events[given:], told[-1], (after - count + given) & 0xffffffff
         self.overwritten += sum(state == OVERWRITTEN for state, _ in told[:-1])
         full = max(fresh / slots, max(Counter(event[27] & 15 for event in events if event[27] & 15).values(), default=0) / self.form["ring_slots"] / 2
                    if self.fields else 0.0)
-        return [self._event(cpu, one, what) for one, what in zip(events[:-1], told)], full
+        return [self._event(cpu, one, what) for one, what in zip(events[:given], told)], full
+
+    def _unended(self, events: list[bytes]) -> int:
+        """How many at the end are not told yet: the newest, and before it an exit whose message's status isn't known, with what came of it so far."""
+        for count in range(min(WITHIN_MAX, len(events)), 1, -1):
+            *_, what, outcome, end = EVENT.unpack(events[-count])
+            if outcome & 15 and not end and _name(self.form.kinds, what & 15) == "exit":
+                return count
+        return 1
 
     def drain(self) -> tuple[list[Event], float]:
         """New events of all CPUs in the order of time, while the emulator stands still; and how full the fullest ring was."""

@@ -11,6 +11,7 @@ import unittest
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 from records import EVENT, Event, Layout, Rings
 from trace import Filter, output, read_file
@@ -168,10 +169,31 @@ class RingsTest(unittest.TestCase):
         rings = self.rings()
         self.ram.event(0, 1)
         rings.drain()
-        self.ram.put(CPUS[0] + 64 + 8 + 27, b"\x11")  # its partition and status are known now
+        self.ram.put(CPUS[0] + 64 + 8 + 27, b"\x11" + struct.pack("<I", 4))  # its partition and status are known now
         self.ram.event(0, 2)
         (event,) = rings.drain()[0]
         self.assertEqual((event.partition, event.status), ("nestvmx", "faulted"))
+
+    def test_an_exit_that_has_not_ended_waits_with_what_came_of_it(self) -> None:
+        rings = self.rings()
+        self.ram.event(0, 1)
+        self.ram.event(0, 2, partition=1)
+        self.ram.event(0, 3, kind=2, partition=1, end=4)
+        self.assertEqual(self.times(rings.drain()[0]), [1])
+        self.assertEqual(self.times(rings.drain()[0]), [])
+        self.ram.put(CPUS[0] + 64 + 8 + EVENT.size + 27, b"\x11" + struct.pack("<I", 4))
+        self.assertEqual([(event.tsc, event.status) for event in rings.drain()[0]], [(2, "faulted")])
+        self.assertEqual(self.times(rings.rest()), [3])
+
+    def test_an_exit_that_never_ends_waits_for_some(self) -> None:
+        rings = self.rings()
+        with patch("records.WITHIN_MAX", 3):
+            self.ram.event(0, 1, partition=1)
+            self.ram.event(0, 2, kind=2, partition=1)
+            self.ram.event(0, 3, kind=2, partition=1)
+            self.assertEqual(self.times(rings.drain()[0]), [])
+            self.ram.event(0, 4)
+            self.assertEqual(self.times(rings.drain()[0]), [1, 2, 3])
 
     def test_what_was_overwritten_is_counted(self) -> None:
         rings = self.rings()
