@@ -50,8 +50,6 @@ int bind(int socket, const struct sockaddr *address, socklen_t length)
 #define NAME(function) #function
 void ACPI_RESET(void *device, unsigned type);
 
-static void entry_begin(void);
-
 void ACPI_RESET(void *device, unsigned type)
 {
     static void *reset;
@@ -61,7 +59,6 @@ void ACPI_RESET(void *device, unsigned type)
     reset = plugin ? dlsym(plugin, NAME_OF(ACPI_RESET)) : NULL;
     if (!reset)
         abort();
-    entry_begin();
     if (getenv("EMULATOR_COUNTS"))
         counter_begin();
     ((void (*)(void *, unsigned))(uintptr_t)reset)(device, type);
@@ -89,12 +86,6 @@ static struct {
     char ***cpu;
     uint8_t *count;
 } loop;
-
-static void unknown(void)
-{
-    fputs("ci/preload.c doesn't know this build of Bochs\n", stderr);
-    abort();
-}
 
 static int find_loop(void)
 {
@@ -136,8 +127,10 @@ static void count_for(char *cpu)
 
 void __longjmp_chk(jmp_buf environment, int value)
 {
-    if (!loop.jump && !find_loop())
-        unknown();
+    if (!loop.jump && !find_loop()) {
+        fputs("ci/preload.c doesn't know this build of Bochs\n", stderr);
+        abort();
+    }
     for (unsigned i = 0; (void *)environment == loop.environment && i < *loop.count; i++) {
         char *cpu = (*loop.cpu)[i];
         *at(cpu, CPU_PREV_RIP) = *at(cpu, CPU_RIP);
@@ -146,35 +139,4 @@ void __longjmp_chk(jmp_buf environment, int value)
     if ((void *)environment == loop.environment && *loop.count > 1)
         count_for(whose_turn(environment));
     loop.jump(environment, value);
-}
-
-/* Work-around (docs/emulators.md, "External interrupts ..."): a VM entry masks them by the guest's IF while the CPU doesn't count as a guest's yet, so that
- * external-interrupt exiting isn't looked at. They are masked once more behind it, be the CPU a guest's then or not. The table of instructions has the
- * function of VMLAUNCH and VMRESUME twice. */
-#define TABLE_BYTES 0x23b68
-static struct {
-    void (*enter)(void *cpu, void *instruction);
-    void (*mask)(void *cpu);
-} entry;
-
-static void enter(void *cpu, void *instruction)
-{
-    entry.enter(cpu, instruction);
-    entry.mask(cpu);
-}
-
-static void entry_begin(void)
-{
-    uintptr_t *const table = dlsym(RTLD_DEFAULT, "BxOpcodesTable");
-    unsigned found = 0;
-    *(void **)&entry.enter = dlsym(RTLD_DEFAULT, "_ZN8BX_CPU_C8VMLAUNCHEP15bxInstruction_c");
-    *(void **)&entry.mask = dlsym(RTLD_DEFAULT, "_ZN8BX_CPU_C25handleInterruptMaskChangeEv");
-    for (unsigned i = 0; table && entry.enter && i < TABLE_BYTES / sizeof(*table); i++) {
-        if (table[i] == (uintptr_t)entry.enter) {
-            table[i] = (uintptr_t)enter;
-            found++;
-        }
-    }
-    if (found != 2 || !entry.mask)
-        unknown();
 }
