@@ -12,12 +12,48 @@ void l2_start(const char *code) { W(GUEST_RIP, address(code)); }
 
 void l2_user(void)
 {
-    // ES to GS lie one after the other in each class of fields.
-    for (unsigned i = 0; i < 6; i++) {
-        const bool code = i == VMCS_GUEST_CS_SELECTOR - VMCS_GUEST_ES_SELECTOR;
+    for (unsigned i = 0; i < SEGMENTS; i++) {
+        const bool code = i == SEGMENT_CS;
         vmcs_write((enum vmcs_field)(VMCS_GUEST_ES_SELECTOR + i), code ? SELECTOR_USER_CODE : SELECTOR_USER_DATA);
         vmcs_write((enum vmcs_field)(VMCS_GUEST_ES_ACCESS_RIGHTS + i), (code ? RIGHTS_CODE64 : RIGHTS_DATA) | RIGHTS_USER);
     }
+}
+
+void l2_segment(enum l2_segment segment, uint16_t selector, uint64_t base, uint32_t limit, uint32_t rights)
+{
+    vmcs_write((enum vmcs_field)(VMCS_GUEST_ES_SELECTOR + segment), selector);
+    vmcs_write((enum vmcs_field)(VMCS_GUEST_ES_BASE + segment), base);
+    vmcs_write((enum vmcs_field)(VMCS_GUEST_ES_LIMIT + segment), limit);
+    vmcs_write((enum vmcs_field)(VMCS_GUEST_ES_ACCESS_RIGHTS + segment), rights);
+}
+
+uint64_t l2_low(const char *code, const char *end)
+{
+    uint8_t *to = this_cpu()->low;
+    for (const char *p = code; p < end; p++)
+        to[p - code] = (uint8_t)*p;
+    return address(to);
+}
+
+void l2_real(uint64_t at)
+{
+    CLEAR(ENTRY, GUEST_IA32E);
+    W(GUEST_CR0, R(GUEST_CR0) & ~(CR0_PE | CR0_PG));
+    W(GUEST_CR4, R(GUEST_CR4) & ~CR4_PAE);
+    for (enum l2_segment i = SEGMENT_ES; i < SEGMENTS; i++)
+        l2_segment(i, (uint16_t)(at >> 4), at, 0xffff, i == SEGMENT_CS ? RIGHTS_CODE16 : RIGHTS_DATA16);
+    W(GUEST_RIP, 0);
+    W(GUEST_RSP, 0x1ff0);
+    W(GUEST_IDTR_BASE, at + 0x1000);
+    W(GUEST_IDTR_LIMIT, 0x3ff);
+}
+
+void l2_protected_32(void)
+{
+    CLEAR(ENTRY, GUEST_IA32E);
+    l2_segment(SEGMENT_CS, SELECTOR_CODE32, 0, 0xffffffff, RIGHTS_CODE32);
+    W(GUEST_RSP, address(this_cpu()->low) + 0x1ff0);
+    W(GUEST_RIP, address(this_cpu()->low));
 }
 
 void l2_run(void)

@@ -20,6 +20,14 @@
 void l2_start(const char *code);
 // In L2's privilege level 3.
 void l2_user(void);
+// In the order of the VMCS fields' encodings.
+enum l2_segment { SEGMENT_ES, SEGMENT_CS, SEGMENT_SS, SEGMENT_DS, SEGMENT_FS, SEGMENT_GS, SEGMENTS };
+void l2_segment(enum l2_segment segment, uint16_t selector, uint64_t base, uint32_t limit, uint32_t rights);
+// Copies code of another mode below 1 MiB, to this CPU's place there; returns where that is.
+uint64_t l2_low(const char *code, const char *end);
+// L2 starts there, at offset 0 of segments that begin there, in real mode (unrestricted guest); or in 32-bit protected mode, at this CPU's place below 1 MiB.
+void l2_real(uint64_t at);
+void l2_protected_32(void);
 // Enters L2; what came of it is in this_cpu()->exit, L2's GPRs in this_cpu()->gpr.
 void l2_run(void);
 // RIP behind the instruction that exited.

@@ -17,50 +17,18 @@ L2(mode_user, "mov %cs, %eax");
 L2(mode_user_hlt, "hlt");
 L2(mode_user_syscall, "int $0x80");
 
-// Copies code below 1 MiB; returns where.
-static uint64_t low(const char *code, const char *end)
-{
-    uint8_t *to = this_cpu()->low;
-    for (const char *p = code; p < end; p++)
-        to[p - code] = (uint8_t)*p;
-    return address(to);
-}
-
 static void unrestricted(void)
 {
     NEED(PROC2, ENABLE_EPT);
     NEED(PROC2, UNRESTRICTED_GUEST);
 }
 
-static void segment(unsigned i, uint16_t selector, uint64_t base, uint32_t limit, uint32_t rights)
-{
-    vmcs_write((enum vmcs_field)(VMCS_GUEST_ES_SELECTOR + i), selector);
-    vmcs_write((enum vmcs_field)(VMCS_GUEST_ES_BASE + i), base);
-    vmcs_write((enum vmcs_field)(VMCS_GUEST_ES_LIMIT + i), limit);
-    vmcs_write((enum vmcs_field)(VMCS_GUEST_ES_ACCESS_RIGHTS + i), rights);
-}
-#define CS (VMCS_GUEST_CS_SELECTOR - VMCS_GUEST_ES_SELECTOR)
-#define SS (VMCS_GUEST_SS_SELECTOR - VMCS_GUEST_ES_SELECTOR)
-
-static void real_mode(uint64_t at)
-{
-    CLEAR(ENTRY, GUEST_IA32E);
-    W(GUEST_CR0, R(GUEST_CR0) & ~(CR0_PE | CR0_PG));
-    W(GUEST_CR4, R(GUEST_CR4) & ~CR4_PAE);
-    for (unsigned i = 0; i < 6; i++)
-        segment(i, (uint16_t)(at >> 4), at, 0xffff, i == CS ? RIGHTS_CODE16 : RIGHTS_DATA16);
-    W(GUEST_RIP, 0);
-    W(GUEST_RSP, 0x1ff0);
-    W(GUEST_IDTR_BASE, at + 0x1000);
-    W(GUEST_IDTR_LIMIT, 0x3ff);
-}
-
 static void real(uint64_t unused)
 {
     (void)unused;
     unrestricted();
-    const uint64_t at = low(mode_real, mode_real_end);
-    real_mode(at);
+    const uint64_t at = l2_low(mode_real, mode_real_end);
+    l2_real(at);
     want_exit(EXIT_CPUID);
     expect("AX", GPR(RAX) & 0xffff, 0x1234);
     expect("BX = CS", GPR(RBX) & 0xffff, at >> 4);
@@ -74,11 +42,11 @@ static void real(uint64_t unused)
 static void real_interrupt(uint64_t inject)
 {
     unrestricted();
-    const uint64_t at = low(mode_real_int, mode_real_int_end);
+    const uint64_t at = l2_low(mode_real_int, mode_real_int_end);
     uint32_t *ivt = (uint32_t *)(uintptr_t)(at + 0x1000);
     for (unsigned i = 0; i < 256; i++)
         ivt[i] = (uint32_t)(at >> 4) << 16 | 7;
-    real_mode(at);
+    l2_real(at);
     GPR(RDX) = GPR(RCX) = 0;
     if (inject) {
         W(ENTRY_INTR_INFO, EVENT_VALID | EVENT_SOFTWARE | 0x21);
@@ -95,27 +63,19 @@ static void real_no_error_code(uint64_t unused)
 {
     (void)unused;
     unrestricted();
-    real_mode(low(mode_real, mode_real_end));
+    l2_real(l2_low(mode_real, mode_real_end));
     W(ENTRY_INTR_INFO, EVENT_VALID | EVENT_HARDWARE | EVENT_ERROR | VECTOR_GP);
     want_vmfail(ERROR_ENTRY_CONTROLS);
     W(ENTRY_INTR_INFO, 0);
     want_exit(EXIT_CPUID);
 }
 
-static void protected_32(void)
-{
-    CLEAR(ENTRY, GUEST_IA32E);
-    segment(CS, SELECTOR_CODE32, 0, 0xffffffff, RIGHTS_CODE32);
-    W(GUEST_RSP, address(this_cpu()->low) + 0x1ff0);
-    W(GUEST_RIP, address(this_cpu()->low));
-}
-
 static void unpaged_32(uint64_t unused)
 {
     (void)unused;
     unrestricted();
-    low(mode_32, mode_32_end);
-    protected_32();
+    l2_low(mode_32, mode_32_end);
+    l2_protected_32();
     W(GUEST_CR0, R(GUEST_CR0) & ~CR0_PG);
     W(GUEST_CR4, R(GUEST_CR4) & ~CR4_PAE);
     want_exit(EXIT_VMCALL);
@@ -125,8 +85,8 @@ static void unpaged_32(uint64_t unused)
 static void compatibility(uint64_t unused)
 {
     (void)unused;
-    low(mode_32, mode_32_end);
-    segment(CS, SELECTOR_CODE32, 0, 0xffffffff, RIGHTS_CODE32);
+    l2_low(mode_32, mode_32_end);
+    l2_segment(SEGMENT_CS, SELECTOR_CODE32, 0, 0xffffffff, RIGHTS_CODE32);
     W(GUEST_RSP, address(this_cpu()->low) + 0x1ff0);
     W(GUEST_RIP, address(this_cpu()->low));
     want_exit(EXIT_VMCALL);
@@ -144,8 +104,8 @@ static void identity_4m(uint32_t *directory)
 static void paged_32(uint64_t unused)
 {
     (void)unused;
-    low(mode_32, mode_32_end);
-    protected_32();
+    l2_low(mode_32, mode_32_end);
+    l2_protected_32();
     identity_4m((uint32_t *)(void *)this_cpu()->page_a);
     W(GUEST_CR3, address(this_cpu()->page_a));
     W(GUEST_CR4, (R(GUEST_CR4) & ~CR4_PAE) | 1 << 4);  // PSE
@@ -158,8 +118,8 @@ static void toggled_paging(uint64_t unused)
 {
     (void)unused;
     unrestricted();
-    low(mode_paging, mode_paging_end);
-    protected_32();
+    l2_low(mode_paging, mode_paging_end);
+    l2_protected_32();
     identity_4m((uint32_t *)(void *)this_cpu()->page_a);
     this_cpu()->data[0] = 0x5555;
     W(GUEST_CR3, address(this_cpu()->page_a));
@@ -183,8 +143,8 @@ static void pae_tables(void)
 
 static void pae_prepare(void)
 {
-    low(mode_pae, mode_pae_end);
-    protected_32();
+    l2_low(mode_pae, mode_pae_end);
+    l2_protected_32();
     pae_tables();
     W(GUEST_CR3, address(this_cpu()->page_a));
     CLEAR(PROC, CR3_LOAD_EXITING);

@@ -282,36 +282,15 @@ static void paging_structure(uint64_t unused)
     want_end();
 }
 
-static void copy_low(const char *code, const char *end)
-{
-    for (const char *p = code; p < end; p++)
-        this_cpu()->low[p - code] = (uint8_t)*p;
-}
-
-static void segment(unsigned i, uint16_t selector, uint64_t base, uint32_t limit, uint32_t rights)
-{
-    vmcs_write((enum vmcs_field)(VMCS_GUEST_ES_SELECTOR + i), selector);
-    vmcs_write((enum vmcs_field)(VMCS_GUEST_ES_BASE + i), base);
-    vmcs_write((enum vmcs_field)(VMCS_GUEST_ES_LIMIT + i), limit);
-    vmcs_write((enum vmcs_field)(VMCS_GUEST_ES_ACCESS_RIGHTS + i), rights);
-}
-#define CS (VMCS_GUEST_CS_SELECTOR - VMCS_GUEST_ES_SELECTOR)
-#define DS (VMCS_GUEST_DS_SELECTOR - VMCS_GUEST_ES_SELECTOR)
-
 // CR0.PE = 0: never.
 static void real_mode(uint64_t unused)
 {
     (void)unused;
-    const uint64_t at = address(this_cpu()->low);
     start();
     NEED(PROC2, UNRESTRICTED_GUEST);
-    copy_low(ve_real, ve_real_end);
-    CLEAR(ENTRY, GUEST_IA32E);
-    W(GUEST_CR0, R(GUEST_CR0) & ~(CR0_PE | CR0_PG));
-    W(GUEST_CR4, R(GUEST_CR4) & ~CR4_PAE);
-    for (unsigned i = 0; i < 6; i++)
-        segment(i, (uint16_t)(at >> 4), i == DS ? HIGH : at, 0xffff, i == CS ? RIGHTS_CODE16 : RIGHTS_DATA16);
-    W(GUEST_RIP, 0);
+    const uint64_t at = l2_low(ve_real, ve_real_end);
+    l2_real(at);
+    l2_segment(SEGMENT_DS, (uint16_t)(at >> 4), HIGH, 0xffff, RIGHTS_DATA16);
     gigabytes()[HIGH / HUGE_BYTES] = 0;
     ept12_flush();
     want_exit(EXIT_EPT_VIOLATION);
@@ -325,12 +304,9 @@ static void pdptes(uint64_t unused)
     (void)unused;
     struct cpu *c = this_cpu();
     start();
-    copy_low(ve_pae, ve_pae_end);
-    CLEAR(ENTRY, GUEST_IA32E);
+    l2_low(ve_pae, ve_pae_end);
+    l2_protected_32();
     CLEAR(PROC, CR3_LOAD_EXITING);
-    segment(CS, SELECTOR_CODE32, 0, 0xffffffff, RIGHTS_CODE32);
-    W(GUEST_RIP, address(c->low));
-    W(GUEST_RSP, address(c->low) + 0x1ff0);
     for (uint64_t i = 0; i < 4; i++)
         vmcs_write((enum vmcs_field)(VMCS_GUEST_PDPTE0 + i), i == 0 ? address(c->page_b) | 1 : 0);
     c->page_b[0] = 0xe7;  // the first 2 MiB
