@@ -263,7 +263,7 @@ static inline __attribute__((always_inline)) bool route_message(struct cpu *cpu,
         event->status = status & 15;
         if (!answered(cpu, ipc_send_again(cpu, partition, &route->message, status, &answer), &answer)) {
             event->status = STATUS_FAULTED;
-            if (passes(route) || (route->kind == ROUTE_TAKEN && origin == ORIGIN_L1) || vanishes(cpu, route))  // it sees ones, as ever
+            if (passes(route) || (route->kind == ROUTE_TAKEN && (origin == ORIGIN_L1 || !(event->qualification & 4))))  // it sees ones, as ever
                 return forward(cpu, route->next, taken || vanishes(cpu, route), NULL);
             owner_pays(cpu);
             return true;

@@ -196,6 +196,24 @@ TEST(any_other_access_of_an_l2s_to_a_taken_page_is_for_who_comes_next)
     CHECK(answers == 0 && behinds == 1);
 }
 
+TEST(an_l2_reads_and_writes_a_page_whose_owner_is_parked_as_ever)
+{
+    for (uint64_t access = 1; access <= 3; access++) {
+        violate(access, false, false, PARTITION_PARKED);  // `ept` sees to it: the dirty flag is to be set first, or EPT12 forbids the write
+        CHECK(answers == 0 && behinds == 1);
+        if (!(access & 2)) {
+            violate(access, true, false, PARTITION_PARKED);
+            CHECK(answers == 0 && behinds == 1);
+        }
+    }
+}
+
+TEST(an_l2_that_fetches_from_a_page_whose_owner_is_parked_ends)
+{
+    violate(4, true, false, PARTITION_PARKED);
+    CHECK(answers == 0 && behinds == 0 && cpu.level == ORIGIN_L1 && cpu.vmcs02 == NULL);
+}
+
 TEST(an_l2s_on_ept01_has_the_kernels_answer_but_for_an_exception)
 {
     violate(2, false, true, PARTITION_READY);
@@ -207,5 +225,15 @@ TEST(an_l2s_on_ept01_has_the_kernels_answer_but_for_an_exception)
         answers = behinds = 0;
         route_exit(&cpu);
         CHECK(answers == (cause == 0) && behinds == (cause == 1));
+    }
+    forwards = false;
+    meanwhile = record.state = PARTITION_PARKED;
+    for (uint64_t access = 1; access <= 4; access++) {
+        cpu.level = ORIGIN_L2;
+        cpu.vmcs02 = &l2;
+        event.qualification = access;
+        answers = behinds = 0;
+        route_exit(&cpu);
+        CHECK(answers == (access < 4) && behinds == 0 && (cpu.level == ORIGIN_L1) == (access == 4));
     }
 }
