@@ -68,7 +68,7 @@ static void exit_as_event(struct cpu *cpu)
 static bool exit_step(struct cpu *cpu)
 {
     bool stepped = cpu->reason == EXIT_MONITOR_TRAP, for_event = cpu->step.event, also_l1 = cpu->step.trap_was_on;
-    step_end(cpu);
+    step_end(cpu, stepped);
     if (!stepped || also_l1)
         return false;
     if (for_event && (cpu->nmi_pending || cpu->init_pending))
@@ -256,7 +256,7 @@ void enter_failed(struct cpu *cpu)
         power_l1_lost(cpu, "VM-instruction error", error);
     hear(cpu);
     if (cpu->stepping)
-        step_end(cpu);
+        step_end(cpu, false);
     ipc_entry_failed(cpu, error);
     enter_guest(cpu);
 }

@@ -61,11 +61,10 @@ void step_write(struct cpu *cpu, uint64_t page)
     step_begin(cpu);
 }
 
-void step_end(struct cpu *cpu)
+void step_end(struct cpu *cpu, bool done)
 {
     struct step *step = &cpu->step;
-    if (!step->trap_was_on)
-        vmcs_control(cpu, VMCS_PROC_CONTROLS, PROC_MONITOR_TRAP_FLAG, false);
+    vmcs_control(cpu, VMCS_PROC_CONTROLS, PROC_MONITOR_TRAP_FLAG, step->trap_was_on);
     if (step->io)
         vmcs_control(cpu, VMCS_PROC_CONTROLS, PROC_USE_IO_BITMAPS, true);
     if (step->open) {
@@ -73,5 +72,6 @@ void step_end(struct cpu *cpu)
         shootdown();
         vtd_forget();  // devices, too, could write where the writes have gone
     }
+    step->decoy_count = done ? 0 : step->decoy_count;  // the next one there has only its own
     cpu->stepping = step->event = step->io = false;
 }

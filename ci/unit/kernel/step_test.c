@@ -59,16 +59,18 @@ uint32_t vmcs02_root(const struct vmcs02 *vmcs02)
 void shootdown(void) { shootdowns++; }
 void vtd_forget(void) { forgets++; }
 
-// A write at that address of the code to that page, and the end of its step.
-static void write_at(uint64_t rip, uint64_t page)
+// A write at that address of the code to that page, and the end of its step: the instruction is done, or not.
+static void write_until(uint64_t rip, uint64_t page, bool done)
 {
     shootdowns = forgets = opened01 = opened02 = closed01 = closed02 = 0;
     cpu.rip = rip;
     step_write(&cpu, page);
     CHECK(cpu.stepping);
-    step_end(&cpu);
+    step_end(&cpu, done);
     CHECK(shootdowns == 1 && forgets == 1 && !cpu.stepping && opened01 == closed01 && opened02 == closed02);
 }
+
+static void write_at(uint64_t rip, uint64_t page) { write_until(rip, page, false); }
 
 static void start(enum msg_origin level, uint64_t tag)
 {
@@ -116,13 +118,34 @@ TEST(another_instruction_has_only_its_own)
     CHECK_EQ(opened02, 1u << 7);
 }
 
+TEST(one_that_is_done_has_no_more_than_it_needs_the_next_time)
+{
+    start(ORIGIN_L2, 0x7000);
+    write_at(0x100, 0x5000);
+    write_until(0x100, 0x6000, true);
+    CHECK_EQ(opened02, 3u << 5);
+    write_at(0x100, 0x7000);  // the next round of a loop
+    CHECK_EQ(opened02, 1u << 7);
+}
+
+TEST(a_step_that_an_l2s_hypervisor_takes_as_well_leaves_it_its_trap_flag)
+{
+    start(ORIGIN_L2, 0x7000);
+    proc = trapped = PROC_MONITOR_TRAP_FLAG;
+    write_until(0x100, 0x5000, true);
+    CHECK_EQ(trapped, PROC_MONITOR_TRAP_FLAG);
+    proc = trapped = 0;
+    write_until(0x100, 0x5000, true);
+    CHECK_EQ(trapped, 0);
+}
+
 TEST(a_step_over_anything_else)
 {
     start(ORIGIN_L1, 0);
     write_at(0x100, 0x5000);
     shootdowns = forgets = opened01 = closed01 = 0;
     step_begin(&cpu);
-    step_end(&cpu);
+    step_end(&cpu, false);
     CHECK(opened01 == 0 && closed01 == 0 && shootdowns == 0 && forgets == 0);
 }
 
@@ -136,7 +159,7 @@ static bool event_is_injected(void)
     step_begin(&cpu);
     const bool injects = injected != before;
     CHECK(cpu.stepping && injected == (injects ? EVENT_VALID | EVENT_TYPE_OTHER << 8 : before) && trapped == (injects ? 0 : PROC_MONITOR_TRAP_FLAG));
-    step_end(&cpu);
+    step_end(&cpu, false);
     CHECK(!cpu.stepping && trapped == 0);
     injected = proc = blocking = activity = 0;
     return injects;
