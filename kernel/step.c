@@ -36,12 +36,14 @@ void step_begin(struct cpu *cpu)
         vmcs_control(cpu, VMCS_PROC_CONTROLS, PROC_USE_IO_BITMAPS, false);
 }
 
+// The decoys are those of the L2's own tree, which no device has; else EPT01's.
+static bool in_tree(const struct cpu *cpu) { return cpu->level == ORIGIN_L2 && cpu->vmcs02->tag != 0; }
+
 static void decoys_open(struct cpu *cpu, bool open)
 {
-    const bool tree = cpu->level == ORIGIN_L2 && cpu->vmcs02->tag != 0;
     cpu->step.open = open;
     for (uint64_t *page = cpu->step.decoy; page < &cpu->step.decoy[cpu->step.decoy_count]; page++)
-        if (tree)
+        if (in_tree(cpu))
             (void)ept02_taken(vmcs02_root(cpu->vmcs02), (gpa2_t){ *page }, open ? TAKEN_OPEN : TAKEN_CLOSE);
         else if (ept01_decoy((gpa1_t){ *page }, open) != STATUS_OK)
             log_line(LOG_ERROR, "decoy of 0x%lx has gone", *page);
@@ -70,7 +72,8 @@ void step_end(struct cpu *cpu, bool done)
     if (step->open) {
         decoys_open(cpu, false);
         shootdown();
-        vtd_forget();  // devices, too, could write where the writes have gone
+        if (!in_tree(cpu))
+            vtd_forget();  // devices, too, could write where the writes have gone
     }
     step->decoy_count = done ? 0 : step->decoy_count;  // the next one there has only its own
     cpu->stepping = step->event = step->io = false;
