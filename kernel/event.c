@@ -6,17 +6,16 @@
 #include "msr.h"
 #include "partition.h"
 
-struct event *event_new(struct cpu *cpu, enum event_kind kind)
+struct event *event_new(struct cpu *cpu, enum event_kind kind, uint64_t qualification)
 {
     struct event *event = &cpu->records.events.slot[cpu->records.events.next++ % EVENT_SLOTS];
-    *event = (struct event){ .tsc = tsc_read(), .rip = cpu->rip, .head = EVENT_HEAD(kind, cpu->level, cpu->reason) };
+    *event = (struct event){ .tsc = tsc_read(), .rip = cpu->rip, .qualification = qualification, .head = EVENT_HEAD(kind, cpu->level, cpu->reason) };
     return event;
 }
 
 struct event *event_message(struct cpu *cpu, const struct partition *partition)
 {
-    struct event *event = event_new(cpu, EVENT_MESSAGE);
+    struct event *event = event_new(cpu, EVENT_MESSAGE, partition->slot[cpu->index]->sequence + 1);
     event->outcome = (uint8_t)(partition->index + 1);
-    event->qualification = partition->slot[cpu->index]->sequence + 1;
     return event;
 }

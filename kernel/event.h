@@ -7,8 +7,8 @@
 struct cpu;
 struct partition;
 
-// The next slot of this CPU's ring, kind, time, and the exit's level, reason and RIP filled in, the rest 0.
-struct event *event_new(struct cpu *cpu, enum event_kind kind);
+// The next slot of this CPU's ring, kind, time, qualification, and the exit's level, reason and RIP filled in, the rest 0.
+struct event *event_new(struct cpu *cpu, enum event_kind kind, uint64_t qualification);
 
 // The same for a message, with its partition and, in the place of the qualification, its number.
 struct event *event_message(struct cpu *cpu, const struct partition *partition);

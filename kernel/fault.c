@@ -19,7 +19,7 @@ static void record(const struct cpu *cpu, const struct crash_scene *scene, const
     const struct partition_cpu *slot = &partition->cpu[cpu->index];
     const struct message *message = slot->message;
     const char *reason = message->kind == MSG_EXIT || message->kind == MSG_KILL ? exit_reason_name(cpu->reason & EXIT_REASON_BASIC) : NULL;
-    struct event *event = event_new(cpu_table[cpu->index], EVENT_FAULT);
+    struct event *event = event_new(cpu_table[cpu->index], EVENT_FAULT, 0);
     event->rip = scene->rip;
     event->outcome = (uint8_t)(STATUS_FAULTED << 4 | (partition->index + 1));
     char text[RECORDS_TEXT];

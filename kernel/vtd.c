@@ -52,18 +52,19 @@ void vtd_forget(void)
     spinlock_release(&lock);
 }
 
-// The records are gone through as they lie, no index of the unit's is believed. One of all ones is a unit that is gone.
+// The records are gone through as they lie, no index of the unit's is believed. One of all ones is a unit that is gone. All
+// units' shares of a look leave the exit's own event in the ring.
 void vtd_look(struct cpu *cpu)
 {
     spinlock_acquire(&lock);
     for (const struct boot_vtd *unit = boot_info->vtd; unit < boot_info->vtd + boot_info->vtd_count; unit++) {
+        const uint32_t most = records->machine.dma_refused + EVENT_SLOTS / 2 / boot_info->vtd_count;
         for (volatile uint64_t *record = unit->fault; record < unit->fault + 2 * unit->faults && *unit->fault_status & VTD_FAULTS; record += 2) {
             const uint64_t fault = record[1];
-            if (!(fault & VTD_FAULT) || fault == ~0ull)
+            if (!(fault & VTD_FAULT) || fault == ~0ull || records->machine.dma_refused == most)
                 continue;
-            struct event *event = event_new(cpu, EVENT_DMA);
+            struct event *event = event_new(cpu, EVENT_DMA, fault);
             event->rip = record[0] & PAGE_MASK;
-            event->qualification = fault;
             record[1] = VTD_FAULT;
             *unit->fault_status = VTD_FAULTS;
             log_line(LOG_WARN, "hidden memory: device %02x:%02x.%u %s 0x%lx, reason 0x%x (%u accesses)", (uint8_t)(fault >> 8), (uint8_t)fault >> 3, (unsigned)fault & 7,

@@ -29,7 +29,7 @@ struct cpu;
 bool vtd_start(void);
 
 // Tells of requests that were refused since the last look, as far as the units have recorded them: an event and a line of the log for each. At each tick of
-// the watchdog: their number bounds what devices can have logged.
+// the watchdog: their number, and half of the ring of events, bounds what devices can have logged; the rest waits for the next look.
 void vtd_look(struct cpu *cpu);
 
 // What left EPT01 before is out of every device's reach when it returns. Takes a lock: not in NMI context. A unit that doesn't answer: panic.

@@ -75,10 +75,10 @@ void log_line(enum log_level level, const char *format, ...)
 #define TOLD 16
 static struct event told[TOLD];
 static unsigned told_count;
-struct event *event_new(struct cpu *cpu, enum event_kind kind)
+struct event *event_new(struct cpu *cpu, enum event_kind kind, uint64_t qualification)
 {
     (void)cpu;
-    told[told_count % TOLD] = (struct event){ .head = EVENT_HEAD(kind, 0, 0) };
+    told[told_count % TOLD] = (struct event){ .head = EVENT_HEAD(kind, 0, 0), .qualification = qualification };
     return &told[told_count++ % TOLD];
 }
 

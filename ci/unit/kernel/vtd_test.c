@@ -38,10 +38,10 @@ static struct event told[16];
 static unsigned told_count, lines;
 static char line[RECORDS_TEXT];
 
-struct event *event_new(struct cpu *cpu, enum event_kind kind)
+struct event *event_new(struct cpu *cpu, enum event_kind kind, uint64_t qualification)
 {
     (void)cpu;
-    told[told_count % 16] = (struct event){ .head = EVENT_HEAD(kind, 0, 0) };
+    told[told_count % 16] = (struct event){ .head = EVENT_HEAD(kind, 0, 0), .qualification = qualification };
     return &told[told_count++ % 16];
 }
 
@@ -278,6 +278,30 @@ TEST(a_unit_that_lies_about_its_records)
     told_count = 0;
     vtd_look(NULL);
     CHECK_EQ(told_count, 0);
+}
+
+// More records than there is room for in the ring: the exit in whose name they are told keeps its event, and none is lost.
+TEST(what_was_refused_beyond_a_ring_of_events_is_told_later)
+{
+    enum { MANY = EVENT_SLOTS, SHARE = EVENT_SLOTS / 2 / UNITS };
+    static uint64_t records_of[UNITS][2 * MANY];
+    start(1ull << 59, 1ull << 57);
+    for (unsigned i = 0; i < UNITS; i++) {
+        info.vtd[i].fault = records_of[i], info.vtd[i].faults = MANY;
+        unit(i)->fault_status = 2 | 1;
+        for (unsigned at = 0; at < MANY; at++)
+            records_of[i][2 * at + 1] = READ(6, at);
+    }
+    for (unsigned looks = 1; looks <= MANY / SHARE; looks++) {
+        vtd_look(NULL);
+        CHECK(told_count == looks * UNITS * SHARE && own.machine.dma_refused == told_count);  // each unit has its share
+        for (unsigned i = 0; i < UNITS; i++)
+            for (unsigned at = 0; at < MANY; at++)
+                if (records_of[i][2 * at + 1] == VTD_FAULT)  // was written there: the unit clears it
+                    records_of[i][2 * at + 1] = 0;
+    }
+    vtd_look(NULL);
+    CHECK_EQ(told_count, UNITS * MANY);
 }
 
 TEST(a_unit_that_is_gone_has_refused_nothing)
