@@ -64,7 +64,7 @@ void lapic_requeue(uint8_t vector)
 // What a reset leaves there has an illegal vector: writing that is an error in the APIC's error status (SDM 3A 11.5.3 "Error Handling"), so it comes back as a masked NMI.
 uint32_t lapic_counter(uint32_t entry)
 {
-    const uint32_t before = get(LVT_COUNTER);
+    const uint32_t before = get(LVT_COUNTER) & ~ICR_PENDING;  // the APIC's own here, too: delivery status
     set(LVT_COUNTER, entry);
     return before & LVT_DELIVER ? before : LVT_MASKED | LAPIC_NMI;
 }

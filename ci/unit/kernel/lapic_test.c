@@ -32,6 +32,7 @@ TEST(the_counters_entry_is_exchanged)
     static const struct { uint32_t was, found; } entries[] = {
         { 0x400, 0x400 }, { 0x10400, 0x10400 }, { 0xfe, 0xfe }, { 0x10010, 0x10010 }, { 0x200, 0x200 },
         { 0x10000, 0x10400 }, { 0, 0x10400 }, { 0x1000f, 0x10400 },  // of a reset, and with other illegal vectors
+        { 0x1400, 0x400 }, { 0x110fe, 0x100fe }, { 0x11000, 0x10400 },                  // on its way to the CPU just then
     };
     for (unsigned i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
         reg[0x34] = entries[i].was;
