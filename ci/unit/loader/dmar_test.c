@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../../kernel/loader/acpi.h"
+#include "acpi_memory.h"
 #include "check.h"
 #include "noise.h"
 
@@ -192,68 +192,26 @@ TEST(acpi_renames_with_a_right_checksum)
     CHECK(sum == 0 && memcmp(table, "XMAR", 4) == 0);
 }
 
-// Root tables and what they name, at their offsets in a made-up memory.
-static _Alignas(8) uint8_t acpi_pages[4096];
-enum { AT_RSDP = 0, AT_XSDT = 64, AT_RSDT = 288, AT_A = 512, AT_B = 640, AT_OTHER = 768 };
-#define AT(offset) (0x1000ull + (offset))
-
-static const uint8_t *acpi_at(const void *context, uint64_t address, size_t bytes)
-{
-    (void)context;
-    return address >= 0x1000 && address < 0x2000 && bytes <= 0x2000 - address ? acpi_pages + (address - 0x1000) : NULL;
-}
-
-static void acpi_put(unsigned at, uint64_t value, unsigned bytes)
-{
-    for (unsigned i = 0; i < bytes; i++)
-        acpi_pages[at + i] = (uint8_t)(value >> (8 * i));
-}
-
-static void acpi_sum(unsigned at, unsigned bytes, unsigned place)
-{
-    uint8_t sum = 0;
-    acpi_pages[at + place] = 0;
-    for (unsigned i = 0; i < bytes; i++)
-        sum = (uint8_t)(sum + acpi_pages[at + i]);
-    acpi_pages[at + place] = (uint8_t)-sum;
-}
-
-static void acpi_table(unsigned at, const char *signature, unsigned bytes)
-{
-    memcpy(acpi_pages + at, signature, 4);
-    acpi_put(at + 4, bytes, 4);
-    acpi_sum(at, bytes, 9);
-}
-
-static void acpi_root(unsigned at, const char *signature, unsigned entry_bytes, const uint64_t *entry, unsigned count)
-{
-    for (unsigned i = 0; i < count; i++)
-        acpi_put(at + 36 + i * entry_bytes, entry[i], entry_bytes);
-    acpi_table(at, signature, 36 + count * entry_bytes);
-}
+// Root tables and what they name, at their offsets.
+enum { AT_XSDT = 64, AT_RSDT = 288, AT_A = 512, AT_B = 640, AT_OTHER = 768 };
+#define AT(offset) (ACPI_BASE + (offset))
 
 static struct acpi_copies acpi_copies_of(const uint64_t *xsdt, unsigned xsdt_count, const uint64_t *rsdt, unsigned rsdt_count)
 {
     struct acpi_copies copies;
-    memset(acpi_pages, 0, sizeof(acpi_pages));
-    memcpy(acpi_pages + AT_RSDP, "RSD PTR ", 8);
-    acpi_pages[AT_RSDP + 15] = 2;
-    acpi_put(AT_RSDP + 16, AT(AT_RSDT), 4);
-    acpi_put(AT_RSDP + 24, AT(AT_XSDT), 8);
-    acpi_sum(AT_RSDP, 20, 8);
-    acpi_sum(AT_RSDP, 36, 32);
+    acpi_begin(AT_RSDT, AT_XSDT);
     acpi_table(AT_A, "DMAR", 48);
     acpi_table(AT_B, "DMAR", 48);
     acpi_table(AT_OTHER, "APIC", 44);
     acpi_root(AT_XSDT, "XSDT", 8, xsdt, xsdt_count);
     acpi_root(AT_RSDT, "RSDT", 4, rsdt, rsdt_count);
-    acpi_list(&copies, (struct acpi_memory){ acpi_at, NULL }, AT(AT_RSDP), "DMAR");
+    acpi_list(&copies, acpi_memory(), AT(ACPI_RSDP), "DMAR");
     return copies;
 }
 
 TEST(acpi_lists_each_copy_once)
 {
-    const uint64_t both[] = { AT(AT_OTHER), AT(AT_A), AT(AT_B) }, a[] = { AT(AT_A), AT(AT_OTHER) }, b[] = { AT(AT_B) }, odd[] = { 0, 8, ~0ull, AT(4095), AT(AT_B) };
+    const uint64_t both[] = { AT(AT_OTHER), AT(AT_A), AT(AT_B) }, a[] = { AT(AT_A), AT(AT_OTHER) }, b[] = { AT(AT_B) }, odd[] = { 0, 8, ~0ull, AT(ACPI_BYTES - 1), AT(AT_B) };
     struct acpi_copies copies = acpi_copies_of(a, 2, a, 2);
     CHECK(copies.count == 1 && copies.address[0] == AT(AT_A));
     copies = acpi_copies_of(a, 2, b, 1);
@@ -262,11 +220,11 @@ TEST(acpi_lists_each_copy_once)
     CHECK(copies.count == 2);
     copies = acpi_copies_of(odd, 5, a, 0);
     CHECK(copies.count == 1 && copies.address[0] == AT(AT_B));
-    acpi_pages[AT_B + 40]++;  // a damaged one counts: an OS may use it all the same
-    acpi_list(&copies, (struct acpi_memory){ acpi_at, NULL }, AT(AT_RSDP), "DMAR");
+    acpi_bytes[AT_B + 40]++;  // a damaged one counts: an OS may use it all the same
+    acpi_list(&copies, acpi_memory(), AT(ACPI_RSDP), "DMAR");
     CHECK_EQ(copies.count, 1);
-    acpi_pages[AT_RSDP]++;
-    acpi_list(&copies, (struct acpi_memory){ acpi_at, NULL }, AT(AT_RSDP), "DMAR");
+    acpi_bytes[ACPI_RSDP]++;
+    acpi_list(&copies, acpi_memory(), AT(ACPI_RSDP), "DMAR");
     CHECK_EQ(copies.count, 0);
 }
 
@@ -280,6 +238,6 @@ TEST(acpi_lists_no_more_than_there_is_room_for)
     CHECK_EQ(copies.count, 0);
     for (unsigned i = 0; i < ACPI_COPIES + 4; i++)
         acpi_table(1024 + i * 40, "DMAR", 40);
-    acpi_list(&copies, (struct acpi_memory){ acpi_at, NULL }, AT(AT_RSDP), "DMAR");
+    acpi_list(&copies, acpi_memory(), AT(ACPI_RSDP), "DMAR");
     CHECK_EQ(copies.count, ACPI_COPIES);
 }
