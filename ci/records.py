@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import struct
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from messages import NONE, OVERWRITTEN, WHOLE, Messages, Told
@@ -19,6 +19,7 @@ COUNTS_ANEW = 1 << 31  # events between two looks: so many there can't be
 WITHIN_MAX = 16  # events that come of one exit, and more: one that never ends keeps no others
 FAILED = ("ENTRY_GUEST_STATE", "ENTRY_MSR_LOAD", "ENTRY_MACHINE_CHECK")  # exit reasons of VM entries that failed
 LEVELS = ("L1", "L2", "PAL")
+ABSENT: dict[str, dict[str, object]] = {"dma": {"level": "", "reason": "", "failed": False}}  # by kind, what such an event doesn't have: a device's request is no exit
 
 
 class Layout:
@@ -39,7 +40,7 @@ def layout(build: Path) -> Layout:
 class Event:
     tsc: int
     cpu: int
-    level: str
+    level: str            # "": the event has none (ABSENT)
     kind: str
     reason: str
     failed: bool  # the exit is a VM entry that failed
@@ -131,8 +132,9 @@ class Rings:
         tsc, rip, qualification, number, _, what, outcome, end = EVENT.unpack(data)
         partition, reason, kind = outcome & 15, _name(self.form.reasons, number), _name(self.form.kinds, what & 15)
         name = _name(self.partitions, partition - 1) if partition else ""
-        return Event(tsc, cpu, _name(LEVELS, what >> 4), kind, reason, reason in FAILED, rip, qualification, name,
-                     _name(self.form.statuses, outcome >> 4) if partition else "", _name(LEVELS, end & 3) if end and kind == "exit" else "", end >> 2, *told)
+        found = Event(tsc, cpu, _name(LEVELS, what >> 4), kind, reason, reason in FAILED, rip, qualification, name,
+                      _name(self.form.statuses, outcome >> 4) if partition else "", _name(LEVELS, end & 3) if end and kind == "exit" else "", end >> 2, *told)
+        return replace(found, **ABSENT[kind]) if kind in ABSENT else found  # type: ignore[arg-type]
 
     def _slots(self, ring: Ring, first: int, count: int) -> bytes:
         return self.ram.read(ring.address + self.form["ring_slot"] + first * EVENT.size, count * EVENT.size)

@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, fields
 
 from messages import OVERWRITTEN, SECRET
-from records import Event
+from records import ABSENT, Event
 
 
 FIELDS_A_LINE = 4
@@ -51,16 +51,19 @@ def text(event: Event) -> str:
 
 
 def as_json(event: Event) -> str:
-    return json.dumps(asdict(event) | {"rip": hex(event.rip), "qualification": hex(event.qualification),
-                                       "fields": {name: hex(value) for name, value in event.fields.items()}})
+    """What an event of its kind doesn't have is not in it."""
+    found = asdict(event) | {"rip": hex(event.rip), "qualification": hex(event.qualification), "fields": {name: hex(value) for name, value in event.fields.items()}}
+    return json.dumps({name: value for name, value in found.items() if name not in ABSENT.get(event.kind, {})})
 
 
 def from_json(line: str) -> Event:
     """ValueError: it isn't an event's line."""
     data = json.loads(line)
     names = {field.name: field.type for field in fields(Event)}
-    if not isinstance(data, dict) or set(data) != set(names):
+    absent = ABSENT.get(str(data.get("kind")), {}) if isinstance(data, dict) else {}
+    if not isinstance(data, dict) or set(data) != set(names) - set(absent):
         raise ValueError(f"not an event: {line.strip()[:80]}")
+    data |= absent
     data |= {name: int(str(data[name]), 0) for name in ("rip", "qualification")}
     if isinstance(data["fields"], dict):
         data["fields"] = {str(name): int(str(value), 0) for name, value in data["fields"].items()}

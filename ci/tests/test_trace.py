@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import patch
 
-from records import EVENT, Event, Layout, Rings
+from records import EVENT, LEVELS, Event, Layout, Rings
 from trace import Filter, output, read_file
 from trace_text import as_json, from_json, text
 from traced import compare
@@ -27,7 +27,7 @@ FORM = Layout(json.dumps({
     "request_groups": 16, "request_groups_shadow": 24, "request_arg": 32, "request_gpr": 48, "request_field": 176, "request_bytes": 224,
     "request_slot": 256, "channel_bytes": 1024, "ring_slots": 4, "args": 2, "group_gpr": 1 << 63, "forwarded": 2,
     "messages": ["INIT", "EXIT", "ENTRY_FAILED", "CALL", "KILL"], "fields": ["ONE", "TWO", "THREE"], "groups": [0, 1, 1],
-    "kinds": ["none", "exit", "message"], "reasons": ["A", "B", "CPUID", "ENTRY_MSR_LOAD"], "statuses": ["done", "faulted"]}))
+    "kinds": ["none", "exit", "message", "reply", "fault", "nmi", "dma"], "reasons": ["A", "B", "CPUID", "ENTRY_MSR_LOAD"], "statuses": ["done", "faulted"]}))
 BASE, HIDDEN = 0x3000, range(0x2000, 0x8000)
 CPUS = (0x4000, 0x5000)
 
@@ -237,6 +237,14 @@ class RingsTest(unittest.TestCase):
         self.assertEqual(second, Event(2, 0, "9", "7", "99", False, 0x1000, 5, "13", "15", "", (1 << 30) - 1))
         self.assertEqual(third, Event(3, 0, "L1", "exit", "ENTRY_MSR_LOAD", True, 0x1000, 5, "", "", "L2", 99))
 
+    def test_a_devices_request_is_of_no_level_and_no_exit_reason(self) -> None:
+        rings = self.rings()
+        self.ram.event(0, 1, reason=3, kind=6, level=1)
+        self.ram.event(0, 2)
+        (found,) = rings.drain()[0]
+        self.assertEqual(found, Event(1, 0, "", "dma", "", False, 0x1000, 5))
+        self.assertEqual([wanted.wants(found) for wanted in (Filter(), Filter(levels=frozenset(LEVELS)), Filter(reasons=frozenset(FORM.reasons)))], [True, False, False])
+
     def test_names_may_fill_their_place(self) -> None:
         self.assertEqual(self.rings().partitions, ["nestvmx", "sixteen bytes .."])
 
@@ -256,6 +264,9 @@ class RingsTest(unittest.TestCase):
 def event(**changes: object) -> Event:
     return Event(**({"tsc": 7, "cpu": 1, "level": "L2", "kind": "exit", "reason": "CPUID", "failed": False, "rip": 0x1234, "qualification": 0}
                     | changes))  # type: ignore[arg-type]
+
+
+DMA = {"kind": "dma", "level": "", "reason": ""}
 
 
 class CompareTest(unittest.TestCase):
@@ -290,8 +301,8 @@ class OutputTest(unittest.TestCase):
                  "L1->PAL ENTRY_GUEST_STATE (failed entry) rip=0x1234 qualification=0x3"),
                 ({"level": "L1", "kind": "message", "reason": "VMRESUME", "qualification": 17, "partition": "nestvmx", "status": "done", "ticks": 99},
                  "L1 message VMRESUME rip=0x1234 number=17 nestvmx 99 instr"),
-                ({"kind": "dma", "rip": 0x1000d000, "qualification": 0xc00000060000021b}, "dma 02:03.3 reads 0x1000d000, reason 0x6"),
-                ({"kind": "dma", "rip": 0, "qualification": 0x800000050000ffff}, "dma ff:1f.7 writes 0x0, reason 0x5")):
+                ({**DMA, "rip": 0x1000d000, "qualification": 0xc00000060000021b}, "dma 02:03.3 reads 0x1000d000, reason 0x6"),
+                ({**DMA, "rip": 0, "qualification": 0x800000050000ffff}, "dma ff:1f.7 writes 0x0, reason 0x5")):
             self.assertEqual(text(event(**changes)), f"             7 CPU1 {line}")
 
     def test_json(self) -> None:
@@ -299,6 +310,18 @@ class OutputTest(unittest.TestCase):
         self.assertEqual(json.loads(as_json(one)), {"tsc": 7, "cpu": 1, "level": "L2", "kind": "exit", "reason": "CPUID", "failed": False, "rip": "0x1234",
                                                     "qualification": "0x0", "partition": "ept", "status": "done", "to": "L2", "ticks": 5, "data": "", "fields": {}})
         self.assertEqual(from_json(as_json(one)), one)
+
+    def test_json_of_a_devices_request(self) -> None:
+        """As bhctl says it: ci/unit/report/bhctl_test.c has the same line."""
+        one = event(**DMA, rip=0x1000d000, qualification=0xc00000060000021b)
+        line = ('{"tsc": 7, "cpu": 1, "kind": "dma", "rip": "0x1000d000", "qualification": "0xc00000060000021b", "partition": "", "status": "", "to": "", '
+                '"ticks": 0, "data": "", "fields": {}}')
+        self.assertEqual(as_json(one), line)
+        self.assertEqual(from_json(line), one)
+        data = json.loads(line)
+        for wrong in (data | {"level": "L1", "reason": "CPUID", "failed": False}, data | {"level": ""}, data | {"kind": "exit"}, data | {"kind": ["dma"]}):
+            with self.assertRaises(ValueError):
+                from_json(json.dumps(wrong))
 
     def test_what_is_no_event(self) -> None:
         good = json.loads(as_json(event()))

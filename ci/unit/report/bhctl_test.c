@@ -296,6 +296,12 @@ TEST(trace_shows_no_event_that_was_overwritten_while_it_was_read)
 }
 
 // ci/tests/test_trace.py has the same lines.
+static void is_printed(const struct event *event, bool json, const char *text)
+{
+    RUN((event_print(out, &machine, 1, event, json, MESSAGE_NONE, NULL), NULL));
+    CHECK(strcmp(written, text) == 0);
+}
+
 TEST(an_event_in_words)
 {
     static const struct { struct event event; const char *text; } row[] = {
@@ -309,28 +315,26 @@ TEST(an_event_in_words)
     };
     start();
     machine_good();
-    for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
-        size_t bytes;
-        free(written);
-        FILE *out = open_memstream(&written, &bytes);
-        event_print(out, &machine, 1, &row[i].event, false, MESSAGE_NONE, NULL);
-        fclose(out);
-        CHECK(strcmp(written, row[i].text) == 0);
-    }
+    for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++)
+        is_printed(&row[i].event, false, row[i].text);
 }
 
 TEST(an_event_as_json)
 {
     const struct event event = { .tsc = 7, .rip = 0x1234, .qualification = 1, .head = EVENT_HEAD(EVENT_EXIT, ORIGIN_L2, EXIT_CPUID) | 1ull << 24 | (uint64_t)EVENT_END(ORIGIN_L2, 5) << 32 };
-    size_t bytes;
     start();
     machine_good();
-    free(written);
-    FILE *out = open_memstream(&written, &bytes);
-    event_print(out, &machine, 1, &event, true, MESSAGE_NONE, NULL);
-    fclose(out);
-    CHECK(strcmp(written, "{\"tsc\": 7, \"cpu\": 1, \"level\": \"L2\", \"kind\": \"exit\", \"reason\": \"CPUID\", \"failed\": false, \"rip\": \"0x1234\", "
-                          "\"qualification\": \"0x1\", \"partition\": \"nestvmx\", \"status\": \"done\", \"to\": \"L2\", \"ticks\": 5, \"data\": \"\", \"fields\": {}}\n") == 0);
+    is_printed(&event, true, "{\"tsc\": 7, \"cpu\": 1, \"level\": \"L2\", \"kind\": \"exit\", \"reason\": \"CPUID\", \"failed\": false, \"rip\": \"0x1234\", "
+                             "\"qualification\": \"0x1\", \"partition\": \"nestvmx\", \"status\": \"done\", \"to\": \"L2\", \"ticks\": 5, \"data\": \"\", \"fields\": {}}\n");
+}
+
+TEST(a_devices_request_as_json_has_no_level_and_no_exit_reason)
+{
+    const struct event event = { .tsc = 7, .rip = 0x1000d000, .qualification = 0xc00000060000021b, .head = EVENT_HEAD(EVENT_DMA, ORIGIN_L2, EXIT_ENTRY_GUEST_STATE) };
+    start();
+    machine_good();
+    is_printed(&event, true, "{\"tsc\": 7, \"cpu\": 1, \"kind\": \"dma\", \"rip\": \"0x1000d000\", \"qualification\": \"0xc00000060000021b\", \"partition\": \"\", "
+                             "\"status\": \"\", \"to\": \"\", \"ticks\": 0, \"data\": \"\", \"fields\": {}}\n");
 }
 
 TEST(trace_knows_no_event_that_there_is_not)
@@ -366,6 +370,19 @@ TEST(filters)
     RUN(command_trace(out, &machine, &wanted, why));
     CHECK_EQ(lines_written(), 1);
     CHECK(written[0] == '{');
+}
+
+TEST(a_devices_request_is_of_no_level_and_no_exit_reason)
+{
+    static const struct { char *option, *names; unsigned lines; } row[] = { { "--cpu", "0", 1 }, { "--level", "L1,L2,PAL", 0 }, { "--reason", "CPUID", 0 } };
+    start();
+    event_add(0, EXIT_CPUID);
+    region.cpu[0].events.slot[0].head = EVENT_HEAD(EVENT_DMA, ORIGIN_L2, EXIT_CPUID);
+    for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+        WANTED(row[i].option, row[i].names);
+        RUN(command_trace(out, &machine, &wanted, why));
+        CHECK_EQ(lines_written(), row[i].lines);
+    }
 }
 
 TEST(bad_options_of_trace)

@@ -37,16 +37,22 @@ static const char *partition_name(const struct records_machine *machine, const s
     return event->partition > 0 && event->partition <= machine->partition_count ? machine->partition[event->partition - 1].name : "";
 }
 
+// What an event of its kind doesn't have is not in it: a device's request comes from no level, and is no exit.
 static void print_json(FILE *out, const struct records_machine *machine, uint32_t cpu, const struct event *event, enum message_data data,
                        const struct request *request)
 {
     char level[NUMBER], to[NUMBER], reason[NUMBER];
     const char *partition = partition_name(machine, event);
-    fprintf(out, "{\"tsc\": %" PRIu64 ", \"cpu\": %u, \"level\": \"%s\", \"kind\": \"%s\", \"reason\": \"%s\", \"failed\": %s, \"rip\": \"0x%" PRIx64 "\", "
-            "\"qualification\": \"0x%" PRIx64 "\", \"partition\": \"%s\", \"status\": \"%s\", \"to\": \"%s\", \"ticks\": %u",
-            event->tsc, cpu, level_name(event->level, level), kind_name(event->kind), reason_name(event->reason, reason),
-            exit_reason_failed(event->reason) ? "true" : "false", event->rip, event->qualification, partition,
-            *partition ? status_text((enum status)event->status) : "", event->kind == EVENT_EXIT && event->end ? level_name(event->to, to) : "", event->ticks);
+    const bool guest = event->kind != EVENT_DMA;
+    fprintf(out, "{\"tsc\": %" PRIu64 ", \"cpu\": %u, ", event->tsc, cpu);
+    if (guest)
+        fprintf(out, "\"level\": \"%s\", ", level_name(event->level, level));
+    fprintf(out, "\"kind\": \"%s\", ", kind_name(event->kind));
+    if (guest)
+        fprintf(out, "\"reason\": \"%s\", \"failed\": %s, ", reason_name(event->reason, reason), exit_reason_failed(event->reason) ? "true" : "false");
+    fprintf(out, "\"rip\": \"0x%" PRIx64 "\", \"qualification\": \"0x%" PRIx64 "\", \"partition\": \"%s\", \"status\": \"%s\", \"to\": \"%s\", \"ticks\": %u",
+            event->rip, event->qualification, partition, *partition ? status_text((enum status)event->status) : "",
+            event->kind == EVENT_EXIT && event->end ? level_name(event->to, to) : "", event->ticks);
     message_print_json(out, data, request);
     fputs("}\n", out);
 }

@@ -127,6 +127,8 @@ const char *wanted_parse(struct wanted *wanted, const struct records_machine *ma
 
 bool wanted_has(const struct wanted *wanted, uint32_t cpu, const struct event *event)
 {
+    if (event->kind == EVENT_DMA && (wanted->levels || wanted->by_reason))
+        return false;  // it has neither
     return (!wanted->cpus || (wanted->cpus >> cpu & 1)) && (!wanted->levels || (wanted->levels >> event->level & 1)) &&
            (!wanted->by_reason || (event->reason < EXIT_REASON_COUNT && wanted->reason[event->reason])) &&
            (!wanted->partitions || (event->partition && (wanted->partitions >> (event->partition - 1) & 1)));
