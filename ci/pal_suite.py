@@ -126,6 +126,7 @@ PALS_OF_TEST_ARGS = 9  # of each `test_args 7 7 SEED`
 # What secret.c keeps, in the PAL and in its program.
 FACTOR, INSIDE, OUTSIDE = 0x9e3779b97f4a7c15, 70001, 90001
 PAGE_WORDS = 512
+PAL_PAGES, SPREAD_BYTES = 64, 16 << 20  # of a secret, among its program's 32 MiB, wherever those are
 SLEEP_SECONDS = 3.0  # from Bulkhead's last word on
 
 
@@ -177,10 +178,12 @@ def _nothing_after(workload: Workload, machine: Machine, part: str, context: Con
     require("reset" in watch.places, f"the machine did not start anew: {run.outcome.ending}")
     before, after = watch.places["kept"], watch.places["reset"]
     require(min(len(places) for places in before.values()) >= PAGE_WORDS, f"{PAGE_WORDS} words with a secret at least were expected")
+    pages, spread = len({at >> 12 for at in before[INSIDE]}), max(before[INSIDE]) - min(before[INSIDE])
+    require(pages >= PAL_PAGES and spread >= SPREAD_BYTES, f"the PAL's secret is in {pages} pages of {spread >> 20} MiB: the firmware may have overwritten them")
     left = ", ".join(f"{at:#x}" for at in after[INSIDE][:8])
     require(not after[INSIDE], f"{len(after[INSIDE])} of {len(before[INSIDE])} words still hold the PAL's secret after the reset: {left}")
     require(len(after[OUTSIDE]) > 0, "the program's own secret is gone as well: this reset shows nothing")
-    return run, f"{len(before[INSIDE])} words of a PAL's before, none after; of its program's {len(before[OUTSIDE])} and {len(after[OUTSIDE])}"
+    return run, f"{len(before[INSIDE])} words of a PAL's before, in {pages} pages, none after; of its program's {len(before[OUTSIDE])} and {len(after[OUTSIDE])}"
 
 
 def _reset(how: str, context: Context) -> str:

@@ -100,3 +100,10 @@ PAL_CODE uintptr_t pal_secret(uintptr_t seed, uintptr_t *page)
         page[i] = seed * SECRET_FACTOR;
     return 0;
 }
+
+PAL_CODE uintptr_t pal_spread(uintptr_t seed, uintptr_t *pages)
+{
+    for (unsigned i = 0; i < SPREAD_PAGES * 512; i += SPREAD_STEP)
+        pages[i] = seed * SECRET_FACTOR;
+    return 0;
+}

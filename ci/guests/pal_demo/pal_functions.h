@@ -19,6 +19,10 @@ uintptr_t pal_10_ptr(uintptr_t *, uintptr_t *, uintptr_t *, uintptr_t *, uintptr
 // Fills a page with seed times SECRET_FACTOR, which nobody else knows.
 uintptr_t pal_secret(uintptr_t seed, uintptr_t *page);
 #define SECRET_FACTOR ((uintptr_t)0x9e3779b97f4a7c15ull)
+// The same for so many pages, of each a word in so many.
+uintptr_t pal_spread(uintptr_t seed, uintptr_t *pages);
+#define SPREAD_PAGES 64u
+#define SPREAD_STEP  64u
 // The same, if seed isn't 0, and then works with the page for a while. How many of its words are as they were: KEPT_WORDS.
 uintptr_t pal_keep(uintptr_t seed, uintptr_t *page);
 #define KEPT_WORDS 512u

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// secret INSIDE OUTSIDE: a page of a PAL's holds the first number's secret, pages of the program's own the second one's. Then it sleeps: who looks at the machine's
-// memory finds both, until a reset. With a FILE behind them: when that is there, the program looks at the PAL's page, itself and through the system.
+// secret INSIDE OUTSIDE: pages of a PAL's hold the first number's secret, pages of the program's own, among which they lie, the second one's. Then it sleeps: who
+// looks at the machine's memory finds both, until a reset. With a FILE behind them: when that is there, the program looks at the PAL's first page, itself and through
+// the system.
 #include <trustvisor/linux_call.h>
 #include <trustvisor/pal.h>
 
@@ -11,10 +12,11 @@ typedef uintptr_t secret_t(uintptr_t, uintptr_t *);
 
 static const struct tv_params params = { 2, 0, { { TV_PARAM_INTEGER, 0, 1 }, { TV_PARAM_INTEGER, 0, 1 } } };
 
-// The program's own: so much that the firmware, when it starts anew, can't have overwritten all of it. Pages next to each other tell no more than one.
-enum { OWN_BYTES = 32 << 20, PAGE = 4096, OWN_STEP = 16 };
+// So much that the firmware, when it starts anew, can't have overwritten all of it. Pages next to each other tell no more than one.
+enum { BYTES = 32 << 20, PAGE = 4096, OWN_STEP = 16, PAL_STEP = BYTES / PAGE / SPREAD_PAGES };
 
-enum { LINUX_PIPE = 22, LINUX_NANOSLEEP = 35, LINUX_ACCESS = 21 };
+enum { LINUX_PIPE = 22, LINUX_MREMAP = 25, LINUX_NANOSLEEP = 35, LINUX_ACCESS = 21 };
+enum { PROT_DATA = 3, MAP_OWN = 0x22, MREMAP_THERE = 3 };  // read and write; private, anonymous; where it is told
 
 static int ones(const volatile uintptr_t *words, unsigned count)
 {
@@ -35,21 +37,38 @@ static void look(volatile uintptr_t *page)
     print_text(good && ones(page, 1) ? "pal: ones where the secret is\n" : "pal: FAIL the secret's page isn't ones\n");
 }
 
+static long pages_of(long bytes) { return linux_call(LINUX_MMAP, 0, bytes, PROT_DATA, MAP_OWN, -1, 0); }
+
+// The PAL's data section: pages from all over the memory, one behind the other.
+static int spread(struct pal *pal, uintptr_t memory)
+{
+    const uintptr_t data = (uintptr_t)pages_of(SPREAD_PAGES * PAGE);
+    for (uintptr_t page = 0; page < SPREAD_PAGES; page++)
+        if (linux_call(LINUX_MREMAP, (long)(memory + (page * PAL_STEP + 1) * PAGE), PAGE, PAGE, MREMAP_THERE, (long)(data + page * PAGE), 0) != (long)(data + page * PAGE))
+            return 0;
+    pal->sections.section[1].pages = SPREAD_PAGES;
+    pal->sections.section[1].start = data;
+    return linux_call(LINUX_MLOCK, (long)data, SPREAD_PAGES * PAGE, 0, 0, 0, 0) == 0;
+}
+
 int program(int argc, char **argv)
 {
     struct pal pal;
-    if ((argc != 3 && argc != 4) || pal_open(&pal, (const void *)pal_secret, &params) != PAL_OK) {
-        print_text("usage: secret INSIDE OUTSIDE (with trustvisor)\n");
+    if ((argc != 3 && argc != 4) || pal_copy(&pal, (const void *)pal_spread) != PAL_OK) {
+        print_text("usage: secret INSIDE OUTSIDE\n");
         return 1;
     }
-    const uintptr_t own = (uintptr_t)linux_call(LINUX_MMAP, 0, OWN_BYTES, 3, 0x22, -1, 0);
-    for (uintptr_t page = 0; page < OWN_BYTES / PAGE; page++) {
+    const uintptr_t memory = (uintptr_t)pages_of(BYTES);
+    for (uintptr_t page = 0; page < BYTES / PAGE; page++) {
         if (page % OWN_STEP == 0)
-            (void)pal_secret(parse_number(argv[2], 10), (uintptr_t *)(own + page * PAGE));
+            (void)pal_secret(parse_number(argv[2], 10), (uintptr_t *)(memory + page * PAGE));
         else
-            *(volatile char *)(own + page * PAGE) = 0;
+            *(volatile char *)(memory + page * PAGE) = 1;
     }
-    // The data section, which is a page.
+    if (!spread(&pal, memory) || pal_register(&pal, &params) != PAL_OK) {
+        print_text("pal: FAIL no PAL keeps the secret\n");
+        return 1;
+    }
     if (((secret_t *)(uintptr_t)pal.entry)(parse_number(argv[1], 10), (uintptr_t *)(uintptr_t)pal.sections.section[1].start) != 0)
         return 1;
     print_text("pal: secrets kept\n");
