@@ -38,6 +38,15 @@ class Command(unittest.TestCase):
                 else:
                     self.assertRegex(lines[0], rf"^usage: (\./)?bulkhead {words[0]} ")
 
+    def test_it_may_change_while_a_command_runs(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / "bulkhead"
+            (Path(folder) / "ci").mkdir()
+            (Path(folder) / "ci/sign.py").write_text(f"open({str(copy)!r}, 'w').write('exit 9\\n' * 5000)")
+            copy.write_bytes((TOP / "bulkhead").read_bytes())
+            self.assertEqual(subprocess.run(["bash", copy, "sign", "FILE"]).returncode, 0)
+            self.assertTrue(copy.read_text().startswith("exit 9"))
+
     def test_the_list_of_tests(self) -> None:
         status, lines = self.told("test", "--list")
         self.assertEqual((status, lines[0]), (0, "fast"))
