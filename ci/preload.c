@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -50,6 +51,8 @@ int bind(int socket, const struct sockaddr *address, socklen_t length)
 #define NAME(function) #function
 void ACPI_RESET(void *device, unsigned type);
 
+static void entry_begin(void);
+
 void ACPI_RESET(void *device, unsigned type)
 {
     static void *reset;
@@ -59,6 +62,7 @@ void ACPI_RESET(void *device, unsigned type)
     reset = plugin ? dlsym(plugin, NAME_OF(ACPI_RESET)) : NULL;
     if (!reset)
         abort();
+    entry_begin();
     if (getenv("EMULATOR_COUNTS"))
         counter_begin();
     ((void (*)(void *, unsigned))(uintptr_t)reset)(device, type);
@@ -86,6 +90,12 @@ static struct {
     char ***cpu;
     uint8_t *count;
 } loop;
+
+static void unknown(void)
+{
+    fputs("ci/preload.c doesn't know this build of Bochs\n", stderr);
+    abort();
+}
 
 static int find_loop(void)
 {
@@ -127,10 +137,8 @@ static void count_for(char *cpu)
 
 void __longjmp_chk(jmp_buf environment, int value)
 {
-    if (!loop.jump && !find_loop()) {
-        fputs("ci/preload.c doesn't know this build of Bochs\n", stderr);
-        abort();
-    }
+    if (!loop.jump && !find_loop())
+        unknown();
     for (unsigned i = 0; (void *)environment == loop.environment && i < *loop.count; i++) {
         char *cpu = (*loop.cpu)[i];
         *at(cpu, CPU_PREV_RIP) = *at(cpu, CPU_RIP);
@@ -139,4 +147,55 @@ void __longjmp_chk(jmp_buf environment, int value)
     if ((void *)environment == loop.environment && *loop.count > 1)
         count_for(whose_turn(environment));
     loop.jump(environment, value);
+}
+
+/* Work-around (docs/emulators.md, "External interrupts ..."): a VM entry masks them by the guest's IF while the CPU doesn't count as a guest's yet, so that
+ * external-interrupt exiting isn't looked at. They are masked once more behind it, be the CPU a guest's then or not. The table of instructions has the
+ * function of VMLAUNCH and VMRESUME twice. */
+#define TABLE_BYTES 0x23b68
+static struct {
+    void (*enter)(void *cpu, void *instruction);
+    void (*mask)(void *cpu);
+} entry;
+
+static void enter(void *cpu, void *instruction)
+{
+    entry.enter(cpu, instruction);
+    entry.mask(cpu);
+}
+
+/* And ("A virtual interrupt ..."): where an external interrupt is due, HandleExtInterrupt() delivers a virtual one that is pending, be it masked by IF or
+ * not. It now forgets a masked one: the exit does so too, the next entry evaluates it anew, and so do posted interrupts. The instructions for it take the
+ * room of those that look for a guest of AMD's SVM, which no CPU model with VT-x runs. */
+#define PAGE 4096ul
+static int forget_masked(uint8_t *handle)
+{
+    /* in_svm_guest? its VMCB; does it intercept interrupts? */
+    static const uint8_t svm[] = {0x80, 0xbf, 0xa8, 0x91, 0, 0, 0, 0x74, 0x14, 0x48, 0x8b, 0x87, 0xc8, 0x91, 0, 0,
+                                  0xf6, 0x80, 0xec, 0, 0, 0, 1, 0x0f, 0x85, 0xbe, 0, 0, 0};
+    /* eax = event_mask; eax &= BX_EVENT_PENDING_VMX_VIRTUAL_INTR; eax = ~eax; pending_event &= eax; on, behind the rest */
+    static const uint8_t forget[sizeof(svm)] = {0x8b, 0x87, 0xdc, 0x91, 0, 0, 0x25, 0, 2, 0, 0, 0xf7, 0xd0,
+                                                0x21, 0x87, 0xd8, 0x91, 0, 0, 0xeb, sizeof(svm) - 21};
+    uint8_t *const at = handle ? memmem(handle, 48, svm, sizeof(svm)) : NULL;
+    uint8_t *const page = at ? at - (uintptr_t)at % PAGE : NULL;
+    if (!at || mprotect(page, 2 * PAGE, PROT_READ | PROT_WRITE | PROT_EXEC))
+        return 0;
+    memcpy(at, forget, sizeof(forget));
+    return !mprotect(page, 2 * PAGE, PROT_READ | PROT_EXEC);
+}
+
+static void entry_begin(void)
+{
+    uintptr_t *const table = dlsym(RTLD_DEFAULT, "BxOpcodesTable");
+    unsigned found = 0;
+    *(void **)&entry.enter = dlsym(RTLD_DEFAULT, "_ZN8BX_CPU_C8VMLAUNCHEP15bxInstruction_c");
+    *(void **)&entry.mask = dlsym(RTLD_DEFAULT, "_ZN8BX_CPU_C25handleInterruptMaskChangeEv");
+    for (unsigned i = 0; table && entry.enter && i < TABLE_BYTES / sizeof(*table); i++) {
+        if (table[i] == (uintptr_t)entry.enter) {
+            table[i] = (uintptr_t)enter;
+            found++;
+        }
+    }
+    if (found != 2 || !entry.mask || !forget_masked(dlsym(RTLD_DEFAULT, "_ZN8BX_CPU_C18HandleExtInterruptEv")))
+        unknown();
 }

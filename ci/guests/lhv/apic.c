@@ -4,6 +4,7 @@
 #include "cpu_insn.h"
 #include "ept12.h"
 #include "l2.h"
+#include "lapic.h"
 #include "x86.h"
 
 void apic_tests(void);
@@ -229,6 +230,25 @@ static void virtual_interrupt_masked(uint64_t unused)
     expect("RVI, SVI", R(GUEST_INTR_STATUS), 0x5100);
 }
 
+// Not masked by IF is the exit of an external interrupt: the virtual one that IF does mask keeps pending.
+static void virtual_interrupt_and_external(uint64_t unused)
+{
+    (void)unused;
+    virtual_interrupt_pends();
+    lapic_send(this_cpu()->apic_id, ICR_FIXED | 0x61);
+    l2_start(apic_nops);
+    l2_run();
+    interrupts_on_once();
+    expect("exit reason", this_cpu()->exit.reason, EXIT_EXTERNAL_INTERRUPT);
+    expect("GUEST_RIP", R(GUEST_RIP), address(apic_nops));
+    expect("RVI, SVI", R(GUEST_INTR_STATUS), 0x51);
+    expect("VIRR", *reg(0x200 + 0x51 / 32 * 0x10), 1u << 0x51 % 32);
+    expect("delivered to L1", this_cpu()->interrupt.vector, 0x61);
+    W(GUEST_RFLAGS, FLAG_FIXED | FLAG_IF);
+    want_trap(0x51);
+    expect("RVI, SVI: then", R(GUEST_INTR_STATUS), 0x5100);
+}
+
 void apic_tests(void)
 {
     TEST(shadow);
@@ -242,4 +262,5 @@ void apic_tests(void)
     TEST(x2apic);
     TEST(virtual_interrupt);
     TEST(virtual_interrupt_masked);
+    TEST(virtual_interrupt_and_external);
 }
