@@ -119,6 +119,12 @@ static void find_stable(const struct vmcs12 *v, struct vmcs02 *vmcs02)
     vmcs02->stable = stable;
 }
 
+// An event with an error code or an instruction length. Those in VMCS02 may be an event's of L0's: of an exception of its own, or of one that it has begun anew.
+static bool injects_data(uint64_t event)
+{
+    return (event & EVENT_VALID) && ((event & EVENT_HAS_ERROR) || (event & EVENT_TYPE_MASK) >= EVENT_TYPE_SOFT_INTR);
+}
+
 // What VMCS12 doesn't load is L1's own.
 static struct l1_registers take_l1(struct message *m, const struct vmcs12 *v, struct vmcs02 *vmcs02)
 {
@@ -240,6 +246,8 @@ void entry_start(struct message *m, struct vmcs12 *v)
         find_stable(v, vmcs02);
     if (!vmcs12_proc2(v, PROC2_ENABLE_EPT))
         vmcs02->dirty |= GROUP_PDPTE;
+    if (injects_data(vmcs12_get(v, VMCS_ENTRY_INTR_INFO)))
+        vmcs02->dirty |= GROUP_EVENT_DATA;
     const struct l1_registers l1 = take_l1(m, v, vmcs02);
     if (!write_apic(m, v, &l1, vmcs02)) {
         vm_fail(m, ERROR_ENTRY_CONTROLS);

@@ -11,6 +11,34 @@ static enum outcome raised(uint32_t event, uint32_t error, uint64_t address)
     return world_exit(ORIGIN_L2, EXIT_EPT_VIOLATION, arg)->verdict == VERDICT_L1 ? ENTERED_L1 : ENTERED_L2;
 }
 
+// L1 injects what it injected last, and has its own error code and length, though L0 has injected something else meanwhile.
+TEST(an_exception_of_l1s_is_not_one_of_others)
+{
+    l1_start_with_vmcs();
+    l1_fill_vmcs();
+    l1_set(VMCS_EXCEPTION_BITMAP, 0);
+    l1_set(VMCS_ENTRY_EXCEPTION_ERROR, 7);
+    l1_set(VMCS_ENTRY_INSTRUCTION_LENGTH, 2);
+    for (unsigned i = 0; i < 2; i++) {
+        l1_set(VMCS_ENTRY_INTR_INFO, i == 0 ? 0x80000b0e : 0x80000603);
+        CHECK_EQ(l1_execute(i == 0 ? EXIT_VMLAUNCH : EXIT_VMRESUME), ENTERED_L2);
+        CHECK(l2[VMCS_ENTRY_EXCEPTION_ERROR] == 7 && l2[VMCS_ENTRY_INSTRUCTION_LENGTH] == 2);
+        l2[VMCS_ENTRY_INTR_INFO] = l2[VMCS_IDT_VECTORING_INFO] = 0;
+        l2[VMCS_GUEST_CR0] |= 1;
+        CHECK_EQ(raised(0x80000b0d, 0, 0), ENTERED_L2);
+        CHECK_EQ(l2[VMCS_ENTRY_EXCEPTION_ERROR], 0);
+        l2[VMCS_ENTRY_INTR_INFO] = 0;
+        l2[VMCS_ENTRY_INSTRUCTION_LENGTH] = 5;  // the kernel's, of an event that it has begun anew
+        CHECK_EQ(world_exit(ORIGIN_L2, EXIT_VMCALL, NULL)->verdict, VERDICT_L1);
+        l1_set(VMCS_ENTRY_INTR_INFO, i == 0 ? 0x80000b0e : 0x80000603);
+        CHECK_EQ(l1_execute(EXIT_VMRESUME), ENTERED_L2);
+        CHECK(i == 1 || l2[VMCS_ENTRY_EXCEPTION_ERROR] == 7);
+        CHECK(i == 0 || l2[VMCS_ENTRY_INSTRUCTION_LENGTH] == 2);
+        l2[VMCS_ENTRY_INTR_INFO] = 0;
+        CHECK_EQ(world_exit(ORIGIN_L2, EXIT_VMCALL, NULL)->verdict, VERDICT_L1);
+    }
+}
+
 TEST(exceptions_of_other_partitions_by_the_bitmap)
 {
     l1_start_with_vmcs();
