@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// secret INSIDE OUTSIDE: pages of a PAL's hold the first number's secret, pages of the program's own, among which they lie, the second one's. Then it sleeps: who
-// looks at the machine's memory finds both, until a reset. With a FILE behind them: when that is there, the program looks at the PAL's first page, itself and through
-// the system.
+// secret INSIDE OUTSIDE: pages of a PAL's hold the first number's secret, pages of the program's own, among which they lie, the second one's. Then it sleeps:
+// who looks at the machine's memory finds both, until a reset. With a FILE behind them: when that is there, the program looks at the PAL's first page, itself
+// and through the system.
 #include <trustvisor/linux_call.h>
 #include <trustvisor/pal.h>
 
@@ -43,9 +43,11 @@ static long pages_of(long bytes) { return linux_call(LINUX_MMAP, 0, bytes, PROT_
 static int spread(struct pal *pal, uintptr_t memory)
 {
     const uintptr_t data = (uintptr_t)pages_of(SPREAD_PAGES * PAGE);
-    for (uintptr_t page = 0; page < SPREAD_PAGES; page++)
-        if (linux_call(LINUX_MREMAP, (long)(memory + (page * PAL_STEP + 1) * PAGE), PAGE, PAGE, MREMAP_THERE, (long)(data + page * PAGE), 0) != (long)(data + page * PAGE))
+    for (uintptr_t page = 0; page < SPREAD_PAGES; page++) {
+        const long from = (long)(memory + (page * PAL_STEP + 1) * PAGE), to = (long)(data + page * PAGE);
+        if (linux_call(LINUX_MREMAP, from, PAGE, PAGE, MREMAP_THERE, to, 0) != to)
             return 0;
+    }
     pal->sections.section[1].pages = SPREAD_PAGES;
     pal->sections.section[1].start = data;
     return linux_call(LINUX_MLOCK, (long)data, SPREAD_PAGES * PAGE, 0, 0, 0, 0) == 0;
