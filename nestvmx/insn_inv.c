@@ -77,9 +77,7 @@ void insn_invept(struct message *m)
 
 static bool invvpid_valid(uint64_t type, const uint64_t descriptor[2])
 {
-    if (type == INVVPID_ALL)
-        return true;
-    if ((descriptor[0] >> 16) != 0 || (descriptor[0] & 0xffff) == 0)
+    if ((descriptor[0] >> 16) != 0 || (descriptor[0] == 0 && type != INVVPID_ALL))
         return false;
     return type != INVVPID_ADDRESS || address_canonical(descriptor[1]);
 }

@@ -72,8 +72,10 @@ static void invvpid_operand(uint64_t unused)
     (void)unused;
     if (!HAS(PROC2, ENABLE_VPID) || !(ept12_capabilities() >> 41 & 1))
         test_skip("no single-context INVVPID");
-    expect("bits 63:16", (uint64_t)vmx_invvpid(INVVPID_ONE, 0x10001, 0), ERROR_INVALIDATE_OPERAND);
-    expect("bit 63", (uint64_t)vmx_invvpid(INVVPID_ONE, 1ull << 63 | 1, 0), ERROR_INVALIDATE_OPERAND);
+    for (uint64_t type = 0; type < 4; type++) {  // of the type that needs no VPID as well
+        expect("bits 63:16", (uint64_t)vmx_invvpid(type, 0x10001, 0), ERROR_INVALIDATE_OPERAND);
+        expect("bit 63", (uint64_t)vmx_invvpid(type, 1ull << 63 | 1, 0), ERROR_INVALIDATE_OPERAND);
+    }
     expect("not canonical", (uint64_t)vmx_invvpid_at(INVVPID_ONE, NOT_CANONICAL), OUTCOME_FAULT + VECTOR_GP);
     expect("not present", (uint64_t)vmx_invvpid_at(INVVPID_ONE, NOT_PRESENT), OUTCOME_FAULT + VECTOR_PF);
 }

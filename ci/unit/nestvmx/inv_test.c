@@ -78,7 +78,8 @@ TEST(invvpid_refuses)
 {
     l1_start_with_vmcs();
     static const struct { uint64_t type, low, high; } bad[] = {
-        { 4, 7, 0 }, { 1ull << 32, 7, 0 }, { 0, 0, 0 }, { 1, 0, 0 }, { 3, 0, 0 }, { 1, 0x10007, 0 }, { 0, 7, 1ull << 47 },
+        { 4, 7, 0 }, { 1ull << 32, 7, 0 }, { 0, 0, 0 }, { 1, 0, 0 }, { 3, 0, 0 }, { 0, 7, 1ull << 47 },
+        { 0, 0x10007, 0 }, { 1, 0x10007, 0 }, { 2, 0x10000, 0 }, { 2, 1ull << 63 | 7, 0 }, { 3, 0x10007, 0 },
     };
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         CHECK_EQ(l1_invalidate(EXIT_INVVPID, bad[i].type, bad[i].low, bad[i].high), FAILED_VALID);
