@@ -43,6 +43,7 @@ static const struct injected {
     { "ss", EVENT_HARDWARE | EVENT_ERROR | VECTOR_SS, 0x28, 0, false },
     { "gp", EVENT_HARDWARE | EVENT_ERROR | VECTOR_GP, 0x1234, 0, false },
     { "pf", EVENT_HARDWARE | EVENT_ERROR | VECTOR_PF, 0x5, 0, false },
+    { "pf_sgx", EVENT_HARDWARE | EVENT_ERROR | VECTOR_PF, 0x8007, 0, false },  // bit 15, which came with SGX; older CPUs refuse it
     { "mf", EVENT_HARDWARE | VECTOR_MF, 0, 0, false },
     { "ac", EVENT_HARDWARE | EVENT_ERROR | VECTOR_AC, 0, 0, false },
     { "mc", EVENT_HARDWARE | 18, 0, 0, false },

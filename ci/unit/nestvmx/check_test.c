@@ -180,8 +180,14 @@ TEST(checks_of_two_fields)
     l1_set(VMCS_EXIT_CONTROLS, l1_get(VMCS_EXIT_CONTROLS) & ~(uint64_t)EXIT_SAVE_PREEMPTION_TIMER);
 
     l1_set(VMCS_ENTRY_INTR_INFO, 0x80000b0d);
-    l1_set(VMCS_ENTRY_EXCEPTION_ERROR, 0x10000);
-    fails("event_error_value");
+    for (uint64_t bit = 16; bit < 32; bit++) {
+        l1_set(VMCS_ENTRY_EXCEPTION_ERROR, 1ull << bit);
+        fails("event_error_value");
+    }
+    l1_set(VMCS_ENTRY_INTR_INFO, 0x80000b0e);
+    l1_set(VMCS_ENTRY_EXCEPTION_ERROR, 0x8007);  // bit 15 of a #PF: SGX
+    CHECK_EQ(l1_execute(EXIT_VMLAUNCH), ENTERED_L2);
+    CHECK_EQ(l2_exit((enum exit_reason)(EXIT_ENTRY_GUEST_STATE | EXIT_REASON_FAILED)), ENTERED_L1);
     l1_set(VMCS_ENTRY_EXCEPTION_ERROR, 0);
     l1_set(VMCS_ENTRY_INTR_INFO, 0x80000480);
     l1_set(VMCS_ENTRY_INSTRUCTION_LENGTH, 16);
