@@ -41,13 +41,15 @@ static bool read_entry(uint64_t address, uint64_t number, struct msr_entry *entr
            (entry->msr >> 8) != 8;  // x2APIC registers
 }
 
-// IA32_EFER, whose mode bits a load can't change.
+// IA32_EFER, as WRMSR: LMA stays as it is, and LME can't change while paging is on (SDM 3A 2.2.1 "Extended Feature Enable Register").
 static bool load_efer(struct message *m, uint32_t handle, uint64_t value)
 {
-    const uint64_t mode = EFER_LME | EFER_LMA;
-    if ((value & ~(mode | EFER_SCE | EFER_NXE)) || rt_fetch(handle, GROUP_EFER, 1) != STATUS_OK)
+    if ((value & ~(EFER_LME | EFER_LMA | EFER_SCE | EFER_NXE)) || rt_fetch(handle, GROUP_EFER | GROUP_CR, 1) != STATUS_OK)
         return false;
-    reply_write(m->rep, handle, VMCS_GUEST_EFER, (value & ~mode) | (m->req->field[1][VMCS_GUEST_EFER] & mode));
+    const uint64_t before = m->req->field[1][VMCS_GUEST_EFER];
+    if (((value ^ before) & EFER_LME) && (m->req->field[1][VMCS_GUEST_CR0] & CR0_PG))
+        return false;
+    reply_write(m->rep, handle, VMCS_GUEST_EFER, (value & ~EFER_LMA) | (before & EFER_LMA));
     return true;
 }
 

@@ -11,6 +11,8 @@ void list_tests(void);
 L2(list_cpuid, "cpuid");
 L2(list_read, "mov $0xc0000082, %ecx\n\trdmsr\n\tmov %eax, %ebx\n\tmov $0xc0000084, %ecx\n\trdmsr");
 
+L2_BYTES(list_efer, ".code16\n\tmov $0xc0000080, %ecx\n\trdmsr\n\tvmcall");
+
 #define CPUID_MCA (1u << 14)
 
 struct entry { uint32_t msr, reserved; uint64_t value; };
@@ -149,6 +151,7 @@ static const struct bad { const char *name; struct entry entry; } bad[] = {
     { "x2apic", { 0x808, 0, 0 } },
     { "smm_monitor", { 0x9b, 0, 0 } },
     { "efer_value", { MSR_EFER, 0, 0xffffffff00000000 } },
+    { "efer_lme", { MSR_EFER, 0, EFER_LMA } },
     { "lstar_not_canonical", { MSR_LSTAR, 0, 0x800000000000 } },
     { "sysenter_not_canonical", { MSR_SYSENTER_EIP, 0, 0x800000000000 } },
     { "pat_value", { MSR_PAT, 0, 2 } },
@@ -170,6 +173,28 @@ static void bad_entry_load(uint64_t row)
     ENTER[2] = (struct entry){ MSR_STAR, 0, 0x55 };
     lists(0, 0, 3);
     expect("VMRESUME", (uint64_t)vmx_vmresume(), ERROR_VMRESUME_CLEAR);
+}
+
+// Without paging LME is loaded, and LMA isn't.
+static void efer_lme_unpaged(uint64_t lme)
+{
+    NEED(PROC2, ENABLE_EPT);
+    NEED(PROC2, UNRESTRICTED_GUEST);
+    NEED(PROC, USE_MSR_BITMAPS);
+    NEED(ENTRY, LOAD_GUEST_EFER);
+    NEED(EXIT, LOAD_EFER);
+    const uint64_t efer = msr_read(MSR_EFER) & ~(EFER_LME | EFER_LMA);
+    W(MSR_BITMAP, address(this_cpu()->data));
+    W(HOST_EFER, msr_read(MSR_EFER));
+    W(GUEST_EFER, efer | (lme ^ EFER_LME));
+    ENTER[0] = (struct entry){ MSR_EFER, 0, efer | lme | EFER_LMA };
+    STORE[0] = (struct entry){ MSR_EFER, 0, 0 };
+    lists(1, 0, 1);
+    l2_real(l2_low(list_efer, list_efer_end));
+    want_exit(EXIT_VMCALL);
+    expect("EFER in L2", GPR(RAX) & 0xffffffff, efer | lme);
+    expect("stored", STORE[0].value, efer | lme);
+    expect("EFER in L1", msr_read(MSR_EFER), R(HOST_EFER));
 }
 
 // Host state is loaded all the same, and the exit's load list processed.
@@ -234,6 +259,8 @@ void list_tests(void)
     keeping("later_wins", NULL, later_wins, 0);
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         keeping("bad_entry_load", bad[i].name, bad_entry_load, i);
+    test_row("efer_lme_unpaged", "on", efer_lme_unpaged, EFER_LME);
+    test_row("efer_lme_unpaged", "off", efer_lme_unpaged, 0);
     keeping("bad_entry_load_and_exit_list", NULL, bad_entry_load_and_exit_list, 0);
     keeping("many", NULL, many, 0);
     keeping("lists_change", NULL, lists_change, 0);

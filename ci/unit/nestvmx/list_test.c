@@ -80,13 +80,34 @@ TEST(an_entry_that_cannot_be_loaded_is_exit_34)
         CHECK_EQ(world_last(OP_MSR_WRITE)->a, 0x20b);  // the exit's list is loaded all the same
     }
     static const struct { uint32_t msr; uint64_t value; } bad_value[] = {
-        { 0xc0000080, 2 }, { 0x175, 1ull << 47 }, { 0x176, 1ull << 63 }, { 0x277, 2 }, { 0x1d9, 4 }, { 0x1d9, 1 << 16 },
+        { 0xc0000080, 2 }, { 0xc0000080, 0 }, { 0xc0000080, 0xc01 }, { 0x175, 1ull << 47 }, { 0x176, 1ull << 63 }, { 0x277, 2 }, { 0x1d9, 4 }, { 0x1d9, 1 << 16 },
     };
     for (unsigned i = 0; i < sizeof(bad_value) / sizeof(bad_value[0]); i++) {
         put(ENTRY_LIST, 1, bad_value[i].msr, bad_value[i].value);
         CHECK_EQ(l1_execute(EXIT_VMLAUNCH), ENTERED_L1);
         CHECK_EQ(l1_get(VMCS_EXIT_REASON), 0x80000022);
         CHECK_EQ(l1_get(VMCS_EXIT_QUALIFICATION), 2);
+    }
+}
+
+// Of IA32_EFER a list loads what WRMSR would: never LMA, LME only without paging.
+TEST(efer_by_the_entry_list)
+{
+    static const struct { uint64_t cr0, before, value, after; } row[] = {
+        { 0x80050033, 0xd00, 0x901, 0xd01 }, { 0x80050033, 0xd01, 0x500, 0x500 },
+        { 0x50033, 0, 0x901, 0x901 }, { 0x50033, 0x900, 0, 0 }, { 0x50033, 0, 0xc01, 0x801 },
+    };
+    ready(1, 0, 0);
+    const uint64_t controls = l1_get(VMCS_ENTRY_CONTROLS);
+    for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+        l1_set(VMCS_ENTRY_CONTROLS, row[i].cr0 & 1u << 31 ? controls : controls & ~(uint64_t)ENTRY_GUEST_IA32E);
+        l1_set(VMCS_GUEST_CR0, row[i].cr0);
+        l1_set(VMCS_GUEST_EFER, row[i].before);
+        put(ENTRY_LIST, 0, 0xc0000080, row[i].value);
+        CHECK_EQ(l1_execute(i == 0 ? EXIT_VMLAUNCH : EXIT_VMRESUME), ENTERED_L2);
+        CHECK_EQ(l2[VMCS_GUEST_EFER], row[i].after);
+        CHECK_EQ(l2_exit(EXIT_CPUID), ENTERED_L1);
+        CHECK_EQ(vmcs01[VMCS_GUEST_EFER], 0xd01);
     }
 }
 
@@ -130,6 +151,18 @@ TEST(a_load_that_fails_is_abort_4)
     CHECK_EQ(l2_exit(EXIT_VMCALL), ENTERED_L1);
     memcpy(&indicator, world_at(VMCS_PAGE + 4), 4);
     CHECK_EQ(indicator, 4);
+}
+
+TEST(an_lme_that_the_exit_list_changes_is_abort_4)
+{
+    uint32_t indicator = 0;
+    ready(0, 0, 1);
+    put(LOAD_LIST, 0, 0xc0000080, 0x401);
+    l1_launch();
+    CHECK_EQ(l2_exit(EXIT_VMCALL), ENTERED_L1);
+    memcpy(&indicator, world_at(VMCS_PAGE + 4), 4);
+    CHECK_EQ(indicator, 4);
+    CHECK_EQ(vmcs01[VMCS_GUEST_EFER], 0xd01);
 }
 
 TEST(a_list_that_is_too_long_fails)
