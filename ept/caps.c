@@ -15,7 +15,7 @@ const struct partition_header header PARTITION_SECTION = {
     .vmcs[VMCS_KIND_02] = { .read = GROUP_EXIT | GROUP_ADDRESS },
     // Before nestvmx: what EPT02 lacks is nobody else's business until EPT12 lacks it too. Priority 0 are pages that were taken.
     .routes = {
-        ROUTE_VMX(INVEPT, INSTRUCTION_GROUPS),
+        ROUTE_VMX(INVEPT, INSTRUCTION_GROUPS, 0),
         ROUTE_AFTER(L2, EPT_VIOLATION, GROUP_EXIT | GROUP_ADDRESS, 0, 1),
         ROUTE_AFTER(L2, EPT_MISCONFIG, GROUP_EXIT | GROUP_ADDRESS, 0, 1),
     },

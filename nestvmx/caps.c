@@ -61,6 +61,7 @@ const struct partition_header header PARTITION_SECTION = {
         ROUTE(L1, VMWRITE, OPERAND_GROUPS),
         ROUTE_AFTER(L1, INVEPT, MEMORY, 0, 1),  // what `ept` doesn't answer at once
         ROUTE(L1, INVVPID, MEMORY),
+        ROUTE_VMX(VMCALL, INSN | GROUP_RIP | GROUP_EFER, 1),  // numbers that nobody answers; outside VMX operation they are the kernel's #UD
         ROUTE_KEYS(L1, RDMSR, ACCESS, MSR_FEATURE_CONTROL, MSR_FEATURE_CONTROL),
         ROUTE_KEYS(L1, RDMSR, ACCESS, MSR_VMX_FIRST, MSR_VMX_LAST),
         ROUTE_KEYS(L1, WRMSR, ACCESS, MSR_FEATURE_CONTROL, MSR_FEATURE_CONTROL),

@@ -234,7 +234,6 @@ static bool ldtr_rights_ok(const struct vmcs12 *v)
 #define VIRTUAL_8086           (F(GUEST_RFLAGS) & RFLAGS_VM)
 #define INJECTS(type)          ((F(ENTRY_INTR_INFO) & (EVENT_VALID | 0x700)) == (EVENT_VALID | (type)))
 #define RFLAGS_IF              (1ull << 9)
-#define RFLAGS_VM              (1ull << 17)
 #define RFLAGS_RESERVED        0xffffffffffc08028ull
 #define PENDING_RESERVED       0xfffffffffffeaff0ull  // bits 3:0, 12, 14, 16 exist
 

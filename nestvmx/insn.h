@@ -13,6 +13,7 @@ void insn_vmread(struct message *m);
 void insn_vmwrite(struct message *m);
 void insn_invept(struct message *m);
 void insn_invvpid(struct message *m);
+void insn_vmcall(struct message *m);
 void insn_vmlaunch(struct message *m);
 void insn_vmresume(struct message *m);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// VMXON and VMXOFF: L1 enters and leaves VMX operation.
+// VMXON and VMXOFF: L1 enters and leaves VMX operation. VMCALL in it.
 
 #include <rt/guest.h>
 #include <rt/info.h>
@@ -17,7 +17,6 @@
 #include "vmcap.h"
 #include "vmcs12.h"
 #include "x86.h"
-
 
 // CR0 and CR4 as L1 sees them: bits that L0 keeps come from the read shadow.
 static uint64_t seen(const struct message *m, enum vmcs_field real, enum vmcs_field mask, enum vmcs_field shadow)
@@ -75,4 +74,13 @@ void insn_vmxoff(struct message *m)
     state_set(&m->cpu->on, 0);
     reply_op(m->rep, OP_L1_VMX, 0, 0, 0, 0);
     vm_succeed(m);
+}
+
+// A call of nobody's. It exits in modes that the other instructions don't exist in. There is no dual-monitor treatment of SMIs to activate.
+void insn_vmcall(struct message *m)
+{
+    if ((exit_field(m, VMCS_GUEST_RFLAGS) & RFLAGS_VM) || ((exit_field(m, VMCS_GUEST_EFER) & EFER_LMA) && !insn_is_64(m)))
+        inject_ud(m);
+    else if (insn_allowed(m))
+        vm_fail(m, ERROR_VMCALL_IN_ROOT);
 }

@@ -24,7 +24,7 @@ static handler_t *const l1_handler[EXIT_REASON_COUNT] = {
     [EXIT_VMCLEAR] = insn_vmclear,   [EXIT_VMLAUNCH] = insn_vmlaunch, [EXIT_VMPTRLD] = insn_vmptrld, [EXIT_VMPTRST] = insn_vmptrst,
     [EXIT_VMREAD] = insn_vmread,     [EXIT_VMRESUME] = insn_vmresume, [EXIT_VMWRITE] = insn_vmwrite, [EXIT_VMXOFF] = insn_vmxoff,
     [EXIT_VMXON] = insn_vmxon,       [EXIT_INVEPT] = insn_invept,     [EXIT_INVVPID] = insn_invvpid, [EXIT_RDMSR] = vmcap_rdmsr,
-    [EXIT_WRMSR] = vmcap_wrmsr,
+    [EXIT_WRMSR] = vmcap_wrmsr,      [EXIT_VMCALL] = insn_vmcall,
 };
 
 static void message_exit(struct message *m)

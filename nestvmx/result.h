@@ -11,6 +11,7 @@
 
 // VM-instruction error numbers (SDM 3C 31.4 "VM Instruction Error Numbers").
 enum insn_error {
+    ERROR_VMCALL_IN_ROOT = 1,
     ERROR_VMCLEAR_ADDRESS = 2,
     ERROR_VMCLEAR_VMXON = 3,
     ERROR_VMLAUNCH_NOT_CLEAR = 4,

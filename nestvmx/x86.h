@@ -6,6 +6,7 @@
 #define RFLAGS_CF (1ull << 0)
 #define RFLAGS_ZF (1ull << 6)
 #define RFLAGS_RF (1ull << 16)
+#define RFLAGS_VM (1ull << 17)
 #define CR0_PE    (1ull << 0)
 #define CR0_MP    (1ull << 1)
 #define CR0_EM    (1ull << 2)

@@ -2,7 +2,7 @@
 // Proof: a partition's header that read_header() accepts is the image's first bytes, its entry, its fixup and its loop lie in the image's text, and every number in it by which the kernel
 // looks something up is in range; whatever the file says, nothing outside of its accepted segments is read (I5). Its routes: proof elf_route;
 // how a segment is found and what a name is: proof elf_find.
-// CBMC: unwind=7 loops=read_header.1:74 replace=check_route:contract_route,find:contract_find,name_valid:contract_name
+// CBMC: unwind=7 loops=read_header.1:78 replace=check_route:contract_route,find:contract_find,name_valid:contract_name
 #include "proof.h"
 
 #include <stddef.h>

@@ -21,7 +21,7 @@ int main(void)
     if (route->kind == ROUTE_TAKEN || route->kind == ROUTE_OBSERVE)
         return 0;  // an observer's row names no exit, and its reply changes nothing
     if (route->kind == ROUTE_IN_VMX)
-        PROVE(route->origin == ORIGIN_L1 && route->reason >= EXIT_VMCLEAR && route->reason <= EXIT_INVVPID, "an instruction of L1's VMX operation");
+        PROVE(route->origin == ORIGIN_L1 && route->reason >= EXIT_VMCALL && route->reason <= EXIT_INVVPID, "an instruction of L1's VMX operation");
     PROVE(route->reason < EXIT_REASON_COUNT, "an exit of the table");
     if (route->origin == ORIGIN_L1 && route->reason == EXIT_IO)
         PROVE(route->kind == ROUTE_RANGE && route->first == HYPERCALL_PORT && route->last == HYPERCALL_PORT, "of L1's I/O the hypercall port alone");

@@ -93,7 +93,7 @@ static bool reason_claimable(const struct route_cap *route)
     if (route->kind == ROUTE_TAKEN)
         return route->origin != ORIGIN_PAL && route->reason == EXIT_EPT_VIOLATION;
     if (route->kind == ROUTE_IN_VMX)
-        return route->origin == ORIGIN_L1 && ((route->reason >= EXIT_VMCLEAR && route->reason <= EXIT_VMXOFF) || route->reason == EXIT_INVEPT ||
+        return route->origin == ORIGIN_L1 && ((route->reason >= EXIT_VMCALL && route->reason <= EXIT_VMXOFF) || route->reason == EXIT_INVEPT ||
                                               route->reason == EXIT_INVVPID);
     if (route->origin != ORIGIN_L1)
         return route->reason != EXIT_IO_SMI && route->reason != EXIT_OTHER_SMI;

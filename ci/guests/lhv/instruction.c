@@ -4,6 +4,7 @@
 #include "cpu_insn.h"
 #include "ept12.h"
 #include "l2.h"
+#include "user.h"
 #include "vmcs.h"
 #include "vmx.h"
 
@@ -172,8 +173,50 @@ static void outside_vmx(uint64_t unused)
     expect("VMXOFF", (uint64_t)vmx_vmxoff(), (uint64_t)ud);
     expect("INVEPT", (uint64_t)vmx_invept(2, 0, 0), (uint64_t)ud);
     expect("INVVPID", (uint64_t)vmx_invvpid(2, 0, 0), (uint64_t)ud);
+    expect("VMCALL", (uint64_t)vmx_vmcall(), (uint64_t)ud);
     cr4_write(cr4_read() & ~CR4_VMXE);
     expect("VMXON without CR4.VMXE", (uint64_t)vmx_vmxon(address(c->vmxon_region)), (uint64_t)ud);
+}
+
+// VMCALL in L1, of a number that no partition answers: without the dual-monitor treatment of SMIs there is nobody to call.
+static void vmcall_no_vmcs(uint64_t unused)
+{
+    (void)unused;
+    (void)vmx_vmclear(region(0));
+    expect("VMCALL", (uint64_t)vmx_vmcall(), (uint64_t)OUTCOME_INVALID);
+}
+
+static void vmcall_launched(uint64_t unused)
+{
+    (void)unused;
+    l2_start(instruction_cpuid);
+    want_exit(EXIT_CPUID);
+    expect("VMCALL", (uint64_t)vmx_vmcall(), ERROR_VMCALL_IN_ROOT);
+}
+
+static void vmcall_clear(uint64_t unused)
+{
+    (void)unused;
+    test_emulator("emulator: VMCALL with a clear VMCS ends the run");
+    expect("VMCALL", (uint64_t)vmx_vmcall(), ERROR_VMCALL_IN_ROOT);
+}
+
+static uint64_t call(uint64_t number)
+{
+    __asm__ volatile("vmcall" : "+a"(number) : : "memory", "cc");
+    return number;
+}
+
+static void vmcall_user(uint64_t unused)
+{
+    (void)unused;
+    struct cpu *c = this_cpu();
+    c->caught.vector = NO_VECTOR;
+    c->catch_rip = address(user_faulted);
+    (void)user_run(call, 0, c->l2_stack - 16);
+    c->catch_rip = 0;
+    expect("exception", c->caught.vector, VECTOR_GP);
+    expect("error code", c->caught.error, 0);
 }
 
 // VMXON wants the fixed bits of CR0 and CR4 (SDM 3C 24.8 "Restrictions on VMX Operation").
@@ -270,6 +313,10 @@ void instruction_tests(void)
     TEST(vmxon_in_root);
     TEST(vmxon_pointer);
     TEST(outside_vmx);
+    test_row("vmcall", "no_vmcs", vmcall_no_vmcs, 0);
+    test_row("vmcall", "launched", vmcall_launched, 0);
+    test_row("vmcall", "clear", vmcall_clear, 0);
+    test_row("vmcall", "user", vmcall_user, 0);
     TEST(vmxon_fixed_bits);
     TEST(fixed_bits_in_vmx);
     TEST(operand_faults);

@@ -175,6 +175,18 @@ TEST(accepts_the_hypercall_port)
     CHECK(load(&file) == NULL);
 }
 
+// All numbers of VMCALL only where they are VMX instructions.
+REFUSED(refuses_all_of_l1s_vmcalls, "no partition may claim", file.header.routes[0].kind = ROUTE_EXIT)
+REFUSED(refuses_an_instruction_that_is_none_of_vmx, "no partition may claim", (file.header.routes[0].reason = EXIT_VMCALL - 1, file.header.routes[0].kind = ROUTE_IN_VMX))
+REFUSED(refuses_vmx_instructions_of_l2, "no partition may claim", (file.header.routes[0].origin = ORIGIN_L2, file.header.routes[0].kind = ROUTE_IN_VMX))
+
+TEST(accepts_vmcall_in_vmx_operation)
+{
+    struct file file = good();
+    file.header.routes[0].kind = ROUTE_IN_VMX;
+    CHECK(load(&file) == NULL);
+}
+
 TEST(every_reason_that_l1_alone_may_have_is_refused)
 {
     static const uint16_t kernel_only[] = { EXIT_EXCEPTION_OR_NMI, EXIT_EXTERNAL_INTERRUPT, EXIT_TRIPLE_FAULT, EXIT_INIT, EXIT_SIPI, EXIT_CR_ACCESS,

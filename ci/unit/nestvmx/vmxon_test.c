@@ -69,7 +69,7 @@ TEST(vmxon_region_is_checked)
 TEST(everything_is_ud_outside_vmx_operation)
 {
     static const enum exit_reason insn[] = { EXIT_VMXOFF, EXIT_VMCLEAR, EXIT_VMPTRLD, EXIT_VMPTRST, EXIT_VMREAD, EXIT_VMWRITE, EXIT_VMLAUNCH,
-                                             EXIT_VMRESUME, EXIT_INVEPT, EXIT_INVVPID };
+                                             EXIT_VMRESUME, EXIT_INVEPT, EXIT_INVVPID, EXIT_VMCALL };
     ready();
     for (unsigned i = 0; i < sizeof(insn) / sizeof(insn[0]); i++)
         CHECK_EQ(l1_with_address(insn[i], VMCS_PAGE), FAULT_UD);
@@ -78,11 +78,39 @@ TEST(everything_is_ud_outside_vmx_operation)
 TEST(everything_is_gp_with_cpl_3)
 {
     static const enum exit_reason insn[] = { EXIT_VMXOFF, EXIT_VMCLEAR, EXIT_VMPTRLD, EXIT_VMPTRST, EXIT_VMREAD, EXIT_VMWRITE, EXIT_VMLAUNCH,
-                                             EXIT_VMRESUME, EXIT_INVEPT, EXIT_INVVPID };
+                                             EXIT_VMRESUME, EXIT_INVEPT, EXIT_INVVPID, EXIT_VMCALL };
     l1_start_with_vmcs();
     vmcs01[VMCS_GUEST_SS_ACCESS_RIGHTS] = 0xc0f3;
     for (unsigned i = 0; i < sizeof(insn) / sizeof(insn[0]); i++)
         CHECK_EQ(l1_with_address(insn[i], VMCS_PAGE), FAULT_GP);
+}
+
+// Numbers that nobody answers, in each mode that L1 may be in (SDM 3C 31.3 "VMCALL").
+TEST(vmcall_of_l1)
+{
+    static const struct { uint64_t efer, cs, ss, rflags; enum outcome outcome; } row[] = {
+        { 0xd01, 0xa09b, 0xc093, 2, FAILED_VALID },
+        { 0xd01, 0xa0fb, 0xc0f3, 2, FAULT_GP },
+        { 0xd01, 0xc09b, 0xc093, 2, FAULT_UD },          // compatibility mode
+        { 0xd01, 0xc0fb, 0xc0f3, 2, FAULT_UD },
+        { 0, 0xc09b, 0xc093, 2, FAILED_VALID },
+        { 0, 0xc0fb, 0xc0f3, 2, FAULT_GP },
+        { 0, 0xf3, 0xf3, 1 << 17 | 2, FAULT_UD },        // virtual-8086 mode
+    };
+    l1_start_with_vmcs();
+    for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+        CHECK_EQ(l1_with_address(EXIT_VMPTRLD, VMXON_PAGE), FAILED_VALID);
+        CHECK_EQ(l1_error(), 10);
+        vmcs01[VMCS_GUEST_EFER] = row[i].efer;
+        vmcs01[VMCS_GUEST_CS_ACCESS_RIGHTS] = row[i].cs;
+        vmcs01[VMCS_GUEST_SS_ACCESS_RIGHTS] = row[i].ss;
+        vmcs01[VMCS_GUEST_RFLAGS] = row[i].rflags;
+        CHECK_EQ(l1_execute(EXIT_VMCALL), row[i].outcome);
+        l1_state();
+        CHECK_EQ(l1_error(), row[i].outcome == FAILED_VALID ? 1 : 10);
+    }
+    CHECK_EQ(l1_with_address(EXIT_VMCLEAR, VMCS_PAGE), SUCCEEDED);
+    CHECK_EQ(l1_execute(EXIT_VMCALL), FAILED_INVALID);
 }
 
 TEST(without_a_current_vmcs_vmfail_is_invalid)

@@ -46,7 +46,8 @@
     { .kind = ROUTE_RANGE, .origin = ORIGIN_##route_origin, .reason = EXIT_##route_reason, .groups = (route_groups), \
       .first = (key_first), .last = (key_last) }
 // A VMX instruction of L1, only while it is in VMX operation. Who else has the route, with a higher priority, answers in this one's place if it can't.
-#define ROUTE_VMX(route_reason, route_groups) { .kind = ROUTE_IN_VMX, .origin = ORIGIN_L1, .reason = EXIT_##route_reason, .groups = (route_groups) }
+#define ROUTE_VMX(route_reason, route_groups, route_priority) \
+    { .kind = ROUTE_IN_VMX, .origin = ORIGIN_L1, .reason = EXIT_##route_reason, .groups = (route_groups), .priority = (route_priority) }
 // Every exit with that origin, before it is handled: the message has REQUEST_OBSERVED, and what the reply says changes nothing.
 #define OBSERVE(route_origin, route_groups) \
     { .kind = ROUTE_OBSERVE, .origin = ORIGIN_##route_origin, .groups = (route_groups) }

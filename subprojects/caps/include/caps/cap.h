@@ -12,7 +12,7 @@
 
 #define CAP_MAGIC     0x3130504143484bull  // "KHCAP01"
 #define CAP_ABI       2u
-#define CAP_ROUTES    72
+#define CAP_ROUTES    76
 #define CAP_CALLS     4
 #define CAP_NAME      16
 
