@@ -12,6 +12,7 @@ import broken_route
 import campaign
 import containment
 import dma
+import entry_names
 import fuzz
 import gdb_session
 import crash_record
@@ -202,7 +203,7 @@ SUITES: dict[str, list[Case]] = {
     "trace": traced.CASES,
     "debugging": debugging.CASES + gdb_session.CASES,
     "broken-route": broken_route.CASES,
-    "lhv": lhv.CASES,
+    "lhv": lhv.CASES + entry_names.CASES,
     "lhv-bare": lhv.BARE_CASES,
     "bench": [Case("bench", _bench), Case("bench-pals", _bench_pals), Case("bench-boots", _bench_boots)],
     "loader-errors": loader_errors.CASES,

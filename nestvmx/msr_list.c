@@ -35,10 +35,9 @@ static const struct msr_field *field_of(uint32_t msr)
     return NULL;
 }
 
-static bool read_entry(uint64_t address, uint64_t number, struct msr_entry *entry)
+static bool read_entry(uint64_t address, uint64_t index, struct msr_entry *entry)
 {
-    return number < LIST_MAX && guest_copy_in(entry, (gpa1_t){ address + number * sizeof(*entry) }, sizeof(*entry)) && entry->reserved == 0 &&
-           (entry->msr >> 8) != 8;  // x2APIC registers
+    return guest_copy_in(entry, (gpa1_t){ address + index * sizeof(*entry) }, sizeof(*entry));
 }
 
 // IA32_EFER, as WRMSR: LMA stays as it is, and LME can't change while paging is on (SDM 3A 2.2.1 "Extended Feature Enable Register").
@@ -65,12 +64,10 @@ static bool value_ok(enum vmcs_field field, uint64_t value)
     }
 }
 
-// Loads one MSR for the level that VMCS handle is of.
+// WRMSR of one MSR for the level that VMCS handle is of.
 static bool load(struct message *m, uint32_t handle, const struct msr_entry *entry)
 {
     const struct msr_field *in = field_of(entry->msr);
-    if (entry->msr == MSR_FS_BASE || entry->msr == MSR_GS_BASE)
-        return false;
     if (entry->msr == MSR_EFER && !load_efer(m, handle, entry->value))
         return false;
     if (entry->msr != MSR_EFER && in != NULL) {
@@ -83,18 +80,36 @@ static bool load(struct message *m, uint32_t handle, const struct msr_entry *ent
     return rt_invoke() == STATUS_OK;
 }
 
-// Number of the entry that failed, or 0.
-static uint64_t load_list(struct message *m, uint32_t handle, uint64_t address, uint64_t count)
+// Loads one entry. The name of the check that failed, or NULL.
+static const char *load_entry(struct message *m, uint32_t handle, uint64_t address, uint64_t index)
 {
-    struct msr_entry entry;
+    struct msr_entry entry, *e = &entry;
+#define CHECK_CONTROL(...)
+#define CHECK_EVENT(...)
+#define CHECK_HOST(...)
+#define CHECK_GUEST(...)
+#define CHECK_STATE(...)
+#define CHECK_MSR(check, section, condition) \
+    if (!(condition))                        \
+        return #check;
+#include "entry_check.def"
+    return NULL;
+}
+
+// Number of the entry that failed, or 0.
+static uint64_t load_list(struct message *m, const struct vmcs12 *v, uint32_t handle, uint64_t address, uint64_t count)
+{
     if (count == 0)
         return 0;
     // The other operations so far use the reply's banks, and must not fail with an entry.
     if (rt_invoke() != STATUS_OK)
         return 1;
-    for (uint64_t i = 0; i < count; i++) {
-        if (!read_entry(address, i, &entry) || !load(m, handle, &entry))
-            return i + 1;
+    for (uint64_t index = 0; index < count; index++) {
+        const char *name = load_entry(m, handle, address, index);
+        if (name != NULL) {
+            rt_log(LOG_DEBUG, "VM %s on VMCS12 %lx fails: %s in entry %lu", handle == VMCS_HANDLE_01 ? "exit" : "entry", v->region, name, index + 1);
+            return index + 1;
+        }
     }
     return 0;
 }
@@ -104,12 +119,12 @@ uint64_t msr_list_entry_load(struct message *m, const struct vmcs12 *v)
     const uint64_t count = vmcs12_get(v, VMCS_ENTRY_MSR_LOAD_COUNT);
     if (count != 0)  // next time VMCS12's own values come first again
         vmcs02_of(v)->dirty |= GROUP_SYSENTER | GROUP_DEBUG | GROUP_PAT | GROUP_EFER;
-    return load_list(m, vmcs12_handle(v), vmcs12_get(v, VMCS_ENTRY_MSR_LOAD_ADDR), count);
+    return load_list(m, v, vmcs12_handle(v), vmcs12_get(v, VMCS_ENTRY_MSR_LOAD_ADDR), count);
 }
 
 bool msr_list_exit_load(struct message *m, const struct vmcs12 *v)
 {
-    return load_list(m, VMCS_HANDLE_01, vmcs12_get(v, VMCS_EXIT_MSR_LOAD_ADDR), vmcs12_get(v, VMCS_EXIT_MSR_LOAD_COUNT)) == 0;
+    return load_list(m, v, VMCS_HANDLE_01, vmcs12_get(v, VMCS_EXIT_MSR_LOAD_ADDR), vmcs12_get(v, VMCS_EXIT_MSR_LOAD_COUNT)) == 0;
 }
 
 // Reads one MSR of L2.
@@ -128,8 +143,8 @@ bool msr_list_exit_store(struct message *m, const struct vmcs12 *v)
 {
     const uint64_t address = vmcs12_get(v, VMCS_EXIT_MSR_STORE_ADDR), count = vmcs12_get(v, VMCS_EXIT_MSR_STORE_COUNT);
     struct msr_entry entry;
-    for (uint64_t i = 0; i < count; i++) {
-        if (!read_entry(address, i, &entry) || !store(m, v, &entry))
+    for (uint64_t i = 0; i < count; i++) {  // SDM 3C 28.4 "Saving MSRs"
+        if (i >= LIST_MAX || !read_entry(address, i, &entry) || (entry.msr >> 8) == 8 || entry.reserved != 0 || !store(m, v, &entry))
             return false;
         guest_write64((gpa1_t){ address + i * sizeof(entry) + offsetof(struct msr_entry, value) }, entry.value);
     }

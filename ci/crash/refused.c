@@ -14,6 +14,7 @@ static const char *section_of(const char *name)
     static const struct { const char *name, *section; } row[] = {
 #define CHECK_STATE(check, section, condition) { #check, section },
 #define CHECK_CONTROL(...)
+#define CHECK_MSR(...)
 #define CHECK_EVENT(...)
 #define CHECK_HOST(...)
 #define CHECK_GUEST(...)

@@ -93,7 +93,7 @@ static inline uint32_t request_handle(const struct request *req)
 #define EVENT_HAS_ERROR      (1u << 11)
 #define EVENT_VALID          (1u << 31)
 enum vector { VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_BP = 3, VECTOR_OF = 4, VECTOR_UD = 6, VECTOR_DF = 8, VECTOR_TS = 10, VECTOR_NP = 11,
-              VECTOR_SS = 12, VECTOR_GP = 13, VECTOR_PF = 14, VECTOR_AC = 17, VECTOR_VE = 20 };
+              VECTOR_SS = 12, VECTOR_GP = 13, VECTOR_PF = 14, VECTOR_AC = 17, VECTOR_MC = 18, VECTOR_VE = 20 };
 
 // Injects an event at the next entry on that VMCS. The partition needs the group EVENT.
 //   event: vector | EVENT_TYPE_... [| EVENT_HAS_ERROR];  length: of the instruction, for software interrupts and exceptions
