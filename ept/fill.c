@@ -7,6 +7,7 @@
 #include <rt/reply.h>
 
 #include "record.h"
+#include "room.h"
 #include "tree.h"
 
 // Neighbours: the aligned block of that many entries around the wanted one; none of a page table of which nothing is mapped yet: L2 may want no other page there,
@@ -112,34 +113,14 @@ static void batch_ask(const struct batch *batch, struct reply *rep)
     }
 }
 
-static void batch_record(const struct batch *batch)
+static void batch_record(const struct batch *batch, struct reply *rep)
 {
     bool made;
-    struct tree *tree = tree_at(batch->root);
-    tree->filled = true;
-    struct record *record = record_at(batch->root, batch->base, batch->walk, batch->flags, &made);
-    if (!record) {
-        tree->unrecorded = true;
-        return;
-    }
+    struct record *record;
+    while (!(record = record_at(batch->root, batch->base, batch->walk, batch->flags, &made)))
+        room_for_records(rep);
+    record->used = tree_touch(tree_at(batch->root));
     record_map(record, batch->first, batch->count, batch->entries, batch->mask);
-}
-
-// Empties the least recently used tree; the one that needs room, if there is no other. False: all are empty.
-static bool make_room(struct reply *rep, uint32_t needy)
-{
-    uint32_t root = tree_oldest_filled(needy);
-    if (root == ROOT_NONE) {
-        if (!tree_at(needy)->filled)
-            return false;
-        root = needy;
-    }
-    reply_op(rep, OP_EPT_DROP, root, 0, 0, 0);
-    if (rt_invoke() != STATUS_OK)
-        rt_panic("the kernel refuses to empty a tree");
-    tree_emptied(root);
-    rt_log(LOG_DEBUG, "no tables left: dropped root %u for root %u", root, needy);
-    return true;
 }
 
 // The root of the request's tree. The table decides, not the request: another CPU may have reused the root since.
@@ -148,7 +129,7 @@ static uint32_t root_of(const struct request *req)
     return req->root < TREES && tree_at(req->root)->tag == req->tag ? req->root : tree_find(req->tag);
 }
 
-enum status fill(const struct request *req, struct reply *rep, gpa2_t address, const struct walk12 *walk)
+__attribute__((noinline)) enum status fill(const struct request *req, struct reply *rep, gpa2_t address, const struct walk12 *walk)
 {
     const uint64_t bytes = level12_bytes(walk->level);
     struct batch batch;
@@ -158,8 +139,8 @@ enum status fill(const struct request *req, struct reply *rep, gpa2_t address, c
     batch.offset = address.v & (bytes - 1) & PAGE_MASK;
     batch.flags = req->tag & EPTP12_FLAGS;
     batch.wanted = level12_index(address, walk->level);
-    // Every further attempt has given up the neighbours (once) or emptied one more tree.
-    for (unsigned attempt = 0; attempt < TREES + 2; attempt++) {
+    // Every further attempt has given up the neighbours (once) or something that was mapped: that comes to an end.
+    for (;;) {
         uint32_t root = root_of(req);
         bool create = root == ROOT_NONE;
         if (create)
@@ -182,8 +163,7 @@ enum status fill(const struct request *req, struct reply *rep, gpa2_t address, c
         if (status == STATUS_OK) {
             if (create)
                 tree_assign(root, req->tag);
-            tree_touch(root);
-            batch_record(&batch);
+            batch_record(&batch, rep);
             return STATUS_OK;
         }
         if (status == STATUS_BAD_ADDRESS && around) {
@@ -192,13 +172,12 @@ enum status fill(const struct request *req, struct reply *rep, gpa2_t address, c
         }
         if (status != STATUS_NO_TABLES && status != STATUS_NO_MEMORY)
             return status;
-        if (make_room(rep, root))
+        if (room_for_tables(rep, root))
             continue;
         if (!around)
             return status;
         around = false;
     }
-    return STATUS_NO_TABLES;
 }
 
 // A block's entries, but for those that are known.
@@ -249,8 +228,7 @@ bool fill_quick(const struct request *req, struct reply *rep, gpa2_t address, co
         ask_run(rep, root, walk, flags, (address.v & PAGE_MASK) - at * PAGE_BYTES, entries, mask);
     }
     *mapped |= mask << (first % 64);
-    tree->filled = true;
-    tree_touch(root);
+    record->used = tree_touch(tree);
     tree_leave_in_reply(req, rep, mapped, mask << (first % 64));
     return true;
 }

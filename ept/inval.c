@@ -3,26 +3,13 @@
 #include "inval.h"
 
 #include <caps/ept_map.h>
-#include <rt/call.h>
 #include <rt/guest.h>
 #include <rt/reply.h>
 
 #include "record.h"
 #include "tree.h"
+#include "unmap.h"
 #include <rt/walk12.h>
-
-static void apply(struct reply *rep)
-{
-    if (rep->op_count != 0 && rt_invoke() != STATUS_OK)
-        rt_panic("the kernel refuses to remove mappings");
-}
-
-static void drop(struct reply *rep, uint32_t root)
-{
-    reply_op(rep, OP_EPT_DROP, root, 0, 0, 0);
-    apply(rep);
-    tree_emptied(root);
-}
 
 // The bits of a leaf that a mapping is made from, but for the rights.
 static uint64_t leaf_bits(uint64_t entry, unsigned level)
@@ -41,14 +28,6 @@ static bool still_holds(const struct record *record, uint64_t seen, uint64_t now
         return false;
     const uint64_t rights = rights_above & now, had = record->rights & seen;
     return leaf_bits(now, level) == leaf_bits(seen, level) && !(had & ~rights) && (now & (EPT_READ | EPT_WRITE)) != EPT_WRITE;
-}
-
-static void remove_entry(struct reply *rep, struct record *record, unsigned index)
-{
-    if (rep->op_count == OP_MAX)
-        apply(rep);
-    reply_op(rep, OP_EPT_UNMAP, record->root, record->level, record->base.v + index * level12_bytes(record->level), 0);
-    record_unmap(record, index);
 }
 
 // What nearly every record meets: nothing has changed. The entries above are what they were at every mapping: then the table is where it was, and grants what it
@@ -98,7 +77,7 @@ static __attribute__((noinline)) void revalidate_record(struct reply *rep, uint6
         if (there && !guest_read64(entry12_address(walk.table, index), &now))
             now = ~0ull;
         if (record_maps(record, index) && !(there && still_holds(record, record->seen[index], now, walk.rights_above, flags)))
-            remove_entry(rep, record, index);
+            unmap_entry(rep, record, index);
         record->seen[index] = now;
     }
     if (!changed)
@@ -106,7 +85,7 @@ static __attribute__((noinline)) void revalidate_record(struct reply *rep, uint6
     if (there)
         record->rights &= (uint16_t)walk.rights_above;
     if (record_is_empty(record))
-        record_free(record);
+        unmap_record(rep, record);
 }
 
 static inline struct record *first_changed(struct record *record)
@@ -123,15 +102,14 @@ static __attribute__((noinline)) void revalidate_from(struct reply *rep, uint64_
         after = record->after;  // it may be given back
         revalidate_record(rep, tag, record);
     }
-    apply(rep);
+    unmap_apply(rep);
 }
 
 static void revalidate(struct reply *rep, uint32_t root, const struct tree *tree)
 {
     if (tree->unrecorded)
-        drop(rep, root);
-    else
-        revalidate_from(rep, tree->tag, first_changed(*record_first(root)));
+        unmap_unrecorded(rep, root);
+    revalidate_from(rep, tree->tag, first_changed(*record_first(root)));
 }
 
 // Whether one of the trees has just that tag.
@@ -189,7 +167,7 @@ void inval_reset(struct reply *rep)
     tree_enter();
     for (uint32_t root = 0; root < TREES; root++)
         reply_op(rep, OP_EPT_DROP, root, 0, 0, 0);
-    apply(rep);
+    unmap_apply(rep);
     tree_reset();
     tree_leave();
 }

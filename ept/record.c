@@ -151,6 +151,23 @@ void record_unmap(struct record *record, unsigned index)
 
 struct record *const *record_first(uint32_t root) { return &first_of[root]; }
 
+unsigned record_oldest(struct record *oldest[], unsigned most)
+{
+    unsigned count = 0, in_use = 0;
+    for (unsigned i = 0; i < used; i++)
+        in_use += records[i].used != 0;
+    most = in_use < 8 * most ? (in_use + 7) / 8 : most;
+    for (unsigned i = 0; i < used; i++) {
+        if (records[i].used == 0 || (count == most && (most == 0 || records[i].used >= oldest[most - 1]->used)))
+            continue;
+        unsigned place = count < most ? count++ : most - 1;
+        for (; place > 0 && oldest[place - 1]->used > records[i].used; place--)
+            oldest[place] = oldest[place - 1];
+        oldest[place] = &records[i];
+    }
+    return count;
+}
+
 void record_free(struct record *record)
 {
     uint16_t own = (uint16_t)(record - records + 1);
@@ -162,6 +179,7 @@ void record_free(struct record *record)
     if (record->after)
         record->after->before = record->before;
     memset(record->mapped, 0, sizeof(record->mapped));
+    record->used = 0;
     record->next = free_first;
     free_first = own;
 }

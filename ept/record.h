@@ -10,12 +10,13 @@
 #include <rt/walk12.h>
 
 // Tables at once. One is 4 KiB and stands for 2 MiB of 4 KiB pages: 512 MiB of L2 memory in small pages, any amount in
-// large ones. A tree that finds none left is dropped as a whole at the next INVEPT.
+// large ones. Who finds none left takes the oldest ones' (room.h).
 #define RECORDS 256u
 
 struct record {
     gpa2_t base;        // first address that the table translates
     struct record *before, *after; // of the same root
+    uint64_t used;      // when something was last mapped by it: tree_touch(); 0: the record is free
     struct guest_run run;   // while run_kept: path[] and seen[low] to seen[high - 1], where EPT12 has them. Then the record isn't mixed
     uint16_t low, high; // entries outside of [low, high) aren't mapped, and seen[] has nothing of them
     uint16_t rights;    // that the levels above granted, to one entry or another
@@ -56,6 +57,9 @@ void record_unmap(struct record *record, unsigned index);
 
 // Where the first record of a root is: NULL where there is none.
 struct record *const *record_first(uint32_t root);
+
+// The records that were used least recently, the oldest first: at most that many, and an eighth of all, rounded up. Returns how many.
+unsigned record_oldest(struct record *oldest[], unsigned most);
 
 // Gives one record back.
 void record_free(struct record *record);

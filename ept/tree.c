@@ -6,12 +6,13 @@
 #include <rt/cpu.h>
 
 #include "record.h"
+#include "unrecorded.h"
 
 struct tree_gate tree_gate;
 static struct { uint64_t *mapped, mask; uint32_t sequence; } left[CPU_MAX];  // what a CPU's reply is to map
 struct ept12_cpu tree_cpu;
 static struct tree trees[TREES];
-static uint64_t tree_clock;
+uint64_t tree_clock;
 static uint32_t trees_used;  // from it on no root was ever assigned
 
 _Static_assert(CPU_MAX <= 64, "replies has a bit for each CPU");
@@ -112,7 +113,7 @@ uint32_t tree_oldest_filled(uint32_t except)
 {
     uint32_t oldest = ROOT_NONE;
     for (uint32_t root = 0; root < TREES; root++) {
-        if (root == except || !trees[root].filled)
+        if (root == except || trees[root].used == 0)
             continue;
         if (oldest == ROOT_NONE || trees[root].used < trees[oldest].used)
             oldest = root;
@@ -137,20 +138,16 @@ void tree_assign(uint32_t root, uint64_t tag)
     trees[root].tag = tag;
     for (uint32_t each = 0; each < trees_used; each++)
         trees[each].alone = is_alone(each);
-    tree_touch(root);
-}
-
-void tree_touch(uint32_t root)
-{
-    trees[root].used = ++tree_clock;
+    tree_touch(&trees[root]);
 }
 
 void tree_emptied(uint32_t root)
 {
-    if (trees[root].filled)
-        record_forget(root);
-    trees[root].filled = false;
+    record_forget(root);
+    if (trees[root].unrecorded)
+        unrecorded_forget(root);
     trees[root].unrecorded = false;
+    trees[root].used = 0;
 }
 
 void tree_reset(void)

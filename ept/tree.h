@@ -49,9 +49,8 @@ extern struct ept12_cpu tree_cpu;
 
 struct tree {
     uint64_t tag;       // EPTP12; 0: unused
-    uint64_t used;      // when a page was last wanted: tree_clock
-    bool filled;        // something is mapped
-    bool unrecorded;    // ... of which the records don't know everything
+    uint64_t used;      // when a page was last wanted: tree_clock; 0: nothing is mapped
+    bool unrecorded;    // there may be page tables that no record tells of (unrecorded.h)
     bool alone;         // no other tree is of the same EPT12, and L1 knows the tag as its EPTP
 };
 
@@ -67,14 +66,15 @@ uint32_t tree_find(uint64_t tag);
 // The root that a new tag should have: an unused one, else the least recently used.
 uint32_t tree_victim(void);
 
-// The least recently used tree that has something mapped, other than except; ROOT_NONE where there is none.
+// The least recently used tree that isn't empty, other than except; ROOT_NONE where there is none.
 uint32_t tree_oldest_filled(uint32_t except);
 
 // The root now holds an empty tree with that tag.
 void tree_assign(uint32_t root, uint64_t tag);
 
-// A page of the tree is wanted.
-void tree_touch(uint32_t root);
+// A page of the tree is wanted. Returns when that was: how records are compared.
+extern uint64_t tree_clock;
+static inline uint64_t tree_touch(struct tree *tree) { return tree->used = ++tree_clock; }
 
 // Nothing is mapped in the tree any more.
 void tree_emptied(uint32_t root);

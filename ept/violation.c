@@ -32,6 +32,16 @@ static inline unsigned access_rights(uint64_t tag, uint64_t qualification)
     return access;
 }
 
+// Where EPT12 has accessed and dirty flags, or two rights to execute: whether it allows the access, after its flags were set; *marked: they are.
+static __attribute__((noinline)) bool allows(const struct request *req, gpa2_t address, uint64_t qualification, bool misconfig, struct walk12 *walk, bool *marked)
+{
+    const unsigned rights = access_rights(req->tag, qualification);
+    *marked = true;
+    if (walk->kind == ENTRY12_LEAF && !(rights & ~walk->rights) && !misconfig)
+        *marked = mark12(&tree_cpu, req->tag, address, qualification & EPT_WRITE, walk);
+    return walk->kind == ENTRY12_LEAF && !(rights & ~walk->rights);
+}
+
 void violation(const struct request *req, struct reply *rep)
 {
     const uint64_t *field = req->field[0];
@@ -49,13 +59,8 @@ void violation(const struct request *req, struct reply *rep)
         walk12_into(&tree_cpu, req->tag, address, 0, &walk);
         marked = true;
         allowed = walk.kind == ENTRY12_LEAF && !(access & ~walk.rights);
-        if (req->tag & (EPTP12_FLAGS | EPTP12_MODES)) {
-            const unsigned rights = access_rights(req->tag, qualification);
-            allowed = walk.kind == ENTRY12_LEAF && !(rights & ~walk.rights);
-            if (allowed && !misconfig)
-                marked = mark12(&tree_cpu, req->tag, address, access & EPT_WRITE, &walk);
-            allowed = walk.kind == ENTRY12_LEAF && !(rights & ~walk.rights);
-        }
+        if (req->tag & (EPTP12_FLAGS | EPTP12_MODES))
+            allowed = allows(req, address, qualification, misconfig, &walk, &marked);
         if (!allowed || !marked || misconfig)
             break;
         if (fill_quick(req, rep, address, &walk))

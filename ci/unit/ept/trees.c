@@ -7,9 +7,13 @@
 #include <caps/ept_call.h>
 #include <caps/exit_reason.h>
 
-struct root { uint64_t tag; unsigned count; struct leaf leaf[TREES_LEAVES]; };
+#define TABLES_MAX 4096u
+#define MAP_TABLES 3u  // that the kernel sets aside for each mapping of a batch, and for each run
+struct table { uint64_t base; unsigned level; };  // of its entries
+struct root { uint64_t tag; unsigned count, tables; struct leaf leaf[TREES_LEAVES]; struct table table[TABLES_MAX]; };
 
 unsigned trees_budget = TREES_LEAVES;
+unsigned trees_tables_budget = TREES_ROOTS * TABLES_MAX;
 bool trees_lax;
 enum status trees_refuse;
 void (*trees_on_read)(void);
@@ -18,7 +22,7 @@ static struct root roots[TREES_ROOTS];
 static uint32_t ops_seen;   // of world_op
 static uint64_t tag_now;
 static uint64_t run[EPT_RUN_MAX];  // the entries of the last OP_EPT_MAP_RUN that was checked
-static unsigned batch_maps; // of the batch being checked, which last_op was in
+static unsigned batch_maps, batch_tables; // of the batch being checked, which last_op was in
 static const struct op *last_op;
 
 bool __real_window_read64(uint64_t address, uint64_t *value);
@@ -59,6 +63,33 @@ static void remove_leaves(struct root *root, uint64_t from, uint64_t bytes)
     }
 }
 
+// Tables whose entries are of lower levels than that, in that range.
+static void remove_tables(struct root *root, uint64_t from, uint64_t bytes, unsigned level)
+{
+    for (unsigned i = 0; i < root->tables;) {
+        const struct table *table = &root->table[i];
+        if (table->level < level && table->base - from < bytes)
+            root->table[i] = root->table[--root->tables];
+        else
+            i++;
+    }
+}
+
+// The tables that lead to a leaf.
+static void make_tables(struct root *root, uint64_t address, unsigned level)
+{
+    for (; level < 3; level++) {
+        const uint64_t base = address >> (21 + 9 * level) << (21 + 9 * level);
+        unsigned i = 0;
+        while (i < root->tables && (root->table[i].level != level || root->table[i].base != base))
+            i++;
+        if (i < root->tables)
+            continue;
+        CHECK(root->tables < TABLES_MAX);
+        root->table[root->tables++] = (struct table){ base, level };
+    }
+}
+
 // The OP_EPT_MAP that entry i of a run stands for.
 static struct op run_map(const struct op *op, unsigned i)
 {
@@ -72,12 +103,14 @@ static void apply(const struct op *op)
     uint64_t size;
     switch (op->code) {
     case OP_EPT_CREATE:
-        root->count = 0;
+        root->count = root->tables = 0;
         root->tag = op->b;
         break;
     case OP_EPT_MAP:
         size = size_of(ept_map_level(op->a));
         remove_leaves(root, op->b & ~(size - 1), size);
+        remove_tables(root, op->b & ~(size - 1), size, ept_map_level(op->a));
+        make_tables(root, op->b, ept_map_level(op->a));
         CHECK(root->count < TREES_LEAVES);
         root->leaf[root->count++] = (struct leaf){
             .from = op->b & ~(size - 1), .to = op->c & ~(size - 1), .level = ept_map_level(op->a),
@@ -93,9 +126,10 @@ static void apply(const struct op *op)
         break;
     case OP_EPT_UNMAP:
         remove_leaves(root, op->b, size_of(op->a));
+        remove_tables(root, op->b, size_of(op->a), op->a);
         break;
     case OP_EPT_DROP:
-        root->count = 0;
+        root->count = root->tables = 0;
         break;
     default:
         break;
@@ -132,7 +166,7 @@ static enum status check_target(const struct op *op)
     check_map(op);
     if (op->c >= TREES_EPT01 || (op->c >= TREES_HOLE && op->c < TREES_HOLE + LARGE_BYTES))
         return STATUS_BAD_ADDRESS;
-    return trees_count() + ++batch_maps > trees_budget ? STATUS_NO_TABLES : STATUS_OK;
+    return trees_count() + ++batch_maps > trees_budget || trees_tables() + batch_tables > trees_tables_budget ? STATUS_NO_TABLES : STATUS_OK;
 }
 
 // What the kernel would say to one operation of a batch.
@@ -140,8 +174,9 @@ static enum status check_op(const struct reply *rep, const struct op *op)
 {
     catch_up();
     if (!last_op || op != last_op + 1)
-        batch_maps = 0;
+        batch_maps = batch_tables = 0;
     last_op = op;
+    batch_tables += op->code == OP_EPT_MAP || op->code == OP_EPT_MAP_RUN ? MAP_TABLES : 0;
     if (trees_refuse != STATUS_OK) {
         enum status refuse = trees_refuse;
         trees_refuse = STATUS_OK;
@@ -256,6 +291,14 @@ unsigned trees_count(void)
     unsigned count = 0;
     for (unsigned i = 0; i < TREES_ROOTS; i++)
         count += roots[i].count;
+    return count;
+}
+
+unsigned trees_tables(void)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < TREES_ROOTS; i++)
+        count += roots[i].tables;
     return count;
 }
 

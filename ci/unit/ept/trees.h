@@ -19,6 +19,7 @@ struct leaf { uint64_t from, to; unsigned level, rights, type, ignore_pat; };  /
 
 // Settings, for the test to change.
 extern unsigned trees_budget;       // leaves in all trees together; more is NO_TABLES
+extern unsigned trees_tables_budget; // tables in all trees together, without the top ones, and those of a batch that has yet to be made; more is NO_TABLES, too
 extern bool trees_lax;              // mappings may be out of date when they are made (EPT12 is changing meanwhile)
 extern enum status trees_refuse;    // what the next batch ends in, if not OK; once
 extern void (*trees_on_read)(void); // before every read of an entry of EPT12
@@ -45,6 +46,7 @@ const struct reply *trees_invept_exit(void);
 uint32_t trees_root(uint64_t tag);  // the first that holds the tag, as L2 finds it; ROOT_NONE: nothing
 const struct leaf *trees_leaf(uint64_t tag, uint64_t address);
 unsigned trees_count(void);         // leaves in all trees
+unsigned trees_tables(void);        // tables, without the top ones
 unsigned trees_count_of(uint64_t tag);
 
 // The second walker.
