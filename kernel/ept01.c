@@ -52,7 +52,8 @@ enum status ept01_init(const struct boot_info *info)
 {
     ept.tree = (struct tree){ .root = { info->ept01 }, .table_bits = EPT_RIGHTS, .write_back = info->vtd_write_back };
     uint64_t bytes;
-    for (uint64_t address = 0; address < info->mapped_end; address += bytes)
+    // Of a large page of hidden memory, which has whole ones, a single page: it makes the table that a decoy needs.
+    for (uint64_t address = 0; address < info->mapped_end; address += address - info->hidden_base < info->hidden_bytes ? tree_bytes(1) : bytes)
         TRY(fill(address, &bytes));
     return STATUS_OK;
 }
