@@ -2,6 +2,8 @@
 // Reads files by EFI_SIMPLE_FILE_SYSTEM_PROTOCOL (UEFI 2.10, 13.4, 13.5).
 #include "file.h"
 
+#include <caps/addr.h>
+
 #include "console.h"
 #include "firmware.h"
 
@@ -18,6 +20,8 @@ static EFI_FILE *volume_open(void)
     return root;
 }
 
+static UINTN pages_of(size_t bytes) { return bytes / PAGE_BYTES + 1; }
+
 // The whole content of an open file; NULL, or what failed.
 static const char *content_read(struct file *file, EFI_FILE *open, size_t most)
 {
@@ -27,15 +31,18 @@ static const char *content_read(struct file *file, EFI_FILE *open, size_t most)
         return "is not a file";
     if (bytes > most)
         return "is too long";
-    if (EFI_ERROR(firmware.boot->AllocatePool(EfiLoaderData, bytes ? bytes : 1, &file->data)))
+    // Some firmware fills what its pool gives and takes with a pattern, byte by byte; pages only when they are given back.
+    EFI_PHYSICAL_ADDRESS address;
+    if (EFI_ERROR(firmware.boot->AllocatePages(AllocateAnyPages, EfiLoaderData, pages_of(bytes), &address)))
         return "no memory to read it";
-    for (file->bytes = 0; file->bytes < bytes;) {
-        UINTN piece = bytes - file->bytes;
-        if (EFI_ERROR(open->Read(open, &piece, (UINT8 *)file->data + file->bytes)) || !piece) {
+    *file = (struct file){ (void *)(UINTN)address, bytes };
+    for (UINTN done = 0; done < bytes;) {
+        UINTN piece = bytes - done;
+        if (EFI_ERROR(open->Read(open, &piece, (UINT8 *)file->data + done)) || !piece) {
             file_free(file);
             return "cannot be read";
         }
-        file->bytes += piece;
+        done += piece;
     }
     return NULL;
 }
@@ -71,6 +78,6 @@ bool file_read(struct file *file, const char *path, size_t most)
 void file_free(struct file *file)
 {
     if (file->data)
-        firmware.boot->FreePool(file->data);
+        firmware.boot->FreePages((EFI_PHYSICAL_ADDRESS)(UINTN)file->data, pages_of(file->bytes));
     *file = (struct file){NULL, 0};
 }

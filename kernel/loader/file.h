@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 struct file {
-    void *data;    // the pool's: file_free
+    void *data;    // whole pages: file_free
     size_t bytes;
 };
 

@@ -257,14 +257,15 @@ static bool start(const struct conf *conf, const struct conf_workload *workload)
     }
     launch.cpus = &cpus;
     bool ready = furnish(&launch, &memory, conf, workload, &load, &facts, no_execute);
-    load_free(&load);
     const char *watchdog = ready ? watchdog_text(launch.info) : "";  // the kernel's memory is hidden soon
     uint32_t launched = ready ? launch_all(&launch, conf->require) : 0;
     if (!launched) {
         dma_stop();
         memory_release(&memory);
+        load_free(&load);
         return false;
     }
+    // The files stay where they are: loader data, which is the OS' in a moment. Some firmware fills with a pattern what it gets back.
     dma_hide();
     if (!vtx_on_bulkhead()) {
         console_line("launched, but CPUID does not show it");
