@@ -42,7 +42,7 @@ static const char *protect(struct boot_info *info, struct memory *memory)
     struct acpi_table table;
     acpi_list(&tables, machine_acpi(info), info->rsdp, "DMAR");
     switch (acpi_find(&table, machine_acpi(info), info->rsdp, "DMAR")) {
-    case ACPI_NONE: return "the machine has no VT-d, or it is switched off in the firmware's setup (no ACPI table DMAR)";
+    case ACPI_NONE: return "no VT-d, or off in the firmware's setup (no ACPI table DMAR)";
     case ACPI_DAMAGED: return "the ACPI table DMAR is damaged";
     case ACPI_FOUND: wrong = dmar_read(&dmar, table.at, table.bytes, info, memory->base, memory->bytes);
     }
@@ -72,7 +72,7 @@ bool dma_prepare(struct boot_info *info, struct memory *memory, enum conf_dma wa
         if (wanted == CONF_DMA_REQUIRE)
             console_line("dma = require: %s", wrong);
         else
-            console_line("DMA: NOT PROTECTED: %s: devices reach hidden memory and PALs", wrong);
+            console_line("DMA: NOT PROTECTED: %s", wrong);
         return wanted != CONF_DMA_REQUIRE;
     }
     info->vtd_count = dmar.count;
