@@ -33,16 +33,15 @@ static const struct efi_memory *descriptor_at(const void *map, size_t stride, si
 // The index of the descriptor that comes after `last` in the order of addresses; `none` stands for before the first and behind the last.
 static size_t next_of(const void *map, size_t count, size_t stride, size_t last, size_t none)
 {
+    const uint64_t from = last == none ? 0 : descriptor_at(map, stride, last)->physical;
     size_t best = none;
+    uint64_t lowest = ~0ull;  // once for each pair of descriptors: as little as possible
     for (size_t i = 0; i < count; i++) {
-        uint64_t base = descriptor_at(map, stride, i)->physical;
-        if (last != none) {
-            uint64_t from = descriptor_at(map, stride, last)->physical;
-            if (base < from || (base == from && i <= last))
-                continue;
-        }
-        if (best == none || base < descriptor_at(map, stride, best)->physical)
-            best = i;
+        const uint64_t base = descriptor_at(map, stride, i)->physical;
+        if (base < from || base > lowest || (base == lowest && best != none) || (base == from && last != none && i <= last))
+            continue;
+        best = i;
+        lowest = base;
     }
     return best;
 }
