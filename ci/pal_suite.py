@@ -197,6 +197,13 @@ def _reset(how: str, context: Context) -> str:
     return _nothing_after(replace(PAL, name="pal-reset", tests=("pal_secret",), words=f"reboot={how}"), Machine(cpus=2), "", context)[1]
 
 
+def _reset_otherwise(how: str, context: Context) -> str:
+    """By ways that Linux doesn't take: the system control port, and the keyboard controller's output port, bit by bit."""
+    run, remark = _nothing_after(replace(PAL, name="pal-reset", tests=("pal_secret",), settings=(("reset", how),)), Machine(cpus=2), "", context)
+    require(run.stages.find("reset"), "Bulkhead did not see the reset")
+    return remark
+
+
 def _sleep(context: Context) -> str:
     """The emulator stays awake, and L1 goes on: what there is in RAM by then would be there in the machine that sleeps."""
     run, remark = _nothing_after(replace(PAL, name="pal-sleep", tests=("pal_secret",), settings=(("sleep", "yes"),)), Machine(cpus=2), "", context)
@@ -244,7 +251,8 @@ CASES = [*(Case(f"pal-{cpus}", partial(_pal, cpus)) for cpus in (1, 2)), Case("p
          Case("pal-faults-reply", partial(_faults, 1, "bad-reply", 1, 10, 100)),
          Case("pal-avx512", _avx512),
          Case("pal-stress-4", partial(_stress, STRESS, 4, 3, TIMEOUT)),
-         *(Case(f"pal-reset-{how}", partial(_reset, how)) for how in ("acpi", "kbd", "triple")), Case("pal-sleep", _sleep),
+         *(Case(f"pal-reset-{how}", partial(_reset, how)) for how in ("acpi", "kbd", "triple")),
+         *(Case(f"pal-reset-{how}", partial(_reset_otherwise, how)) for how in ("port92", "kbd-d1")), Case("pal-sleep", _sleep),
          Case("pal-parked", _parked), Case("pal-looked", _looked)]
 NIGHTLY_CASES = [Case("pal-faults-all", partial(_faults, 4, "pf", 6000, 2, 1000)),
                  Case("pal-stress-l2-2", partial(_stress, STRESS_L2, 2, 2, TIMEOUT)),  # by night: docs/emulators.md, "An external interrupt doesn't exit ..."

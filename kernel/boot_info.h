@@ -80,6 +80,10 @@ struct boot_cpuid { uint32_t first, last, subleaf, keep[4], set[4], cr4, cr4_ecx
 #define BOOT_CPUID_ANY    0xffffffffu                                // subleaf
 #define BOOT_CPUID_LEAVES (1u << 1 | 1u << 7 | 1u << 0xd | 1u << 0x14)  // below 32 there are no others
 
+// A byte that ends the machine, by a reset or a power-off (loader/watch.c): what of it `mask` names is `value`. mask 0: none.
+#define BOOT_ENDS 7
+struct boot_end { uint16_t port; uint8_t mask, value; bool power_off; };
+
 // A unit of VT-d that keeps devices to EPT01. Its registers are L0's alone, as hidden memory is: L1 gets none of their pages. Addresses as the kernel sees them.
 //   answer  what it is to forget is written there, and it says there that it has done so: its IOTLB invalidate register, or a word in memory
 //   fault   the records of requests that it has refused, 16 bytes each, and their number
@@ -123,7 +127,7 @@ struct boot_info {
     uint32_t log_level;      // enum log_level: what is more detailed isn't logged
     uint64_t watchdog_ticks; // of the time-stamp counter, that a message may take; 0: any number
     uint64_t watchdog_counter;  // where a counter starts that wraps after so many; 0: other CPUs watch, or nobody does
-    uint16_t pm1a_control, pm1b_control;  // ports of FADT's PM1x_CNT_BLK, 0 where there is none
+    struct boot_end end[BOOT_ENDS];
     uint64_t ept01;          // its top table, empty: devices' tables lead to it
     uint32_t vtd_count;      // 0: devices aren't kept out of anything
     bool vtd_write_back;     // a unit does not snoop caches for its tables

@@ -13,8 +13,7 @@
 #include "step.h"
 #include "vmcs.h"
 
-enum { RESET_CPU = 4, KEYBOARD_PULSE_RESET = 0xf0, COM_EMPTY = 0x60 };  // COM_EMPTY: line status of a port that could send
-#define PM1_SLEEP_ENABLE (1u << 13)
+enum { COM_EMPTY = 0x60 };  // line status of a port that could send
 
 // Exit qualification (SDM 3C table 28-5 "Exit Qualification for I/O Instructions").
 #define IO_BYTES(q)  (((unsigned)(q) & 7) + 1)
@@ -32,28 +31,26 @@ static bool shutdown_word(uint8_t byte)
     return !word[matched];
 }
 
-// Whether this OUT ends the machine, and how. A sleep is taken for a power-off: nothing of L0 survives it. Only a byte to 0xcf9 resets: a
-// double word at 0xcf8 is a PCI configuration address.
-static const char *stage_of(uint16_t port, unsigned bytes, uint32_t value)
+// Whether this byte ends the machine, and how.
+static const char *stage_of(uint16_t port, uint8_t byte)
 {
-    const uint16_t pm1[] = { boot_info->pm1a_control, boot_info->pm1b_control };
-    for (unsigned i = 0; i < 2; i++)
-        if (pm1[i] && ((port == pm1[i] && value & PM1_SLEEP_ENABLE) || (port == pm1[i] + 1 && value & PM1_SLEEP_ENABLE >> 8)))
-            return "power-off";
-    if (bytes != 1)
-        return NULL;
-    if (port == PORT_BOCHS_SHUTDOWN && shutdown_word((uint8_t)value))
+    if (port == PORT_BOCHS_SHUTDOWN && shutdown_word(byte))
         return "power-off";
-    bool reset = (port == PORT_RESET && value & RESET_CPU) || (port == PORT_KEYBOARD && (value & 0xf1) == KEYBOARD_PULSE_RESET);
-    return reset ? "reset" : NULL;
+    for (const struct boot_end *end = boot_info->end; end < boot_info->end + BOOT_ENDS; end++)
+        if (end->mask != 0 && port == end->port && (byte & end->mask) == end->value)
+            return end->power_off ? "power-off" : "reset";
+    return NULL;
 }
 
 bool io_hypercall(void) { return (vmcs_read(VMCS_EXIT_QUALIFICATION) & ~(uint64_t)IO_REP) == (HYPERCALL_PORT << 16 | IO_IN | 3); }
 
 static void out(uint16_t port, unsigned bytes, uint32_t value)
 {
-    const char *stage = stage_of(port, bytes, bytes < 4 ? value & ((1u << 8 * bytes) - 1) : value);
-    if (stage)
+    const char *stage = NULL;
+    // Devices that are a byte wide take a larger access byte by byte. But 4 bytes at 0xcf8 are a PCI configuration address, and go to no device.
+    for (unsigned i = 0; stage == NULL && i < bytes && !(port == PORT_PCI_ADDRESS && bytes == 4); i++)
+        stage = stage_of((uint16_t)(port + i), (uint8_t)(value >> 8 * i));
+    if (stage != NULL)
         power_end(stage);
     if (bytes == 1)
         port_out8(port, (uint8_t)value);
@@ -82,8 +79,9 @@ void io_exit(struct cpu *cpu)
         return;
     }
     if (qualification & IO_STRING) {
-        // What it writes lies in memory that L0 doesn't see. Nobody but an attacker resets the machine so: secrets are taken for lost.
-        if (!(qualification & IO_IN) && partition_secrets())
+        // What it writes lies in memory that L0 doesn't see; and what reads may write by the time of its step, which no port stops: another CPU has changed the
+        // code. Nobody but an attacker comes to these ports so: secrets are taken for lost.
+        if (partition_secrets())
             power_end("reset");
         cpu->step.io = true;
         step_begin(cpu);

@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-// Besides ACPI's power control and HYPERCALL_PORT.
-enum watched_port { PORT_KEYBOARD = 0x64, PORT_RESET = 0xcf9, PORT_BOCHS_SHUTDOWN = 0x8900 };
+// Besides those that the FADT names, and HYPERCALL_PORT. PORT_PCI_ADDRESS isn't watched itself.
+enum watched_port { PORT_KEYBOARD = 0x64, PORT_SYSTEM_CONTROL = 0x92, PORT_PCI_ADDRESS = 0xcf8, PORT_RESET = 0xcf9, PORT_BOCHS_SHUTDOWN = 0x8900 };
 
 // Whether the exit being handled is IN EAX from HYPERCALL_PORT and nothing else. Its VMCS is the current one.
 bool io_hypercall(void);

@@ -4,7 +4,6 @@
 
 #include "clock.h"
 #include "console.h"
-#include "fadt.h"
 #include "firmware.h"
 #include "ranges.h"
 
@@ -76,8 +75,5 @@ bool machine_describe(struct boot_info *info, uint64_t *boot_time)
     if (!describe_memory(info))
         return false;
     info->rsdp = find_rsdp();
-    struct fadt_ports ports = fadt_read(machine_acpi(info), info->rsdp);
-    info->pm1a_control = ports.pm1a_control;
-    info->pm1b_control = ports.pm1b_control;
     return true;
 }

@@ -11,6 +11,7 @@
 #include "cr.h"
 #include "debug.h"
 #include "dma.h"
+#include "fadt.h"
 #include "fields.h"
 #include "file.h"
 #include "firmware.h"
@@ -150,7 +151,7 @@ static bool build(struct launch *launch, struct memory *memory, const struct con
     struct boot_info *info = launch->info;
     bool done = load_place(load, memory, info) && cpu_blocks_make(info, memory, launch->cpus->apic_id) &&
                 records_make(info, memory, workload->name, boot_time) && launch_prepare(launch, memory, &load->kernel, no_execute) &&
-                window_make(info, memory) && watch_make(info, memory);
+                window_make(info, memory) && watch_make(info, memory, fadt_read(machine_acpi(info), info->rsdp));
     for (uint32_t i = 0; done && i < info->partition_count; i++)
         done = space_make(info, memory, i);
     done = done && space_show_rings(info, memory);

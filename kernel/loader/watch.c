@@ -70,31 +70,58 @@ static bool takes_ports(const struct partition_header *header)
     return false;
 }
 
-bool watch_make(struct boot_info *info, struct memory *memory)
+enum { PM1_SLEEP_ENABLE = 1u << 5, SYSTEM_CONTROL_INIT = 1, RESET_CPU = 4, KEYBOARD_PULSE_RESET = 0xf0, KEYBOARD_WRITE_OUTPUT = 0xd1 };
+
+static void watch_end(struct boot_info *info, struct boot_end end)
 {
-    const uint16_t pm1[] = { info->pm1a_control, info->pm1b_control };
+    unsigned i = 0;
+    while (info->end[i].mask)
+        i++;
+    info->end[i] = end;
+    watch_port(info, end.port);
+}
+
+static void watch_ends(struct boot_info *info, struct fadt_ports fadt, bool secrets)
+{
+    const uint16_t pm1[] = {fadt.pm1a_control, fadt.pm1b_control};
+    for (unsigned i = 0; i < BOOT_ENDS; i++)
+        info->end[i].mask = 0;
+    // A sleep, too, is taken for a power-off: nothing of L0 survives it. The bit is in the upper byte.
+    for (unsigned i = 0; i < 2; i++)
+        if (pm1[i])
+            watch_end(info, (struct boot_end){(uint16_t)(pm1[i] + 1), PM1_SLEEP_ENABLE, PM1_SLEEP_ENABLE, true});
+    // Any pulse of output bit 0 is a reset; and of bit 0 here an INIT of all CPUs, or a reset as well. Both come after the scrubbing, and are the same to L0.
+    watch_end(info, (struct boot_end){PORT_KEYBOARD, 0xf1, KEYBOARD_PULSE_RESET, false});
+    watch_end(info, (struct boot_end){PORT_SYSTEM_CONTROL, SYSTEM_CONTROL_INIT, SYSTEM_CONTROL_INIT, false});
+    watch_port(info, PORT_BOCHS_SHUTDOWN);
+    if (!secrets)
+        return;
+    // An access exits if any of its bytes is watched, and so do all PCI configuration addresses that are written to 0xcf8 as they must be: 4 bytes.
+    // A boot writes 30,000 of them. Nothing in the chipset or the CPU tells the two apart without an exit, so 0xcf9 is watched only where a reset
+    // must not go unseen; else L0 would miss no more than its last words.
+    watch_end(info, (struct boot_end){PORT_RESET, RESET_CPU, RESET_CPU, false});
+    // The next byte to 0x60 is output bit 0 itself. The command is taken for the end already: 0x60 needn't be watched, which has an access for each byte of
+    // keyboard and mouse, and no CPU's byte there can overtake another's command here. Besides a reset it is for the A20 gate, which boot loaders for
+    // BIOS open; a system that UEFI starts has no use for it.
+    watch_end(info, (struct boot_end){PORT_KEYBOARD, 0xff, KEYBOARD_WRITE_OUTPUT, false});
+    if (fadt.reset)
+        watch_end(info, (struct boot_end){fadt.reset, 0xff, fadt.reset_value, false});
+}
+
+bool watch_make(struct boot_info *info, struct memory *memory, struct fadt_ports fadt)
+{
+    bool secrets = false;
     info->bitmaps = memory_take(memory, BITMAP_KINDS * PAGE_BYTES);
     if (!info->bitmaps || !watch_fields(&info->vmx, memory))
         return false;
     watch_msrs(info);
-    watch_port(info, PORT_KEYBOARD);
-    watch_port(info, PORT_BOCHS_SHUTDOWN);
-    for (unsigned i = 0; i < 2; i++) {
-        if (pm1[i]) {
-            watch_port(info, pm1[i]);
-            watch_port(info, pm1[i] + 1u);
-        }
-    }
     for (unsigned i = 0; info->debug && i < DEBUG_PORTS; i++)
         watch_port(info, DEBUG_PORT + i);
     for (uint32_t i = 0; i < info->partition_count; i++) {
         if (takes_ports(&info->partition[i].header))
             watch_port(info, HYPERCALL_PORT);
-        // An access exits if any of its bytes is watched, and so do all PCI configuration addresses that are written to 0xcf8 as they must be: 4 bytes.
-        // A boot writes 30,000 of them. Nothing in the chipset or the CPU tells the two apart without an exit, so 0xcf9 is watched only where a reset
-        // must not go unseen; else L0 would miss no more than its last words.
-        if (info->partition[i].header.rights & RIGHT_SECRETS)
-            watch_port(info, PORT_RESET);
+        secrets |= (info->partition[i].header.rights & RIGHT_SECRETS) != 0;
     }
+    watch_ends(info, fadt, secrets);
     return true;
 }

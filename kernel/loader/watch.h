@@ -5,7 +5,9 @@
 #include <stdbool.h>
 
 #include "../boot_info.h"
+#include "fadt.h"
 #include "memory.h"
 
-// Takes memory for the bitmaps and makes them from ../msr_watch.def, group.def and what info has of ports and partitions. False: not enough memory.
-bool watch_make(struct boot_info *info, struct memory *memory);
+// Takes memory for the bitmaps and makes them, and info->end, from ../msr_watch.def, group.def, what the FADT has of ports, and info's partitions. False: not
+// enough memory.
+bool watch_make(struct boot_info *info, struct memory *memory, struct fadt_ports fadt);

@@ -16,6 +16,9 @@ static void build(void)
     acpi_put(FADT + 68, 0x504, 4);
     acpi_put(FADT + 172, 1, 1);
     acpi_put(FADT + 176, 0x604, 8);
+    acpi_put(FADT + 116, 1, 1);
+    acpi_put(FADT + 120, 0xcf9, 8);
+    acpi_put(FADT + 128, 6, 1);
     acpi_table(FADT, "FACP", FADT_BYTES);
     acpi_table(OTHER, "APIC", 44);
     acpi_root(XSDT, "XSDT", 8, (const uint64_t[]){ ACPI_BASE + OTHER, ACPI_BASE + FADT }, 2);
@@ -43,6 +46,42 @@ TEST(fadt_gives_the_extended_port_else_the_old_one)
     ports_are(0x404, 0);
     acpi_table(FADT, "FACP", 36);
     ports_are(0, 0);
+}
+
+static void reset_is(unsigned port, unsigned value)
+{
+    struct fadt_ports ports = fadt_read(acpi_memory(), ACPI_BASE + RSDP);
+    CHECK_EQ(ports.reset, port);
+    CHECK_EQ(ports.reset_value, value);
+}
+
+TEST(fadt_gives_the_reset_register_where_it_is_a_port)
+{
+    build();
+    reset_is(0xcf9, 6);
+    acpi_put(FADT + 128, 0xff, 1);
+    acpi_table(FADT, "FACP", 129);
+    reset_is(0xcf9, 0xff);
+    acpi_table(FADT, "FACP", 128);  // its value is cut off
+    reset_is(0, 0);
+    acpi_table(FADT, "FACP", 116);
+    reset_is(0, 0);
+    build();
+    acpi_put(FADT + 116, 0, 1);  // in memory space
+    acpi_table(FADT, "FACP", FADT_BYTES);
+    reset_is(0, 6);
+    acpi_put(FADT + 116, 2, 1);  // in PCI configuration space
+    acpi_table(FADT, "FACP", FADT_BYTES);
+    reset_is(0, 6);
+    acpi_put(FADT + 116, 1, 1);
+    acpi_put(FADT + 120, 0x10cf9, 8);
+    acpi_table(FADT, "FACP", FADT_BYTES);
+    reset_is(0, 6);
+    acpi_put(FADT + 120, 0xffff00000cf9, 8);
+    acpi_table(FADT, "FACP", FADT_BYTES);
+    reset_is(0, 6);
+    acpi_bytes[FADT + 200]++;  // checksum
+    reset_is(0, 0);
 }
 
 TEST(fadt_falls_back_to_the_rsdt)
