@@ -17,7 +17,7 @@ from case import Case, Context, Failure, require
 from emulator import FIRMWARE, Machine
 from ram import BochsRam, Ram, find
 from watch import Watch
-from workload import BULKHEAD_PAL, LHV_PAL, PAL, PAL_L2, Workload
+from workload import BULKHEAD_PAL, LHV_PAL, PAL, PAL_L2, Workload, configuration
 
 TIMEOUT = 300.0
 NIGHT_TIMEOUT = 900.0
@@ -149,6 +149,7 @@ class _Reset(Watch):
 
     def __init__(self, machine: Machine, disk: Path, sleeps: bool) -> None:
         super().__init__(machine, lambda name, ram: None)
+        self.keep_going = True  # the firmware comes after a panic, too
         self.disk, self.sleeps, self.asleep = disk, sleeps, 0.0
         self.places: dict[str, dict[int, list[int]]] = {}
         self.due = ""
@@ -177,10 +178,11 @@ class _Reset(Watch):
         return super().over(seconds)
 
 
-def _nothing_after(workload: Workload, machine: Machine, part: str, context: Context) -> tuple[Boot, str]:
+def _nothing_after(workload: Workload, machine: Machine, part: str, context: Context, *conf: str) -> tuple[Boot, str]:
     """No byte of a PAL's is in RAM after the reset, though RAM is as it was: its program's own page shows it."""
     watch = _Reset(machine, context.directory(part) / "esp.img", dict(workload.settings).get("sleep") == "yes")
-    run = boot(context.places, workload, machine, context.directory(part), TIMEOUT, stages=watch)
+    files: dict[str, Path | bytes] = {"EFI/bulkhead/bulkhead.conf": configuration(workload, conf).encode()}
+    run = boot(context.places, workload, machine, context.directory(part), TIMEOUT, stages=watch, files=files)
     require("kept" in watch.places, "the secrets are not kept")
     require("reset" in watch.places, f"the machine did not start anew: {run.outcome.ending}")
     before, after = watch.places["kept"], watch.places["reset"]
@@ -202,6 +204,17 @@ def _reset_otherwise(how: str, context: Context) -> str:
     run, remark = _nothing_after(replace(PAL, name="pal-reset", tests=("pal_secret",), settings=(("reset", how),)), Machine(cpus=2), "", context)
     require(run.stages.find("reset"), "Bulkhead did not see the reset")
     return remark
+
+
+def _panic(context: Context) -> str:
+    """The kernel can't go on, while a PAL keeps its secret and others come and go."""
+    workload = replace(PAL, name="pal-reset", tests=("pal_secret",), settings=(("reset", "panic"),), inject=f"trustvisor {PANIC_MESSAGE} panic")
+    run, remark = _nothing_after(workload, Machine(cpus=2), "", context, "panic = reset")
+    require(any("panic: injected at message" in line for line in run.outcome.log), "the kernel did not panic")
+    return remark
+
+
+PANIC_MESSAGE = 200  # of trustvisor: many more than there are until the secrets are kept
 
 
 def _sleep(context: Context) -> str:
@@ -252,7 +265,7 @@ CASES = [*(Case(f"pal-{cpus}", partial(_pal, cpus)) for cpus in (1, 2)), Case("p
          Case("pal-avx512", _avx512),
          Case("pal-stress-4", partial(_stress, STRESS, 4, 3, TIMEOUT)),
          *(Case(f"pal-reset-{how}", partial(_reset, how)) for how in ("acpi", "kbd", "triple")),
-         *(Case(f"pal-reset-{how}", partial(_reset_otherwise, how)) for how in ("port92", "kbd-d1")), Case("pal-sleep", _sleep),
+         *(Case(f"pal-reset-{how}", partial(_reset_otherwise, how)) for how in ("port92", "kbd-d1")), Case("pal-reset-panic", _panic), Case("pal-sleep", _sleep),
          Case("pal-parked", _parked), Case("pal-looked", _looked)]
 NIGHTLY_CASES = [Case("pal-faults-all", partial(_faults, 4, "pf", 6000, 2, 1000)),
                  Case("pal-stress-l2-2", partial(_stress, STRESS_L2, 2, 2, TIMEOUT)),  # by night: docs/emulators.md, "An external interrupt doesn't exit ..."

@@ -66,10 +66,10 @@ void shootdown_repeat_sipi(struct cpu *cpu)
     shootdown_kick(cpu);
 }
 
-// Whether a CPU may use old translations. One that is deaf or not launched looks at the generation once it isn't any more.
+// Whether a CPU may use old translations. One that is deaf or not launched looks at the generation once it isn't any more; one that a panic halts never answers.
 static bool must_wait(const struct cpu *cpu, uint64_t wanted)
 {
-    return __atomic_load_n(&cpu->launched, __ATOMIC_SEQ_CST) && !__atomic_load_n(&cpu->deaf, __ATOMIC_SEQ_CST) &&
+    return !halting && __atomic_load_n(&cpu->launched, __ATOMIC_SEQ_CST) && !__atomic_load_n(&cpu->deaf, __ATOMIC_SEQ_CST) &&
            __atomic_load_n(&cpu->shootdown_seen, __ATOMIC_SEQ_CST) < wanted;
 }
 
