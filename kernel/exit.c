@@ -187,9 +187,10 @@ static __attribute__((noinline, noreturn)) void enter_selected(struct cpu *cpu)
     enter(cpu, true);
 }
 
-static inline __attribute__((always_inline, noreturn)) void leave(struct cpu *cpu)
+// l1: that's who runs.
+static inline __attribute__((always_inline, noreturn)) void leave(struct cpu *cpu, bool l1)
 {
-    if (cpu->level == ORIGIN_L1 && cpu->vmcs_current.v == cpu->vmcs01.v) {
+    if ((l1 || cpu->level == ORIGIN_L1) && cpu->vmcs_current.v == cpu->vmcs01.v) {
         count(cpu, ORIGIN_L1);
         guest_resume_quiet(cpu);
     }
@@ -197,7 +198,7 @@ static inline __attribute__((always_inline, noreturn)) void leave(struct cpu *cp
 }
 
 // What most messages are of: without a way back that would have to be kept.
-static __attribute__((noreturn)) void exit_l1(struct cpu *cpu) { route_l1(cpu); leave(cpu); }
+static __attribute__((noreturn)) void exit_l1(struct cpu *cpu) { leave(cpu, route_l1(cpu)); }
 
 static kernel_handler_t *handler_of(unsigned level, unsigned reason)
 {
@@ -239,7 +240,7 @@ void exit_enter(struct cpu *cpu)
         first_handler[index](cpu);
     else
         exit_attend(cpu);
-    leave(cpu_self());
+    leave(cpu_self(), false);
 }
 
 void enter_guest(struct cpu *cpu) { enter(cpu, false); }

@@ -22,12 +22,7 @@ void group_init(const struct policy *policy)
 
 _Static_assert(sizeof(struct group_field) == 4 && offsetof(struct group_field, field) == 2 && VMCS_FIELD_COUNT <= VMX_LIST_MAX, "VMX_LIST() knows it");
 
-__attribute__((noinline)) void group_read_list(struct cpu *cpu, const struct group_list *list, uint64_t bank[VMCS_FIELD_COUNT])
-{
-    const uint64_t count = (uint64_t)(list->end - list->first);
-    cpu->vmreads += (uint32_t)count;
-    insn_vmread_list(list->end, count, bank);
-}
+__attribute__((noinline)) void group_read_fields(uint64_t count, const struct group_field *end, uint64_t bank[VMCS_FIELD_COUNT]) { insn_vmread_list(end, count, bank); }
 
 __attribute__((noinline)) void group_write_list(struct cpu *cpu, struct group_list list, const uint64_t bank[VMCS_FIELD_COUNT])
 {
@@ -50,5 +45,5 @@ struct group_list group_list(uint64_t groups, bool exited)
         }
     }
     listed_count = (unsigned)(next - listed);
-    return (struct group_list){ first, next };
+    return (struct group_list){ next != first ? first : NULL, next };
 }

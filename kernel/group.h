@@ -34,13 +34,19 @@ static inline struct group_list group_next(uint64_t *groups)
     return (struct group_list){ group_first[__builtin_ctzll(all)], group_first[__builtin_ctzll(carry)] };
 }
 
-// The fields of these groups, for messages that name them again and again. exited: without what exit_enter() keeps of what it reads. None (first is NULL): there are too many
+// The fields of these groups, for messages that name them again and again. exited: without what exit_enter() keeps of what it reads. None (first is NULL): no fields, or there are too many
 // lists already.
 #define GROUP_LISTED_MAX 4096
 struct group_list group_list(uint64_t groups, bool exited);
 
 // Reads fields of the current VMCS into their places in bank.
-void group_read_list(struct cpu *cpu, const struct group_list *list, uint64_t bank[VMCS_FIELD_COUNT]);
+void group_read_fields(uint64_t count, const struct group_field *end, uint64_t bank[VMCS_FIELD_COUNT]);
+static inline void group_read_list(struct cpu *cpu, const struct group_list *list, uint64_t bank[VMCS_FIELD_COUNT])
+{
+    const uint64_t count = (uint64_t)(list->end - list->first);
+    cpu->vmreads += (uint32_t)count;
+    group_read_fields(count, list->end, bank);
+}
 
 // The same of groups. Only those that exist.
 static inline void group_read(struct cpu *cpu, uint64_t groups, uint64_t bank[VMCS_FIELD_COUNT])

@@ -39,9 +39,9 @@ static inline __attribute__((always_inline)) void request_build(struct cpu *cpu,
         request->tag = cpu->vmcs02->tag;
         request->root = partition->header.root_count == 0 ? ROOT_NONE : ipc_root(cpu->vmcs02, partition);
     }
-    if (groups & GROUP_GPR)
+    if (__builtin_expect((groups & GROUP_GPR) != 0, 1))
         memory_copy(request->gpr, cpu->gpr, sizeof(request->gpr));
-    if (groups & ~GROUP_GPR) {
+    if ((attempt == 0 && message->list.first != NULL) || (groups & ~GROUP_GPR)) {
         const bool given_up = attempt != 0 && known->origin != ORIGIN_L1 && cpu->vmcs02->active_cpu != cpu->index;
         if (!given_up)
             vmcs_select(cpu, known->origin != ORIGIN_L1 ? cpu->vmcs02->region : cpu->vmcs01);
@@ -80,17 +80,10 @@ static inline __attribute__((always_inline)) int64_t partition_run(struct cpu *c
     return end;
 }
 
-// Acts on a complete reply.
+// Acts on a complete reply, whatever it is.
 static inline __attribute__((always_inline)) enum status reply_conclude(struct cpu *cpu, struct partition *partition, struct partition_cpu *slot,
-    const struct message *message, const struct reply *reply, struct answer *answer, bool *done)
+    const struct message *message, const struct reply *reply, struct answer *answer)
 {
-    answer->wrote_event = message->origin != ORIGIN_L1 && slot->wrote_event;
-    if (verdict_is_resume(cpu, partition, message, slot->sequence, reply, answer)) {
-        // Where an instruction is done there is nothing to be delivered again, and an L2's VMCS02 is held (set_decode).
-        *done = message->origin == ORIGIN_L1 || (answer->set & SET_ADVANCE);
-        set_invoke(cpu, reply, answer->set, message->origin);
-        return STATUS_OK;
-    }
     struct batch *batch = cpu->batch;
     bool operations = ONCE(reply->op_count) != 0;
     enum status status = operations ? batch_decode(batch, cpu, partition, reply) : STATUS_OK;
@@ -104,6 +97,7 @@ static inline __attribute__((always_inline)) enum status reply_conclude(struct c
         fault_reply(partition, cpu, decoded ? NULL : batch, reply, status);
         return STATUS_FAULTED;
     }
+    answer->wrote_event = message->origin != ORIGIN_L1 && slot->wrote_event;
     if (operations) {
         (void)batch_invoke(batch, cpu);  // an MSR's refusal is of interest to who asks by SYS_INVOKE
         answer->wrote_event |= batch->wrote_event;
@@ -114,12 +108,14 @@ static inline __attribute__((always_inline)) enum status reply_conclude(struct c
     return STATUS_OK;
 }
 
+static inline __attribute__((always_inline)) void message_count(struct message_stat *stat, uint64_t since) { stat->count++; stat->instr += tsc_since(since); }
+
 // The partition is the caller's (partition_enter); observed: the reply counts for nothing. STATUS_FAULTED: recorded;
 // STATUS_BUSY: another CPU stops it, or what SET_APPLIED waits for was refused.
 //   known: kind, origin and arg as in the message; where this is inlined the compiler may know them
 //   outer: the partition that runs on this CPU, by whose call or restart this comes, or NULL
 //   event: its record, which says since when its time counts
-//   done: becomes true where the answer leaves nothing to be done (route_answer)
+//   done: becomes true where there was nothing to be done but what is done already, as nearly always: then there is no answer. NULL: it is to be filled
 NODISCARD static inline __attribute__((always_inline)) enum status hand_over(struct cpu *cpu, struct partition *partition, struct partition_cpu *slot,
     const struct message *message, const struct message *known, bool observed, uint8_t attempt, struct partition *outer, struct event *event,
     struct answer *answer, bool *done)
@@ -138,12 +134,20 @@ NODISCARD static inline __attribute__((always_inline)) enum status hand_over(str
     channel->request[0].request.what = message->what | (uint32_t)attempt << 24;
     request_build(cpu, partition, &channel->request[0].request, message, known, attempt);
     int64_t end = partition_run(cpu, partition, slot, place, outer);
+    const struct reply *reply = &channel->reply[0].reply;
+    struct answer plain;  // in registers
+    // Where an instruction is done there is nothing to be delivered again, and an L2's VMCS02 is held (set_decode).
+    if (__builtin_expect(end == UPCALL_REPLIED, 1) && done != NULL && verdict_is_resume(cpu, partition, known, slot->sequence, reply, &plain) &&
+        (known->origin == ORIGIN_L1 || (plain.set & SET_ADVANCE))) {
+        set_invoke(cpu, reply, plain.set, known->origin);
+        message_count(slot->stat, event->tsc);
+        *done = true;
+        return STATUS_OK;
+    }
     enum status status = end == UPCALL_ABORTED ? STATUS_BUSY : end != UPCALL_REPLIED ? STATUS_FAULTED : observed ? STATUS_OK
-                       : reply_conclude(cpu, partition, slot, known, &channel->reply[0].reply, answer, done);
+                       : reply_conclude(cpu, partition, slot, known, reply, answer);
     if (__builtin_expect(status != STATUS_OK, 0))
         slot->incomplete = slot->torn = true;
-    struct message_stat *stat = slot->stat;
-    stat->count++;
-    stat->instr += tsc_since(event->tsc);
+    message_count(slot->stat, event->tsc);
     return status;
 }

@@ -13,10 +13,11 @@ enum status batch_invoke(struct batch *batch, struct cpu *cpu);
 // Sets what the decoded set names, from the reply. level: who exited.
 static inline __attribute__((always_inline)) void set_invoke(struct cpu *cpu, const struct reply *reply, uint32_t set, enum msg_origin level)
 {
-    for (uint32_t left = set & SET_GPRS; left != 0; left &= left - 1)
-        cpu->gpr[(uint32_t)__builtin_ctz(left)] = reply->gpr[(uint32_t)__builtin_ctz(left)];
-    if (set & SET_GPR(GPR_CR2))
-        cpu->cr2_stale = true;
+    if (set & SET_GPRS) {
+        for (uint32_t left = set & SET_GPRS; left != 0; left &= left - 1)
+            cpu->gpr[(uint32_t)__builtin_ctz(left)] = reply->gpr[(uint32_t)__builtin_ctz(left)];
+        cpu->cr2_stale |= (set & SET_GPR(GPR_CR2)) != 0;
+    }
     if (!(set & (SET_FLAGS | SET_ADVANCE)))
         return;
     vmcs_select(cpu, level == ORIGIN_L1 ? cpu->vmcs01 : cpu->vmcs02->region);

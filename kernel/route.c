@@ -196,10 +196,7 @@ static __attribute__((noinline)) bool answered(struct cpu *cpu, enum status stat
 }
 
 // taken: only where the exit is about a page that was taken.
-static inline bool wants(struct cpu *cpu, const struct route *route, bool taken)
-{
-    return (!taken || route->kind == ROUTE_TAKEN) && matches(cpu, route);
-}
+static inline bool wants(struct cpu *cpu, const struct route *route, bool taken) { return (!taken || route->kind == ROUTE_TAKEN) && matches(cpu, route); }
 
 // The write of an L2 to a page that was taken, which its EPT12 allows, is done by the kernel where the page's owner doesn't see to it.
 static bool vanishes(struct cpu *cpu, const struct route *route)
@@ -210,8 +207,23 @@ static bool vanishes(struct cpu *cpu, const struct route *route)
 // Whether others are asked where its partition can't answer: it was dormant, which it may not be any more, or is parked, which it stays.
 static bool passes(const struct route *route) { return route->kind == ROUTE_IN_VMX || route->partition->record->state != PARTITION_PARKED; }
 
-// It is for the partitions behind the first: that one has said so, with arg, or has failed. false: nobody wants it.
-static __attribute__((noinline)) bool forward(struct cpu *cpu, const struct route *route, bool taken, const uint64_t *arg)
+// No partition wants the exit.
+static __attribute__((noinline)) void unclaimed(struct cpu *cpu)
+{
+    kernel_handler_t *handler = kernel_handler[cpu->level][cpu->reason & EXIT_REASON_BASIC];
+    const bool loaded = held(cpu);
+    if (loaded)
+        vmcs_select(cpu, cpu->level != ORIGIN_L1 ? cpu->vmcs02->region : cpu->vmcs01);
+    if (loaded && handler != NULL)
+        handler(cpu);
+    else if (cpu->level != ORIGIN_L1)
+        route_abandon_l2(cpu, "nobody handles this exit");
+    else
+        inject_ud(cpu);
+}
+
+// It is for the partitions behind the first: that one has said so, with arg, or has failed.
+static __attribute__((noinline)) void forward(struct cpu *cpu, const struct route *route, bool taken, const uint64_t *arg)
 {
     struct answer answer;
     for (; route != NULL && held(cpu); route = route->next) {
@@ -227,24 +239,26 @@ static __attribute__((noinline)) bool forward(struct cpu *cpu, const struct rout
             if (passes(route))
                 continue;
             owner_pays(cpu);
-            return true;
+            return;
         }
         if (answer.verdict != VERDICT_FORWARD) {
             route_answer(cpu, route->partition, &answer);
-            return true;
+            return;
         }
         arg = answer.arg;  // written again only with the next reply, which needs them no more
     }
-    return false;
+    unclaimed(cpu);
 }
 
-// Hands the exit to the partitions. false: nobody wants it. origin: cpu->level.
+// Hands the exit to the partitions, else to the kernel's handler. origin: cpu->level. true: who exited goes on, for one thing.
 static inline __attribute__((always_inline)) bool route_message(struct cpu *cpu, const struct route *route, enum msg_origin origin, bool taken)
 {
     while (route != NULL && !wants(cpu, route, taken))
         route = route->next;
-    if (route == NULL)
+    if (route == NULL) {
+        unclaimed(cpu);
         return false;
+    }
     struct answer answer;
     struct partition *partition = route->partition;
     struct partition_cpu *slot = partition->slot[cpu->index];
@@ -256,24 +270,25 @@ static inline __attribute__((always_inline)) bool route_message(struct cpu *cpu,
         const struct message known = { .kind = MSG_EXIT, .origin = (uint8_t)origin };
         status = hand_over(cpu, partition, slot, &route->message, &known, false, 0, NULL, event, &answer, &done);
         partition_leave(slot);
+        if (__builtin_expect(done, 1))
+            return true;
     }
-    if (__builtin_expect(done, 1))
-        return true;
     if (__builtin_expect(status != STATUS_OK, 0)) {
         event->status = status & 15;
         if (!answered(cpu, ipc_send_again(cpu, partition, &route->message, status, &answer), &answer)) {
             event->status = STATUS_FAULTED;
             if (passes(route) || (route->kind == ROUTE_TAKEN && (origin == ORIGIN_L1 || !(event->qualification & 4))))  // it sees ones, as ever
-                return forward(cpu, route->next, taken || vanishes(cpu, route), NULL);
-            owner_pays(cpu);
-            return true;
+                forward(cpu, route->next, taken || vanishes(cpu, route), NULL);
+            else
+                owner_pays(cpu);
+            return false;
         }
     }
     if (answer.verdict == VERDICT_FORWARD)
-        return forward(cpu, route->next, (taken && answer.arg[0] == 0) || vanishes(cpu, route), answer.arg);
-    if (answer.verdict != VERDICT_RESUME || (origin != ORIGIN_L1 && !(answer.set & SET_ADVANCE)))
+        forward(cpu, route->next, (taken && answer.arg[0] == 0) || vanishes(cpu, route), answer.arg);
+    else if (answer.verdict != VERDICT_RESUME || (origin != ORIGIN_L1 && !(answer.set & SET_ADVANCE)))
         route_answer(cpu, partition, &answer);
-    return true;
+    return false;
 }
 
 // One that is parked misses what happens, and nothing else changes.
@@ -291,21 +306,6 @@ static bool kernel_first(const struct cpu *cpu, unsigned reason)
     return (reason == EXIT_EPT_VIOLATION || reason == EXIT_EPT_MISCONFIG) && cpu->level == ORIGIN_L2 && cpu->vmcs02->tag == 0;
 }
 
-// No partition wants the exit.
-static __attribute__((noinline)) void unclaimed(struct cpu *cpu)
-{
-    kernel_handler_t *handler = kernel_handler[cpu->level][cpu->reason & EXIT_REASON_BASIC];
-    const bool loaded = held(cpu);
-    if (loaded)
-        vmcs_select(cpu, cpu->level != ORIGIN_L1 ? cpu->vmcs02->region : cpu->vmcs01);
-    if (loaded && handler != NULL)
-        handler(cpu);
-    else if (cpu->level != ORIGIN_L1)
-        route_abandon_l2(cpu, "nobody handles this exit");
-    else
-        inject_ud(cpu);
-}
-
 void route_exit(struct cpu *cpu)
 {
     unsigned reason = cpu->reason & EXIT_REASON_BASIC;
@@ -313,12 +313,7 @@ void route_exit(struct cpu *cpu)
         cpu->init_pending = true;  // L1's, once the partition has left the PAL
     if (observers[cpu->level] != NULL)
         show_observers(cpu, observers[cpu->level]);
-    if (!route_message(cpu, table[cpu->level][reason], cpu->level, kernel_first(cpu, reason)))
-        unclaimed(cpu);
+    (void)route_message(cpu, table[cpu->level][reason], cpu->level, kernel_first(cpu, reason));
 }
 
-void route_l1(struct cpu *cpu)
-{
-    if (!route_message(cpu, table[ORIGIN_L1][cpu->reason & EXIT_REASON_BASIC], ORIGIN_L1, false))
-        unclaimed(cpu);
-}
+bool route_l1(struct cpu *cpu) { return route_message(cpu, table[ORIGIN_L1][cpu->reason & EXIT_REASON_BASIC], ORIGIN_L1, false); }

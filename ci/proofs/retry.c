@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Proof: request_build() of a message that comes again loads no VMCS02 that its partition has given up, which another CPU may have: it tells what the
 // attempt before told. Of one that this CPU holds, and of L1's exits, the fields are read again; at the first attempt they always are (I8).
-// CBMC: unwind=4 replace=memory_copy:contract_copy,group_read:contract_read,group_read_exit:contract_read_exit,group_read_list:contract_read_list,vmcs02_root:contract_root
+// CBMC: unwind=4 replace=memory_copy:contract_copy,group_read:contract_read,group_read_exit:contract_read_exit,group_read_fields:contract_read_fields,vmcs02_root:contract_root
 #include "no_machine.h"
 #include "proof.h"
 
@@ -41,7 +41,8 @@ static void reads(const uint64_t *bank)
 
 void contract_read(struct cpu *self, uint64_t groups, uint64_t *bank) { (void)self, (void)groups; reads(bank); }
 void contract_read_exit(struct cpu *self, uint64_t groups, const struct group_list *list, uint64_t *bank) { (void)self, (void)groups, (void)list; reads(bank); }
-void contract_read_list(struct cpu *self, const struct group_list *list, uint64_t *bank) { (void)self, (void)list; reads(bank); }
+
+void contract_read_fields(uint64_t count, const struct group_field *end, uint64_t *bank) { (void)count, (void)end; reads(bank); }
 
 int main(void)
 {
@@ -51,8 +52,8 @@ int main(void)
     const uint8_t attempt = any_u8();
     struct partition_cpu *slot = &partition.cpu[0];
     ASSUME(message.kind <= MSG_KILL && message.origin < ORIGIN_COUNT);
-    message.list.first = any_bool() ? &listed : NULL;
-    message.list_shadow.first = any_bool() ? &listed : NULL;
+    message.list = any_bool() && (message.groups & ~GROUP_GPR) ? (struct group_list){ &listed, &listed + 1 } : (struct group_list){ NULL, NULL };  // proof group_list
+    message.list_shadow = any_bool() ? (struct group_list){ &listed, &listed + 1 } : (struct group_list){ NULL, NULL };
     message.arg = any_bool() ? arg : NULL;
     vmcs02.region.v = 0x1000;
     vmcs02.active_cpu = any_u32();

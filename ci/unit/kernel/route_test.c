@@ -57,7 +57,7 @@ enum status ipc_send_again(struct cpu *on, struct partition *partition, const st
     record.state = meanwhile;
     return forwards ? STATUS_OK : STATUS_FAULTED;
 }
-void group_read_list(struct cpu *on, const struct group_list *list, uint64_t bank[VMCS_FIELD_COUNT]) { (void)on, (void)list, (void)bank; }
+void group_read_fields(uint64_t count, const struct group_field *end, uint64_t bank[VMCS_FIELD_COUNT]) { (void)count, (void)end, (void)bank; }
 struct group_list group_list(uint64_t groups, bool exited) { return (struct group_list){ groups && exited ? group_first[0] : NULL, NULL }; }
 
 // Nothing of this is for an exit that no partition gets.
