@@ -3,7 +3,6 @@
 #include "instruction.h"
 
 #include <caps/ept_call.h>
-#include <rt/guest.h>
 #include <rt/info.h>
 #include <rt/reply.h>
 #include <rt/walk.h>
@@ -20,17 +19,12 @@ static bool offered;
 
 void instruction_init(void) { offered = (info->vmx_msr[EPT_VPID_CAP] & INVEPT_OFFERED) == INVEPT_OFFERED; }
 
-static inline bool is_plain(const struct request *req)
-{
-    return offered && !(req->field[0][VMCS_GUEST_SS_ACCESS_RIGHTS] & RIGHTS_DPL) && operand_gpr(req, operand_bits(req, 28, 4)) == INVEPT_SINGLE;
-}
-
 void instruction(const struct request *req, struct reply *rep)
 {
-    gpa1_t at;
+    const bool plain = offered && !(req->field[0][VMCS_GUEST_SS_ACCESS_RIGHTS] & RIGHTS_DPL);
     uint64_t eptp12;
     // An EPTP12 that a tree has is a valid one: an L2 has run on it.
-    if (__builtin_expect(is_plain(req) && operand_quick(req, DESCRIPTOR, ACCESS_READ, &at) && guest_read64(at, &eptp12) && inval_known(rep, eptp12), 1)) {
+    if (__builtin_expect(plain && operand_quick_read64(req, DESCRIPTOR, INVEPT_SINGLE, &eptp12) && inval_known(rep, eptp12), 1)) {
         rep->rflags = 0;  // VMsucceed
         rep->set = SET_FLAGS | SET_ADVANCE;
         return;

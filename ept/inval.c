@@ -90,8 +90,9 @@ static __attribute__((noinline)) void revalidate_record(struct reply *rep, uint6
 
 static inline struct record *first_changed(struct record *record)
 {
-    while (record && record_holds(record))
-        record = record->after;
+    for (; record; record = record->after)
+        if (__builtin_expect(!record_holds(record), 0))
+            break;
     return record;
 }
 

@@ -64,18 +64,23 @@ bool guest_walk(gpa1_t top, uint64_t address, struct guest_path *path)
     return in_window(top, PAGE_BYTES) && window_walk(WINDOW_BASE + top.v, address, path) && !(path->any & ENTRY_ADDRESS & ~(WINDOW_BYTES - 1));
 }
 
-void guest_trail_keep(gpa1_t top, uint64_t address, const struct guest_path *path, struct guest_trail *trail)
+bool guest_trail_keep(gpa1_t top, uint64_t address, const struct guest_path *path, gpa1_t page, struct guest_trail *trail)
 {
     uint64_t table = top.v & ENTRY_ADDRESS;
     for (unsigned level = GUEST_STEPS; level-- > 0;) {
         const bool walked = level >= path->level;
-        trail->step[level].at = walked ? WINDOW_BASE + table + (address >> (12 + 9 * level) & 511) * sizeof(uint64_t) : trail->step[level + 1].at;
-        trail->step[level].entry = walked ? path->entry[level] : trail->step[level + 1].entry;
+        trail->at[level] = walked ? WINDOW_BASE + table + (address >> (12 + 9 * level) & 511) * sizeof(uint64_t) : trail->at[level + 1];
+        trail->entry[level] = walked ? path->entry[level] : trail->entry[level + 1];
         table = path->entry[level] & ENTRY_ADDRESS;
     }
+    page.v &= ENTRY_ADDRESS;
+    trail->page = WINDOW_BASE + page.v;
+    return in_window(page, PAGE_BYTES);
 }
 
 bool guest_trail_holds(const struct guest_trail *trail) { return window_retrace(trail); }
+
+bool guest_trail_read64(const struct guest_trail *trail, uint64_t offset, uint64_t *value) { return window_retrace_read64(value, trail->page + offset, trail); }
 
 bool guest_run_keep(gpa1_t top, uint64_t address, unsigned level, const uint64_t path[4], const uint64_t *with, uint64_t qwords, struct guest_run *run)
 {
@@ -84,13 +89,15 @@ bool guest_run_keep(gpa1_t top, uint64_t address, unsigned level, const uint64_t
     for (unsigned above = GUEST_STEPS - 1; above > level; above--) {
         if (!in_window(table, PAGE_BYTES))
             return false;
-        run->above[above - 1].at = WINDOW_BASE + table.v + (address >> (PAGE_BITS + 9 * above) & 511) * sizeof(uint64_t);
-        run->above[above - 1].entry = path[above];
+        run->above_at[above - 1] = WINDOW_BASE + table.v + (address >> (PAGE_BITS + 9 * above) & 511) * sizeof(uint64_t);
+        run->above[above - 1] = path[above];
         table.v = path[above] & ENTRY_ADDRESS;
     }
-    for (unsigned below = level; below > 0; below--)
+    for (unsigned below = level; below > 0; below--) {
+        run->above_at[below - 1] = run->above_at[below];
         run->above[below - 1] = run->above[below];
-    if (!in_window(table, PAGE_BYTES) || qwords > 512 - index)
+    }
+    if (!in_window(table, PAGE_BYTES) || qwords == 0 || qwords > 512 - index)
         return false;
     run->at = WINDOW_BASE + table.v + index * sizeof(uint64_t);
     run->qwords = qwords;

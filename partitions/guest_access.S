@@ -89,26 +89,35 @@ ENTRY window_walk           // rdi: top, rsi: address, rdx: struct guest_path
     mov $\level, %eax
     jmp 2b
     .endr
-ENTRY window_retrace        // rdi: struct guest_trail
-    .irp step, 0, 16, 32, 48
-    mov \step(%rdi), %rax
-    mov (%rax), %rax
-    cmp %rax, \step + 8(%rdi)
+    .macro SAME_ENTRIES count   // rdx: addresses of as many entries, behind them the entries; rdi goes behind these
+    lea 8 * \count(%rdx), %rdi
+    .set entry, 0
+    .rept \count
+    mov 8 * entry(%rdx), %rsi
+    cmpsq
     jne .Lchanged
+    .set entry, entry + 1
     .endr
+    .endm
+ENTRY window_retrace        // rdi: struct guest_trail
+    mov %rdi, %rdx
+    SAME_ENTRIES 4
+    mov $1, %eax
+    ret
+ENTRY window_retrace_read64 // rdi: value, rsi: address, rdx: struct guest_trail
+    mov %rdi, %r8
+    mov %rsi, %rcx
+    SAME_ENTRIES 4
+    mov (%rcx), %rax
+    mov %rax, (%r8)
     mov $1, %eax
     ret
 ENTRY window_rerun          // rdi: struct guest_run
-    .irp step, 0, 16, 32
-    mov \step(%rdi), %rax
-    mov (%rax), %rax
-    cmp %rax, \step + 8(%rdi)
-    jne .Lchanged
-    .endr
-    mov 56(%rdi), %rcx
-    mov 64(%rdi), %rsi
-    mov 48(%rdi), %rdi
-    xor %eax, %eax          // ZF: no qwords are all equal
+    mov %rdi, %rdx
+    SAME_ENTRIES 3
+    mov 56(%rdx), %rcx      // not 0
+    mov 64(%rdx), %rsi
+    mov 48(%rdx), %rdi
     repe cmpsq
     sete %al
     ret

@@ -25,7 +25,8 @@ uint64_t operand_offset(const struct request *req)
 // The last page that each CPU had an operand on that was read, or written: its walk, which must hold still; and how the last operand was found there.
 static struct known {
     uint64_t info, cs, cr4, efer;  // the instruction's form and L1's mode
-    uint64_t base;                 // bytes from the request to the base register's value; there is no index then. NO_FORM in info: none of these hold
+    uint64_t base, other;          // bytes from the request to the value of the base register, and of the other operand's; there is no index then. NO_FORM in info:
+                                   // none of these hold
     uint64_t not_cr3;              // ~CR3, which is never 0: that's of no page
     uint64_t page;                 // linear
     uint64_t frame;                // L1-physical
@@ -38,6 +39,14 @@ static struct known {
 static inline bool page_holds(const struct known *k, uint64_t cr3) { return k->not_cr3 == ~cr3 && guest_trail_holds(&k->trail); }
 
 static inline bool in_one_page(uint64_t linear, uint32_t bytes) { return (linear & ~PAGE_MASK) + bytes <= PAGE_BYTES; }
+
+static uint64_t place_of_gpr(const struct request *req, unsigned number)
+{
+    const uint64_t *const place = number == GPR_RSP ? &req->field[0][VMCS_GUEST_RSP] : &req->gpr[number];
+    return (uint64_t)((const uint8_t *)place - (const uint8_t *)req);
+}
+
+static inline uint64_t value_at(const struct request *req, uint64_t place) { return *(const uint64_t *)((const uint8_t *)req + place); }
 
 // Not found as the one before.
 static __attribute__((noinline)) bool learn(struct known *k, const struct request *req, uint32_t bytes, unsigned access, gpa1_t *at)
@@ -58,15 +67,15 @@ static __attribute__((noinline)) bool learn(struct known *k, const struct reques
         k->not_cr3 = 0;
         if (!walk_supervisor(cr3, efer & EFER_NXE, (gva_t){ linear }, access, &path, at))
             return false;
-        guest_trail_keep((gpa1_t){ cr3 }, linear, &path, &k->trail);
+        if (!guest_trail_keep((gpa1_t){ cr3 }, linear, &path, *at, &k->trail))
+            return false;
         k->not_cr3 = ~cr3;
         k->page = linear & PAGE_MASK;
         k->frame = at->v & PAGE_MASK;
     }
-    const unsigned base = operand_bits(req, 23, 4);
-    const uint64_t *from = base == GPR_RSP ? &field[VMCS_GUEST_RSP] : &req->gpr[base];
     const bool plain = operand_bits(req, 22, 1) && !operand_bits(req, 27, 1);
-    k->base = (uint64_t)((const uint8_t *)from - (const uint8_t *)req);
+    k->base = place_of_gpr(req, operand_bits(req, 23, 4));
+    k->other = place_of_gpr(req, operand_bits(req, 28, 4));
     k->info = plain ? field[VMCS_EXIT_INSTRUCTION_INFO] : NO_FORM;
     k->cs = field[VMCS_GUEST_CS_ACCESS_RIGHTS];
     k->cr4 = field[VMCS_GUEST_CR4];
@@ -74,17 +83,42 @@ static __attribute__((noinline)) bool learn(struct known *k, const struct reques
     return true;
 }
 
+static inline struct known *known_page(unsigned access) { return &known[access == ACCESS_WRITE][rt_cpu()]; }
+
+// Whether the operand has the form of the last one, in the same mode and address space, and lies on its page, which may be another one by now.
+//   offset: from the page's beginning
+static inline __attribute__((always_inline)) bool like_the_last(const struct known *k, const struct request *req, uint32_t bytes, uint64_t *offset)
+{
+    const uint64_t *field = req->field[0];
+    if (__builtin_expect(((field[VMCS_EXIT_INSTRUCTION_INFO] ^ k->info) | (field[VMCS_GUEST_CS_ACCESS_RIGHTS] ^ k->cs) | (field[VMCS_GUEST_CR4] ^ k->cr4)
+         | (field[VMCS_GUEST_EFER] ^ k->efer)) != 0, 0))
+        return false;
+    *offset = field[VMCS_EXIT_QUALIFICATION] + value_at(req, k->base) - k->page;
+    return *offset <= PAGE_BYTES - bytes && k->not_cr3 == ~field[VMCS_GUEST_CR3];
+}
+
 bool operand_quick(const struct request *req, uint32_t bytes, unsigned access, gpa1_t *at)
 {
-    struct known *k = &known[access == ACCESS_WRITE][rt_cpu() % CPU_MAX];
-    const uint64_t *field = req->field[0];
-    if (((field[VMCS_EXIT_INSTRUCTION_INFO] ^ k->info) | (field[VMCS_GUEST_CS_ACCESS_RIGHTS] ^ k->cs) | (field[VMCS_GUEST_CR4] ^ k->cr4)
-         | (field[VMCS_GUEST_EFER] ^ k->efer)) == 0) {
-        const uint64_t offset = field[VMCS_EXIT_QUALIFICATION] + *(const uint64_t *)((const uint8_t *)req + k->base) - k->page;
-        if (offset <= PAGE_BYTES - bytes && page_holds(k, field[VMCS_GUEST_CR3])) {
-            at->v = k->frame + offset;
-            return true;
-        }
+    struct known *k = known_page(access);
+    uint64_t offset;
+    if (like_the_last(k, req, bytes, &offset) && guest_trail_holds(&k->trail)) {
+        at->v = k->frame + offset;
+        return true;
     }
     return learn(k, req, bytes, access, at);
+}
+
+static __attribute__((noinline)) bool learn_and_read64(struct known *k, const struct request *req, uint32_t bytes, uint64_t other, uint64_t *value)
+{
+    gpa1_t at;
+    return operand_gpr(req, operand_bits(req, 28, 4)) == other && learn(k, req, bytes, ACCESS_READ, &at) && guest_read64(at, value);
+}
+
+bool operand_quick_read64(const struct request *req, uint32_t bytes, uint64_t other, uint64_t *value)
+{
+    struct known *k = known_page(ACCESS_READ);
+    uint64_t offset;
+    if (__builtin_expect(like_the_last(k, req, bytes, &offset) && value_at(req, k->other) == other && guest_trail_read64(&k->trail, offset, value), 1))
+        return true;
+    return learn_and_read64(k, req, bytes, other, value);
 }

@@ -48,16 +48,23 @@ bool window_walk(uint64_t top, uint64_t address, struct guest_path *path)
 bool window_retrace(const struct guest_trail *trail)
 {
     for (unsigned i = 0; i < GUEST_STEPS; i++)
-        PROVE(inside(trail->step[i].at, 8) && trail->step[i].at % 8 == 0, "an entry in the window");
+        PROVE(inside(trail->at[i], 8) && trail->at[i] % 8 == 0, "an entry in the window");
     return any_bool();
+}
+
+bool window_retrace_read64(uint64_t *value, uint64_t address, const struct guest_trail *trail)
+{
+    PROVE(inside(address, 8) && (address & ~PAGE_MASK) <= PAGE_BYTES - 8, "read within a page of the window");
+    *value = any_u64();
+    return window_retrace(trail);
 }
 
 bool window_rerun(const struct guest_run *run)
 {
     for (unsigned i = 0; i < GUEST_STEPS - 1; i++)
-        PROVE(inside(run->above[i].at, 8) && run->above[i].at % 8 == 0, "an entry in the window");
-    PROVE(run->at % 8 == 0 && run->qwords <= 512 && inside(run->at, 8 * run->qwords), "entries in the window");
-    PROVE(run->qwords == 0 || run->at >> 12 == (run->at + 8 * run->qwords - 1) >> 12, "and nothing beyond a table");
+        PROVE(inside(run->above_at[i], 8) && run->above_at[i] % 8 == 0, "an entry in the window");
+    PROVE(run->at % 8 == 0 && run->qwords > 0 && run->qwords <= 512 && inside(run->at, 8 * run->qwords), "entries in the window");
+    PROVE(run->at >> 12 == (run->at + 8 * run->qwords - 1) >> 12, "and nothing beyond a table");
     return any_bool();
 }
 
@@ -76,7 +83,9 @@ static void walk(gpa1_t top, uint64_t address)
     struct guest_trail trail;
     top.v &= ENTRY_ADDRESS;
     if (guest_walk(top, address, &path)) {
-        guest_trail_keep(top, address, &path, &trail);
+        uint64_t value;
+        if (guest_trail_keep(top, address, &path, (gpa1_t){ any_u64() }, &trail))
+            (void)guest_trail_read64(&trail, any_below(PAGE_BYTES - 7), &value);
         (void)guest_trail_holds(&trail);
     }
 }

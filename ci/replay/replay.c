@@ -309,6 +309,18 @@ bool window_retrace(const struct guest_trail *trail)
     return next() != 0;
 }
 
+bool window_retrace_read64(uint64_t *value, uint64_t address, const struct guest_trail *trail)
+{
+    begin(RECORDING_RETRACE_READ);
+    recording_trail(trail);
+    recording_made(address);
+    const bool there = next() != 0;
+    const uint64_t read = next();
+    if (there)
+        *value = read;
+    return there;
+}
+
 bool window_rerun(const struct guest_run *run)
 {
     begin(RECORDING_RERUN);

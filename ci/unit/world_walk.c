@@ -28,16 +28,21 @@ bool window_retrace(const struct guest_trail *trail)
 {
     uint64_t entry;
     for (unsigned i = GUEST_STEPS; i-- > 0;)
-        if (!window_read64(trail->step[i].at, &entry) || entry != trail->step[i].entry)
+        if (!window_read64(trail->at[i], &entry) || entry != trail->entry[i])
             return false;
     return true;
+}
+
+bool window_retrace_read64(uint64_t *value, uint64_t address, const struct guest_trail *trail)
+{
+    return window_retrace(trail) && window_read64(address, value);
 }
 
 bool window_rerun(const struct guest_run *run)
 {
     uint64_t entry;
     for (unsigned i = GUEST_STEPS - 1; i-- > 0;)
-        if (!window_read64(run->above[i].at, &entry) || entry != run->above[i].entry)
+        if (!window_read64(run->above_at[i], &entry) || entry != run->above[i])
             return false;
     for (uint64_t i = 0; i < run->qwords; i++)
         if (!window_read64(run->at + i * sizeof(entry), &entry) || entry != run->with[i])

@@ -17,5 +17,6 @@
 #define window_walk       real_window_walk
 #define window_retrace    real_window_retrace
 #define window_rerun      real_window_rerun
+#define window_retrace_read64 real_window_retrace_read64
 #define window_exchange64 real_window_exchange64
 #define window_exchange32 real_window_exchange32

@@ -33,6 +33,7 @@ __typeof__(window_copy_out) real_window_copy_out;
 __typeof__(window_compare) real_window_compare;
 __typeof__(window_walk) real_window_walk;
 __typeof__(window_retrace) real_window_retrace;
+__typeof__(window_retrace_read64) real_window_retrace_read64;
 __typeof__(window_rerun) real_window_rerun;
 __typeof__(window_exchange64) real_window_exchange64;
 __typeof__(window_exchange32) real_window_exchange32;
@@ -248,6 +249,17 @@ bool window_retrace(const struct guest_trail *trail)
     recording_trail(trail);
     put(holds);
     return holds;
+}
+
+bool window_retrace_read64(uint64_t *value, uint64_t address, const struct guest_trail *trail)
+{
+    const bool there = real_window_retrace_read64(value, address, trail);
+    put(RECORDING_RETRACE_READ);
+    recording_trail(trail);
+    recording_made(address);
+    put(there);
+    put(there ? *value : 0);
+    return there;
 }
 
 bool window_rerun(const struct guest_run *run)

@@ -144,8 +144,8 @@ TEST(window_retrace_holds_as_long_as_every_entry_is_what_it_was)
     struct guest_trail trail;
     for (unsigned i = 0; i < GUEST_STEPS; i++) {
         window[100 * i] = i << 12 | 0x8000000000000001ull;
-        trail.step[i].at = WINDOW_BASE + 800 * i;
-        trail.step[i].entry = window[100 * i];
+        trail.at[i] = WINDOW_BASE + 800 * i;
+        trail.entry[i] = window[100 * i];
     }
     CHECK(window_retrace(&trail));
     for (unsigned i = 0; i < GUEST_STEPS; i++) {
@@ -154,9 +154,9 @@ TEST(window_retrace_holds_as_long_as_every_entry_is_what_it_was)
             CHECK(!window_retrace(&trail));
             window[100 * i] ^= 1ull << bit;
         }
-        trail.step[i].at += 3 * PAGE_BYTES;  // isn't there
+        trail.at[i] += 3 * PAGE_BYTES;  // isn't there
         CHECK(!window_retrace(&trail));
-        trail.step[i].at -= 3 * PAGE_BYTES;
+        trail.at[i] -= 3 * PAGE_BYTES;
     }
     CHECK(window_retrace(&trail));
 }
@@ -167,8 +167,8 @@ TEST(window_rerun_sees_every_change)
     struct guest_run run = { .with = with };
     for (unsigned i = 0; i < GUEST_STEPS - 1; i++) {
         window[100 * i] = i << 12 | 0x8000000000000001ull;
-        run.above[i].at = WINDOW_BASE + 800 * i;
-        run.above[i].entry = window[100 * i];
+        run.above_at[i] = WINDOW_BASE + 800 * i;
+        run.above[i] = window[100 * i];
     }
     for (unsigned last = 504; last < 3 * 512; last += 512) {  // the last eight entries of each table
         uint64_t *const entries = window + (last & ~511u) + 504;
@@ -180,7 +180,7 @@ TEST(window_rerun_sees_every_change)
             else
                 with[i] = entries[i];
         }
-        for (run.qwords = 0; run.qwords <= 8; run.qwords++) {
+        for (run.qwords = 1; run.qwords <= 8; run.qwords++) {
             CHECK(window_rerun(&run));
             for (unsigned i = 0; i < 8; i++) {
                 with[i] ^= 1ull << 63;
@@ -193,9 +193,9 @@ TEST(window_rerun_sees_every_change)
             window[100 * i] ^= 1ull << 52;
             CHECK(!window_rerun(&run));
             window[100 * i] ^= 1ull << 52;
-            run.above[i].at += 3 * PAGE_BYTES;  // isn't there
+            run.above_at[i] += 3 * PAGE_BYTES;  // isn't there
             CHECK(!window_rerun(&run));
-            run.above[i].at -= 3 * PAGE_BYTES;
+            run.above_at[i] -= 3 * PAGE_BYTES;
         }
         CHECK(window_rerun(&run));
     }

@@ -234,6 +234,7 @@ TEST(invept_by_cr3_zero_is_nestvmxs)
 TEST(invept_types_and_eptps_that_nobody_has_are_nestvmxs)
 {
     start();
+    check_answered();
     static const uint64_t types[] = { 0, INVEPT_ALL, 3, 1ull << 32 | INVEPT_SINGLE, ~0ull };
     for (unsigned i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
         world_gpr[GPR_RSI] = types[i];
@@ -282,6 +283,12 @@ TEST(invept_again_by_page_tables_that_have_changed)
         check_left_alone();
         world_mapped[place / PAGE_BYTES] = true;
     }
+    check_answered();
+    // What ends on the next page, though what is looked at doesn't.
+    trees_entry(DESCRIPTOR & PAGE_MASK, 0xff8 / 8, eptp);
+    field[VMCS_GUEST_RSP] += 8;
+    check_left_alone();
+    field[VMCS_GUEST_RSP] -= 8;
     // Another page, with another EPTP12; and the first one again.
     const uint64_t leaf = LINEAR >> 12 & 511, entry = trees_entry_now(CR3 + 3 * PAGE_BYTES, leaf), other = 46 * PAGE_BYTES;
     trees_entry(other, 0xff0 / 8, eptp ^ 7);

@@ -356,6 +356,22 @@ TEST(operand_faults)
     CHECK_EQ(l1_execute(EXIT_VMPTRLD), FAULT_SS);
 }
 
+// The second time its page is known: whatever L1 has done to its tables since counts.
+TEST(an_operand_that_is_written_again)
+{
+    l1_start_with_vmcs();
+    uint64_t *const entry = (uint64_t *)world_at(0x12000) + (OPERAND >> 21), before = *entry;
+    vmcs01[VMCS_EXIT_INSTRUCTION_INFO] = 2u << 7 | 3u << 15 | 1u << 22 | (unsigned)GPR_RBX << 23;
+    vmcs01[VMCS_EXIT_QUALIFICATION] = 0;
+    world_gpr[GPR_RBX] = OPERAND;
+    CHECK_EQ(l1_execute(EXIT_VMPTRST), SUCCEEDED);
+    CHECK_EQ(l1_execute(EXIT_VMPTRST), SUCCEEDED);
+    *entry = 0;
+    CHECK_EQ(l1_execute(EXIT_VMPTRST), FAULT_PF);
+    *entry = before;
+    CHECK_EQ(l1_execute(EXIT_VMPTRST), SUCCEEDED);
+}
+
 TEST(operand_with_base_index_and_segment)
 {
     const uint64_t region = VMCS_PAGE + 0x3000;

@@ -40,28 +40,32 @@ struct guest_path {
 // false: EPT01 doesn't map an entry.
 bool guest_walk(gpa1_t top, uint64_t address, struct guest_path *path);
 
-// Where a walk found each of its entries, and what they were; below a leaf the leaf again.
+// Where a walk found each of its entries, and what they were; below a leaf the leaf again. And where the page is that it led to.
 #define GUEST_STEPS 4
 struct guest_trail {
-    struct { uint64_t at, entry; } step[GUEST_STEPS];
+    uint64_t at[GUEST_STEPS], entry[GUEST_STEPS];
+    uint64_t page;
 };
 
-// Of a walk that was done; of top only bits 51:12 count.
-void guest_trail_keep(gpa1_t top, uint64_t address, const struct guest_path *path, struct guest_trail *trail);
+// Of a walk that was done; of top and page only bits 51:12 count. false: the page lies beyond the window.
+bool guest_trail_keep(gpa1_t top, uint64_t address, const struct guest_path *path, gpa1_t page, struct guest_trail *trail);
 
 // Whether the same walk would find the same now: all its entries are read again, each once. For a trail that was kept.
 bool guest_trail_holds(const struct guest_trail *trail);
 
+// The same, and what is read of the page then, offset bytes from its beginning: PAGE_BYTES - 8 at most. false, too, where EPT01 doesn't map it.
+bool guest_trail_read64(const struct guest_trail *trail, uint64_t offset, uint64_t *value);
+
 // Where a walk found the entries above a table, and what they were (those of the lowest level again where there are fewer); and entries that follow each other
 // in the table, with what they were.
 struct guest_run {
-    struct { uint64_t at, entry; } above[GUEST_STEPS - 1];
+    uint64_t above_at[GUEST_STEPS - 1], above[GUEST_STEPS - 1];
     uint64_t at, qwords;
     const uint64_t *with;
 };
 
 // Of such a walk from top, by the entries path[] (by level) above the given level, 0 to 2, to a table of which these qwords from the address' entry on were like
-// with[], which stays the caller's. false: they don't lie in one table, or a table lies beyond the window.
+// with[], which stays the caller's; at least one. false: they don't lie in one table, or a table lies beyond the window.
 bool guest_run_keep(gpa1_t top, uint64_t address, unsigned level, const uint64_t path[4], const uint64_t *with, uint64_t qwords, struct guest_run *run);
 
 // Whether the same walk would find the same now. false, too, where EPT01 doesn't map one of the entries. For a run that was kept.

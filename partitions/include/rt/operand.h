@@ -31,3 +31,6 @@ uint64_t operand_offset(const struct request *req);
 // already. false: anything else.
 //   access: ACCESS_READ or ACCESS_WRITE
 bool operand_quick(const struct request *req, uint32_t bytes, unsigned access, gpa1_t *at);
+
+// The first 8 bytes of such an operand, which is read, of that many or more. false, too, where the instruction's register operand isn't other.
+bool operand_quick_read64(const struct request *req, uint32_t bytes, uint64_t other, uint64_t *value);

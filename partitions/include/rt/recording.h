@@ -31,6 +31,7 @@ enum recording_item {
     RECORDING_EXCHANGE,  // bytes, address, expected, desired, whether it is there, what was found
     RECORDING_RETRACE,   // trail, whether it holds
     RECORDING_RERUN,     // run, whether it holds
+    RECORDING_RETRACE_READ, // trail, address, whether it holds and that is there, value
     RECORDING_KINDS
 };
 
@@ -155,16 +156,16 @@ static inline void recording_path(struct guest_path *path)
 static inline void recording_trail(const struct guest_trail *trail)
 {
     for (unsigned i = 0; i < GUEST_STEPS; i++) {
-        recording_made(trail->step[i].at);
-        recording_made(trail->step[i].entry);
+        recording_made(trail->at[i]);
+        recording_made(trail->entry[i]);
     }
 }
 
 static inline void recording_run(const struct guest_run *run)
 {
     for (unsigned i = 0; i < GUEST_STEPS - 1; i++) {
-        recording_made(run->above[i].at);
-        recording_made(run->above[i].entry);
+        recording_made(run->above_at[i]);
+        recording_made(run->above[i]);
     }
     recording_made(run->at);
     recording_made(run->qwords);
