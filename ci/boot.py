@@ -190,11 +190,16 @@ def linux_problems(run: Boot) -> list[str]:
 
 def l2_linux_problems(run: Boot) -> list[str]:
     """Of the Linux that QEMU runs in L1, and of what runs in that: KVM's guest, or programs with PALs."""
-    inner = str(dict(run.workload.settings).get("l2", "kvm"))
+    settings = dict(run.workload.settings)
+    inner = str(settings.get("l2", "kvm"))
     console = [line.removeprefix(L2_PREFIX) for line in run.outcome.console if line.startswith(L2_PREFIX)]
     if not any(re.match(rf"bh: stage linux .*cpus={run.workload.vcpus} ", line) for line in console):
         return [f"Linux did not reach its /init with {run.workload.vcpus} CPUs"]
-    found = vmm_expected.problems(console, run.workload.vcpus, run.workload.iterations) if inner == "kvm" else []
+    found = []
+    if inner == "kvm" and "at_once" in settings:
+        found = vmm_expected.problems_in_turn(console, run.workload.vcpus, int(str(settings["at_once"])), run.workload.iterations)
+    elif inner == "kvm":
+        found = vmm_expected.problems(console, run.workload.vcpus, run.workload.iterations)
     for line in (f"bh: test {inner} end status=0", "bh: 6 times 7 is 42", "bh: stage power-off"):
         if line not in console:
             found.append(f"it did not say '{line}'")

@@ -14,9 +14,9 @@ from emulator import Machine
 TIMEOUT = 300.0
 
 
-def _nested(model: str, large_pages: str, cpus: int, context: Context) -> str:
-    settings = (*workload.NESTED.settings, ("large_pages", large_pages))
-    run = boot(context.places, replace(workload.NESTED, settings=settings, vcpus=cpus), Machine(cpus=cpus, model=model), context.directory(), TIMEOUT)
+def _nested(model: str, large_pages: str, cpus: int, context: Context, timeout: float = TIMEOUT, **more: object) -> str:
+    settings = (*workload.NESTED.settings, ("large_pages", large_pages), *more.items())
+    run = boot(context.places, replace(workload.NESTED, settings=settings, vcpus=cpus), Machine(cpus=cpus, model=model), context.directory(), timeout)
     if found := problems(run):
         raise Failure("\n".join(found))
     return f"{run.summary().exit_count('L2'):,} exits from L2"
@@ -26,4 +26,5 @@ def _nested(model: str, large_pages: str, cpus: int, context: Context) -> str:
 CASES = [Case("nested-1", partial(_nested, "broadwell_ult", "never", 1)),
          Case("nested-2", partial(_nested, "broadwell_ult", "never", 2)),
          Case("nested-ivy-1", partial(_nested, "corei7_ivy_bridge_3770k", "always", 1))]
-NIGHT_CASES = [Case("nested-4", partial(_nested, "broadwell_ult", "never", 4))]
+# Four vCPUs of an L3 at a time get KVM in L1 into a livelock, on the bare emulator too (CAVEATS.md): so there are four L3s, one after the other, each on a CPU of its own.
+NIGHT_CASES = [Case("nested-4", partial(_nested, "broadwell_ult", "never", 4, timeout=900.0, at_once=1))]

@@ -68,3 +68,14 @@ def problems(console: list[str], vcpus: int, iterations: int) -> list[str]:
             if int(have.get(name, "-1"), 0) != value:
                 found.append(f"vcpu {vcpu}: {name} is {have.get(name, 'missing')}, expected {value:#x}")
     return found
+
+
+def problems_in_turn(console: list[str], vcpus: int, at_once: int, iterations: int) -> list[str]:
+    """The same of VMMs with `at_once` virtual CPUs each, which ran one after the other on CPUs of their own, `vcpus` in all (guests/linux/kvm)."""
+    found = []
+    for first in range(0, vcpus, at_once):
+        place = f"cpus={first}-{first + at_once - 1}"
+        start = next((at for at, line in enumerate(console) if line == f"bh: vmm on {place}"), len(console)) + 1
+        end = next((at for at in range(start, len(console)) if console[at].startswith("bh: ")), len(console))
+        found += [f"{place}: {problem}" for problem in problems(console[start:end], at_once, iterations)]
+    return found

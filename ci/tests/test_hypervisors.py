@@ -4,6 +4,7 @@
 import lzma
 import struct
 import unittest
+from dataclasses import replace
 from pathlib import Path
 
 import l0log
@@ -63,6 +64,29 @@ class Nested(unittest.TestCase):
 
     def test_what_l1_says_does_not_count(self) -> None:
         self.assertTrue(l2_linux_problems(boot_of(self.LINES, workload.NESTED)))
+
+
+class NestedInTurn(unittest.TestCase):
+    """VMMs of two virtual CPUs, one after the other, on a machine with four."""
+    CHOSEN = replace(workload.NESTED, vcpus=4, settings=(*workload.NESTED.settings, ("at_once", 2)))
+    LINES = ["bh: stage linux release=6.1 cpus=4 memory_kb=1", "bh: vmm on cpus=0-1", *report(2), "bh: vmm on cpus=2-3", *report(2),
+             "bh: test kvm end status=0", "bh: 6 times 7 is 42", "bh: stage power-off"]
+
+    def problems(self, lines: list[str]) -> list[str]:
+        return l2_linux_problems(boot_of([f"L2: {line}" for line in lines], self.CHOSEN))
+
+    def test_all_well(self) -> None:
+        self.assertEqual(self.problems(self.LINES), [])
+
+    def test_each_missing_line_fails(self) -> None:
+        for i, line in enumerate(self.LINES):
+            self.assertTrue(self.problems(self.LINES[:i] + self.LINES[i + 1:]), line)
+
+    def test_a_wrong_value_of_the_last_one_fails(self) -> None:
+        at = max(i for i, line in enumerate(self.LINES) if line.startswith("vmm: vcpu=1 "))
+        found = self.problems([*self.LINES[:at], self.LINES[at].replace(" primes=0x", " primes=0x1"), *self.LINES[at + 1:]])
+        self.assertEqual(len(found), 1)
+        self.assertTrue(found[0].startswith("cpus=2-3: vcpu 1: primes "), found)
 
 
 class Inner(unittest.TestCase):
