@@ -133,10 +133,11 @@ enum marshal marshal_in(struct pal *pal, struct caller *caller, uint64_t gpr[GPR
     return marshal == MARSHAL_OK ? put_words(pal, gpr, rsp) : marshal;
 }
 
+// In the area's order: where pointers of a program's overlap, what it finds is the first parameter's.
 enum marshal marshal_out(const struct pal *pal, struct caller *caller)
 {
     enum marshal marshal = MARSHAL_OK;
-    for (uint32_t i = 0; i < pal->param_count && marshal == MARSHAL_OK; i++)
+    for (uint32_t i = pal->param_count; marshal == MARSHAL_OK && i-- > 0;)
         if (pal->param[i].type == TV_PARAM_POINTER)
             marshal = move(pal, caller, pal->call.copy[i], pal->call.pointer[i], pal->param[i].bytes, false);
     return marshal;

@@ -18,5 +18,5 @@ enum marshal {
 // Of a call whose registers are in pal->call: fills the rest of pal->call, and the registers (gpr, *rsp) that the PAL begins with.
 enum marshal marshal_in(struct pal *pal, struct caller *caller, uint64_t gpr[GPR_COUNT], uint64_t *rsp);
 
-// Copies what pointers point to back.
+// Copies what pointers point to back, the last parameter first.
 enum marshal marshal_out(const struct pal *pal, struct caller *caller);
