@@ -105,6 +105,12 @@ static void malformed(void)
     expect("read-only page as data", try_register(&pal.sections, &add_params, entry) != 0);
     linux_call(sizeof(void *) == 8 ? 10 : 125, (long)pal.sections.section[1].start, PAGE, 7, 0, 0, 0);
     expect("and nothing of it lasts", pal_register(&pal, &add_params) == PAL_OK && adds(&pal) && pal_close(&pal) == PAL_OK);
+    p = add_params;
+    p.param[1].words = PAGE / sizeof(uintptr_t);
+    uintptr_t second = 5;
+    expect("registration", pal_open(&pal, (const void *)pal_add, &p) == PAL_OK);
+    expect("parameters larger than the section for them", ((add_t *)(uintptr_t)pal.entry)(MUST_BE_PAL | 7, &second) == ~(uintptr_t)0 && second == 5);
+    pal_close(&pal);
 }
 
 static void isolated(void)
