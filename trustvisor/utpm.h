@@ -31,7 +31,7 @@ enum tv_result utpm_unseal_old(const struct utpm *utpm, uint8_t *blob, uint32_t 
 enum tv_result utpm_quote(const uint8_t *composite, uint32_t composite_bytes, const uint8_t nonce[TV_HASH_BYTES],
                           uint8_t signature[TV_SIGNATURE_BYTES]);
 // The older form, in one piece: version, "QUOT", count and numbers of PCRs (as given), their values, nonce, signature over all this, modulus.
-#define UTPM_OLD_PCRS      4
+#define UTPM_OLD_PCRS      TV_PCRS
 #define UTPM_OLD_QUOTE_MAX (8 + 4 + UTPM_OLD_PCRS * (4 + TV_HASH_BYTES) + TV_HASH_BYTES + 2 * TV_SIGNATURE_BYTES)
 enum tv_result utpm_quote_old(const struct utpm *utpm, const uint32_t *selection, const uint8_t nonce[TV_HASH_BYTES],
                               uint8_t out[UTPM_OLD_QUOTE_MAX], uint32_t *out_bytes);

@@ -80,12 +80,14 @@ PAL_CODE uintptr_t pal_micro_tpm(struct micro_tpm *a)
     a->selection.map[0] = 1u << MINE;
     STEP(30, quote(a) == TV_OK && a->capacity == TV_SIGNATURE_BYTES && a->bytes >= 32);
     STEP(31, same(a->composite + a->bytes - 32, a->after, 32));
-    a->old_selection[0] = 1;  // deprecated
-    a->old_selection[1] = MINE;
-    STEP(32, quote_old(a) == TV_OK && a->bytes > TV_SIGNATURE_BYTES && a->bytes <= sizeof(a->old_quote));
+    a->old_selection[0] = TV_PCRS;  // deprecated; the largest one
+    for (uint32_t i = 0; i < TV_PCRS; i++)
+        a->old_selection[1 + i] = i;
+    STEP(32, quote_old(a) == TV_OK && a->bytes == 8 + 4 + TV_PCRS * (4 + 32) + 32 + 2 * TV_SIGNATURE_BYTES);
+    STEP(33, same(&a->old_quote[8 + 4 + TV_PCRS * 4 + MINE * 32], a->after, 32));
     a->bytes = 0;
-    STEP(33, pal_public_key((void *)0, &a->bytes) == TV_OK && a->bytes > TV_SIGNATURE_BYTES && a->bytes <= sizeof(a->key));
-    STEP(34, pal_public_key(a->key, &a->bytes) == TV_OK && a->key[0] == 0x30);
+    STEP(34, pal_public_key((void *)0, &a->bytes) == TV_OK && a->bytes > TV_SIGNATURE_BYTES && a->bytes <= sizeof(a->key));
+    STEP(35, pal_public_key(a->key, &a->bytes) == TV_OK && a->key[0] == 0x30);
 
     STEP(40, pal_nv_size(&a->bytes) == TV_OK && a->bytes == TV_NV_BYTES);
     STEP(41, pal_nv_write(a->secret) == TV_OK && pal_nv_read(a->opened) == TV_OK && same(a->secret, a->opened, TV_NV_BYTES));

@@ -14,6 +14,7 @@
 #define BLOB_AT   (DATA_PAGE + 0x300)
 #define OPENED_AT (DATA_PAGE + 0x700)
 #define NONCE_AT  (DATA_PAGE + 0x800)
+#define OLD_AT    (DATA_PAGE + 0xa00)
 #define LONG_AT   (STACK_PAGE + 0x100)
 
 static unsigned rights;
@@ -42,6 +43,7 @@ static void pal_starts(uint32_t width)
     CHECK_EQ(program_register(), 0);
     CHECK_EQ(program_enter()->verdict, VERDICT_L2);
     memset(inside(DATA_PAGE), 0, PAGE_BYTES);
+    memset(inside(STACK_PAGE), 0, 0x800);
     memcpy(inside(SECRET_AT), "a secret", 8);
 }
 
@@ -120,7 +122,7 @@ static void quoted_badly(uint32_t width)
     CHECK_EQ(ask(TV_CALL_QUOTE, INFO_AT, OUT_AT, NONCE_AT, MORE_AT), TV_BAD_PARAM);
     CHECK(get32(SIZE_AT) > TV_HASH_BYTES);  // so much it takes
     CHECK_EQ(ask(TV_CALL_QUOTE, INFO_AT, OUT_AT, BUFFER_PAGE, MORE_AT), TV_BAD_PARAM);
-    put32(INFO_AT, 5);  // PCRs of an old quote: at most four
+    put32(INFO_AT, TV_PCRS + 1);  // of an old quote: at most as many as there are
     CHECK_EQ(ask(TV_CALL_QUOTE_OLD, INFO_AT, OUT_AT, NONCE_AT, 0), TV_BAD_PARAM);
     put32(INFO_AT, 1);
     put32(INFO_AT + 4, TV_PCRS);
@@ -129,6 +131,32 @@ static void quoted_badly(uint32_t width)
 }
 TEST(a_malformed_quote_is_refused) { quoted_badly(8); }
 TEST(a_malformed_quote_of_a_32_bit_pal_is_refused) { quoted_badly(4); }
+
+// The largest one, which lies across a border of pages.
+static void quoted_the_old_way(uint32_t width)
+{
+    const uint32_t head = 8 + 4 + TV_PCRS * 4, bytes = head + TV_PCRS * TV_HASH_BYTES + TV_HASH_BYTES + 2 * TV_SIGNATURE_BYTES;
+    pal_starts(width);
+    memset(inside(NONCE_AT), 0x6e, TV_HASH_BYTES);
+    for (uint32_t i = 0; i < TV_PCRS; i++) {
+        CHECK_EQ(ask(TV_CALL_PCR_EXTEND, i, NONCE_AT, 0, 0), TV_OK);
+        put32(INFO_AT + 4 + 4 * i, TV_PCRS - 1 - i);
+    }
+    put32(INFO_AT, TV_PCRS);
+    buffer(OUT_AT, OLD_AT, SIZE_AT);
+    CHECK_EQ(ask(TV_CALL_QUOTE_OLD, INFO_AT, OUT_AT, NONCE_AT, 0), TV_OK);
+    CHECK_EQ(get32(SIZE_AT), bytes);
+    for (uint32_t i = 0; i < bytes; i++) {
+        const uint32_t pcr = i - head;
+        if (i >= 8 && i < head)
+            CHECK_EQ(*inside(OLD_AT + i), *inside(INFO_AT + i - 8));
+        else if (i >= head && pcr < TV_PCRS * TV_HASH_BYTES)
+            CHECK_EQ(*inside(OLD_AT + i), pal_table[0].utpm.pcr[TV_PCRS - 1 - pcr / TV_HASH_BYTES][pcr % TV_HASH_BYTES]);
+    }
+    CHECK_EQ(*inside(OLD_AT + bytes), 0);
+}
+TEST(a_pal_quotes_all_pcrs_the_old_way) { quoted_the_old_way(8); }
+TEST(a_32_bit_pal_quotes_all_pcrs_the_old_way) { quoted_the_old_way(4); }
 
 TEST(a_pal_registers_nothing)
 {

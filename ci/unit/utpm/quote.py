@@ -39,6 +39,8 @@ def main() -> int:
     modulus, exponent = integers(value["key"])
     info = b"\1\1\0\0QUOT" + hashlib.sha256(value["composite"]).digest() + value["nonce"]
     old, old_signature, old_modulus = value["old"][:-512], value["old"][-512:-256], value["old"][-256:]
+    every, every_signature = value["all"][:-512], value["all"][-512:-256]
+    numbers = b"".join(number.to_bytes(4, "little") for number in (32, *range(32)))
     checks = {
         "the modulus has 2048 bits": modulus.bit_length() == 2048,
         "the exponent": exponent == 65537,
@@ -49,6 +51,8 @@ def main() -> int:
         "the older quote's text": old == b"\1\1\0\0QUOT" + bytes([2, 0, 0, 0] + [0] * 4 + [31, 0, 0, 0]) + b"\0" * 32 + b"\x1f" * 32 + value["nonce"],
         "the older quote": signed(old, old_signature, modulus, exponent),
         "the older quote's key": old_modulus == value["modulus"],
+        "the older quote's text, of all PCRs": every == b"\1\1\0\0QUOT" + numbers + b"".join(bytes([pcr] * 32) for pcr in range(32)) + value["nonce"],
+        "the older quote of all PCRs": signed(every, every_signature, modulus, exponent),
     }
     for number, (what, good) in enumerate(checks.items(), 1):
         print(f"{'ok' if good else 'not ok'} {number} - {what}")
