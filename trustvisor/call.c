@@ -154,21 +154,21 @@ static void go_on(struct pal *pal, const struct request *req, struct reply *rep)
     commit(req, rep, pal, PAL_RESUMING, done ? PAL_IDLE : PAL_SUSPENDED);
 }
 
-static void call(struct pal *pal, const struct request *req, struct reply *rep)
+static void call(struct pal *pal, union pal_place seen, const struct request *req, struct reply *rep)
 {
     // On this CPU: this very message, which was cut short.
-    if (pal_change(pal, PAL_IDLE, PAL_STARTING, req->cpu) || pal_is(pal, PAL_STARTING, req->cpu)) {
+    if (pal_take(pal, seen, PAL_IDLE, PAL_STARTING, req->cpu) || pal_is(pal, PAL_STARTING, req->cpu)) {
         start(pal, req, rep);
         return;
     }
-    if ((pal_state(pal) == PAL_SUSPENDED && same_call(pal, req) && pal_change(pal, PAL_SUSPENDED, PAL_RESUMING, req->cpu)) ||
+    if ((seen.as.state == PAL_SUSPENDED && same_call(pal, req) && pal_take(pal, seen, PAL_SUSPENDED, PAL_RESUMING, req->cpu)) ||
         pal_is(pal, PAL_RESUMING, req->cpu)) {
         go_on(pal, req, rep);
         return;
     }
     // Another thread is in it: this one tries again, with interrupts between.
     if (!(req->field[0][VMCS_GUEST_RFLAGS] & RFLAGS_IF))
-        raise(rep, pal->handle, VECTOR_GP, 0, 0);
+        raise(rep, req->origin == ORIGIN_L2 ? VMCS_HANDLE_L2 : VMCS_HANDLE_01, VECTOR_GP, 0, 0);
 }
 
 // An access that is no call. The kernel shows ones, tells of it, and lets writes vanish, of an L2 where its EPT12 allows them: else they are for its
@@ -186,18 +186,19 @@ void call_violation(const struct request *req, struct reply *rep)
     const uint64_t *field = req->field[0];
     const bool fetch = field[VMCS_EXIT_QUALIFICATION] & QUALIFICATION_FETCH;
     const struct caller caller = caller_of(req);
+    union pal_place seen;
     gpa1_t frame;
     uint32_t page;
     if (!caller_frame(&caller, req, &frame))
         return;
     if (fetch && caller.user) {
-        struct pal *pal = pal_find(&caller, caller.word == 8 ? field[VMCS_GUEST_RIP] : (uint32_t)field[VMCS_GUEST_RIP]);
+        struct pal *pal = pal_find(&caller, caller.word == 8 ? field[VMCS_GUEST_RIP] : (uint32_t)field[VMCS_GUEST_RIP], &seen);
         if (pal != NULL && pal_frame[pal_number(pal)][pal->entry_page] == frame.v) {
-            call(pal, req, rep);
+            call(pal, seen, req, rep);
             return;
         }
     }
-    struct pal *pal = pal_of_frame(frame, &page);
+    struct pal *pal = pal_of_frame(frame, &page, &seen);
     if (pal == NULL)
         return;  // it was given back meanwhile
     if (pal_mapped(pal, page)) {
@@ -205,7 +206,7 @@ void call_violation(const struct request *req, struct reply *rep)
         return;
     }
     // The system has taken the page from the program, and will give it to another.
-    if (end_pal(pal, req->cpu, rep))
+    if (end_pal(pal, seen, req->cpu, rep))
         rt_log(LOG_INFO, "pal %u: its program has lost a page: ended", pal_number(pal));
 }
 

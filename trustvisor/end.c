@@ -36,10 +36,11 @@ void end_give_rest(struct pal *pal, uint32_t first, struct reply *rep)
     const uint64_t *frame = pal_frame[pal_number(pal)];
     const uint32_t sure = pal->taken < pal->taking ? pal->taken : pal->taking;
     uint32_t page = pal->taken + pal->taking - sure, ignored;
+    union pal_place seen;
     pal->taken = pal->taking = sure;
     for (; page > sure; page--) {
         rep->op_count = 0;
-        if (pal_of_frame((gpa1_t){ frame[page - 1] }, &ignored) != NULL)
+        if (pal_of_frame((gpa1_t){ frame[page - 1] }, &ignored, &seen) != NULL)
             continue;
         reply_op(rep, OP_PAGE_GIVE, 0, 0, frame[page - 1], 0);
         const enum status status = rt_invoke();
@@ -97,9 +98,9 @@ void end_pages_rest(struct pal *pal, struct reply *rep)
     forget(pal, PAL_ENDING);
 }
 
-bool end_pal(struct pal *pal, uint32_t cpu, struct reply *rep)
+bool end_pal(struct pal *pal, union pal_place seen, uint32_t cpu, struct reply *rep)
 {
-    if (!pal_change(pal, PAL_IDLE, PAL_ENDING, cpu) && !pal_change(pal, PAL_SUSPENDED, PAL_ENDING, cpu))
+    if (!pal_take(pal, seen, PAL_IDLE, PAL_ENDING, cpu) && !pal_take(pal, seen, PAL_SUSPENDED, PAL_ENDING, cpu))
         return false;
     end_pages(pal, rep);
     return true;

@@ -8,8 +8,9 @@
 
 #include "pal.h"
 
-// Ends a PAL that doesn't run. false: it does, or it is ending already. rep: of the message being handled; its list of operations is used and empty afterwards.
-bool end_pal(struct pal *pal, uint32_t cpu, struct reply *rep);
+// Ends a PAL that doesn't run, and is as it was when it was seen (pal_take()). false: it does, it is ending already, or it may be another one. rep: of the
+// message being handled; its list of operations is used and empty afterwards.
+bool end_pal(struct pal *pal, union pal_place seen, uint32_t cpu, struct reply *rep);
 
 // The same for one in state ENDING. Then it is FREE.
 void end_pages(struct pal *pal, struct reply *rep);

@@ -147,7 +147,7 @@ static void pal_event(struct pal *pal, const struct request *req, struct reply *
 static void pal_exit(const struct request *req, struct reply *rep)
 {
     struct pal *pal = &pal_table[req->vmcs02];
-    if (req->vmcs02 >= PAL_MAX || pal_state(pal) != PAL_RUNNING || pal->cpu != req->cpu)
+    if (req->vmcs02 >= PAL_MAX || !pal_is(pal, PAL_RUNNING, req->cpu))
         rt_panic("an exit of a PAL that doesn't run here");
     switch (req->reason & EXIT_REASON_BASIC) {
     case EXIT_EXCEPTION_OR_NMI: pal_event(pal, req, rep); break;
@@ -214,7 +214,8 @@ static void kill_pals(uint32_t cpu, struct reply *rep)
     for (struct pal *pal = pal_table; pal < &pal_table[PAL_MAX]; pal++) {
         if (pal_is(pal, PAL_MAKING, cpu))
             end_making(pal, rep);
-        (void)pal_release(pal, cpu, PAL_SHARING, PAL_IDLE);  // all of it is lent, or nothing
+        if (pal_is(pal, PAL_SHARING, cpu))
+            pal_change(pal, PAL_SHARING, PAL_IDLE, cpu);  // all of it is lent, or nothing
         const bool in_call = pal_is(pal, PAL_STARTING, cpu) || pal_is(pal, PAL_RESUMING, cpu) || pal_is(pal, PAL_RUNNING, cpu);
         if (in_call && pal->turn != TURN_NONE)
             turn_end(pal);

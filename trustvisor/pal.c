@@ -16,40 +16,30 @@ STATE uint64_t pal_frame[PAL_MAX][PAL_PAGES_MAX];
 STATE uint64_t pal_tables[PAL_MAX][PAL_TABLES][PAGE_BYTES / 8] __attribute__((aligned(4096)));
 STATE uint8_t pal_vectors[PAL_MAX][2][PAL_VECTORS] __attribute__((aligned(64)));
 
-// One word holds both, so that a state never goes with another CPU's number.
-union place { uint64_t word; struct { uint32_t state, cpu; } as; };
+_Static_assert(CPU_MAX <= UINT16_MAX && offsetof(struct pal, cpu) == offsetof(struct pal, place.as.cpu), "as in the word");
 
-static union place place_of(const struct pal *pal)
+// The word but for its count.
+#define HALF 0xffffffffull
+static uint32_t half(enum pal_state state, uint32_t cpu) { return (uint32_t)state | cpu << 16; }
+
+static bool exchange(struct pal *pal, union pal_place old, enum pal_state to, uint32_t cpu)
 {
-    return (union place){ __atomic_load_n((const uint64_t *)(const void *)&pal->state, __ATOMIC_ACQUIRE) };
+    const uint64_t new = (old.word | HALF) + 1 + half(to, cpu);  // one change more
+    return __atomic_compare_exchange_n(&pal->place.word, &old.word, new, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
-static bool exchange(struct pal *pal, union place old, enum pal_state to, uint32_t cpu)
+bool pal_take(struct pal *pal, union pal_place seen, enum pal_state from, enum pal_state to, uint32_t cpu)
 {
-    const union place new = { .as = { (uint32_t)to, cpu } };
-    return __atomic_compare_exchange_n((uint64_t *)(void *)&pal->state, &old.word, new.word, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+    return seen.as.state == (uint32_t)from && exchange(pal, seen, to, cpu);
 }
 
-bool pal_change(struct pal *pal, enum pal_state from, enum pal_state to, uint32_t cpu)
-{
-    const union place old = place_of(pal);
-    return old.as.state == (uint32_t)from && exchange(pal, old, to, cpu);
-}
+bool pal_change(struct pal *pal, enum pal_state from, enum pal_state to, uint32_t cpu) { return pal_take(pal, pal_place(pal), from, to, cpu); }
 
 bool pal_release(struct pal *pal, uint32_t cpu, enum pal_state from, enum pal_state to)
 {
-    return exchange(pal, (union place){ .as = { (uint32_t)from, cpu } }, to, cpu);
+    const union pal_place now = pal_place(pal);
+    return (uint32_t)now.word == half(from, cpu) && exchange(pal, now, to, cpu);
 }
-
-bool pal_is(const struct pal *pal, enum pal_state state, uint32_t cpu)
-{
-    const union place now = place_of(pal);
-    return now.as.state == (uint32_t)state && now.as.cpu == cpu;
-}
-
-_Static_assert(offsetof(struct pal, cpu) == offsetof(struct pal, state) + 4 && offsetof(struct pal, state) % 8 == 0, "one word");
-
-enum pal_state pal_state(const struct pal *pal) { return (enum pal_state)__atomic_load_n(&pal->state, __ATOMIC_ACQUIRE); }
 
 uint64_t pal_space(const struct paging *paging)
 {
@@ -63,18 +53,21 @@ static bool same_program(const struct pal *pal, const struct caller *caller)
            pal->word == caller->word && pal->paging.mode == paging->mode;
 }
 
-struct pal *pal_find(const struct caller *caller, uint64_t entry)
+struct pal *pal_find(const struct caller *caller, uint64_t entry, union pal_place *seen)
 {
-    for (struct pal *pal = pal_table; pal < &pal_table[PAL_MAX]; pal++)
-        if (pal_state(pal) >= PAL_IDLE && pal->entry == entry && same_program(pal, caller))
+    for (struct pal *pal = pal_table; pal < &pal_table[PAL_MAX]; pal++) {
+        *seen = pal_place(pal);
+        if (seen->as.state >= PAL_IDLE && pal->entry == entry && same_program(pal, caller))
             return pal;
+    }
     return NULL;
 }
 
-struct pal *pal_of_frame(gpa1_t frame, uint32_t *page)
+struct pal *pal_of_frame(gpa1_t frame, uint32_t *page, union pal_place *seen)
 {
     for (struct pal *pal = pal_table; pal < &pal_table[PAL_MAX]; pal++) {
-        if (pal_state(pal) == PAL_FREE)
+        *seen = pal_place(pal);
+        if (seen->as.state == PAL_FREE)
             continue;
         const uint64_t *list = pal_frame[pal_number(pal)];
         for (*page = 0; *page < pal->taken; ++*page)

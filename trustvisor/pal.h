@@ -45,9 +45,14 @@ struct pal_call {
     uint64_t returned;                // 1: the PAL has returned; the data isn't copied out yet
 };
 
+// One word: a state, the CPU that it goes with, and a count of the changes up to it, by which a state isn't taken for an earlier one of the same name.
+union pal_place { uint64_t word; struct { uint16_t state, cpu; uint32_t changes; } as; };
+
 struct pal {
-    uint32_t state;             // enum pal_state: changed by pal_change() and pal_release() alone
-    uint32_t cpu;
+    union {
+        union pal_place place;  // changed by pal_change(), pal_take() and pal_release() alone
+        struct { uint16_t state, cpu; uint32_t changes; };
+    };
     uint32_t turn;              // enum turn
     uint32_t entered;           // 1: its VMCS may be active, on pal->cpu
     uint32_t scrubbed;          // 1: nothing of it is left in its pages
@@ -81,17 +86,25 @@ static inline uint32_t pal_number(const struct pal *pal) { return (uint32_t)(pal
 bool pal_change(struct pal *pal, enum pal_state from, enum pal_state to, uint32_t cpu);
 // The same, if it is in that state on that CPU, which it stays on.
 bool pal_release(struct pal *pal, uint32_t cpu, enum pal_state from, enum pal_state to);
-enum pal_state pal_state(const struct pal *pal);
-bool pal_is(const struct pal *pal, enum pal_state state, uint32_t cpu);
+// The same, if nothing has changed since it was in that place. What was looked at in between is of the PAL that is taken: another CPU may have ended it, and
+// registered one of another program's in its slot.
+bool pal_take(struct pal *pal, union pal_place seen, enum pal_state from, enum pal_state to, uint32_t cpu);
+static inline union pal_place pal_place(const struct pal *pal) { return (union pal_place){ __atomic_load_n(&pal->place.word, __ATOMIC_ACQUIRE) }; }
+static inline enum pal_state pal_state(const struct pal *pal) { return (enum pal_state)pal_place(pal).as.state; }
+static inline bool pal_is(const struct pal *pal, enum pal_state state, uint32_t cpu)
+{
+    const union pal_place now = pal_place(pal);
+    return now.as.state == (uint32_t)state && now.as.cpu == cpu;
+}
 
 // CR3's address bits; what else it holds is no part of an address space's identity.
 uint64_t pal_space(const struct paging *paging);
 
-// The PAL of that level, EPT12, address space, word size and entry; NULL. It may be in any state from IDLE on.
-struct pal *pal_find(const struct caller *caller, uint64_t entry);
+// The PAL of that level, EPT12, address space, word size and entry; NULL. It may be in any state from IDLE on. *seen: its place, for pal_take().
+struct pal *pal_find(const struct caller *caller, uint64_t entry, union pal_place *seen);
 
-// The PAL that has the frame; *page: which of its pages. NULL.
-struct pal *pal_of_frame(gpa1_t frame, uint32_t *page);
+// The PAL that has the frame; *page: which of its pages; *seen: as above. NULL.
+struct pal *pal_of_frame(gpa1_t frame, uint32_t *page, union pal_place *seen);
 
 // The page of the PAL at that address, or PAL_PAGES_MAX where there is none; *writable: by the PAL.
 uint32_t pal_page_at(const struct pal *pal, uint64_t address, bool *writable);

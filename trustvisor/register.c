@@ -78,9 +78,11 @@ static bool complete(struct pal *pal)
 // PALs whose programs are gone: their pages have gone to others, or will.
 static void sweep(uint32_t cpu, struct reply *rep)
 {
-    for (struct pal *pal = pal_table; pal < &pal_table[PAL_MAX]; pal++)
-        if ((pal_state(pal) == PAL_IDLE || pal_state(pal) == PAL_SUSPENDED) && !pal_all_mapped(pal) && end_pal(pal, cpu, rep))
+    for (struct pal *pal = pal_table; pal < &pal_table[PAL_MAX]; pal++) {
+        const union pal_place seen = pal_place(pal);
+        if ((seen.as.state == PAL_IDLE || seen.as.state == PAL_SUSPENDED) && !pal_all_mapped(pal) && end_pal(pal, seen, cpu, rep))
             rt_log(LOG_INFO, "pal %u: its program is gone: ended", pal_number(pal));
+    }
 }
 
 static struct pal *slot_take(uint32_t cpu)
@@ -117,9 +119,10 @@ static enum tv_result describe(struct pal *pal, struct caller *caller, uint64_t 
 
 struct registered register_pal(const struct request *req, struct reply *rep, struct caller *caller, uint64_t sections, uint64_t params, uint64_t entry)
 {
-    if (pal_find(caller, entry) != NULL) {
+    union pal_place seen;
+    if (pal_find(caller, entry, &seen) != NULL) {
         sweep(req->cpu, rep);  // an address space of the same name, of a program that is gone
-        if (pal_find(caller, entry) != NULL)
+        if (pal_find(caller, entry, &seen) != NULL)
             return (struct registered){ REGISTER_BUSY, NULL, PAL_FREE, PAL_FREE };
     }
     struct pal *pal = slot_take(req->cpu);
@@ -161,11 +164,12 @@ struct registered register_pal(const struct request *req, struct reply *rep, str
 
 struct registered unregister_pal(const struct request *req, const struct caller *caller, uint64_t entry)
 {
-    struct pal *pal = pal_find(caller, entry);
+    union pal_place seen;
+    struct pal *pal = pal_find(caller, entry, &seen);
     if (pal == NULL)
         return (struct registered){ TV_BAD_PARAM, NULL, PAL_FREE, PAL_FREE };
     // On this CPU: this very message, which was cut short.
-    if (!pal_change(pal, PAL_IDLE, PAL_CLOSING, req->cpu) && !pal_change(pal, PAL_SUSPENDED, PAL_CLOSING, req->cpu) &&
+    if (!pal_take(pal, seen, PAL_IDLE, PAL_CLOSING, req->cpu) && !pal_take(pal, seen, PAL_SUSPENDED, PAL_CLOSING, req->cpu) &&
         !pal_is(pal, PAL_CLOSING, req->cpu))
         return (struct registered){ REGISTER_BUSY, NULL, PAL_FREE, PAL_FREE };
     rt_log(LOG_INFO, "pal %u: unregistered", pal_number(pal));

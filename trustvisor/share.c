@@ -89,10 +89,11 @@ static uint32_t lend(struct pal *pal, struct reply *rep, struct caller *caller, 
 struct registered share_pal(const struct request *req, struct reply *rep, struct caller *caller, uint64_t entry, uint64_t addresses, uint64_t lengths,
                             uint64_t count)
 {
-    struct pal *pal = pal_find(caller, entry);
+    union pal_place seen;
+    struct pal *pal = pal_find(caller, entry, &seen);
     if (pal == NULL)
         return (struct registered){ TV_BAD_PARAM, NULL, PAL_FREE, PAL_FREE };
-    if (!pal_change(pal, PAL_IDLE, PAL_SHARING, req->cpu))
+    if (!pal_take(pal, seen, PAL_IDLE, PAL_SHARING, req->cpu))
         return (struct registered){ REGISTER_BUSY, NULL, PAL_FREE, PAL_FREE };
     // All of a call's at once: what was lent before, and not used, stays as it is.
     uint32_t result = REGISTER_BUSY;
