@@ -7,6 +7,7 @@
 #include "pal.h"
 #include "vector_insn.h"
 
+#define CPUID_1_ECX_XSAVE   (1u << 26)
 #define CPUID_1_ECX_OSXSAVE (1u << 27)
 #define CPUID_D             0xdu
 #define XCR0_SSE            2u
@@ -26,10 +27,11 @@ static bool by_xsave(void)
 bool vector_fits(void)
 {
     uint32_t leaf[4];
-    if (!by_xsave())
+    insn_cpuid(1, 0, leaf);
+    if (!(leaf[2] & CPUID_1_ECX_XSAVE))
         return true;
     insn_cpuid(CPUID_D, 0, leaf);
-    return leaf[1] <= PAL_VECTORS;  // EBX: of what XCR0 has switched on
+    return leaf[2] <= PAL_VECTORS;  // ECX: of all that the CPU has; L1 may switch on more of it later
 }
 
 void vector_save(uint8_t *area)

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-// Whether the state fits PAL_VECTORS bytes. What L1 has switched on since may have changed that.
+// Whether the state fits PAL_VECTORS bytes, with all that the CPU has, whatever of it L1 has switched on by now.
 bool vector_fits(void);
 
 // Of PAL_VECTORS bytes, aligned to 64.
