@@ -3,7 +3,25 @@
 #include <string.h>
 
 #include "../../../trustvisor/pal.h"
+#include "../../../trustvisor/register.h"
 #include "program.h"
+
+// As many as there may be, of each kind and all good; and one more, which is what lies behind them.
+static void eleven_sections(void)
+{
+    program_large(10);
+    for (unsigned i = 4; i < TV_SECTIONS_MAX; i++)
+        program_sections->section[i] = (struct tv_section){ TV_SECTION_DATA, 1, LARGE_AT + i * PAGE_BYTES };
+    program_sections->count = TV_SECTIONS_MAX + 1;
+    *(struct tv_section *)(void *)program_params = (struct tv_section){ TV_SECTION_DATA, 1, LARGE_AT };
+}
+
+static void eleven_parameters(void)
+{
+    for (unsigned i = 0; i < TV_PARAMS_MAX; i++)
+        program_params->param[i] = (struct tv_param){ TV_PARAM_INTEGER, 0, 1 };
+    program_params->count = TV_PARAMS_MAX + 1;
+}
 
 #define REFUSED(name, change)                      \
     TEST(registration_refuses_##name)              \
@@ -17,9 +35,9 @@
     }
 
 REFUSED(no_sections, program_sections->count = 0)
-REFUSED(eleven_sections, program_sections->count = 11)
+REFUSED(eleven_sections, eleven_sections())
 REFUSED(endless_sections, program_sections->count = 0xffffffff)
-REFUSED(eleven_parameters, program_params->count = 11)
+REFUSED(eleven_parameters, eleven_parameters())
 REFUSED(unknown_parameters, program_params->param[1].type = 3)
 REFUSED(a_parameter_too_large, program_params->param[1].words = 1ull << 61)
 REFUSED(unknown_sections, program_sections->section[1].type = 6)
@@ -44,6 +62,17 @@ REFUSED(an_entry_in_data, (program_sections->section[0].type = TV_SECTION_DATA, 
 REFUSED(an_entry_in_shared_code, program_sections->section[0].type = TV_SECTION_SHARED_CODE)
 REFUSED(an_entry_outside_of_its_sections, program_sections->section[0].start = BUFFER_PAGE)
 REFUSED(a_read_of_absent_sections, *program_pte(SECTIONS_AT) = 0)
+
+// One page up to the end of what a program has, and one beyond.
+TEST(sections_end_where_a_program_does)
+{
+    static const struct { uint64_t end; uint32_t word; } half[] = { { 0x800000000000, 8 }, { 0x100000000, 4 } };
+    for (unsigned i = 0; i < sizeof(half) / sizeof(half[0]); i++) {
+        CHECK(section_valid(&(struct tv_section){ TV_SECTION_DATA, 1, half[i].end - PAGE_BYTES }, half[i].word));
+        CHECK(!section_valid(&(struct tv_section){ TV_SECTION_DATA, 2, half[i].end - PAGE_BYTES }, half[i].word));
+        CHECK(!section_valid(&(struct tv_section){ TV_SECTION_DATA, 1, half[i].end }, half[i].word));
+    }
+}
 
 TEST(wrong_pointers_are_refused)
 {

@@ -94,6 +94,26 @@ static void sealed(uint32_t width)
 TEST(a_32_bit_pal_seals) { sealed(4); }
 TEST(a_64_bit_pal_seals) { sealed(8); }
 
+// All of it is the PAL's own; there is no room for it.
+static void larger_inputs_are_refused(uint32_t width)
+{
+    static const uint64_t number[] = { TV_CALL_SEAL_OLD, TV_CALL_UNSEAL_OLD, TV_CALL_SEAL, TV_CALL_UNSEAL };
+    pal_starts(width);
+    buffer(OUT_AT, STACK_PAGE, STACK_PAGE);
+    for (unsigned i = 0; i < sizeof(number) / sizeof(number[0]); i++) {
+        const bool seals = number[i] == TV_CALL_SEAL_OLD || number[i] == TV_CALL_SEAL;
+        const uint64_t room = seals ? TV_SEAL_DATA_MAX : TV_SEALED_MAX;
+        buffer(IN_AT, DATA_PAGE, room + 1);
+        CHECK_EQ(ask(number[i], IN_AT, seals ? INFO_AT : OUT_AT, OUT_AT, 0), TV_BAD_PARAM);
+        buffer(IN_AT, DATA_PAGE, PAGE_BYTES);
+        CHECK_EQ(ask(number[i], IN_AT, seals ? INFO_AT : OUT_AT, OUT_AT, 0), TV_BAD_PARAM);
+        buffer(IN_AT, DATA_PAGE, 0xffffffff);
+        CHECK_EQ(ask(number[i], IN_AT, seals ? INFO_AT : OUT_AT, OUT_AT, 0), TV_BAD_PARAM);
+    }
+}
+TEST(inputs_larger_than_the_room_for_them_are_refused) { larger_inputs_are_refused(8); }
+TEST(inputs_of_32_bit_pals_larger_than_the_room_for_them_are_refused) { larger_inputs_are_refused(4); }
+
 static void random_bytes_come(uint32_t width)
 {
     pal_starts(width);
