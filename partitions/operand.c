@@ -24,7 +24,7 @@ uint64_t operand_offset(const struct request *req)
 
 // The last page that each CPU had an operand on that was read, or written: its walk, which must hold still; and how the last operand was found there.
 static struct known {
-    uint64_t info, cs, cr4, efer;  // the instruction's form and L1's mode
+    uint64_t info, cr4, efer;      // the instruction's form and L1's mode
     uint64_t base, other;          // bytes from the request to the value of the base register, and of the other operand's; there is no index then. NO_FORM in info:
                                    // none of these hold
     uint64_t not_cr3;              // ~CR3, which is never 0: that's of no page
@@ -51,11 +51,10 @@ static inline uint64_t value_at(const struct request *req, uint64_t place) { ret
 // Not found as the one before.
 static __attribute__((noinline)) bool learn(struct known *k, const struct request *req, uint32_t bytes, unsigned access, gpa1_t *at)
 {
-    // 64-bit addresses; not FS or GS, which are segments 4 and 5.
+    // 64-bit addresses, which only 64-bit code has; not FS or GS, which are segments 4 and 5.
     const uint32_t looked_at = 7u << 7 | 4u << 15;
     const uint64_t *field = req->field[0], cr3 = field[VMCS_GUEST_CR3], efer = field[VMCS_GUEST_EFER];
-    if ((field[VMCS_EXIT_INSTRUCTION_INFO] & looked_at) != 2u << 7 || !(field[VMCS_GUEST_CS_ACCESS_RIGHTS] & ACCESS_RIGHTS_LONG) ||
-        !(efer & EFER_LMA) || (field[VMCS_GUEST_CR4] & CR4_LA57))
+    if ((field[VMCS_EXIT_INSTRUCTION_INFO] & looked_at) != 2u << 7 || !(efer & EFER_LMA) || (field[VMCS_GUEST_CR4] & CR4_LA57))
         return false;
     const uint64_t linear = operand_offset(req);
     if (!in_one_page(linear, bytes))
@@ -77,7 +76,6 @@ static __attribute__((noinline)) bool learn(struct known *k, const struct reques
     k->base = place_of_gpr(req, operand_bits(req, 23, 4));
     k->other = place_of_gpr(req, operand_bits(req, 28, 4));
     k->info = plain ? field[VMCS_EXIT_INSTRUCTION_INFO] : NO_FORM;
-    k->cs = field[VMCS_GUEST_CS_ACCESS_RIGHTS];
     k->cr4 = field[VMCS_GUEST_CR4];
     k->efer = efer;
     return true;
@@ -90,8 +88,7 @@ static inline struct known *known_page(unsigned access) { return &known[access =
 static inline __attribute__((always_inline)) bool like_the_last(const struct known *k, const struct request *req, uint32_t bytes, uint64_t *offset)
 {
     const uint64_t *field = req->field[0];
-    if (__builtin_expect(((field[VMCS_EXIT_INSTRUCTION_INFO] ^ k->info) | (field[VMCS_GUEST_CS_ACCESS_RIGHTS] ^ k->cs) | (field[VMCS_GUEST_CR4] ^ k->cr4)
-         | (field[VMCS_GUEST_EFER] ^ k->efer)) != 0, 0))
+    if (__builtin_expect(((field[VMCS_EXIT_INSTRUCTION_INFO] ^ k->info) | (field[VMCS_GUEST_CR4] ^ k->cr4) | (field[VMCS_GUEST_EFER] ^ k->efer)) != 0, 0))
         return false;
     *offset = field[VMCS_EXIT_QUALIFICATION] + value_at(req, k->base) - k->page;
     return *offset <= PAGE_BYTES - bytes && k->not_cr3 == ~field[VMCS_GUEST_CR3];

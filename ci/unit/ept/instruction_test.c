@@ -35,7 +35,6 @@ static void start(void)
     field[VMCS_GUEST_CR3] = CR3;
     field[VMCS_GUEST_CR4] = 1u << 5;
     field[VMCS_GUEST_EFER] = 1u << 10;
-    field[VMCS_GUEST_CS_ACCESS_RIGHTS] = 0xa09b;
     field[VMCS_GUEST_SS_ACCESS_RIGHTS] = 0xc093;
     field[VMCS_GUEST_RSP] = LINEAR + 0xfe8;
     field[VMCS_EXIT_QUALIFICATION] = 8;
@@ -168,7 +167,6 @@ TEST(invept_that_is_not_plain_is_nestvmxs)
     start();
     static const struct { enum vmcs_field field; uint64_t value; } odd[] = {
         { VMCS_GUEST_SS_ACCESS_RIGHTS, 0xc0f3 },                  // CPL 3
-        { VMCS_GUEST_CS_ACCESS_RIGHTS, 0xc09b },                  // compatibility mode
         { VMCS_GUEST_EFER, 0 },                                   // not IA-32e mode
         { VMCS_GUEST_CR4, 1u << 12 | 1u << 5 },                   // five levels
         { VMCS_GUEST_CR3, 50 * PAGE_BYTES },                      // nothing mapped
@@ -177,6 +175,7 @@ TEST(invept_that_is_not_plain_is_nestvmxs)
         { VMCS_GUEST_RSP, LINEAR + (1ull << 47) },                // not canonical
         { VMCS_EXIT_INSTRUCTION_INFO, RSP_OPERAND ^ 1u << 17 ^ 1u << 16 },  // FS
         { VMCS_EXIT_INSTRUCTION_INFO, RSP_OPERAND ^ 3u << 7 },    // 32-bit addresses
+        { VMCS_EXIT_INSTRUCTION_INFO, RSP_OPERAND ^ 2u << 7 },    // 16-bit addresses
         { VMCS_EXIT_INSTRUCTION_INFO, RSP_OPERAND ^ 2u << 28 },   // the type is in RSP
     };
     for (unsigned i = 0; i < 2 * sizeof(odd) / sizeof(odd[0]); i++) {
