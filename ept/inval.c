@@ -154,7 +154,7 @@ static __attribute__((noinline)) bool revalidate_known(struct reply *rep, uint64
 bool inval_known(struct reply *rep, uint64_t eptp12)
 {
     tree_enter_settled();
-    if (__builtin_expect(last.tree->tag != eptp12 || !last.tree->alone || last.tree->unrecorded, 0))
+    if (__builtin_expect(last.tree->tag != eptp12 || last.tree->both != TREE_PLAIN, 0))
         return revalidate_known(rep, eptp12);
     struct record *changed = first_changed(*last.first);
     if (__builtin_expect(changed != 0, 0))

@@ -50,9 +50,15 @@ extern struct ept12_cpu tree_cpu;
 struct tree {
     uint64_t tag;       // EPTP12; 0: unused
     uint64_t used;      // when a page was last wanted: tree_clock; 0: nothing is mapped
-    bool unrecorded;    // there may be page tables that no record tells of (unrecorded.h)
-    bool alone;         // no other tree is of the same EPT12, and L1 knows the tag as its EPTP
+    union {
+        uint16_t both;  // of these; TREE_PLAIN
+        struct {
+            bool unrecorded;  // there may be page tables that no record tells of (unrecorded.h)
+            bool alone;       // no other tree is of the same EPT12, and L1 knows the tag as its EPTP
+        };
+    };
 };
+#define TREE_PLAIN 0x100u  // alone, and all of it is recorded
 
 // The tree of a root.
 struct tree *tree_at(uint32_t root);
