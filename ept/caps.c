@@ -12,11 +12,11 @@ const struct partition_header header PARTITION_SECTION = {
     .rights = RIGHT_EPT02 | RIGHT_WINDOW_READ | RIGHT_WINDOW_WRITE | RIGHT_LOG,
     .root_count = TREES,
     .vmcs[VMCS_KIND_01] = { .read = INSTRUCTION_GROUPS & ~GROUP_GPR, .write = GROUP_RIP },
-    .vmcs[VMCS_KIND_02] = { .read = GROUP_EXIT | GROUP_ADDRESS },
+    .vmcs[VMCS_KIND_02] = { .read = GROUP_QUALIFICATION | GROUP_ADDRESS },
     // Before nestvmx: what EPT02 lacks is nobody else's business until EPT12 lacks it too. Priority 0 are pages that were taken.
     .routes = {
         ROUTE_VMX(INVEPT, INSTRUCTION_GROUPS, 0),
-        ROUTE_AFTER(L2, EPT_VIOLATION, GROUP_EXIT | GROUP_ADDRESS, 0, 1),
-        ROUTE_AFTER(L2, EPT_MISCONFIG, GROUP_EXIT | GROUP_ADDRESS, 0, 1),
+        ROUTE_AFTER(L2, EPT_VIOLATION, GROUP_QUALIFICATION | GROUP_ADDRESS, 0, 1),
+        ROUTE_AFTER(L2, EPT_MISCONFIG, GROUP_QUALIFICATION | GROUP_ADDRESS, 0, 1),
     },
 };

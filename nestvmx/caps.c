@@ -11,10 +11,10 @@
 #include "vmcs12.h"
 
 // What the messages of L1's VMX instructions carry.
-#define INSN   GROUP_PRIVILEGE
+#define INSN   GROUPS_PRIVILEGE
 #define MEMORY (OPERAND_GROUPS | MEMORY_GROUPS)
 // Of an entry: what every one needs. The rest is fetched: for an instruction that fails, for a VMCS12 that loads fewer registers.
-#define ENTRY  (GROUP_PRIVILEGE | GROUP_BLOCKING | GROUP_EFER | GROUP_DATA_SEL)
+#define ENTRY  (GROUPS_PRIVILEGE | GROUP_BLOCKING | GROUP_EFER | GROUP_DATA_SEL)
 #define ACCESS GROUP_GPR
 
 // What the messages of L2's exits carry: what an exit to L1 needs, and by reason.
@@ -26,7 +26,7 @@
 #define LINEAR (EXIT_GROUPS | GROUP_EXIT_INSN | GROUP_ADDRESS)
 #define KEYED  (EXIT_GROUPS | GROUP_GPR)
 
-#define INFO_GROUPS (GROUP_EXIT | GROUP_EXIT_EVENT | GROUP_VECTORING | GROUP_EXIT_INSN | GROUP_ADDRESS)
+#define INFO_GROUPS (GROUPS_EXIT | GROUP_EXIT_EVENT | GROUP_VECTORING | GROUP_EXIT_INSN | GROUP_ADDRESS)
 
 // A test leaves one route out, to see that the exits really come this way.
 #ifdef TEST_DROP_ROUTE
@@ -61,7 +61,7 @@ const struct partition_header header PARTITION_SECTION = {
         ROUTE(L1, VMWRITE, OPERAND_GROUPS),
         ROUTE_AFTER(L1, INVEPT, MEMORY, 0, 1),  // what `ept` doesn't answer at once
         ROUTE(L1, INVVPID, MEMORY),
-        ROUTE_VMX(VMCALL, INSN | GROUP_RIP | GROUP_EFER, 1),  // numbers that nobody answers; outside VMX operation they are the kernel's #UD
+        ROUTE_VMX(VMCALL, INSN | GROUPS_RIP | GROUP_EFER, 1),  // numbers that nobody answers; outside VMX operation they are the kernel's #UD
         ROUTE_KEYS(L1, RDMSR, ACCESS, MSR_FEATURE_CONTROL, MSR_FEATURE_CONTROL),
         ROUTE_KEYS(L1, RDMSR, ACCESS, MSR_VMX_FIRST, MSR_VMX_LAST),
         ROUTE_KEYS(L1, WRMSR, ACCESS, MSR_FEATURE_CONTROL, MSR_FEATURE_CONTROL),
@@ -97,9 +97,9 @@ const struct partition_header header PARTITION_SECTION = {
         ROUTE(L2, IO, LINEAR),
         ROUTE(L2, RDMSR, GROUP_GPR),  // the rest is fetched where L1 wants it: most that come here are L0's
         ROUTE(L2, WRMSR, KEYED),
-        ROUTE(L2, ENTRY_GUEST_STATE, GROUP_EXIT),
-        ROUTE(L2, ENTRY_MSR_LOAD, GROUP_EXIT),
-        ROUTE(L2, ENTRY_MACHINE_CHECK, GROUP_EXIT),
+        ROUTE(L2, ENTRY_GUEST_STATE, GROUPS_EXIT),
+        ROUTE(L2, ENTRY_MSR_LOAD, GROUPS_EXIT),
+        ROUTE(L2, ENTRY_MACHINE_CHECK, GROUPS_EXIT),
         ROUTE(L2, MWAIT, PLAIN),
         ROUTE(L2, MONITOR_TRAP, IDLE),
         ROUTE(L2, MONITOR, PLAIN),

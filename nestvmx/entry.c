@@ -27,7 +27,7 @@ static void pull_for_checks(struct message *m, struct vmcs12 *v)
     const uint64_t event = vmcs12_get(v, VMCS_ENTRY_INTR_INFO);
 
     if (!vmcs12_proc2(v, PROC2_ENABLE_EPT)) {
-        vmcs12_pull(v, m, GROUP_CR | GROUP_PDPTE);
+        vmcs12_pull(v, m, GROUPS_CR | GROUP_PDPTE);
         return;
     }
     if (!vmcs12_proc2(v, PROC2_UNRESTRICTED_GUEST))
@@ -36,10 +36,10 @@ static void pull_for_checks(struct message *m, struct vmcs12 *v)
     if (!vmcs12_entry(v, ENTRY_LOAD_GUEST_EFER)) {
         vmcs12_pull(v, m, GROUP_CONTROLS);
         if (!vmcs12_entry(v, ENTRY_GUEST_IA32E))
-            vmcs12_pull(v, m, GROUP_CR);
+            vmcs12_pull(v, m, GROUPS_CR);
     }
     if ((event & (EVENT_VALID | 0x700)) == (EVENT_VALID | EVENT_TYPE_EXCEPTION))
-        vmcs12_pull(v, m, GROUP_CR);
+        vmcs12_pull(v, m, GROUPS_CR);
 }
 
 // true: passed. Else the instruction is over.
@@ -191,14 +191,14 @@ static bool is_steady(const struct vmcs12 *v, const struct vmcs02 *vmcs02)
 static void write_quick(struct message *m, const struct vmcs12 *v, uint64_t groups)
 {
     const struct l1_registers none = { 0 };
-    if (groups != GROUP_RIP) {
+    if ((groups & ~GROUPS_RIP) || groups == 0) {
         write_groups(m, v, &none, groups);
         return;
     }
     reply_field(m->rep, 1, VMCS_GUEST_RIP, vmcs12_get(v, VMCS_GUEST_RIP));
     reply_field(m->rep, 1, VMCS_GUEST_RSP, vmcs12_get(v, VMCS_GUEST_RSP));
     reply_field(m->rep, 1, VMCS_GUEST_RFLAGS, vmcs12_get(v, VMCS_GUEST_RFLAGS));
-    reply_op(m->rep, OP_WRITE_GROUPS, vmcs12_handle(v), 1, GROUP_RIP, 0);
+    reply_op(m->rep, OP_WRITE_GROUPS, vmcs12_handle(v), 1, groups, 0);
 }
 
 // An entry as the one before. false: no such.

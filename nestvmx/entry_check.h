@@ -18,7 +18,7 @@ enum check_result {
 #define CHECK_CONTROL_GROUPS (GROUP_CONTROLS | GROUP_TSC | GROUP_CR3_TARGET | GROUP_BITMAP | GROUP_APIC | GROUP_VPID | GROUP_EPTP | GROUP_MSR_LIST | GROUP_SHADOWING | \
                               GROUP_VMFUNC | GROUP_PML | GROUP_VE)
 #define CHECK_HOST_GROUPS    (GROUP_HOST | GROUP_CONTROLS)
-#define CHECK_GUEST_GROUPS   (GROUP_CR | GROUP_LINK | GROUP_CONTROLS)
+#define CHECK_GUEST_GROUPS   (GROUPS_CR | GROUP_LINK | GROUP_CONTROLS)
 #define CHECK_GROUPS         (CHECK_CONTROL_GROUPS | CHECK_HOST_GROUPS | CHECK_GUEST_GROUPS)
 
 // Whether a check reads the virtual TPR, which lies in memory, where it changes without anybody's leave: nothing that passed stays passed.

@@ -26,7 +26,7 @@
 // Groups of guest state that an exit saves into VMCS12, which we leave in VMCS02 until somebody asks.
 static uint64_t saved_groups(const struct vmcs12 *v)
 {
-    uint64_t groups = GROUP_CR | GROUP_PRIVILEGE | SEGMENT_GROUPS | GROUP_TABLES | GROUP_SYSENTER | GROUP_PENDING;
+    uint64_t groups = GROUPS_CR | GROUPS_PRIVILEGE | SEGMENT_GROUPS | GROUP_TABLES | GROUP_SYSENTER | GROUP_PENDING;
     if (vmcs12_exit(v, EXIT_SAVE_DEBUG_CONTROLS))
         groups |= GROUP_DEBUG;
     if (vmcs12_exit(v, EXIT_SAVE_EFER))

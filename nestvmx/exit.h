@@ -14,7 +14,7 @@ struct exit_cause {
 };
 
 // Groups that the message of an L2's exit must carry.
-#define EXIT_GROUPS (GROUP_EXIT | GROUP_RIP | GROUP_BLOCKING)
+#define EXIT_GROUPS (GROUPS_EXIT | GROUPS_RIP | GROUP_BLOCKING)
 
 // The exit of L2 as the message tells it. v: the VMCS12 of the VMCS02 that exited.
 void exit_deliver(struct message *m, struct vmcs12 *v);

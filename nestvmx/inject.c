@@ -39,7 +39,7 @@ void inject_ud(struct message *m) { inject(m, VECTOR_UD); }
 // In real mode no exception has an error code (SDM 3C 27.2.1.3 "VM-Entry Control Fields").
 void inject_gp(struct message *m)
 {
-    message_need(m, GROUP_CR);
+    message_need(m, GROUPS_CR);
     if (exit_field(m, VMCS_GUEST_CR0) & CR0_PE)
         inject_error(m, VECTOR_GP);
     else

@@ -83,7 +83,7 @@ void insn_vmread(struct message *m)
 
 // The groups of the fields of class CLASS_INFO.
 #define READ_ONLY_GROUPS \
-    (1ull << GROUP_INDEX_EXIT | 1ull << GROUP_INDEX_EXIT_EVENT | 1ull << GROUP_INDEX_VECTORING | 1ull << GROUP_INDEX_EXIT_INSN | \
+    (1ull << GROUP_INDEX_EXIT | 1ull << GROUP_INDEX_QUALIFICATION | 1ull << GROUP_INDEX_EXIT_EVENT | 1ull << GROUP_INDEX_VECTORING | 1ull << GROUP_INDEX_EXIT_INSN | \
      1ull << GROUP_INDEX_ADDRESS | 1ull << GROUP_INDEX_INSN_ERROR | 1ull << GROUP_INDEX_SMM_IO)
 #define FIELD(name, encoding, group, policy, nested, exists) \
     _Static_assert((((encoding) >> 10 & 3) == CLASS_INFO) == (READ_ONLY_GROUPS >> GROUP_INDEX_##group & 1), "all fields of a group, or none");

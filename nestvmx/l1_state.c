@@ -86,7 +86,7 @@ static void prepare(struct vmcs02 *vmcs02, const struct vmcs12 *v)
     registers(vmcs02->l1, v);
     segments(vmcs02->l1, v);
     tables(vmcs02->l1, v);
-    vmcs02->l1_groups = GROUP_RIP | GROUP_CR | GROUP_PRIVILEGE | SEGMENT_GROUPS | GROUP_TABLES | GROUP_SYSENTER | GROUP_DEBUG;
+    vmcs02->l1_groups = GROUPS_RIP | GROUPS_CR | GROUPS_PRIVILEGE | SEGMENT_GROUPS | GROUP_TABLES | GROUP_SYSENTER | GROUP_DEBUG;
     if (vmcs12_exit(v, EXIT_LOAD_EFER))
         vmcs02->l1_groups |= GROUP_EFER;
     if (vmcs12_exit(v, EXIT_LOAD_PAT))

@@ -11,7 +11,7 @@
 // Groups of VMCS01 that it may write. The read shadows stay: L0 masks just the bits of CR0 and CR4 that VMX operation fixes, which are 1 in
 // L1's registers at the entry and in its host state (entry_check.def).
 #define L1_STATE_GROUPS                                                                                               \
-    (GROUP_RIP | GROUP_CR | GROUP_EFER | GROUP_PAT | GROUP_PRIVILEGE | SEGMENT_GROUPS | GROUP_TABLES | GROUP_SYSENTER | \
+    (GROUPS_RIP | GROUPS_CR | GROUP_EFER | GROUP_PAT | GROUPS_PRIVILEGE | SEGMENT_GROUPS | GROUP_TABLES | GROUP_SYSENTER | \
      GROUP_DEBUG | GROUP_BLOCKING | GROUP_ACTIVITY | GROUP_PDPTE)
 
 // L1 goes into VMX operation: nothing is known about its registers.

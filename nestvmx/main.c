@@ -52,7 +52,7 @@ void message_fetch(struct message *m, uint64_t missing)
 // L1 has written (its host state, say), and nothing is written into the VMCS of another L2. What was to be invalidated is.
 static void kill_insn(struct message *m)
 {
-    message_need(m, GROUP_PRIVILEGE);
+    message_need(m, GROUPS_PRIVILEGE);
     if (!insn_allowed(m))
         return;
     switch (BASE_REASON(m)) {

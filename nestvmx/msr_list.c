@@ -43,7 +43,7 @@ static bool read_entry(uint64_t address, uint64_t index, struct msr_entry *entry
 // IA32_EFER, as WRMSR: LMA stays as it is, and LME can't change while paging is on (SDM 3A 2.2.1 "Extended Feature Enable Register").
 static bool load_efer(struct message *m, uint32_t handle, uint64_t value)
 {
-    if ((value & ~(EFER_LME | EFER_LMA | EFER_SCE | EFER_NXE)) || rt_fetch(handle, GROUP_EFER | GROUP_CR, 1) != STATUS_OK)
+    if ((value & ~(EFER_LME | EFER_LMA | EFER_SCE | EFER_NXE)) || rt_fetch(handle, GROUP_EFER | GROUPS_CR, 1) != STATUS_OK)
         return false;
     const uint64_t before = m->req->field[1][VMCS_GUEST_EFER];
     if (((value ^ before) & EFER_LME) && (m->req->field[1][VMCS_GUEST_CR0] & CR0_PG))

@@ -28,7 +28,7 @@ static uint32_t bits(const struct message *m, unsigned from, unsigned count) { r
 
 uint64_t operand_get(struct message *m, unsigned number)
 {
-    message_need(m, number == GPR_RSP ? GROUP_RIP : 0);
+    message_need(m, number == GPR_RSP ? GROUP_RSP : 0);
     const uint64_t value = operand_gpr(m->req, number);
     return insn_is_64(m) ? value : value & 0xffffffff;
 }

@@ -15,8 +15,8 @@
 enum segment { SEGMENT_ES, SEGMENT_CS, SEGMENT_SS, SEGMENT_DS, SEGMENT_FS, SEGMENT_GS };
 
 // What the message carries for them; what isn't there is fetched where an operand needs it.
-#define OPERAND_GROUPS (GROUP_EXIT_INSN | GROUP_PRIVILEGE | GROUP_GPR)
-#define MEMORY_GROUPS  (GROUP_EXIT | GROUP_RIP | GROUP_CR | GROUP_EFER)  // qualification, RSP and AC, paging
+#define OPERAND_GROUPS (GROUP_EXIT_INSN | GROUPS_PRIVILEGE | GROUP_GPR)
+#define MEMORY_GROUPS  (GROUPS_EXIT | GROUPS_RIP | GROUPS_CR | GROUP_EFER)  // qualification, RSP and AC, paging
 
 // The memory operand, read or written. false: the exception that the instruction ends in is in the reply.
 //   bytes: 4, 8 or 16

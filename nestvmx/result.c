@@ -21,7 +21,7 @@ void vm_end(struct message *m, uint64_t flags)
         reply_advance_rip(m->req, rep);
         return;
     }
-    message_need(m, GROUP_EXIT | GROUP_RIP | GROUP_PRIVILEGE | GROUP_BLOCKING);
+    message_need(m, GROUPS_EXIT | GROUPS_RIP | GROUPS_PRIVILEGE | GROUP_BLOCKING);
     uint64_t rip = exit_field(m, VMCS_GUEST_RIP) + exit_field(m, VMCS_EXIT_INSTRUCTION_LENGTH);
     if (!insn_is_64(m))
         rip &= 0xffffffff;

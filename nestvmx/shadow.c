@@ -22,7 +22,7 @@ uint64_t shadow_groups(void)
 
 #define GROUP(name, shadow) \
     _Static_assert((SHADOW_##shadow == SHADOW_WRITE) == ((SHADOW_WRITTEN_MASK >> GROUP_INDEX_##name) & 1), "SHADOW_WRITTEN is what group.def says");
-#define SHADOW_WRITTEN_MASK (1ull << GROUP_INDEX_RIP | 1ull << GROUP_INDEX_BLOCKING | 1ull << GROUP_INDEX_EVENT | 1ull << GROUP_INDEX_EVENT_DATA)
+#define SHADOW_WRITTEN_MASK (1ull << GROUP_INDEX_RIP | 1ull << GROUP_INDEX_RSP | 1ull << GROUP_INDEX_BLOCKING | 1ull << GROUP_INDEX_EVENT | 1ull << GROUP_INDEX_EVENT_DATA)
 #include <caps/group.def>
 #undef GROUP
 
@@ -41,7 +41,7 @@ static inline uint64_t take(const struct message *m, struct vmcs12 *v, enum vmcs
 static inline __attribute__((always_inline)) uint64_t take_for_entry(const struct message *m, struct vmcs12 *v)
 {
     uint64_t changed = take(m, v, VMCS_GUEST_RIP, GROUP_RIP);
-    changed |= take(m, v, VMCS_GUEST_RSP, GROUP_RIP);
+    changed |= take(m, v, VMCS_GUEST_RSP, GROUP_RSP);
     changed |= take(m, v, VMCS_GUEST_RFLAGS, GROUP_RIP);
     changed |= take(m, v, VMCS_GUEST_INTERRUPTIBILITY, GROUP_BLOCKING);
     changed |= take(m, v, VMCS_ENTRY_INTR_INFO, GROUP_EVENT);
@@ -90,7 +90,7 @@ void shadow_update(struct message *m, const struct vmcs12 *v, uint64_t groups)
     if (groups == 0 || !info->shadowing)
         return;
     put_rip(m->rep, v);  // mostly nothing else; where it isn't named nobody reads it
-    FOR_GROUPS(groups & ~GROUP_RIP, field)
+    FOR_GROUPS(groups & ~GROUPS_RIP, field)
         reply_field(m->rep, 1, (enum vmcs_field)*field, v->value[*field]);
     reply_op(m->rep, OP_WRITE_GROUPS, VMCS_HANDLE_SHADOW, 1, groups, 0);
 }

@@ -8,9 +8,9 @@
 #include "vmcs12.h"
 
 // Groups that L1 writes there.
-#define SHADOW_WRITTEN (GROUP_RIP | GROUP_BLOCKING | GROUP_EVENT | GROUP_EVENT_DATA)
+#define SHADOW_WRITTEN (GROUPS_RIP | GROUP_BLOCKING | GROUP_EVENT | GROUP_EVENT_DATA)
 // Of them, what an entry needs always.
-#define SHADOW_ENTRY (GROUP_RIP | GROUP_BLOCKING | GROUP_EVENT)
+#define SHADOW_ENTRY (GROUPS_RIP | GROUP_BLOCKING | GROUP_EVENT)
 // Groups that are there at all.
 uint64_t shadow_groups(void);
 

@@ -78,7 +78,7 @@ static void write_information(const struct vmcs12 *v, gpa2_t address, uint64_t l
 
 bool ve_convert(struct message *m, struct vmcs12 *v, gpa2_t address, uint64_t linear, uint64_t qualification)
 {
-    message_need(m, GROUP_CR | GROUP_VECTORING);
+    message_need(m, GROUPS_CR | GROUP_VECTORING);
     if (!(exit_field(m, VMCS_GUEST_CR0) & CR0_PE) || (exit_field(m, VMCS_IDT_VECTORING_INFO) & EVENT_VALID) || (qualification & ASYNCHRONOUS) ||
         !convertible(v, address, qualification) || !take(v)) {
         ve_forget(v);

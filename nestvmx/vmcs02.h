@@ -14,7 +14,7 @@
 #define BITMAP_QWORDS 512u
 
 // What nearly every exit and L1's answer to it change.
-#define QUICK_GROUPS (GROUP_RIP | GROUP_BLOCKING | GROUP_EVENT | GROUP_EVENT_DATA)
+#define QUICK_GROUPS (GROUPS_RIP | GROUP_BLOCKING | GROUP_EVENT | GROUP_EVENT_DATA)
 
 enum bitmap_content { CONTENT_PAGE, CONTENT_ONES, CONTENT_ZEROES };
 

@@ -7,7 +7,7 @@
 #include "pal.h"
 
 // What the messages of L1's violations carry.
-#define CALL_GROUPS (GROUP_EXIT | GROUP_ADDRESS | GROUP_RIP | GROUP_CR | GROUP_EFER | GROUP_PRIVILEGE | GROUP_GPR)
+#define CALL_GROUPS (GROUPS_EXIT | GROUP_ADDRESS | GROUPS_RIP | GROUPS_CR | GROUP_EFER | GROUPS_PRIVILEGE | GROUP_GPR)
 
 // An EPT violation's exit qualification (SDM 3C table 28-7): of an instruction fetch.
 #define QUALIFICATION_FETCH 4u

@@ -18,7 +18,7 @@ struct caller {
     bool by_ept12;          // an access ended in WALK_EPT12
 };
 
-// From the groups CR, EFER, PRIVILEGE and RIP.
+// From the groups CR0, CR, EFER, PRIVILEGE, MODE, RIP and RSP.
 struct caller caller_of(const struct request *req);
 
 // One address; the frame.

@@ -6,11 +6,11 @@
 #include "seed.h"
 #include "vmcs_pal.h"
 
-#define PROGRAM (GROUP_EXIT | GROUP_RIP | GROUP_CR | GROUP_EFER | GROUP_PRIVILEGE | GROUP_GPR)
+#define PROGRAM (GROUPS_EXIT | GROUPS_RIP | GROUPS_CR | GROUP_EFER | GROUPS_PRIVILEGE | GROUP_GPR)
 #define PROGRAM_L2 (PROGRAM | GROUP_BLOCKING)
-#define PLAIN   (GROUP_EXIT | GROUP_GPR)
-#define EVENT   (GROUP_EXIT | GROUP_EXIT_EVENT | GROUP_RIP | GROUP_GPR)
-#define INSN    (GROUP_EXIT | GROUP_RIP | GROUP_GPR)
+#define PLAIN   (GROUPS_EXIT | GROUP_GPR)
+#define EVENT   (GROUPS_EXIT | GROUP_EXIT_EVENT | GROUPS_RIP | GROUP_GPR)
+#define INSN    (GROUPS_EXIT | GROUPS_RIP | GROUP_GPR)
 #define TV_ROUTE(first, last)                                            \
     ROUTE_KEYS(L1, VMCALL, PROGRAM, TV_CALL_##first, TV_CALL_##last),    \
     ROUTE_KEYS(L2, VMCALL, PROGRAM_L2, TV_CALL_L2_OFFSET + TV_CALL_##first, TV_CALL_L2_OFFSET + TV_CALL_##last)
@@ -22,7 +22,7 @@ const struct partition_header header PARTITION_SECTION = {
     .vmcs02_count = PAL_MAX,
     .root_count = PAL_MAX,
     .vmcs = {
-        [VMCS_KIND_01] = { .read = CALL_GROUPS & ~GROUP_GPR, .write = GROUP_RIP | GROUP_BLOCKING | GROUP_EVENT | GROUP_EVENT_DATA },
+        [VMCS_KIND_01] = { .read = CALL_GROUPS & ~GROUP_GPR, .write = GROUPS_RIP | GROUP_BLOCKING | GROUP_EVENT | GROUP_EVENT_DATA },
         [VMCS_KIND_02] = { .read = (CALL_GROUPS & ~GROUP_GPR) | GROUP_BLOCKING | GROUP_EXIT_EVENT, .write = VMCS_PAL_WRITES },
     },
     .routes = {

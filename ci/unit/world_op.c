@@ -179,7 +179,7 @@ static enum status check(const struct reply *rep, const struct op *op)
     case OP_PAGE_TAKE: case OP_PAGE_GIVE:
         return world_page_check(op);
     case OP_L1_FLUSH:
-        check_group_mask(op, GROUP_CR, header.vmcs[VMCS_KIND_01].write);
+        check_group_mask(op, GROUPS_CR, header.vmcs[VMCS_KIND_01].write);
         break;
     case OP_MSR_WRITE:
     case OP_INJECT:

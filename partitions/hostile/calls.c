@@ -65,13 +65,13 @@ uint64_t attempt_reply_flags(const struct try *try)
 uint64_t attempt_fetch_handle(const struct try *try)
 {
     static const uint64_t handle[] = { VMCS_HANDLE_02 + 2, VMCS_HANDLE_02 + VMCS02_MAX, 0xffff, 0x10000, 1ull << 32, 1ull << 63, ~0ull };
-    return call(SYS_FETCH, handle[try->parameter], GROUP_RIP, 0);
+    return call(SYS_FETCH, handle[try->parameter], GROUPS_RIP, 0);
 }
 
 uint64_t attempt_fetch_bank(const struct try *try)
 {
     static const uint64_t bank[] = { MSG_BANKS, 1ull << 32, ~0ull };
-    return call(SYS_FETCH, VMCS_HANDLE_01, GROUP_RIP, bank[try->parameter]);
+    return call(SYS_FETCH, VMCS_HANDLE_01, GROUPS_RIP, bank[try->parameter]);
 }
 
 uint64_t attempt_fetch_unknown_group(const struct try *try)
@@ -79,19 +79,19 @@ uint64_t attempt_fetch_unknown_group(const struct try *try)
     return call(SYS_FETCH, VMCS_HANDLE_01, 1ull << (GROUP_COUNT + try->parameter), 0);
 }
 
-// All but the two that pauper may read.
+// All but those that pauper may read.
 uint64_t attempt_fetch_group(const struct try *try)
 {
     uint64_t group = 0;
-    for (uint64_t left = try->parameter; left > 0 || group == GROUP_INDEX_EXIT || group == GROUP_INDEX_RIP; group++)
-        left -= group != GROUP_INDEX_EXIT && group != GROUP_INDEX_RIP;
-    return call(SYS_FETCH, VMCS_HANDLE_01, 1ull << group | GROUP_RIP, 0);
+    for (uint64_t left = try->parameter; left > 0 || ((GROUPS_EXIT | GROUPS_RIP) >> group & 1); group++)
+        left -= !((GROUPS_EXIT | GROUPS_RIP) >> group & 1);
+    return call(SYS_FETCH, VMCS_HANDLE_01, 1ull << group | GROUPS_RIP, 0);
 }
 
 uint64_t attempt_fetch_never_reset(const struct try *try)
 {
     (void)try;
-    return call(SYS_FETCH, VMCS_HANDLE_02 + 1, GROUP_RIP, 0);
+    return call(SYS_FETCH, VMCS_HANDLE_02 + 1, GROUPS_RIP, 0);
 }
 
 uint64_t attempt_call_index(const struct try *try)

@@ -4,7 +4,7 @@
 #include <caps/hypercall.h>
 #include <rt/partition.h>
 
-#define SEES (GROUP_EXIT | GROUP_RIP | GROUP_GPR)
+#define SEES (GROUPS_EXIT | GROUPS_RIP | GROUP_GPR)
 #define ALL  ((1ull << GROUP_COUNT) - 1)
 
 const struct partition_header header PARTITION_SECTION = {

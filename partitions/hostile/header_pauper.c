@@ -4,12 +4,12 @@
 #include <caps/hypercall.h>
 #include <rt/partition.h>
 
-#define SEES (GROUP_EXIT | GROUP_RIP | GROUP_GPR)
+#define SEES (GROUPS_EXIT | GROUPS_RIP | GROUP_GPR)
 
 const struct partition_header header PARTITION_SECTION = {
     PARTITION("pauper"),
     .rights = RIGHT_WINDOW_READ,
-    .vmcs[VMCS_KIND_01] = { .read = GROUP_EXIT | GROUP_RIP, .write = GROUP_RIP },
+    .vmcs[VMCS_KIND_01] = { .read = GROUPS_EXIT | GROUPS_RIP, .write = GROUPS_RIP },
     .calls = { "hostile" },
     .routes = { ROUTE_KEYS(L1, VMCALL, SEES, HYPERCALL_PAUPER_TRY, HYPERCALL_PAUPER_TRY) },
 };

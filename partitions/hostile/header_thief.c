@@ -4,7 +4,7 @@
 #include <caps/hypercall.h>
 #include <rt/partition.h>
 
-#define SEES (GROUP_EXIT | GROUP_RIP | GROUP_GPR)
+#define SEES (GROUPS_EXIT | GROUPS_RIP | GROUP_GPR)
 
 const struct partition_header header PARTITION_SECTION = {
     PARTITION("thief"),
@@ -12,8 +12,8 @@ const struct partition_header header PARTITION_SECTION = {
     .vmcs02_count = 2,
     .root_count = 1,
     .vmcs = {
-        [VMCS_KIND_01] = { .read = GROUP_EXIT | GROUP_RIP, .write = GROUP_RIP },
-        [VMCS_KIND_02] = { .read = GROUP_EXIT | GROUP_RIP, .write = GROUP_RIP | GROUP_CONTROLS },
+        [VMCS_KIND_01] = { .read = GROUPS_EXIT | GROUPS_RIP, .write = GROUPS_RIP },
+        [VMCS_KIND_02] = { .read = GROUPS_EXIT | GROUPS_RIP, .write = GROUPS_RIP | GROUP_CONTROLS },
     },
     .routes = { ROUTE_KEYS(L1, VMCALL, SEES, HYPERCALL_PAUPER_TRY, HYPERCALL_PAUPER_TRY) },
 };

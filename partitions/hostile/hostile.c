@@ -112,7 +112,7 @@ static void called(const struct request *req, struct reply *rep)
 // An L2 that could not be entered: L1 goes on behind its hypercall, whose registers this message doesn't have.
 static void entry_failed(const struct request *req, struct reply *rep)
 {
-    if (rt_fetch(VMCS_HANDLE_01, GROUP_EXIT | GROUP_RIP, 0) != STATUS_OK)
+    if (rt_fetch(VMCS_HANDLE_01, GROUPS_EXIT | GROUPS_RIP, 0) != STATUS_OK)
         rt_panic("VMCS01 can't be read");
     reply_write(rep, VMCS_HANDLE_01, VMCS_GUEST_RIP, req->field[0][VMCS_GUEST_RIP] + req->field[0][VMCS_EXIT_INSTRUCTION_LENGTH]);
     reply_l1(rep);

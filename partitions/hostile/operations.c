@@ -46,8 +46,8 @@ void attempt_op_right(const struct try *try)
 {
     switch ((enum op_code)try->parameter) {
     case OP_WRITE_FIELD: add(try, OP_WRITE_FIELD, VMCS_HANDLE_01, VMCS_GUEST_CR3, 0, 0); break;
-    case OP_WRITE_GROUPS: add(try, OP_WRITE_GROUPS, VMCS_HANDLE_01, 0, GROUP_RIP | GROUP_SEG, 0); break;
-    case OP_COPY_GROUPS: add(try, OP_COPY_GROUPS, VMCS_HANDLE_01, VMCS_HANDLE_SHADOW, GROUP_RIP, 0); break;
+    case OP_WRITE_GROUPS: add(try, OP_WRITE_GROUPS, VMCS_HANDLE_01, 0, GROUPS_RIP | GROUP_SEG, 0); break;
+    case OP_COPY_GROUPS: add(try, OP_COPY_GROUPS, VMCS_HANDLE_01, VMCS_HANDLE_SHADOW, GROUPS_RIP, 0); break;
     case OP_EPT_MAP: add(try, OP_EPT_MAP, 0, ept_map_pack(EPT_LEVEL_4K, EPT_RIGHTS, 6, 0), 0, try->page); break;
     case OP_MSR_WRITE: add(try, OP_MSR_WRITE, 0, 0x10, 0, 0); break;
     default: add(try, (unsigned)try->parameter, try->parameter >= OP_EPT_CREATE ? 0 : OWN, 0, TAG, 0); break;
@@ -130,7 +130,7 @@ uint64_t attempt_groups_kept(const struct try *try)
     const uint32_t handle = vmcs01 ? VMCS_HANDLE_01 : OWN;
     // A garbage address in group APIC is a status; the others' garbage is the L2's.
     const uint64_t groups = vmcs01 ? groups_closed() : ALL & ~GROUP_APIC;
-    const uint64_t looked_at = groups & ~(GROUP_EXIT | GROUP_RIP);  // the answer needs these of the request as they are
+    const uint64_t looked_at = groups & ~(GROUPS_EXIT | GROUPS_RIP);  // the answer needs these of the request as they are
     if (rt_fetch(handle, looked_at, 0) != STATUS_OK)
         return 1000;
     for (unsigned i = 0; i < VMCS_FIELD_COUNT; i++)
@@ -148,7 +148,7 @@ uint64_t attempt_groups_kept(const struct try *try)
 // The VMCS02's controls, bitmaps and host state into VMCS01.
 uint64_t attempt_groups_copied(const struct try *try)
 {
-    const uint64_t groups = groups_closed() & ~GROUP_EXIT;
+    const uint64_t groups = groups_closed() & ~GROUPS_EXIT;
     if (rt_fetch(VMCS_HANDLE_01, groups, 0) != STATUS_OK)
         return 1000;
     add(try, OP_COPY_GROUPS, VMCS_HANDLE_01, OWN, groups, 0);
@@ -162,7 +162,7 @@ uint64_t attempt_groups_copied(const struct try *try)
 
 void attempt_groups_bank(const struct try *try)
 {
-    add(try, OP_WRITE_GROUPS, VMCS_HANDLE_01, try->parameter ? ~0u : MSG_BANKS, GROUP_RIP, 0);
+    add(try, OP_WRITE_GROUPS, VMCS_HANDLE_01, try->parameter ? ~0u : MSG_BANKS, GROUPS_RIP, 0);
 }
 
 void attempt_groups_unknown(const struct try *try) { add(try, OP_WRITE_GROUPS, VMCS_HANDLE_01, 0, 1ull << (GROUP_COUNT + try->parameter), 0); }
@@ -171,18 +171,18 @@ void attempt_groups_unknown(const struct try *try) { add(try, OP_WRITE_GROUPS, V
 void attempt_groups_flood(const struct try *try)
 {
     while (try->rep->op_count < OP_MAX)
-        add(try, OP_COPY_GROUPS, OWN, 0, GROUP_CONTROLS | GROUP_CR | GROUP_CR_MASK, 0);
+        add(try, OP_COPY_GROUPS, OWN, 0, GROUP_CONTROLS | GROUPS_CR | GROUP_CR_MASK, 0);
 }
 
 void attempt_copy_handle(const struct try *try)
 {
     static const struct { uint32_t to, from; } handle[] = { { 99, VMCS_HANDLE_01 }, { OWN, 99 }, { OWN, 0x10000 }, { OWN, ~0u } };
-    add(try, OP_COPY_GROUPS, handle[try->parameter].to, handle[try->parameter].from, GROUP_RIP, 0);
+    add(try, OP_COPY_GROUPS, handle[try->parameter].to, handle[try->parameter].from, GROUPS_RIP, 0);
 }
 
 void attempt_copy_never_reset(const struct try *try)
 {
-    add(try, OP_COPY_GROUPS, try->parameter ? UNUSED : OWN, try->parameter ? OWN : UNUSED, GROUP_RIP, 0);
+    add(try, OP_COPY_GROUPS, try->parameter ? UNUSED : OWN, try->parameter ? OWN : UNUSED, GROUPS_RIP, 0);
 }
 
 // Each operation on a VMCS02 with each handle that is none of it.

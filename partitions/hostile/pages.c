@@ -97,9 +97,9 @@ void attempt_l2_object(const struct try *try)
 void attempt_l2_groups(const struct try *try)
 {
     if (try->parameter == 2)
-        add(try, OP_COPY_GROUPS, VMCS_HANDLE_01, VMCS_HANDLE_L2, GROUP_RIP, 0);
+        add(try, OP_COPY_GROUPS, VMCS_HANDLE_01, VMCS_HANDLE_L2, GROUPS_RIP, 0);
     else
-        add(try, OP_WRITE_GROUPS, VMCS_HANDLE_L2, 0, try->parameter ? GROUP_RIP : GROUP_CONTROLS, 0);
+        add(try, OP_WRITE_GROUPS, VMCS_HANDLE_L2, 0, try->parameter ? GROUPS_RIP : GROUP_CONTROLS, 0);
 }
 
 static uint64_t fetch(uint64_t groups) { return rt_fetch(VMCS_HANDLE_L2, groups, 0); }
@@ -113,7 +113,7 @@ uint64_t attempt_l2_fetch_right(const struct try *try)
 uint64_t attempt_l2_fetch(const struct try *try)
 {
     (void)try;
-    return fetch(GROUP_RIP);
+    return fetch(GROUPS_RIP);
 }
 
 // Each operation on a VMCS02 with each handle that is none of its own.

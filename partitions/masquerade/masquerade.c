@@ -6,7 +6,7 @@
 #include <rt/partition.h>
 #include <rt/reply.h>
 
-#define SEES (GROUP_EXIT | GROUP_RIP | GROUP_GPR)
+#define SEES (GROUPS_EXIT | GROUPS_RIP | GROUP_GPR)
 
 #define KVM_EBX 0x4b4d564bu  // "KVMK"
 #define KVM_ECX 0x564b4d56u  // "VMKV"
@@ -14,7 +14,7 @@
 
 const struct partition_header header PARTITION_SECTION = {
     PARTITION("masquerade"),
-    .vmcs[VMCS_KIND_01] = { .read = GROUP_EXIT | GROUP_RIP, .write = GROUP_RIP },
+    .vmcs[VMCS_KIND_01] = { .read = GROUPS_EXIT | GROUPS_RIP, .write = GROUP_RIP },
     .routes = { ROUTE_KEYS(L1, CPUID, SEES, CPUID_BULKHEAD, CPUID_BULKHEAD_INFO) },
 };
 

@@ -6,12 +6,12 @@
 #include <rt/reply.h>
 #include <rt/state.h>
 
-#define SEES (GROUP_EXIT | GROUP_RIP | GROUP_GPR)
+#define SEES (GROUPS_EXIT | GROUPS_RIP | GROUP_GPR)
 
 const struct partition_header header PARTITION_SECTION = {
     PARTITION("observe"),
     .rights = RIGHT_NONE,
-    .vmcs[VMCS_KIND_01] = { .read = GROUP_EXIT | GROUP_RIP, .write = GROUP_RIP },  // to step over its own hypercall
+    .vmcs[VMCS_KIND_01] = { .read = GROUPS_EXIT | GROUPS_RIP, .write = GROUP_RIP },  // to step over its own hypercall
     .routes = {
         OBSERVE(L1, 0),  // no fields, no registers: the reason is part of every message
         OBSERVE(L2, 0),

@@ -7,9 +7,9 @@
 #include <caps/msg.h>
 
 // What a request must carry, and what a switch may change.
-#define TASK_WRITES (GROUP_ACTIVITY | GROUP_RIP | GROUP_BLOCKING | GROUP_CR | GROUP_PRIVILEGE | GROUP_DATA_SEL | GROUP_DATA_SEG | GROUP_SEG_BASE | \
+#define TASK_WRITES (GROUP_ACTIVITY | GROUPS_RIP | GROUP_BLOCKING | GROUPS_CR | GROUPS_PRIVILEGE | GROUP_DATA_SEL | GROUP_DATA_SEG | GROUP_SEG_BASE | \
                      GROUP_SEG | GROUP_TABLES | GROUP_DEBUG | GROUP_PDPTE)
-#define TASK_READS  (TASK_WRITES | GROUP_EXIT | GROUP_VECTORING | GROUP_EFER | GROUP_GPR)
+#define TASK_READS  (TASK_WRITES | GROUPS_EXIT | GROUP_VECTORING | GROUP_EFER | GROUP_GPR)
 
 // A fault: of the old task, which is as it was, or of the new one before its first instruction.
 struct task_fault { uint32_t vector, error; uint64_t address; };  // address: of a page fault

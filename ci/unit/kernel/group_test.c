@@ -19,7 +19,7 @@ TEST(masked_groups_obey_the_policy_whatever_the_bank_holds_by_then)
     start();
     for (unsigned kind = 0; kind < VMCS_KINDS; kind++) {
         CHECK_EQ(group_plain[kind] & group_masked[kind], 0);
-        CHECK_EQ(group_masked[kind], kind == VMCS_KIND_SHADOW ? 0 : kind == VMCS_KIND_01 ? GROUP_CR : GROUP_CR | GROUP_CR_MASK | GROUP_CONTROLS);
+        CHECK_EQ(group_masked[kind], kind == VMCS_KIND_SHADOW ? 0 : kind == VMCS_KIND_01 ? GROUPS_CR : GROUPS_CR | GROUP_CR_MASK | GROUP_CONTROLS);
         for (unsigned i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
             for (unsigned field = 0; field < VMCS_FIELD_COUNT; field++)
                 reply.field[1][field] = 0;
@@ -49,18 +49,18 @@ TEST(what_the_exit_path_has_read_is_in_the_message_without_being_read_again)
     fake_field[0][VMCS_EXIT_QUALIFICATION] = 0x77;
     fake_field[0][VMCS_GUEST_RIP] = 0x1234;
     uint32_t before = fake_cpu.vmreads;
-    group_read(&fake_cpu, GROUP_EXIT | GROUP_RIP | GROUP_CR, again);
+    group_read(&fake_cpu, GROUPS_EXIT | GROUPS_RIP | GROUPS_CR, again);
     const uint32_t all = fake_cpu.vmreads - before;
     before = fake_cpu.vmreads;
-    struct group_list list = group_list(GROUP_EXIT | GROUP_RIP | GROUP_CR, true);
-    group_read_exit(&fake_cpu, GROUP_EXIT | GROUP_RIP | GROUP_CR, &list, bank);
+    struct group_list list = group_list(GROUPS_EXIT | GROUPS_RIP | GROUPS_CR, true);
+    group_read_exit(&fake_cpu, GROUPS_EXIT | GROUPS_RIP | GROUPS_CR, &list, bank);
     CHECK_EQ(fake_cpu.vmreads - before, all - 2);
     CHECK(memcmp(bank, again, sizeof(bank)) == 0);
     memset(bank, 0, sizeof(bank));
-    list = group_list(GROUP_CR, true);
-    group_read_exit(&fake_cpu, GROUP_CR, &list, bank);
+    list = group_list(GROUPS_CR, true);
+    group_read_exit(&fake_cpu, GROUPS_CR, &list, bank);
     CHECK_EQ(bank[VMCS_EXIT_REASON] | bank[VMCS_GUEST_RIP], 0);
-    list = group_list(GROUP_EXIT | GROUP_RIP | GROUP_CR, false);
+    list = group_list(GROUPS_EXIT | GROUPS_RIP | GROUPS_CR, false);
     memset(bank, 0, sizeof(bank));
     group_read_list(&fake_cpu, &list, bank);
     CHECK(memcmp(bank, again, sizeof(bank)) == 0);

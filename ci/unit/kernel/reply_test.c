@@ -146,7 +146,7 @@ TEST(groups_write_what_they_name_and_leave_out_what_is_the_kernels)
             }
         }
     }
-    CHECK_EQ(try(OP_WRITE_GROUPS, 0, MSG_BANKS, GROUP_RIP, 0), STATUS_BAD_ARG);
+    CHECK_EQ(try(OP_WRITE_GROUPS, 0, MSG_BANKS, GROUPS_RIP, 0), STATUS_BAD_ARG);
 }
 
 TEST(groups_that_do_not_exist_are_denied)
@@ -163,29 +163,29 @@ TEST(only_granted_groups_are_read_and_written)
 {
     start();
     for (unsigned kind = 0; kind < VMCS_KINDS; kind++)
-        partition.header.vmcs[kind] = (struct vmcs_cap){ GROUP_EXIT, GROUP_RIP };
-    CHECK_EQ(try(OP_WRITE_GROUPS, VMCS_HANDLE_01, 0, GROUP_RIP, 0), STATUS_OK);
-    CHECK_EQ(try(OP_WRITE_GROUPS, VMCS_HANDLE_01, 0, GROUP_RIP | GROUP_CR, 0), STATUS_DENIED);
+        partition.header.vmcs[kind] = (struct vmcs_cap){ GROUPS_EXIT, GROUPS_RIP };
+    CHECK_EQ(try(OP_WRITE_GROUPS, VMCS_HANDLE_01, 0, GROUPS_RIP, 0), STATUS_OK);
+    CHECK_EQ(try(OP_WRITE_GROUPS, VMCS_HANDLE_01, 0, GROUPS_RIP | GROUPS_CR, 0), STATUS_DENIED);
     CHECK_EQ(try(OP_WRITE_FIELD, VMCS_HANDLE_01, VMCS_GUEST_CR3, 0, 0), STATUS_DENIED);
     CHECK_EQ(try(OP_L1_FLUSH, 0, 0, 0, 0), STATUS_DENIED);
     CHECK_EQ(fake_l1_flushes, 0);
-    partition.header.vmcs[VMCS_KIND_01].write = GROUP_CR;
+    partition.header.vmcs[VMCS_KIND_01].write = GROUPS_CR;
     CHECK_EQ(try(OP_L1_FLUSH, 0, 0, 0, 0), STATUS_OK);
     CHECK_EQ(fake_l1_flushes, 1);
-    CHECK_EQ(try(OP_COPY_GROUPS, VMCS_HANDLE_SHADOW, VMCS_HANDLE_02, GROUP_RIP, 0), STATUS_DENIED);
-    CHECK_EQ(try(OP_COPY_GROUPS, VMCS_HANDLE_SHADOW, VMCS_HANDLE_02, GROUP_EXIT, 0), STATUS_DENIED);
+    CHECK_EQ(try(OP_COPY_GROUPS, VMCS_HANDLE_SHADOW, VMCS_HANDLE_02, GROUPS_RIP, 0), STATUS_DENIED);
+    CHECK_EQ(try(OP_COPY_GROUPS, VMCS_HANDLE_SHADOW, VMCS_HANDLE_02, GROUPS_EXIT, 0), STATUS_DENIED);
 }
 
 TEST(copies_obey_the_policy_of_where_they_go)
 {
     start();
-    CHECK_EQ(try(OP_COPY_GROUPS, VMCS_HANDLE_SHADOW, VMCS_HANDLE_02, GROUP_EXIT | GROUP_RIP, 0), STATUS_OK);
+    CHECK_EQ(try(OP_COPY_GROUPS, VMCS_HANDLE_SHADOW, VMCS_HANDLE_02, GROUPS_EXIT | GROUPS_RIP, 0), STATUS_OK);
     CHECK_EQ(fake_field[1][VMCS_EXIT_REASON], fake_field[2][VMCS_EXIT_REASON]);
     CHECK_EQ(fake_field[1][VMCS_GUEST_RSP], fake_field[2][VMCS_GUEST_RSP]);
     uint64_t reason = fake_field[2][VMCS_EXIT_REASON];
     fake_field[1][VMCS_EXIT_REASON] = 77;
     fake_field[1][VMCS_GUEST_CR4] = 0;
-    CHECK_EQ(try(OP_COPY_GROUPS, VMCS_HANDLE_02, VMCS_HANDLE_SHADOW, GROUP_EXIT | GROUP_CR, 0), STATUS_OK);
+    CHECK_EQ(try(OP_COPY_GROUPS, VMCS_HANDLE_02, VMCS_HANDLE_SHADOW, GROUPS_EXIT | GROUPS_CR, 0), STATUS_OK);
     CHECK_EQ(fake_field[2][VMCS_EXIT_REASON], reason);
     CHECK_EQ(fake_field[2][VMCS_GUEST_CR4], fake_caps.cr4_fixed0);
 }
@@ -275,7 +275,7 @@ TEST(field_writes_are_limited)
     CHECK_EQ(decode(), STATUS_BAD_ARG);
     // As many actions as there can be: two an operation.
     for (unsigned i = 0; i < OP_MAX; i++)
-        add(OP_WRITE_GROUPS, VMCS_HANDLE_02, 0, GROUP_APIC | GROUP_RIP, 0);
+        add(OP_WRITE_GROUPS, VMCS_HANDLE_02, 0, GROUP_APIC | GROUPS_RIP, 0);
     CHECK_EQ(decode(), STATUS_OK);
     CHECK_EQ(batch->action_count, 2 * OP_MAX);
 }

@@ -56,7 +56,7 @@ static struct request *message_add(uint32_t sequence, uint8_t reason)
     struct request *request = &region.ring[0][1][ring_slot(sequence)].request;
     ring->slot[ring->next++ % EVENT_SLOTS] = (struct event){ .tsc = sequence, .rip = 0x1000, .reason = reason, .sequence = (uint8_t)sequence, .kind = EVENT_EXIT,
                                                              .level = ORIGIN_L2, .partition = 1, .end = EVENT_END(ORIGIN_L1, 7) };
-    *request = (struct request){ .sequence = sequence, .kind = MSG_EXIT, .origin = ORIGIN_L2, .reason = reason, .groups = GROUP_GPR | GROUP_RIP,
+    *request = (struct request){ .sequence = sequence, .kind = MSG_EXIT, .origin = ORIGIN_L2, .reason = reason, .groups = GROUP_GPR | GROUPS_RIP,
                                  .groups_shadow = GROUP_EFER, .gpr = { 0xa, 0xc } };
     request->field[0][VMCS_GUEST_RIP] = 0x1000 + sequence;
     request->field[0][VMCS_GUEST_CR3] = 0xbad;  // didn't travel

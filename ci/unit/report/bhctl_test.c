@@ -434,7 +434,7 @@ static struct crash_record *crash_make(void)
                                      .machine = { .boot_time = 1000000000, .boot_tsc = 10, .version = "1.2", .workload = "kvm", .partition_count = 2 },
                                      .partition = "nestvmx", .text = "vector=14", .rip = 0x401234, .vector = 14, .error = 4, .backtrace_count = 1,
                                      .event_count = 1, .line_count = 1, .backtrace = { 0x405678 } };
-    record->request = (struct request){ .sequence = 17, .kind = MSG_EXIT, .origin = ORIGIN_L2, .cpu = 1, .reason = EXIT_CPUID, .groups = GROUP_RIP | GROUP_GPR };
+    record->request = (struct request){ .sequence = 17, .kind = MSG_EXIT, .origin = ORIGIN_L2, .cpu = 1, .reason = EXIT_CPUID, .groups = GROUPS_RIP | GROUP_GPR };
     record->request.gpr[GPR_CR2] = 0x777;
     record->request.field[0][VMCS_GUEST_RIP] = 0x12345;
     record->request.field[0][VMCS_GUEST_CR3] = 0x999;  // did not travel

@@ -103,7 +103,7 @@ static void invoke_and_fetch(const struct request *req, struct reply *rep)
     CHECK_EQ(rt_invoke(), STATUS_OK);
     CHECK_EQ(rep->op_count, 0);
     CHECK_EQ(req->field[0][VMCS_GUEST_CR3], WORLD_POISON);
-    CHECK_EQ(rt_fetch(VMCS_HANDLE_01, GROUP_CR, 0), STATUS_OK);
+    CHECK_EQ(rt_fetch(VMCS_HANDLE_01, GROUPS_CR, 0), STATUS_OK);
     CHECK_EQ(req->field[0][VMCS_GUEST_CR3], 0x7000);
     uint64_t arg[MSG_ARGS] = { 1 }, result[MSG_ARGS];
     CHECK_EQ(rt_call(0, arg, result), STATUS_FAULTED);

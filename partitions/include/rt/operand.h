@@ -10,7 +10,7 @@
 #include <caps/msg.h>
 
 // What a request must hold for them.
-#define OPERAND_MEMORY (GROUP_EXIT | GROUP_EXIT_INSN | GROUP_RIP | GROUP_CR | GROUP_EFER | GROUP_PRIVILEGE | GROUP_GPR)
+#define OPERAND_MEMORY (GROUP_QUALIFICATION | GROUP_EXIT_INSN | GROUP_RSP | GROUP_CR | GROUP_EFER | GROUP_GPR)
 
 // Bits of the instruction information.
 static inline uint32_t operand_bits(const struct request *req, unsigned from, unsigned count)

@@ -4,8 +4,8 @@
 //   const struct partition_header header PARTITION_SECTION = {
 //       PARTITION("hello"),
 //       .rights = RIGHT_LOG,
-//       .vmcs[VMCS_KIND_01] = { .read = GROUP_EXIT | GROUP_RIP, .write = GROUP_RIP },
-//       .routes = { ROUTE_KEYS(L1, VMCALL, GROUP_EXIT | GROUP_RIP | GROUP_GPR, FIRST, LAST) },
+//       .vmcs[VMCS_KIND_01] = { .read = GROUPS_EXIT | GROUPS_RIP, .write = GROUP_RIP },
+//       .routes = { ROUTE_KEYS(L1, VMCALL, GROUPS_EXIT | GROUPS_RIP | GROUP_GPR, FIRST, LAST) },
 //   };
 #pragma once
 

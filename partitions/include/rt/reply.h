@@ -123,13 +123,13 @@ static inline void reply_exception_error(struct reply *rep, uint32_t handle, enu
 
 // The instruction that exited is done: RIP behind it, in the VMCS that the message came from. Of L1's exits the kernel does it, and needs no groups
 // of the request. Of an L2's it takes the groups EXIT and RIP, and of groups that are also there: BLOCKING: blocking by STI and MOV SS ends;
-// PRIVILEGE: RIP wraps at 4 GiB outside 64-bit code; PENDING: with RFLAGS.TF a single-step trap becomes pending (SDM 3C 25.4.2 "Guest Non-Register
+// MODE: RIP wraps at 4 GiB outside 64-bit code; PENDING: with RFLAGS.TF a single-step trap becomes pending (SDM 3C 25.4.2 "Guest Non-Register
 // State").
 static inline void reply_advance_l2(const struct request *req, struct reply *rep, uint32_t handle)
 {
     const uint64_t *field = req->field[0];
     uint64_t rip = field[VMCS_GUEST_RIP] + field[VMCS_EXIT_INSTRUCTION_LENGTH];
-    if ((req->groups & GROUP_PRIVILEGE) && !(field[VMCS_GUEST_CS_ACCESS_RIGHTS] & ACCESS_RIGHTS_LONG))
+    if ((req->groups & GROUP_MODE) && !(field[VMCS_GUEST_CS_ACCESS_RIGHTS] & ACCESS_RIGHTS_LONG))
         rip &= 0xffffffffull;
     reply_write(rep, handle, VMCS_GUEST_RIP, rip);
     if (req->groups & GROUP_BLOCKING) {

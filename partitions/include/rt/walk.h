@@ -42,7 +42,7 @@ enum walk {
 #define WALK_EPT12_MISCONFIG (1u << 31)
 #define WALK_EPT12_LOG       (1u << 30)  // EPT12 allows it, but flags are to be set there (EPTP12_LOGS)
 
-// From the groups CR, EFER, PRIVILEGE and RIP (RFLAGS), and PDPTE if there, in bank 0 of a request.
+// From the groups CR0, CR, EFER, PRIVILEGE, MODE and RIP (RFLAGS), and PDPTE if there, in bank 0 of a request.
 struct paging paging_from_request(const struct request *req);
 
 // Translates one linear address, and sets accessed and dirty flags as the CPU does. Rights are checked with supervisor and user

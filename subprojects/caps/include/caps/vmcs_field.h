@@ -27,6 +27,12 @@ _Static_assert(GROUP_COUNT <= 63, "bit 63 of a group mask stands for the GPRs");
 #undef GROUP
 static const uint64_t GROUP_GPR = 1ull << 63;
 
+// Groups that are mostly wanted together: what happened; where the code is, and its stack; CR0, CR3, CR4; CPL and mode.
+#define GROUPS_EXIT      (GROUP_EXIT | GROUP_QUALIFICATION)
+#define GROUPS_RIP       (GROUP_RIP | GROUP_RSP)
+#define GROUPS_CR        (GROUP_CR0 | GROUP_CR)
+#define GROUPS_PRIVILEGE (GROUP_PRIVILEGE | GROUP_MODE)
+
 enum field_policy { POLICY_KERNEL, POLICY_FREE, POLICY_MASKED, POLICY_ADDRESS, POLICY_READ_ONLY };
 enum field_nested { NESTED_COPY, NESTED_MERGE, NESTED_L0, NESTED_HOST_STATE, NESTED_INFO };
 enum field_width { WIDTH_16, WIDTH_64, WIDTH_32, WIDTH_NATURAL };            // encoding bits 14:13
