@@ -70,8 +70,7 @@ static void came_in(struct cpu *cpu, unsigned bytes, uint32_t value)
 void io_exit(struct cpu *cpu)
 {
     uint64_t qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
-    uint16_t port = IO_PORT(qualification);
-    unsigned bytes = IO_BYTES(qualification);
+    const uint16_t port = IO_PORT(qualification), bytes = (uint16_t)IO_BYTES(qualification);
     if (boot_info->debug != 0 && (uint16_t)(port - DEBUG_PORT + 3) < DEBUG_PORTS + 3) {  // the debugger's: for L1 nothing comes there, and what it sends vanishes
         if (qualification & IO_IN && !(qualification & IO_STRING))
             came_in(cpu, bytes, COM_EMPTY);
@@ -79,6 +78,10 @@ void io_exit(struct cpu *cpu)
         return;
     }
     if (qualification & IO_STRING) {
+        if (cpu->level != ORIGIN_L1) {  // its hypervisor's bitmaps would be off as well
+            inject_gp(cpu, 0);
+            return;
+        }
         // What it writes lies in memory that L0 doesn't see; and what reads may write by the time of its step, which no port stops: another CPU has changed the
         // code. Nobody but an attacker comes to these ports so: secrets are taken for lost.
         if (partition_secrets())

@@ -9,7 +9,7 @@
 #include "vmx_insn.h"
 
 static volatile uint64_t generation;
-static volatile uint32_t halting;
+static volatile uint32_t halting;  // whose panic halts the others: 1 and its index
 
 static __attribute__((noreturn)) void halt(void)
 {
@@ -66,10 +66,11 @@ void shootdown_repeat_sipi(struct cpu *cpu)
     shootdown_kick(cpu);
 }
 
-// Whether a CPU may use old translations. One that is deaf or not launched looks at the generation once it isn't any more; one that a panic halts never answers.
+// Whether a CPU may use old translations. One that is deaf or not launched looks at the generation once it isn't any more; those that this one's
+// panic halts never answer.
 static bool must_wait(const struct cpu *cpu, uint64_t wanted)
 {
-    return !halting && __atomic_load_n(&cpu->launched, __ATOMIC_SEQ_CST) && !__atomic_load_n(&cpu->deaf, __ATOMIC_SEQ_CST) &&
+    return halting != cpu_self()->index + 1 && __atomic_load_n(&cpu->launched, __ATOMIC_SEQ_CST) && !__atomic_load_n(&cpu->deaf, __ATOMIC_SEQ_CST) &&
            __atomic_load_n(&cpu->shootdown_seen, __ATOMIC_SEQ_CST) < wanted;
 }
 
@@ -92,7 +93,7 @@ void shootdown(void)
 void shootdown_halt_others(void)
 {
     struct cpu *self = cpu_self();
-    __atomic_store_n(&halting, 1, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&halting, self->index + 1, __ATOMIC_SEQ_CST);
     for (unsigned i = 0; i < cpu_count; i++)
         if (cpu_table[i] && cpu_table[i] != self && cpu_table[i]->launched)
             lapic_send_nmi(cpu_table[i]->apic_id);

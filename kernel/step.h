@@ -26,5 +26,6 @@ void step_begin(struct cpu *cpu);
 // The same, with writes to that page vanishing: one that is hidden or taken, by the address of who runs.
 void step_write(struct cpu *cpu, uint64_t page);
 
-// Everything as before the step. The VMCS of the step is current. done: the instruction was; else it comes again, and needs what it needed before, too.
+// Everything as before the step. The VMCS of the step is current. done: by the trap itself, as a rule behind the instruction; else that comes again, and
+// needs what it needed before, too.
 void step_end(struct cpu *cpu, bool done);

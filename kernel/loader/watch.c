@@ -75,7 +75,7 @@ enum { PM1_SLEEP_ENABLE = 1u << 5, SYSTEM_CONTROL_INIT = 1, RESET_CPU = 4, KEYBO
 static void watch_end(struct boot_info *info, struct boot_end end)
 {
     unsigned i = 0;
-    while (info->end[i].mask)
+    while (i < BOOT_ENDS - 1 && info->end[i].mask)
         i++;
     info->end[i] = end;
     watch_port(info, end.port);

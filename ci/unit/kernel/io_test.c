@@ -7,6 +7,7 @@
 
 #include "../check.h"
 #include "exit.h"
+#include "inject.h"
 #include "io.h"
 #include "partition.h"
 #include "power.h"
@@ -27,7 +28,7 @@ const struct boot_info *boot_info = &info;
 static struct cpu cpu __attribute__((aligned(CPU_BLOCK_BYTES)));
 static uint64_t qualification, next;
 static bool secrets;
-static unsigned outs, ins, steps, ends;
+static unsigned outs, ins, steps, ends, faults;
 static uint16_t last_port;
 static uint32_t last_value;
 static unsigned last_bytes;
@@ -49,6 +50,11 @@ void step_begin(struct cpu *on)
 {
     CHECK(on == &cpu && cpu.step.io);
     steps++;
+}
+void inject_gp(struct cpu *on, uint32_t error_code)
+{
+    CHECK(on == &cpu && error_code == 0);
+    faults++;
 }
 void power_end(const char *stage)
 {
@@ -83,7 +89,7 @@ static void start(void)
 
 static void exit_of(uint64_t what)
 {
-    outs = ins = steps = ends = 0;
+    outs = ins = steps = ends = faults = 0;
     next = 0;
     ended = "";
     cpu.rip = RIP;
@@ -184,9 +190,21 @@ TEST(string_io_is_an_end_where_there_are_secrets)
     for (unsigned i = 0; i < 8; i++) {
         secrets = i & 1;
         exit_of(access_of(PORT_KEYBOARD, 1) | forms[i / 2]);
-        CHECK(steps == 1 && outs == 0 && ins == 0 && next == 0 && ends == secrets);
+        CHECK(steps == 1 && outs == 0 && ins == 0 && next == 0 && ends == secrets && faults == 0);
         CHECK(!strcmp(ended, secrets ? "reset" : ""));
     }
+}
+
+TEST(string_io_of_an_l2_is_refused)
+{
+    start();
+    cpu.level = ORIGIN_L2;
+    for (unsigned i = 0; i < 4; i++) {
+        secrets = i & 1;
+        exit_of(access_of(PORT_KEYBOARD, 1) | STRING | (i & 2 ? IN : 0));
+        CHECK(faults == 1 && steps == 0 && outs == 0 && ins == 0 && next == 0 && ends == 0);
+    }
+    cpu.level = ORIGIN_L1;
 }
 
 TEST(reads_end_nothing)
