@@ -6,6 +6,8 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+import whole
+
 
 def _entry(number: int, name: str, mode: int, data: bytes = b"", device: tuple[int, int] = (0, 0)) -> bytes:
     fields = (number, mode, 0, 0, 2 if stat.S_ISDIR(mode) else 1, 0, len(data), 0, 0, *device, len(name) + 1, 0)
@@ -14,7 +16,7 @@ def _entry(number: int, name: str, mode: int, data: bytes = b"", device: tuple[i
 
 
 def make(target: Path, files: dict[str, Path | bytes], links: dict[str, str]) -> Path:
-    """`files` are made executable; `links` maps a name to what it points at. Folders are made as needed."""
+    """`files` are made executable; `links` maps a name to what it points at. Folders are made as needed. Cases that run side by side make the same one."""
     folders = {"dev", "proc", "sys", "tmp"}
     for name in list(files) + list(links):
         parts = name.split("/")[:-1]
@@ -28,5 +30,4 @@ def make(target: Path, files: dict[str, Path | bytes], links: dict[str, str]) ->
         entries.append((name, stat.S_IFLNK | 0o777, to.encode(), (0, 0)))
     entries.append(("TRAILER!!!", 0, b"", (0, 0)))
     archive = b"".join(_entry(number, *entry) for number, entry in enumerate(entries, 1))
-    target.write_bytes(archive + b"\0" * (-len(archive) % 512))
-    return target
+    return whole.write(target, archive + b"\0" * (-len(archive) % 512))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import linux_image
 import nested_image
+import whole
 
 HYPERVISOR, KERNEL, TOOLS = ("xen-system-amd64", "xen-hypervisor"), ("linux-image-amd64", "linux-image"), ("xen-system-amd64", "xen-utils")
 # All that domains print appears in Xen's log.
@@ -48,12 +49,6 @@ def _unpacked(package: str, home: Path, to: Path, *only: str) -> None:
     archive.unlink()
 
 
-def _written(path: Path, contents: bytes) -> None:
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_bytes(contents)
-    partial.rename(path)
-
-
 def _fetch_tools(home: Path) -> None:
     """xen-utils, and of the libraries that it depends on those of Xen."""
     tools = linux_image.package_of(*TOOLS)
@@ -71,11 +66,11 @@ def fetch(build: Path) -> None:
     home.mkdir(parents=True, exist_ok=True)
     if not (home / "xen.efi").exists():
         _unpacked(linux_image.package_of(*HYPERVISOR), home, home, "./boot/xen-*.efi")
-        _written(home / "xen.efi", next((home / "boot").glob("xen-*.efi")).read_bytes())
+        whole.write(home / "xen.efi", next((home / "boot").glob("xen-*.efi")).read_bytes())
     if not (home / "modules").exists() or not (home / "vmlinuz").exists():
         # Of the kernel's modules only these: all would take long.
         _unpacked(linux_image.package_of(*KERNEL), home, home / "modules.partial", "./boot/vmlinuz-*", "*/kernel/drivers/xen/*")
-        _written(home / "vmlinuz", unpacked(next((home / "modules.partial/boot").glob("vmlinuz-*")).read_bytes()))
+        whole.write(home / "vmlinuz", unpacked(next((home / "modules.partial/boot").glob("vmlinuz-*")).read_bytes()))
         (home / "modules.partial").rename(home / "modules")
     if not (home / "tools").exists():
         _fetch_tools(home)

@@ -54,6 +54,17 @@ class Initramfs(unittest.TestCase):
                          {"init", "bin", "bin/tool", "bin/sh", "dev/console"})
         self.assertLess(names.index("bin"), names.index("bin/tool"))
 
+    def test_who_reads_it_finds_one_content(self) -> None:
+        """Each case makes the same file: one that reads it while another one's is being written would boot from a part."""
+        with tempfile.TemporaryDirectory() as folder:
+            target = Path(folder) / "i.img"
+            before = initramfs.make(target, {"init": b"before" * 1000}, {}).read_bytes()
+            with target.open("rb") as reader:
+                self.assertEqual(initramfs.make(target, {"init": b"after"}, {}), target)
+                self.assertEqual(reader.read(), before)
+            self.assertIn(b"after", target.read_bytes())
+            self.assertEqual(os.listdir(folder), ["i.img"])
+
 
 class Conventions(unittest.TestCase):
     GOOD = "/* SPDX-License-Identifier: BSD-2-Clause */\n#pragma once\n"
