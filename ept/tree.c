@@ -22,10 +22,12 @@ static bool is_applied(uint32_t cpu)
     return __atomic_load_n(&rt_channel[cpu].channel.out.outbox.applied, __ATOMIC_ACQUIRE) == left[cpu].sequence;
 }
 
+// Who waits for a reply that the kernel has refused waits for a CPU that comes for the lock: it has to be free for longer than that one takes to look again.
 static void breathe(void)
 {
     state_unlock(&tree_gate.lock);
-    __builtin_ia32_pause();
+    for (unsigned i = 0; i < 16; i++)
+        __builtin_ia32_pause();
     state_lock(&tree_gate.lock);
 }
 
