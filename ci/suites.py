@@ -13,6 +13,7 @@ import campaign
 import containment
 import dma
 import entry_names
+import eviction
 import fuzz
 import gdb_session
 import crash_record
@@ -203,7 +204,7 @@ SUITES: dict[str, list[Case]] = {
     "trace": traced.CASES,
     "debugging": debugging.CASES + gdb_session.CASES,
     "broken-route": broken_route.CASES,
-    "lhv": lhv.CASES + entry_names.CASES,
+    "lhv": lhv.CASES + entry_names.CASES + eviction.CASES,
     "lhv-bare": lhv.BARE_CASES,
     "bench": [Case("bench", _bench), Case("bench-pals", _bench_pals), Case("bench-boots", _bench_boots)],
     "loader-errors": loader_errors.CASES,

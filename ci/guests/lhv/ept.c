@@ -184,7 +184,7 @@ static void switch_roots(uint64_t unused)
 }
 
 // Each 2 MiB of the window has a page table, one of two, and L2 reads a page of each, over and over: more tables than Bulkhead keeps records of
-// and, where it has little memory, more than it can have. INVEPT counts for all, known or not.
+// and, where it has little memory, more than it can have. Two roots with the same tables below take turns. INVEPT counts for all, known or not.
 L2(ept_read_regions, "1: imul $3, %rax\n\tadd (%rsi), %rax\n\tadd %rdx, %rsi\n\tdec %rcx\n\tjnz 1b");
 
 static void many_tables(uint64_t unused)
@@ -198,8 +198,10 @@ static void many_tables(uint64_t unused)
         c->data[i * 512] = value[i];
         table[i][0] = address(c->data + i * 512) | EPT_WB | EPT_ALL;
     }
+    c->page_b[0] = c->ept_root[0];
     for (uint64_t round = 0; round < 6; round++) {
         uint64_t sum = 0;
+        W(EPTP, address(round & 1 ? c->page_b : c->ept_root) | (R(EPTP) & 0xfff));
         for (uint64_t i = 0; i < 512; i++) {
             const uint64_t shown = i == WINDOW_SUPERVISOR_REGION ? 0 : i;
             c->ept_regions[i] = address(table[(i ^ i >> 4) >> round / 2 & 1]) | EPT_ALL;
