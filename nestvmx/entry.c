@@ -253,13 +253,15 @@ void entry_start(struct message *m, struct vmcs12 *v)
         vm_fail(m, ERROR_ENTRY_CONTROLS);
         return;
     }
+    const uint64_t listed = msr_list_entry_groups(v);
+    vmcs02->dirty |= listed;
     // What L2 left in VMCS02 is VMCS12's; don't write over it.
     if (v->lazy & vmcs02->dirty) {
         vmcs12_pull(v, m, vmcs02->dirty);
         state_keep();  // what is written there by and by (MSR lists) no second attempt must take for L2's
     }
     write_groups(m, v, &l1, vmcs02->dirty & MERGE_GROUPS);
-    vmcs02->dirty = 0;
+    vmcs02->dirty = listed;  // next time VMCS12's own values come first again
     const uint64_t failed = msr_list_entry_load(m, v);
     if (failed != 0) {
         exit_entry_failure(m, v, (struct exit_cause){ EXIT_ENTRY_MSR_LOAD, failed });

@@ -8,7 +8,6 @@
 #include "entry_check.h"
 #include "msr_list.h"
 #include "region.h"
-#include "vmcs02.h"
 #include "x86.h"
 
 #define LIST_MAX 512u  // IA32_VMX_MISC as L1 sees it
@@ -114,12 +113,15 @@ static uint64_t load_list(struct message *m, const struct vmcs12 *v, uint32_t ha
     return 0;
 }
 
+// FS.base and GS.base are never loaded.
+uint64_t msr_list_entry_groups(const struct vmcs12 *v)
+{
+    return vmcs12_get(v, VMCS_ENTRY_MSR_LOAD_COUNT) != 0 ? GROUP_SYSENTER | GROUP_DEBUG | GROUP_PAT | GROUP_EFER : 0;
+}
+
 uint64_t msr_list_entry_load(struct message *m, const struct vmcs12 *v)
 {
-    const uint64_t count = vmcs12_get(v, VMCS_ENTRY_MSR_LOAD_COUNT);
-    if (count != 0)  // next time VMCS12's own values come first again
-        vmcs02_of(v)->dirty |= GROUP_SYSENTER | GROUP_DEBUG | GROUP_PAT | GROUP_EFER;
-    return load_list(m, v, vmcs12_handle(v), vmcs12_get(v, VMCS_ENTRY_MSR_LOAD_ADDR), count);
+    return load_list(m, v, vmcs12_handle(v), vmcs12_get(v, VMCS_ENTRY_MSR_LOAD_ADDR), vmcs12_get(v, VMCS_ENTRY_MSR_LOAD_COUNT));
 }
 
 bool msr_list_exit_load(struct message *m, const struct vmcs12 *v)

@@ -8,6 +8,10 @@
 #include "message.h"
 #include "vmcs12.h"
 
+// The groups of VMCS02 that the VM-entry MSR-load list may write over. Before that, VMCS12 has its own values of them, and after it they are dirty: an entry that
+// fails saves no guest state.
+uint64_t msr_list_entry_groups(const struct vmcs12 *v);
+
 // VM-entry MSR-load list: 0, or the number (from 1) of the entry that can't be loaded. Everything else of VMCS02 is in place.
 uint64_t msr_list_entry_load(struct message *m, const struct vmcs12 *v);
 

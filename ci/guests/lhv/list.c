@@ -11,6 +11,7 @@ void list_tests(void);
 L2(list_cpuid, "cpuid");
 L2(list_read, "mov $0xc0000082, %ecx\n\trdmsr\n\tmov %eax, %ebx\n\tmov $0xc0000084, %ecx\n\trdmsr");
 
+L2(list_sysenter, "mov $0x176, %ecx\n\trdmsr");
 L2_BYTES(list_efer, ".code16\n\tmov $0xc0000080, %ecx\n\trdmsr\n\tvmcall");
 
 #define CPUID_MCA (1u << 14)
@@ -210,6 +211,32 @@ static void bad_entry_load_and_exit_list(uint64_t unused)
     expect("nothing is stored", STORE[0].value, 0x77);
 }
 
+// No guest state is saved (SDM 3C 27.8): what the list loads before its bad entry, or before the CPU refuses the state, is not L2's, once it has run.
+static void failure_saves_nothing(uint64_t bad_state)
+{
+    NEED(PROC, USE_MSR_BITMAPS);
+    W(MSR_BITMAP, address(this_cpu()->data));
+    W(GUEST_SYSENTER_EIP, 0x1110);
+    lists(0, 0, 0);
+    want_exit(EXIT_CPUID);
+    ENTER[0] = (struct entry){ MSR_SYSENTER_EIP, 0, 0x2220 };
+    ENTER[1] = (struct entry){ MSR_FS_BASE, 0, 0 };
+    lists(0, 0, bad_state ? 1 : 2);
+    const uint64_t rflags = R(GUEST_RFLAGS);
+    if (bad_state) {
+        W(GUEST_RFLAGS, rflags & ~2ull);
+        want_entry_failure(EXIT_ENTRY_GUEST_STATE, 0);
+        W(GUEST_RFLAGS, rflags);
+    } else {
+        want_entry_failure(EXIT_ENTRY_MSR_LOAD, 2);
+    }
+    expect("SYSENTER_EIP after the failure", R(GUEST_SYSENTER_EIP), 0x1110);
+    lists(0, 0, 0);
+    l2_start(list_sysenter);
+    want_end();
+    expect("SYSENTER_EIP in L2", GPR(RAX), 0x1110);
+}
+
 // As many as IA32_VMX_MISC recommends.
 static void many(uint64_t unused)
 {
@@ -262,6 +289,8 @@ void list_tests(void)
     test_row("efer_lme_unpaged", "on", efer_lme_unpaged, EFER_LME);
     test_row("efer_lme_unpaged", "off", efer_lme_unpaged, 0);
     keeping("bad_entry_load_and_exit_list", NULL, bad_entry_load_and_exit_list, 0);
+    test_row("failure_saves_nothing", "list", failure_saves_nothing, 0);
+    test_row("failure_saves_nothing", "state", failure_saves_nothing, 1);
     keeping("many", NULL, many, 0);
     keeping("lists_change", NULL, lists_change, 0);
 }

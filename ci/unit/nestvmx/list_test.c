@@ -90,6 +90,43 @@ TEST(an_entry_that_cannot_be_loaded_is_exit_34)
     }
 }
 
+// An entry that fails, by its list or by the CPU after that, saves no guest state: VMCS12 has what L2 left, and so has the entry after that.
+TEST(what_the_list_of_a_failed_entry_loads_is_gone)
+{
+    static const struct { uint32_t msr; enum vmcs_field field; uint64_t left, listed; } row[] = {
+        { 0x174, VMCS_GUEST_SYSENTER_CS, 0x10, 0x20 }, { 0x175, VMCS_GUEST_SYSENTER_ESP, 0x1110, 0x2220 }, { 0x176, VMCS_GUEST_SYSENTER_EIP, 0x3330, 0x4440 },
+        { 0x1d9, VMCS_GUEST_DEBUGCTL, 2, 1 }, { 0x277, VMCS_GUEST_PAT, 0x0606060606060606, 0x0007060400070604 }, { 0xc0000080, VMCS_GUEST_EFER, 0xd01, 0x501 },
+    };
+    const unsigned rows = sizeof(row) / sizeof(row[0]);
+    ready(0, 0, 0);
+    l1_set(VMCS_EXIT_CONTROLS, l1_get(VMCS_EXIT_CONTROLS) | EXIT_SAVE_PAT | EXIT_SAVE_EFER);
+    for (unsigned i = 0; i < rows; i++)
+        put(ENTRY_LIST, i, row[i].msr, row[i].listed);
+    put(ENTRY_LIST, rows, 0x999, 0);
+    l1_launch();
+    for (unsigned refused = 0; refused < 2; refused++) {
+        for (unsigned i = 0; i < rows; i++)
+            l2[row[i].field] = row[i].left;
+        CHECK_EQ(l2_exit(EXIT_CPUID), ENTERED_L1);
+        l1_set(VMCS_ENTRY_MSR_LOAD_COUNT, refused ? rows : rows + 1);
+        if (refused) {
+            CHECK_EQ(l1_execute(EXIT_VMRESUME), ENTERED_L2);
+            CHECK_EQ(l2_exit((enum exit_reason)(EXIT_ENTRY_GUEST_STATE | EXIT_REASON_FAILED)), ENTERED_L1);
+        } else {
+            CHECK_EQ(l1_execute(EXIT_VMRESUME), ENTERED_L1);
+        }
+        CHECK_EQ(l1_get(VMCS_EXIT_REASON), refused ? 0x80000021 : 0x80000022);
+        for (unsigned i = 0; i < rows; i++) {
+            CHECK_EQ(l2[row[i].field], row[i].listed);
+            CHECK_EQ(l1_get(row[i].field), row[i].left);
+        }
+        l1_set(VMCS_ENTRY_MSR_LOAD_COUNT, 0);
+        CHECK_EQ(l1_execute(EXIT_VMRESUME), ENTERED_L2);
+        for (unsigned i = 0; i < rows; i++)
+            CHECK_EQ(l2[row[i].field], row[i].left);
+    }
+}
+
 // Of IA32_EFER a list loads what WRMSR would: never LMA, LME only without paging.
 TEST(efer_by_the_entry_list)
 {
