@@ -52,6 +52,11 @@ void message_fetch(struct message *m, uint64_t missing)
 // L1 has written (its host state, say), and nothing is written into the VMCS of another L2. What was to be invalidated is.
 static void kill_insn(struct message *m)
 {
+    if (BASE_REASON(m) == EXIT_VMCALL) {  // changes nothing: the answer is as if it had not failed
+        message_need(m, GROUPS_PRIVILEGE | GROUPS_RIP | GROUP_EFER);
+        insn_vmcall(m);
+        return;
+    }
     message_need(m, GROUPS_PRIVILEGE);
     if (!insn_allowed(m))
         return;
@@ -68,7 +73,7 @@ static void kill_insn(struct message *m)
     vm_fail_invalid(m);
 }
 
-// What was to be answered failed twice: an L2 ends as a triple fault, an MSR access as #GP, a VMX instruction as VMfailInvalid.
+// What was to be answered failed twice: an L2 ends as a triple fault, an MSR access as #GP, a VMX instruction as VMfailInvalid, but for VMCALL.
 static void message_kill(struct message *m)
 {
     if (m->req->origin == ORIGIN_L2) {

@@ -85,6 +85,24 @@ TEST(everything_is_gp_with_cpl_3)
         CHECK_EQ(l1_with_address(insn[i], VMCS_PAGE), FAULT_GP);
 }
 
+// A VMCALL whose message failed twice.
+static enum outcome killed_vmcall(void)
+{
+    vmcs01[VMCS_EXIT_REASON] = EXIT_VMCALL;
+    vmcs01[VMCS_GUEST_RIP] = L1_RIP;
+    vmcs01[VMCS_EXIT_INSTRUCTION_LENGTH] = L1_LENGTH;
+    CHECK_EQ(world_message(MSG_KILL, ORIGIN_L1, NULL)->verdict, VERDICT_L1);
+    const uint64_t event = vmcs01[VMCS_ENTRY_INTR_INFO];
+    vmcs01[VMCS_ENTRY_INTR_INFO] = 0;
+    CHECK_EQ(vmcs01[VMCS_GUEST_RIP], event == 0 ? L1_RIP + L1_LENGTH : L1_RIP);
+    switch (event) {
+    case 0: return vmcs01[VMCS_GUEST_RFLAGS] & 0x40 ? FAILED_VALID : vmcs01[VMCS_GUEST_RFLAGS] & 1 ? FAILED_INVALID : SUCCEEDED;
+    case 0x80000306: return FAULT_UD;
+    case 0x80000b0d: return FAULT_GP;
+    default: check_failed(__FILE__, __LINE__, "no such exception");
+    }
+}
+
 // Numbers that nobody answers, in each mode that L1 may be in (SDM 3C 31.3 "VMCALL").
 TEST(vmcall_of_l1)
 {
@@ -98,19 +116,21 @@ TEST(vmcall_of_l1)
         { 0, 0xf3, 0xf3, 1 << 17 | 2, FAULT_UD },        // virtual-8086 mode
     };
     l1_start_with_vmcs();
-    for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+    for (unsigned n = 0; n < 2 * sizeof(row) / sizeof(row[0]); n++) {
+        const unsigned i = n / 2;
         CHECK_EQ(l1_with_address(EXIT_VMPTRLD, VMXON_PAGE), FAILED_VALID);
         CHECK_EQ(l1_error(), 10);
         vmcs01[VMCS_GUEST_EFER] = row[i].efer;
         vmcs01[VMCS_GUEST_CS_ACCESS_RIGHTS] = row[i].cs;
         vmcs01[VMCS_GUEST_SS_ACCESS_RIGHTS] = row[i].ss;
         vmcs01[VMCS_GUEST_RFLAGS] = row[i].rflags;
-        CHECK_EQ(l1_execute(EXIT_VMCALL), row[i].outcome);
+        CHECK_EQ(n % 2 ? killed_vmcall() : l1_execute(EXIT_VMCALL), row[i].outcome);
         l1_state();
         CHECK_EQ(l1_error(), row[i].outcome == FAILED_VALID ? 1 : 10);
     }
     CHECK_EQ(l1_with_address(EXIT_VMCLEAR, VMCS_PAGE), SUCCEEDED);
     CHECK_EQ(l1_execute(EXIT_VMCALL), FAILED_INVALID);
+    CHECK_EQ(killed_vmcall(), FAILED_INVALID);
 }
 
 TEST(without_a_current_vmcs_vmfail_is_invalid)
