@@ -204,7 +204,7 @@ class TypesWatch(Watch):
 
 
 # A page of the test hypervisor's L2 (ci/guests/lhv/types.c, ept12.h), and how often its type changes: EPT12's, the MTRR's, in so many ways.
-WINDOW = 1 << 38
+WINDOW = 1 << 35
 L2_MOMENT = re.compile(r"(\d)-(\d)-(\d+)")
 WAYS = 4
 

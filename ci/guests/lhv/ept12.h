@@ -18,7 +18,8 @@
 #define EPT_DIRTY   (1ull << 9)
 #define EPT_EXECUTE_USER (1ull << 10)  // with mode-based execute control; else ignored
 
-// The window: 1 GiB at that linear and L2-physical address (below 64 GiB: ept/unrecorded.h). Linear pages are 2 MiB, all present, writable, for user mode.
+// The window: 1 GiB at that linear and L2-physical address (below 64 GiB: ept/unrecorded.h; ci/memory_types.py has it, too). Linear pages are 2 MiB, all
+// present, writable, for user mode.
 #define WINDOW_LINEAR   (1ull << 39)
 #define WINDOW_PHYSICAL (1ull << 35)
 // Its first region once more, in the place of another one, as a supervisor page.
