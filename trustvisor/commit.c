@@ -74,7 +74,7 @@ void commit_init(uint64_t unfinished)
 
 bool commit_waits(const struct pal *pal)
 {
-    const struct commit *c = &commits[pal->cpu];
+    const struct commit *c = &commits[pal->place.as.cpu];
     return c->valid && c->pal == pal_number(pal);
 }
 

@@ -126,7 +126,7 @@ void end_making_rest(struct pal *pal, struct reply *rep)
     drop_tree(pal, rep);
     end_give_rest(pal, 0, rep);
     if (pal->turn != TURN_NONE)
-        pal_change(pal, PAL_MAKING, PAL_UNMADE, pal->cpu);
+        pal_change(pal, PAL_MAKING, PAL_UNMADE, pal->place.as.cpu);
     else
         forget(pal, PAL_MAKING);
 }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "pal.h"
 
-#include <stddef.h>
-
 #include <caps/ept_map.h>
 #include <rt/owned.h>
 #include <rt/state.h>
@@ -16,7 +14,7 @@ STATE uint64_t pal_frame[PAL_MAX][PAL_PAGES_MAX];
 STATE uint64_t pal_tables[PAL_MAX][PAL_TABLES][PAGE_BYTES / 8] __attribute__((aligned(4096)));
 STATE uint8_t pal_vectors[PAL_MAX][2][PAL_VECTORS] __attribute__((aligned(64)));
 
-_Static_assert(CPU_MAX <= UINT16_MAX && offsetof(struct pal, cpu) == offsetof(struct pal, place.as.cpu), "as in the word");
+_Static_assert(CPU_MAX <= UINT16_MAX, "place.as.cpu has room");
 
 // The word but for its count.
 #define HALF 0xffffffffull

@@ -22,15 +22,15 @@
 enum pal_state {
     PAL_FREE,
     PAL_MAKING,     // being registered
-    PAL_UNMADE,     // was being registered on pal->cpu when we were reloaded; the registers of that CPU wait in VECTORS_CPU
+    PAL_UNMADE,     // was being registered on the place's CPU when we were reloaded; the registers of that CPU wait in VECTORS_CPU
     PAL_IDLE,
-    PAL_STARTING,   // on pal->cpu: a call of an idle PAL is being made
-    PAL_RESUMING,   // on pal->cpu: a call of a suspended one
-    PAL_RUNNING,    // on pal->cpu, or its call is being answered there
+    PAL_STARTING,   // on the place's CPU: a call of an idle PAL is being made
+    PAL_RESUMING,   // on the place's CPU: a call of a suspended one
+    PAL_RUNNING,    // on the place's CPU, or its call is being answered there
     PAL_SUSPENDED,  // its call has not returned: the caller executes the call again
-    PAL_SHARING,    // on pal->cpu: pages are being lent to it
-    PAL_CLOSING,    // on pal->cpu: about to end, because its program wants so
-    PAL_ENDING,     // its pages are being given back, by pal->cpu
+    PAL_SHARING,    // on the place's CPU: pages are being lent to it
+    PAL_CLOSING,    // on the place's CPU: about to end, because its program wants so
+    PAL_ENDING,     // its pages are being given back, by the place's CPU
 };
 
 struct pal_section { uint32_t type, pages, first; uint64_t start; };  // first: its first page among all of the PAL's, or its first copy
@@ -49,12 +49,9 @@ struct pal_call {
 union pal_place { uint64_t word; struct { uint16_t state, cpu; uint32_t changes; } as; };
 
 struct pal {
-    union {
-        union pal_place place;  // changed by pal_change(), pal_take() and pal_release() alone
-        struct { uint16_t state, cpu; uint32_t changes; };
-    };
+    union pal_place place;      // changed by pal_change(), pal_take() and pal_release() alone
     uint32_t turn;              // enum turn
-    uint32_t entered;           // 1: its VMCS may be active, on pal->cpu
+    uint32_t entered;           // 1: its VMCS may be active, on the place's CPU
     uint32_t scrubbed;          // 1: nothing of it is left in its pages
     uint32_t word;              // of the program, bytes: 4 or 8
     uint32_t page_count;

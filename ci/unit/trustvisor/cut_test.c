@@ -107,7 +107,7 @@ static void life(void)
     extended();
     kept();
     returned();
-    CHECK_EQ(pal_table[0].state, PAL_IDLE);
+    CHECK_EQ(pal_table[0].place.as.state, PAL_IDLE);
     CHECK_EQ(program_unregister(), TV_OK);
     vectors_are(OWN);
     zeroed();
@@ -221,7 +221,7 @@ TEST(what_another_pal_has_stays_its_own)
     pal_table[1] = (struct pal){ .taking = 1 };
     CHECK(pal_change(&pal_table[1], PAL_FREE, PAL_MAKING, 2));
     (void)world_init(1, 1ull << 2);
-    CHECK_EQ(pal_table[1].state, PAL_FREE);
+    CHECK_EQ(pal_table[1].place.as.state, PAL_FREE);
     CHECK(world_owned(FRAME_OF(DATA_PAGE)));
     CHECK_EQ(program_unregister(), TV_OK);
     CHECK(program_nothing_left());

@@ -266,7 +266,7 @@ TEST(flags_that_l1_has_taken_away_end_no_pal)
         world_vmcs[VMCS_HANDLE_01][VMCS_GUEST_PHYSICAL_ADDR] = FRAME_OF(DATA_PAGE);
         world_vmcs[VMCS_HANDLE_01][VMCS_EXIT_QUALIFICATION] = 1;
         CHECK_EQ(world_exit(ORIGIN_L1, EXIT_EPT_VIOLATION, NULL)->verdict, VERDICT_FORWARD);
-        CHECK_EQ(pal_table[0].state, PAL_IDLE);
+        CHECK_EQ(pal_table[0].place.as.state, PAL_IDLE);
         CHECK_EQ(*program_ept12(DATA_PAGE) & (ENTRY12_ACCESSED | ENTRY12_DIRTY), 0);
     }
 }
@@ -278,7 +278,7 @@ TEST(a_pointer_to_an_absent_page_is_the_l2s_page_fault)
     world_gpr[GPR_RSI] = BUFFER_PAGE;
     *program_pte(BUFFER_PAGE) = 0;
     check_raised(program_enter(), 0x80000b0e, 6, BUFFER_PAGE);
-    CHECK_EQ(pal_table[0].state, PAL_IDLE);
+    CHECK_EQ(pal_table[0].place.as.state, PAL_IDLE);
     *program_pte(BUFFER_PAGE) = entry;
     called();
     *program_pte(BUFFER_PAGE) = 0;
@@ -298,7 +298,7 @@ TEST(a_pointers_page_that_ept12_lacks_at_the_call)
     world_gpr[GPR_RSI] = BUFFER_PAGE;
     *program_ept12(BUFFER_PAGE) &= ~(uint64_t)EPT_WRITE;
     check_forwarded(program_enter(), BUFFER_PAGE, EPT_READ | EPT_WRITE);
-    CHECK_EQ(pal_table[0].state, PAL_IDLE);
+    CHECK_EQ(pal_table[0].place.as.state, PAL_IDLE);
 }
 
 TEST(an_l2s_stray_fetch_is_gp_and_its_write_is_the_kernels)
@@ -306,11 +306,11 @@ TEST(an_l2s_stray_fetch_is_gp_and_its_write_is_the_kernels)
     registered(8);
     program_l1[VMCS_GUEST_RIP] = ENTRY + 8;
     check_raised(program_touch(ENTRY, 4), 0x80000b0d, 0, 0);
-    CHECK_EQ(pal_table[0].state, PAL_IDLE);
+    CHECK_EQ(pal_table[0].place.as.state, PAL_IDLE);
     memset(pal_sees(0, DATA_PAGE, &rights), 0x55, PAGE_BYTES);
     const struct reply *reply = program_touch(DATA_PAGE, 2);
     CHECK(reply->verdict == VERDICT_FORWARD && reply->arg[0] == 0);
-    CHECK_EQ(pal_table[0].state, PAL_IDLE);
+    CHECK_EQ(pal_table[0].place.as.state, PAL_IDLE);
     CHECK_EQ(*(uint8_t *)world_at(FRAME_OF(DATA_PAGE)), 0x55);
 }
 
@@ -331,7 +331,7 @@ TEST(l1_that_takes_an_l2s_page_back_ends_the_pal)
     world_vmcs[VMCS_HANDLE_01][VMCS_GUEST_PHYSICAL_ADDR] = FRAME_OF(DATA_PAGE);
     world_vmcs[VMCS_HANDLE_01][VMCS_EXIT_QUALIFICATION] = 1;
     CHECK_EQ(world_exit(ORIGIN_L1, EXIT_EPT_VIOLATION, NULL)->verdict, VERDICT_FORWARD);  // the hypervisor reads: ones
-    CHECK_EQ(pal_table[0].state, PAL_IDLE);
+    CHECK_EQ(pal_table[0].place.as.state, PAL_IDLE);
     *program_ept12(DATA_PAGE) = 0;
     CHECK_EQ(world_exit(ORIGIN_L1, EXIT_EPT_VIOLATION, NULL)->verdict, VERDICT_RESUME);
     CHECK(program_nothing_left());

@@ -113,7 +113,7 @@ static void call_fails(uint64_t page)
     CHECK_EQ(program_enter()->verdict, VERDICT_RESUME);
     CHECK_EQ(program_l1[VMCS_GUEST_RIP], RETURN_TO);
     CHECK_EQ(world_gpr[GPR_RAX], word == 8 ? ~0ull : 0xffffffff);
-    CHECK_EQ(pal_table[0].state, PAL_IDLE);
+    CHECK_EQ(pal_table[0].place.as.state, PAL_IDLE);
     for (unsigned i = 0; i < PAGE_BYTES; i++)
         CHECK_EQ(outside(page)[i], 0x90);
     CHECK_EQ(program_unregister(), 0);

@@ -89,7 +89,7 @@ TEST(return_scrubs_all_but_the_result_and_copies_pointers_back)
     CHECK_EQ(vector_now[0], 0xaa);
     for (unsigned i = 0; i < 32; i++)
         CHECK_EQ(*(uint8_t *)world_at(FRAME_OF(BUFFER_PAGE + 0xff0) + i), 0x77);
-    CHECK_EQ(pal_table[0].state, PAL_IDLE);
+    CHECK_EQ(pal_table[0].place.as.state, PAL_IDLE);
 }
 
 TEST(a_32_bit_program_has_its_parameters_on_the_stack)
@@ -188,10 +188,10 @@ TEST(an_nmi_and_an_init_suspend_it_too)
     program_enter();
     PAL_VMCS(0)[VMCS_EXIT_INTR_INFO] = 0x80000202;
     CHECK_EQ(pal_leave(EXIT_EXCEPTION_OR_NMI)->verdict, VERDICT_L1);
-    CHECK_EQ(pal_table[0].state, PAL_SUSPENDED);
+    CHECK_EQ(pal_table[0].place.as.state, PAL_SUSPENDED);
     CHECK_EQ(program_enter()->verdict, VERDICT_L2);
     CHECK_EQ(pal_leave(EXIT_INIT)->verdict, VERDICT_L1);
-    CHECK_EQ(pal_table[0].state, PAL_SUSPENDED);
+    CHECK_EQ(pal_table[0].place.as.state, PAL_SUSPENDED);
 }
 
 static void ends_with_gp(const struct reply *rep)
@@ -315,7 +315,7 @@ TEST(a_pointer_to_an_absent_page_is_the_programs_page_fault)
     CHECK_EQ(program_l1[VMCS_ENTRY_EXCEPTION_ERROR], 6);
     CHECK_EQ(world_gpr[GPR_CR2], ABSENT);
     CHECK_EQ(program_l1[VMCS_GUEST_RIP], ENTRY);
-    CHECK_EQ(pal_table[0].state, PAL_IDLE);
+    CHECK_EQ(pal_table[0].place.as.state, PAL_IDLE);
     *program_pte(ABSENT) = FRAME_OF(ABSENT) | 7;  // the system loads it
     program_l1[VMCS_ENTRY_INTR_INFO] = 0;
     CHECK_EQ(program_enter()->verdict, VERDICT_L2);
@@ -338,7 +338,7 @@ TEST(a_pointer_into_another_pal_or_its_own_pages_fails_the_call)
     CHECK_EQ(program_enter()->verdict, VERDICT_RESUME);
     CHECK_EQ(program_l1[VMCS_GUEST_RIP], RETURN_TO);
     CHECK_EQ(world_gpr[GPR_RAX], ~0ull);
-    CHECK_EQ(pal_table[0].state, PAL_IDLE);
+    CHECK_EQ(pal_table[0].place.as.state, PAL_IDLE);
 }
 
 TEST(a_call_with_interrupts_off_fails)
@@ -475,7 +475,7 @@ TEST(who_only_looks_pays_nothing_for_a_message_that_fails_twice)
         (void)program_touch(DATA_PAGE, access);
         CHECK_EQ(killed()->verdict, VERDICT_FORWARD);
         CHECK_EQ(program_l1[VMCS_ENTRY_INTR_INFO], 0);
-        CHECK_EQ(pal_table[0].state, PAL_IDLE);
+        CHECK_EQ(pal_table[0].place.as.state, PAL_IDLE);
     }
     // Who looks for us.
     world_gpr[GPR_RAX] = TV_CPUID;

@@ -213,4 +213,4 @@ void program_registered(uint32_t word)
     CHECK_EQ(program_register(), 0);
 }
 
-bool program_nothing_left(void) { return world_owned_pages() == 0 && pal_table[0].state == PAL_FREE; }
+bool program_nothing_left(void) { return world_owned_pages() == 0 && pal_table[0].place.as.state == PAL_FREE; }

@@ -99,7 +99,7 @@ TEST(a_page_of_another_pal_is_refused_and_stays_its_own)
     CHECK_EQ(world_owned_pages(), 4);
     unsigned rights;
     CHECK(pal_sees(0, DATA_PAGE, &rights) == world_at(FRAME_OF(DATA_PAGE)));
-    CHECK_EQ(pal_table[1].state, PAL_FREE);
+    CHECK_EQ(pal_table[1].place.as.state, PAL_FREE);
     CHECK_EQ(program_unregister(), 0);
     CHECK(program_nothing_left());
 }

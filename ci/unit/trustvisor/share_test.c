@@ -24,7 +24,7 @@ static uint8_t *frame(uint64_t linear) { return world_at(FRAME_OF(linear)); }
 static void check_own_alone(void)
 {
     CHECK_EQ(world_owned_pages(), 4);
-    CHECK(pal_table[0].state == PAL_IDLE && pal_table[0].section_count == 4 && pal_table[0].page_count == 4);
+    CHECK(pal_table[0].place.as.state == PAL_IDLE && pal_table[0].section_count == 4 && pal_table[0].page_count == 4);
     CHECK(pal_sees(0, LARGE_AT, &rights) == NULL);
     CHECK(pal_sees(0, DATA_PAGE, &rights) != NULL);
 }

@@ -92,7 +92,7 @@ TEST(what_the_system_does_to_shared_code_is_nothing_to_the_pal)
     check_copy(0, 0, 0xc0);
     CHECK_EQ(pal_return(1)->verdict, VERDICT_L1);
     CHECK_EQ(program_touch(DATA_PAGE, 1)->verdict, VERDICT_FORWARD);  // it is still there: ones
-    CHECK_EQ(pal_table[0].state, PAL_IDLE);
+    CHECK_EQ(pal_table[0].place.as.state, PAL_IDLE);
 }
 
 TEST(a_pal_cannot_have_its_shared_code_written)
