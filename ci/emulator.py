@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+import child
 from terminal import Terminal
 from time_limit import out_of_time
 
@@ -95,8 +96,7 @@ def follow(command: list[str], environment: dict[str, str], directory: Path, tim
     tails = {"com1": Tail(directory / "com1.txt", outcome.console), "e9": Tail(directory / "e9.txt", outcome.log)}
     start = time.monotonic()
     with (directory / "e9.txt").open("ab") as stdout, (directory / "stderr.txt").open("wb") as stderr:
-        process = subprocess.Popen(command, env=os.environ | environment, stdin=subprocess.DEVNULL, stdout=stdout,
-                                   stderr=stderr, cwd=directory, start_new_session=True)
+        process = child.start(command, environment, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, cwd=directory, start_new_session=True)
         stop = ""
         try:
             watcher.started(process.pid)

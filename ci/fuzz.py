@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import child
 from case import Case, Context, Failure
 from time_limit import own_seconds
 
@@ -159,7 +160,7 @@ def _used_until(process: subprocess.Popen[bytes], seconds: float) -> float:
 def search(command: list[str], output: Path, seconds: float) -> tuple[int, float, list[str]]:
     """Lets a fuzzer run for so much time of its own, then asks it to end: its status, the time that it has used, what it said. -max_total_time would be the clock's."""
     with output.open("wb") as file:
-        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
+        process = child.start(command, stdout=file, stderr=subprocess.STDOUT)
         try:
             used = _used_until(process, seconds)
             process.send_signal(signal.SIGUSR1)

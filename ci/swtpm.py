@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from types import TracebackType
 
+import child
+
 START_SECONDS = 60.0  # at most, on a machine that is busy
 PROGRAM = "swtpm"
 
@@ -31,8 +33,8 @@ class Swtpm:
         self.path = self.folder / "socket"
         how = ["--server", f"type=unixio,path={self.path}", "--flags", "not-need-init,startup-clear"] if raw else \
               ["--ctrl", f"type=unixio,path={self.path}"]
-        self.process = subprocess.Popen([PROGRAM, "socket", "--tpm2", "--tpmstate", f"dir={state}", *how],
-                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.process = child.start([PROGRAM, "socket", "--tpm2", "--tpmstate", f"dir={state}", *how],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         end = time.monotonic() + START_SECONDS
         while not self.path.exists():
             if self.process.poll() is not None or time.monotonic() > end:

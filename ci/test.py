@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -98,8 +100,11 @@ def main() -> int:
         run_fast(build, tally)
     chosen = [(suite, case) for suite, cases in SUITES.items() for case in cases if suite in names or case.name in names]
     with ThreadPoolExecutor(max_workers=options.jobs) as pool:
-        for result in pool.map(lambda item: run_case(places, *item), chosen):
-            tally.add(*result)
+        try:
+            for result in pool.map(lambda item: run_case(places, *item), chosen):
+                tally.add(*result)
+        except KeyboardInterrupt:  # the pool would wait for the cases that run, whose emulators end with this process
+            os._exit(128 + signal.SIGINT)
     print(f"{tally.passed} passed, {tally.failed} failed")
     return 1 if tally.failed or not tally.passed else 0
 
