@@ -6,6 +6,7 @@
 #include <rt/string.h>
 
 #include "end.h"
+#include "share.h"
 
 #define COMMIT_OPS 8
 
@@ -35,6 +36,8 @@ static void answer(const struct commit *c, struct reply *rep)
 static void settle(const struct commit *c, uint32_t cpu, struct reply *rep)
 {
     struct pal *pal = &pal_table[c->pal];
+    if (pal_is(pal, PAL_SHARING, cpu))
+        share_keep(pal);
     (void)pal_release(pal, cpu, (enum pal_state)c->from, (enum pal_state)c->to);
     if (c->to == PAL_ENDING && pal_is(pal, PAL_ENDING, cpu)) {
         end_pages(pal, rep);

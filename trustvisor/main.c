@@ -214,8 +214,10 @@ static void kill_pals(uint32_t cpu, struct reply *rep)
     for (struct pal *pal = pal_table; pal < &pal_table[PAL_MAX]; pal++) {
         if (pal_is(pal, PAL_MAKING, cpu))
             end_making(pal, rep);
-        if (pal_is(pal, PAL_SHARING, cpu))
-            pal_change(pal, PAL_SHARING, PAL_IDLE, cpu);  // all of it is lent, or nothing
+        if (pal_is(pal, PAL_SHARING, cpu)) {
+            share_keep(pal);  // all of it is lent, or nothing
+            pal_change(pal, PAL_SHARING, PAL_IDLE, cpu);
+        }
         const bool in_call = pal_is(pal, PAL_STARTING, cpu) || pal_is(pal, PAL_RESUMING, cpu) || pal_is(pal, PAL_RUNNING, cpu);
         if (in_call && pal->turn != TURN_NONE)
             turn_end(pal);

@@ -58,7 +58,8 @@ struct pal {
     uint32_t taken, taking;     // pages before the lower of the two are ours; up to the higher they may be
     uint32_t table_count, copy_count;
     uint32_t section_count, param_count;
-    uint32_t own_sections, own_pages;  // of its registration; what follows is lent for one call (share.h)
+    uint32_t own_sections, own_pages;    // of its registration; what follows is lent for one call (share.h)
+    uint32_t kept_sections, kept_pages;  // PAL_SHARING: as it was before; what follows is being lent
     uint32_t entry_page;        // index
     uint32_t handle;            // of the VMCS of who registered it: VMCS_HANDLE_01 or VMCS_HANDLE_L2
     uint64_t space;             // the program's CR3, address bits alone (a PCID is no part of an address space's name)

@@ -110,10 +110,10 @@ static enum tv_result describe(struct pal *pal, struct caller *caller, uint64_t 
     pal->paging = caller->paging;
     pal->paging.pdpte_known = false;
     memset(&pal->utpm, 0, sizeof(pal->utpm));
-    const bool good = take_sections(pal, &wanted.sections) && take_params(pal, &wanted.params) && complete(pal) && tables_build(pal) &&
+    const bool good = take_sections(pal, &wanted.sections) && take_params(pal, &wanted.params) && complete(pal) && tables_build(pal, pal->section_count) &&
                       frames_find(pal, caller, 0);
-    pal->own_sections = pal->section_count;
-    pal->own_pages = pal->page_count;
+    pal->own_sections = pal->kept_sections = pal->section_count;
+    pal->own_pages = pal->kept_pages = pal->page_count;
     return good ? TV_OK : TV_BAD_PARAM;
 }
 

@@ -32,31 +32,45 @@ static bool add_all(struct pal *pal, struct caller *caller, uint64_t addresses, 
     for (uint64_t i = 0; i < count; i++)
         if (!read_word(caller, addresses, i, &start) || !read_word(caller, lengths, i, &bytes) || !add(pal, caller, start, bytes))
             return false;
-    return count > 0 && frames_find(pal, caller, pal->own_sections);
+    return count > 0 && frames_find(pal, caller, pal->kept_sections);
 }
 
-// What it is without them; page tables are all that the PAL itself sees of it.
-static void strip(struct pal *pal)
+// What it is with so many sections and pages; page tables are all that the PAL itself sees of it. The number of sections comes last: where this is cut short
+// share_rest() sees that it is to be done again.
+static void strip(struct pal *pal, uint32_t sections, uint32_t pages)
 {
-    pal->section_count = pal->own_sections;
-    pal->page_count = pal->own_pages;
-    if (!tables_build(pal))
+    __atomic_store_n(&pal->page_count, pages, __ATOMIC_SEQ_CST);
+    if (!tables_build(pal, sections))
         rt_panic("a PAL's own page tables can't be built again");
+    __atomic_store_n(&pal->section_count, sections, __ATOMIC_SEQ_CST);
 }
 
 static void unmap(struct pal *pal, uint32_t end, struct reply *rep)
 {
-    if (frames_unmap(pal, pal->own_pages, end, rep) != STATUS_OK)
+    if (frames_unmap(pal, pal->page_count, end, rep) != STATUS_OK)
         rt_panic("the kernel does not unmap a page");
+}
+
+static void give_back(struct pal *pal, uint32_t sections, uint32_t pages, struct reply *rep)
+{
+    strip(pal, sections, pages);
+    unmap(pal, pal->taken, rep);
+    end_give(pal, pages, rep);
 }
 
 void share_end(struct pal *pal, struct reply *rep)
 {
     if (pal->section_count == pal->own_sections)
         return;
-    strip(pal);
-    unmap(pal, pal->taken, rep);
-    end_give(pal, pal->own_pages, rep);
+    pal->kept_sections = pal->own_sections;
+    pal->kept_pages = pal->own_pages;
+    give_back(pal, pal->own_sections, pal->own_pages, rep);
+}
+
+void share_keep(struct pal *pal)
+{
+    pal->kept_sections = pal->section_count;
+    pal->kept_pages = pal->page_count;
 }
 
 void share_rest(struct pal *pal, struct reply *rep)
@@ -64,10 +78,12 @@ void share_rest(struct pal *pal, struct reply *rep)
     const uint32_t end = pal->taken > pal->taking ? pal->taken : pal->taking;
     const bool sharing = pal_state(pal) == PAL_SHARING && !commit_waits(pal);
     if (sharing)
-        strip(pal);
+        strip(pal, pal->kept_sections, pal->kept_pages);
+    else if (pal->section_count > pal->own_sections && pal->page_count == pal->own_pages)
+        strip(pal, pal->own_sections, pal->own_pages);
     if (end > pal->page_count) {
         unmap(pal, end, rep);
-        end_give_rest(pal, pal->own_pages, rep);
+        end_give_rest(pal, pal->page_count, rep);
     }
     if (sharing)
         pal_change(pal, PAL_SHARING, PAL_IDLE, 0);
@@ -95,12 +111,9 @@ struct registered share_pal(const struct request *req, struct reply *rep, struct
         return (struct registered){ TV_BAD_PARAM, NULL, PAL_FREE, PAL_FREE };
     if (!pal_take(pal, seen, PAL_IDLE, PAL_SHARING, req->cpu))
         return (struct registered){ REGISTER_BUSY, NULL, PAL_FREE, PAL_FREE };
-    // All of a call's at once: what was lent before, and not used, stays as it is.
-    uint32_t result = REGISTER_BUSY;
-    if (pal->section_count == pal->own_sections) {
-        result = lend(pal, rep, caller, addresses, lengths, count);
-        if (result != TV_OK)
-            share_end(pal, rep);
-    }
+    // What was lent before, and not used yet, stays as it is.
+    const uint32_t result = lend(pal, rep, caller, addresses, lengths, count);
+    if (result != TV_OK)
+        give_back(pal, pal->kept_sections, pal->kept_pages, rep);
     return (struct registered){ result, pal, PAL_SHARING, PAL_IDLE };
 }

@@ -41,13 +41,13 @@ bool tables_add(struct pal *pal, uint32_t section)
     return true;
 }
 
-bool tables_build(struct pal *pal)
+bool tables_build(struct pal *pal, uint32_t sections)
 {
     if (pal->copy_count >= PAL_TABLES)
         return false;
     memset(pal_tables[pal_number(pal)], 0, (PAL_TABLES - pal->copy_count) * PAGE_BYTES);
     pal->table_count = 1;
-    for (uint32_t i = 0; i < pal->section_count; i++)
+    for (uint32_t i = 0; i < sections; i++)
         if (!tables_add(pal, i))
             return false;
     return true;

@@ -13,7 +13,7 @@
 _Static_assert(PAL_PHYSICAL_PAGE(PAL_PAGES_MAX) <= PAL_PHYSICAL_TABLE(0), "pages and tables don't meet");
 static inline uint64_t pal_physical(uint32_t page) { return page >= PAL_COPY ? PAL_PHYSICAL_TABLE(page - PAL_COPY) : PAL_PHYSICAL_PAGE(page); }
 
-// Builds them from the sections. false: the sections lie too far apart for PAL_TABLES tables, or two of them overlap.
-bool tables_build(struct pal *pal);
+// Builds them from the first so many sections. false: the sections lie too far apart for PAL_TABLES tables, or two of them overlap.
+bool tables_build(struct pal *pal, uint32_t sections);
 // One section more.
 bool tables_add(struct pal *pal, uint32_t section);

@@ -177,10 +177,14 @@ static void lending_life(void)
     program_params->count = 0;
     CHECK_EQ(program_register(), TV_OK);
     memset(world_at(FRAME_OF(LARGE_AT)), 0x11, 100 * PAGE_BYTES);
-    CHECK_EQ(program_share(LARGE_AT, 100 * PAGE_BYTES), TV_OK);
+    CHECK_EQ(program_share(LARGE_AT, 60 * PAGE_BYTES), TV_OK);
+    CHECK_EQ(program_share(LARGE_AT + 60 * PAGE_BYTES, 40 * PAGE_BYTES), TV_OK);
+    CHECK_EQ(world_owned_pages(), 104);
+    CHECK(program_share(LARGE_AT, PAGE_BYTES) != TV_OK);
     CHECK_EQ(world_owned_pages(), 104);
     CHECK_EQ(program_enter()->verdict, VERDICT_L2);
     *pal_sees(0, LARGE_AT + 99 * PAGE_BYTES, &rights) = 0x77;
+    CHECK(pal_sees(0, LARGE_AT + 59 * PAGE_BYTES, &rights) == (uint8_t *)world_at(FRAME_OF(LARGE_AT)) + 59 * PAGE_BYTES);
     CHECK_EQ(pal_return(1)->verdict, VERDICT_L1);
     CHECK_EQ(world_gpr[GPR_RAX], 1);
     CHECK_EQ(world_owned_pages(), 4);

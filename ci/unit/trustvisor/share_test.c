@@ -126,12 +126,82 @@ TEST(wrong_lists_are_refused)
     check_own_alone();
 }
 
+// As many as there are sections besides the PAL's own.
+TEST(loans_of_one_call_add_up)
+{
+    registered(8);
+    for (unsigned i = 0; i < 6; i++) {
+        CHECK_EQ(program_share(LARGE_AT + 3 * i * PAGE_BYTES, 2 * PAGE_BYTES), TV_OK);
+        CHECK_EQ(world_owned_pages(), 4 + 2 * (i + 1));
+        for (unsigned j = 0; j <= i; j++) {
+            CHECK(pal_sees(0, LARGE_AT + (3 * j + 1) * PAGE_BYTES, &rights) == frame(LARGE_AT) + (3 * j + 1) * PAGE_BYTES);
+            CHECK(pal_sees(0, LARGE_AT + (3 * j + 2) * PAGE_BYTES, &rights) == NULL);
+        }
+    }
+    CHECK(program_share(LARGE_AT + 20 * PAGE_BYTES, PAGE_BYTES) != TV_OK);
+    CHECK_EQ(world_owned_pages(), 4 + 12);
+    CHECK_EQ(program_enter()->verdict, VERDICT_L2);
+    memset(pal_sees(0, LARGE_AT + 15 * PAGE_BYTES, &rights), 0x77, PAGE_BYTES);
+    (void)pal_return(1);
+    check_own_alone();
+    CHECK_EQ(frame(LARGE_AT)[15 * PAGE_BYTES], 0x77);
+    CHECK_EQ(program_share(LARGE_AT + 20 * PAGE_BYTES, PAGE_BYTES), TV_OK);
+}
+
+TEST(a_loan_that_is_refused_leaves_the_ones_before)
+{
+    registered(8);
+    const uint64_t start[2] = { LARGE_AT + 4 * PAGE_BYTES, ABSENT }, bytes[2] = { PAGE_BYTES, PAGE_BYTES };
+    CHECK_EQ(program_share(LARGE_AT, 2 * PAGE_BYTES), TV_OK);
+    memcpy(frame(OWN_STACK), start, sizeof(start));
+    memcpy(frame(OWN_STACK) + 0x100, bytes, sizeof(bytes));
+    CHECK(program_call(TV_CALL_SHARE, ENTRY, OWN_STACK, OWN_STACK + 0x100, 2) != TV_OK);
+    CHECK_EQ(world_owned_pages(), 6);
+    CHECK(pal_sees(0, start[0], &rights) == NULL && pal_sees(0, LARGE_AT + PAGE_BYTES, &rights) != NULL);
+    CHECK_EQ(program_call(TV_CALL_SHARE, ENTRY, OWN_STACK, OWN_STACK + 0x100, 1), TV_OK);
+    CHECK(pal_sees(0, start[0], &rights) != NULL && pal_sees(0, LARGE_AT, &rights) != NULL);
+    (void)program_enter();
+    (void)pal_return(1);
+    check_own_alone();
+}
+
+// By the first step of what the return does.
+static void end_cut_short(void)
+{
+    registered(8);
+    memset(frame(LARGE_AT), 0x11, PAGE_BYTES);
+    CHECK_EQ(program_share(LARGE_AT, PAGE_BYTES), TV_OK);
+    (void)program_enter();
+    pal_table[0].page_count = pal_table[0].own_pages;
+    memset(pal_tables[0][0], 0, sizeof(pal_tables[0][0]));
+    (void)world_init(1, 0);
+    CHECK_EQ(world_owned_pages(), 4);
+}
+
+TEST(a_loan_whose_end_was_cut_short_in_its_first_steps_ends_all_the_same)
+{
+    end_cut_short();
+    (void)pal_return(1);
+    check_own_alone();
+}
+
+TEST(nothing_that_went_back_is_scrubbed_when_the_end_of_a_loan_fails_twice)
+{
+    end_cut_short();
+    (void)world_message(MSG_KILL, ORIGIN_PAL, NULL);
+    CHECK(program_nothing_left());
+    CHECK_EQ(frame(LARGE_AT)[0], 0x11);
+}
+
 TEST(nothing_is_lent_twice_nor_to_a_pal_in_a_call)
 {
     registered(8);
     CHECK_EQ(program_share(LARGE_AT, PAGE_BYTES), TV_OK);
     CHECK(program_share(LARGE_AT, PAGE_BYTES) != TV_OK);
-    CHECK(program_share(LARGE_AT + PAGE_BYTES, PAGE_BYTES) != TV_OK);
+    *program_pte(LARGE_AT + PAGE_BYTES) = FRAME_OF(LARGE_AT) | 7;
+    CHECK(program_share(LARGE_AT + PAGE_BYTES, PAGE_BYTES) != TV_OK);  // the same frame
+    *program_pte(LARGE_AT + PAGE_BYTES) = FRAME_OF(LARGE_AT + PAGE_BYTES) | 7;
+    CHECK(pal_sees(0, LARGE_AT, &rights) == frame(LARGE_AT));
     CHECK_EQ(world_owned_pages(), 5);
     (void)program_enter();
     (void)pal_leave(EXIT_EXTERNAL_INTERRUPT);

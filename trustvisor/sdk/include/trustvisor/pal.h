@@ -53,7 +53,7 @@ struct pal_image { const uint8_t *bytes; uintptr_t at, entry; uint32_t code_page
 enum pal_status pal_open_image(struct pal *pal, const struct pal_image *image, const struct tv_params *params);
 
 // Lends pages of the program's to the PAL: its next call may read and write them where they are; until it returns nobody else sees them. Whole pages, locked and
-// written to once; once for each call.
+// written to once. More of them by further pal_lend() before that call, each a section beside the PAL's four (TV_SECTIONS_MAX).
 enum pal_status pal_lend(const struct pal *pal, void *pages, uintptr_t bytes);
 // Unregisters and frees.
 enum pal_status pal_close(struct pal *pal);
