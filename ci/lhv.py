@@ -17,6 +17,7 @@ from workload import LHV, Workload
 
 TIMEOUT, NIGHT_TIMEOUT = 240.0, 900.0
 KNOWN = Path(__file__).parent / "lhv_known.toml"
+SKIPS = Path(__file__).parent / "lhv_skips.toml"
 SKYLAKE, IVY_BRIDGE = "corei7_skylake_x", "corei7_ivy_bridge_3770k"  # with and without VMCS shadowing
 LINE = re.compile(r"lhv: (ok|FAIL|skip) ((?:\w+\.)+\w+)@(\d+) ?(.*)")
 DONE = re.compile(r"lhv: done cpus=(\d+) ok=(\d+) fail=(\d+) skip=(\d+)")
@@ -45,6 +46,23 @@ class Known:
 
 
 @dataclass(frozen=True)
+class Skip:
+    """Tests that can't run on the bare machine, with the words in which they say why. All fields but `why` are patterns."""
+    why: str
+    tests: tuple[str, ...]
+    model: str = "*"
+    options: str = "*"
+    cpu: str = "*"   # on which CPU
+    cpus: str = "*"  # of how many
+
+    def applies(self, model: str, options: str, cpus: int) -> bool:
+        return fnmatchcase(model, self.model) and fnmatchcase(options, self.options) and fnmatchcase(str(cpus), self.cpus)
+
+    def covers(self, pattern: str, result: Result) -> bool:
+        return result.remark == self.why and fnmatchcase(result.cpu, self.cpu) and fnmatchcase(result.name, pattern)
+
+
+@dataclass(frozen=True)
 class Result:
     verdict: str
     name: str
@@ -58,6 +76,11 @@ class Result:
 def known() -> list[Known]:
     with KNOWN.open("rb") as file:
         return [Known(**row) for row in tomllib.load(file).get("known", [])]
+
+
+def skips() -> list[Skip]:
+    with SKIPS.open("rb") as file:
+        return [Skip(**(row | {"tests": tuple(row["tests"])})) for row in tomllib.load(file).get("skip", [])]
 
 
 def results(lines: list[str]) -> list[Result]:
@@ -82,6 +105,38 @@ def end_problems(lines: list[str], found: list[Result], cpus: int) -> list[str]:
 
 def hidden_controls() -> set[str]:
     return set(HIDDEN.findall(CONTROLS.read_text()))
+
+
+def skip_problems(found: list[Result], model: str, options: str, cpus: int, rows: list[Skip]) -> list[str]:
+    """On the bare machine: a skip that isn't listed, and a pattern of the list (of a whole run) that stands for none. So no test goes without a word."""
+    patterns = [(row, pattern) for row in rows if row.applies(model, options, cpus) for pattern in row.tests]
+    skipped = [result for result in found if result.verdict == "skip"]
+    problems = [f"{result}: not in {SKIPS.name}" for result in skipped if not any(row.covers(pattern, result) for row, pattern in patterns)]
+    if "only=" not in options:
+        problems += [f"{SKIPS.name} has {pattern} ({row.why}), but nothing is skipped so" for row, pattern in patterns
+                     if not any(row.covers(pattern, result) for result in skipped)]
+    return problems
+
+
+def differences(bare: list[Result], found: list[Result], model: str, options: str, rows: list[Known], hidden: set[str]) -> list[str]:
+    """Tests that fail on both sides for the same reason fail by the same values; what is skipped on both is skipped in the same words."""
+    def remarks(of: list[Result], verdict: str) -> dict[tuple[str, str], set[str]]:
+        said: dict[tuple[str, str], set[str]] = {}
+        for result in of:
+            if result.verdict == verdict:
+                said.setdefault((result.name, result.cpu), set()).add(result.remark)
+        return said
+
+    def other(verdict: str) -> list[tuple[str, str, set[str], set[str]]]:
+        before, now = remarks(bare, verdict), remarks(found, verdict)
+        return [(*key, before[key], now[key]) for key in before if key in now and now[key] != before[key]]
+
+    both = [row for row in rows if row.on == "both"]
+    problems = [f"{name}@{cpu} fails by {sorted(now)}, on the bare machine by {sorted(before)}" for name, cpu, before, now in other("FAIL")
+                if any(row.applies(name, BARE, model, options) for row in both)]
+    problems += [f"{name}@{cpu} is skipped with {sorted(now)}, on the bare machine with {sorted(before)}" for name, cpu, before, now in other("skip")
+                 if not all(remark.removeprefix("not offered: ") in hidden for remark in now)]
+    return problems
 
 
 def may_skip(result: Result, where: str, skipped: set[str], hidden: set[str]) -> bool:
@@ -135,14 +190,15 @@ def _run(context: Context, machine: Machine, options: str, bulkhead: bool, chose
 def _lhv(model: str, cpus: int, options: str, bulkhead: bool, context: Context, timeout: float = TIMEOUT) -> str:
     machine = Machine(cpus=cpus, model=model, ips=10_000_000)
     rows = known()
-    _, found = _run(context, machine, options, False, timeout=timeout)
-    skipped = {result.name for result in found if result.verdict == "skip"}
-    problems = judge(found, BARE, model, options, rows, skipped)
+    _, bare = _run(context, machine, options, False, timeout=timeout)
+    skipped = {result.name for result in bare if result.verdict == "skip"}
+    problems = judge(bare, BARE, model, options, rows, skipped) + skip_problems(bare, model, options, cpus, skips())
+    found = bare
     if bulkhead and not problems:
-        missing = {(result.name, result.cpu) for result in found}
         _, found = _run(context, machine, options, True, timeout=timeout)
-        missing -= {(result.name, result.cpu) for result in found}
+        missing = {(result.name, result.cpu) for result in bare} - {(result.name, result.cpu) for result in found}
         problems = judge(found, BULKHEAD, model, options, rows, skipped) + [f"{name}@{cpu} did not run" for name, cpu in sorted(missing)]
+        problems += differences(bare, found, model, options, rows, hidden_controls())
     if problems:
         raise Failure("\n".join(problems[:60]))
     count = {verdict: sum(result.verdict == verdict for result in found) for verdict in ("ok", "FAIL", "skip")}

@@ -4,7 +4,7 @@
 import unittest
 
 import lhv
-from lhv import BARE, BULKHEAD, Known, Result, end_problems, judge, results
+from lhv import BARE, BULKHEAD, Known, Result, Skip, differences, end_problems, judge, results, skip_problems
 
 LINES = ["lhv: ok event.a@0", "lhv: FAIL event.b.PART@0 what=exit reason got=0x1 want=0x2", "lhv: skip event.c@1 not offered: POSTED_INTERRUPTS",
          "lhv: done cpus=2 ok=1 fail=1 skip=1"]
@@ -43,6 +43,41 @@ class Lhv(unittest.TestCase):
         self.assertEqual(len(self.judge([skip], BULKHEAD, Known("event.c", "both", "why"))), 1)
         self.assertEqual(self.judge(results(LINES[2:3]), BULKHEAD), [])
         self.assertEqual(len(self.judge([Result("skip", "event.c", "0", "not offered: HLT_EXITING")], BULKHEAD)), 1)
+
+    def test_a_skip_on_the_bare_machine_is_listed(self) -> None:
+        skip, ok = Result("skip", "event.c", "1", "no such thing"), Result("ok", "event.c", "0", "")
+        row = Skip("no such thing", ("event.*",))
+
+        def problems(found: list[Result], rows: list[Skip], options: str = "") -> int:
+            return len(skip_problems(found, "model", options, 2, rows))
+        self.assertEqual(problems([ok, skip], [row]), 0)
+        self.assertEqual(problems([ok, skip], []), 1)
+        for other in (Skip("another thing", ("event.*",)), Skip("no such thing", ("other.*",)), Skip("no such thing", ("event.*",), cpu="0")):
+            self.assertEqual(problems([ok, skip], [other]), 2)  # it isn't listed, and the row is of no use
+            self.assertEqual(problems([ok, skip], [other], "only=event"), 1)
+        for elsewhere in (Skip("no such thing", ("event.*",), model="other"), Skip("no such thing", ("event.*",), options="noept*"),
+                          Skip("no such thing", ("event.*",), cpus="1")):
+            self.assertEqual(problems([ok, skip], [elsewhere]), 1)
+        self.assertEqual(problems([ok], [row]), 1)
+        self.assertEqual(problems([ok, skip], [Skip("no such thing", ("event.*", "gone.*"))]), 1)
+
+    def test_both_sides_say_the_same(self) -> None:
+        def differ(bare: Result, found: Result, *rows: Known) -> int:
+            return len(differences([bare], [found], "model", "", list(rows), {"HIDDEN"}))
+        fails, otherwise = Result("FAIL", "event.b", "0", "what=x got=0x1 want=0x2"), Result("FAIL", "event.b", "0", "what=x got=0x3 want=0x2")
+        self.assertEqual(differ(fails, fails, Known("event.*", "both", "why")), 0)
+        self.assertEqual(differ(fails, otherwise, Known("event.*", "both", "why")), 1)
+        self.assertEqual(differ(fails, otherwise, Known("event.*", "bare", "why"), Known("event.*", "bulkhead", "another")), 0)
+        self.assertEqual(differ(fails, otherwise, Known("event.*", "both", "why", model="other")), 0)
+        self.assertEqual(differ(Result("skip", "event.c", "0", "a"), Result("skip", "event.c", "0", "a")), 0)
+        self.assertEqual(differ(Result("skip", "event.c", "0", "a"), Result("skip", "event.c", "0", "b")), 1)
+        self.assertEqual(differ(Result("skip", "event.c", "0", "not offered: A"), Result("skip", "event.c", "0", "not offered: HIDDEN")), 0)
+
+    def test_list_of_skips_can_be_read(self) -> None:
+        rows = lhv.skips()
+        self.assertTrue(rows)
+        for row in rows:
+            self.assertTrue(row.why and row.tests)
 
     def test_list_can_be_read(self) -> None:
         for row in lhv.known():
