@@ -23,7 +23,7 @@ ROOMS = {
     "nestvmx": ("caps/", "rt/"),
     "ept": ("caps/", "rt/"),
     "trustvisor": ("caps/", "rt/", "trustvisor/", "bearssl"),
-    "trustvisor/sdk/examples": ("trustvisor/", "bearssl.h", "stdio.h", "string.h"),  # Linux programs
+    "trustvisor/sdk/examples": ("trustvisor/", "bearssl.h", "ctype.h", "errno.h", "stdio.h", "string.h"),  # Linux programs
     "trustvisor/sdk/template": ("trustvisor/", "stdio.h"),
 }
 FREESTANDING = {"limits.h", "stdalign.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdnoreturn.h"}

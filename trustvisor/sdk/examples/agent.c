@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// agent make KEY: makes a key; KEY is a file with it, sealed, and its public half, which is printed. agent sign KEY MESSAGE: prints the signature of the text.
+// agent make KEY: makes a key, prints its public half; KEY is a new file with it, sealed. agent sign KEY MESSAGE: prints the signature of the text.
 #include "agent.h"
 
 #include <stdio.h>
@@ -15,7 +15,7 @@ typedef uintptr_t agent_t(struct agent *);
 static struct agent agent;
 static const struct tv_params params = { 1, 0, { { TV_PARAM_POINTER, 0, sizeof(agent) / sizeof(uintptr_t) } } };
 static const struct pal_image image = { agent_image, AGENT_AT, AGENT_ENTRY, AGENT_CODE_PAGES, AGENT_DATA_PAGES, 4, 1 };
-static const char *const result_text[] = { "OK", "no entropy", "the key was not sealed by this PAL on this machine, or trustvisor's was for an earlier boot only", "no key" };
+static const char *const result_text[] = { "OK", "no entropy", "the key was not sealed by this PAL on this machine, is damaged, or trustvisor's was for an earlier boot only", "no key" };
 
 static int run(void)
 {
@@ -42,11 +42,18 @@ static void print(const char *name, const uint8_t *data, uint32_t bytes)
 
 static int make(const char *name)
 {
-    agent.command = AGENT_MAKE;
-    if (run() != 0)
+    FILE *file = fopen(name, "wbx");  // a key that is there isn't to be had again
+    if (file == NULL) {
+        fprintf(stderr, "agent: %s is there already, or can't be made\n", name);
         return 1;
-    FILE *file = fopen(name, "wb");
-    if (file == NULL || fwrite(&agent.blob_bytes, sizeof(agent.blob_bytes), 1, file) != 1 || fwrite(agent.blob, sizeof(agent.blob), 1, file) != 1 ||
+    }
+    agent.command = AGENT_MAKE;
+    if (run() != 0) {
+        fclose(file);
+        remove(name);
+        return 1;
+    }
+    if (fwrite(&agent.blob_bytes, sizeof(agent.blob_bytes), 1, file) != 1 || fwrite(agent.blob, sizeof(agent.blob), 1, file) != 1 ||
         fclose(file) != 0) {
         fprintf(stderr, "agent: %s can't be written\n", name);
         return 1;
@@ -58,11 +65,16 @@ static int make(const char *name)
 static int sign(const char *name, const char *message)
 {
     FILE *file = fopen(name, "rb");
-    if (file == NULL || fread(&agent.blob_bytes, sizeof(agent.blob_bytes), 1, file) != 1 || fread(agent.blob, sizeof(agent.blob), 1, file) != 1) {
+    if (file == NULL) {
+        fprintf(stderr, "agent: %s can't be read\n", name);
+        return 1;
+    }
+    const int whole = fread(&agent.blob_bytes, sizeof(agent.blob_bytes), 1, file) == 1 && fread(agent.blob, sizeof(agent.blob), 1, file) == 1 && fgetc(file) == EOF;
+    fclose(file);
+    if (!whole) {
         fprintf(stderr, "agent: %s is no key\n", name);
         return 1;
     }
-    fclose(file);
     if (strlen(message) > sizeof(agent.message)) {
         fprintf(stderr, "agent: a message has at most %u bytes\n", (unsigned)sizeof(agent.message));
         return 1;

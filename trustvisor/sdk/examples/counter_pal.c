@@ -6,20 +6,25 @@
 #include <trustvisor/pal.h>
 #include <trustvisor/utpm.h>
 
-PAL_CODE uintptr_t counter_pal(struct counter *counter)
+PAL_CODE uintptr_t counter_pal(struct counter *counter, uintptr_t *value)
 {
-    uint32_t value = 0, bytes = sizeof(value), room = sizeof(counter->blob);
+    uint32_t count = 0, bytes = sizeof(count), room = sizeof(counter->blob);
     uint32_t last[TV_NV_BYTES / sizeof(uint32_t)];
     if (counter->bytes > sizeof(counter->blob))
-        return 0;
-    if (counter->bytes != 0 && (pal_unseal(counter->blob, counter->bytes, &value, &bytes) != TV_OK || bytes != sizeof(value)))
-        return 0;
-    if (pal_nv_read(last) != TV_OK || (last[0] != NEVER && last[0] != value))
-        return 0;
-    last[0] = ++value;
+        return COUNTER_NOT_OPENED;
+    if (counter->bytes != 0 && (pal_unseal(counter->blob, counter->bytes, &count, &bytes) != TV_OK || bytes != sizeof(count)))
+        return COUNTER_NOT_OPENED;
+    if (pal_nv_read(last) != TV_OK)
+        return COUNTER_NO_NVRAM;
+    if (last[0] != NEVER && last[0] != count)
+        return COUNTER_NOT_LAST;
+    last[0] = ++count;
     // In this order: were the value noted that could not be sealed, the file that the program has would be an older one.
-    if (pal_seal(&value, sizeof(value), counter->blob, &room) != TV_OK || pal_nv_write(last) != TV_OK)
-        return 0;
+    if (pal_seal(&count, sizeof(count), counter->blob, &room) != TV_OK)
+        return COUNTER_NOT_SEALED;
+    if (pal_nv_write(last) != TV_OK)
+        return COUNTER_NO_NVRAM;
     counter->bytes = room;
-    return value;
+    *value = count;
+    return COUNTER_OK;
 }

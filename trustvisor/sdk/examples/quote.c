@@ -2,6 +2,7 @@
 // quote NONCE: 64 hexadecimal digits from the verifier; prints what the verifier needs (examples/verify.py).
 #include "quote.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <trustvisor/pal.h>
@@ -25,7 +26,7 @@ static int parse(const char *text)
     if (strlen(text) != 2 * sizeof(quote.nonce))
         return 0;
     for (unsigned i = 0; i < sizeof(quote.nonce); i++) {
-        if (sscanf(&text[2 * i], "%2x", &byte) != 1)
+        if (!isxdigit((unsigned char)text[2 * i]) || !isxdigit((unsigned char)text[2 * i + 1]) || sscanf(&text[2 * i], "%2x", &byte) != 1)
             return 0;
         quote.nonce[i] = (uint8_t)byte;
     }
@@ -47,7 +48,7 @@ int main(int argc, char **argv)
     const uintptr_t result = ((quote_t *)pal.entry)(&quote);
     pal_close(&pal);
     if (result != TV_OK) {
-        fprintf(stderr, "quote: the PAL returns %lu\n", (unsigned long)result);
+        fprintf(stderr, "quote: %s\n", result == TV_INSUFFICIENT_ENTROPY ? "no entropy: this CPU has neither RDRAND nor RDSEED" : "the call failed");
         return 1;
     }
     print("nonce", quote.nonce, sizeof(quote.nonce));
