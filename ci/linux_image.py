@@ -12,6 +12,7 @@ import subprocess
 from pathlib import Path
 
 import initramfs
+from sdk_programs import library32
 
 META_PACKAGE = "linux-image-cloud-amd64"
 WANTED_MODULES = ["kvm-intel"]
@@ -123,7 +124,8 @@ def _pal_files(build: Path) -> dict[str, Path | bytes]:
     """Programs with PALs, and what runs them."""
     files: dict[str, Path | bytes] = {f"pal/{name}": build / "ci/guests/pal_demo" / name for name in PAL_PROGRAMS}
     return files | {f"pal/{name}": build / "trustvisor/sdk" / name for name in ("counter", "quote", "agent")} | {
-        f"tests/{name}": LINUX / name for name in ("pal", "pal_stress")}
+        f"tests/{name}": LINUX / name for name in ("pal", "pal_stress")} | {
+        "pal/program": build / "ci/guests/sdk/program", "pal/tutorial": LINUX.parents[2] / "docs/pal-tutorial.md"}
 
 
 def make_dom0_initramfs(build: Path, more: dict[str, Path | bytes]) -> Path:
@@ -156,6 +158,8 @@ def make_initramfs(build: Path) -> Path:
         "modules/disk_order": "\n".join(for_disk).encode() + b"\n",
     }
     files |= _pal_files(build)
+    files |= {f"pal/{name}": build / "ci/guests/sdk" / name for name in ("program32", "counter32")}
+    files |= {"lib/ld-linux.so.2": library32("ld-linux.so.2"), "lib32/libc.so.6": library32("libc.so.6")}
     files |= {f"bulkhead/{name}": LINUX.parents[2] / name for name in CHECK_FILES}
     files |= {f"bin/{name}": build / "ci/guests/linux" / name for name in PROGRAMS}
     files |= {f"tests/{name}": LINUX / name for name in TESTS}

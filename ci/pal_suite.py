@@ -3,15 +3,16 @@
 
 from __future__ import annotations
 
+import os
 import re
-import subprocess
-import sys
+import tempfile
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import containment
 import lhv
+import tutorial
 from boot import Boot, boot, problems
 from case import Case, Context, Failure, require
 from emulator import FIRMWARE, Machine
@@ -31,8 +32,18 @@ def _run(context: Context, workload: Workload, machine: Machine, timeout: float 
     return run
 
 
-def _verified(program: str, *arguments: str, text: str = "") -> bool:
-    return subprocess.run([sys.executable, str(EXAMPLES / program), *arguments], input=text, text=True, capture_output=True, check=False).returncode == 0
+def _tutorial(run: Boot) -> None:
+    """The guest has typed all that the tutorial has for it; what the tutorial has for anybody else is typed here, with what the guest got."""
+    commands = tutorial.commands(tutorial.TUTORIAL.read_text())
+    inside, outside = (sum(command.prompt == "pal" for command in commands), [command for command in commands if command.text.startswith("verify")])
+    require(any(f"pal: tutorial commands={inside}" in line for line in run.outcome.console) and inside > 10, f"{inside} commands of the tutorial were not typed")
+    require(len(outside) == 6, "the tutorial verifies something else")
+    with tempfile.TemporaryDirectory() as name:
+        for file, said in (("answer", "pal: quote "), ("public", "pal: agent public"), ("signature", "pal: agent signature")):
+            lines = [line[line.index(said):].split(" ", 2)[2].strip() for line in run.outcome.console if said in line]
+            (Path(name) / file).write_text("\n".join(lines) + "\n")
+        wrong = tutorial.run(outside, Path(name), {"PATH": f"{EXAMPLES}:{os.environ['PATH']}"})
+        require(not wrong, "the tutorial has something else for: " + "\n".join(wrong))
 
 
 def _check(run: Boot, least: int) -> str:
@@ -40,13 +51,7 @@ def _check(run: Boot, least: int) -> str:
     lines = run.outcome.log
     registered, ended = (sum(word in line for line in lines) for word in (": registered pages=", ": unregistered"))
     require(registered >= 2 * least and ended >= least, f"{registered} PALs registered, {ended} unregistered: too few")
-    quote = "\n".join(line.split("pal: quote ", 1)[1].strip() for line in run.outcome.console if "pal: quote " in line)
-    nonce = next((line.split()[1] for line in quote.splitlines() if line.startswith("nonce ")), "")
-    require(_verified("verify.py", nonce, text=quote), "the example's quote is not good")
-    agent = dict(line.split("pal: agent ", 1)[1].split() for line in run.outcome.console if "pal: agent " in line)
-    public, signature = agent.get("public", ""), agent.get("signature", "")
-    require(_verified("verify_signature.py", public, signature, "pay 100"), "the example's signature is not good")
-    require(not _verified("verify_signature.py", public, signature, "pay 900"), "the example's signature is good for another message")
+    _tutorial(run)
     require(any("scrub partition=trustvisor" in line for line in lines), "the partition was not scrubbed before the power-off")
     return f"{registered} PALs, {run.summary().exit_count('PAL'):,} exits of theirs"
 
