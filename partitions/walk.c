@@ -106,8 +106,10 @@ static enum walk entry_mark(const struct paging *paging, const struct level *lev
 static uint64_t entry_reserved(const struct paging *paging, unsigned shift, uint64_t entry)
 {
     const uint64_t beyond = ENTRY_ADDRESS & ~((1ull << info->physical_bits) - 1);
-    if (paging->mode == PAGING_32)  // PSE-36: bits 20:13 are address bits 39:32 (SDM 3A 4.3 "32-Bit Paging")
-        return shift == 22 && (entry & ENTRY_LARGE) && paging->large_32 ? 1ull << 21 : 0;
+    if (paging->mode == PAGING_32) {  // PSE-36: bits 20:13 are address bits 39:32, as many as there are (SDM 3A 4.3 "32-Bit Paging")
+        const unsigned bits = info->physical_bits < 40 ? info->physical_bits : 40;
+        return shift == 22 && (entry & ENTRY_LARGE) && paging->large_32 ? (1ull << 22) - (1ull << (bits - 19)) : 0;
+    }
     uint64_t reserved = beyond | (paging->no_execute ? 0 : ENTRY_NX);
     if (paging->mode == PAGING_PAE)
         reserved |= 0x7ff0000000000000ull;  // SDM 3A 4.4.2: bits 62:MAXPHYADDR

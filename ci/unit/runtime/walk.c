@@ -206,6 +206,10 @@ TEST(walk_32_bit)
     paging.large_32 = true;
     CHECK_EQ(walk(&paging, 0x234567, ACCESS_READ), WALK_OK);
     CHECK_EQ(out.v, 0x300e34567);
+    world_info.physical_bits = 33;  // the second of the two isn't there
+    CHECK_EQ(walk(&paging, 0x234567, ACCESS_READ), WALK_FAULT);
+    CHECK_EQ(error, 9);
+    world_info.physical_bits = 46;
     *entry32(0x10000, 0) |= 1u << 21;
     CHECK_EQ(walk(&paging, 0x234567, ACCESS_READ), WALK_FAULT);
     CHECK_EQ(error, 9);
