@@ -15,6 +15,9 @@
 #define RFLAGS_IF           (1ull << 9)
 #define PAL_RFLAGS          0x202ull   // interrupts on: they end the PAL's turn
 
+// As much of a register as a program has of that word size.
+static uint64_t width(uint32_t word, uint64_t value) { return word == 8 ? value : (uint32_t)value; }
+
 // The program stands at the call, with the registers of the call.
 static void at_call(const struct pal *pal, struct reply *rep)
 {
@@ -53,9 +56,9 @@ static void finish(const struct pal *pal, struct reply *rep, uint64_t result)
             rep->gpr[scrubbed[i]] = 0;
     if (word == 8)
         rep->gpr[GPR_RSI] = rep->gpr[GPR_RDI] = 0;  // in 32-bit programs these are the callee's to keep
-    rep->gpr[GPR_RAX] = word == 8 ? result : (uint32_t)result;
+    rep->gpr[GPR_RAX] = width(word, result);
     reply_write(rep, pal->handle, VMCS_GUEST_RIP, pal->call.return_address);
-    reply_write(rep, pal->handle, VMCS_GUEST_RSP, pal->call.rsp + word);
+    reply_write(rep, pal->handle, VMCS_GUEST_RSP, width(word, pal->call.rsp + word));
 }
 
 // The PAL's turn on this CPU begins with these registers.
@@ -90,7 +93,7 @@ static void start(struct pal *pal, const struct request *req, struct reply *rep)
     struct pal_call *call = &pal->call;
     uint64_t gpr[GPR_COUNT], rsp = 0;
     memcpy(call->gpr, req->gpr, sizeof(call->gpr));
-    call->rsp = caller.word == 8 ? field[VMCS_GUEST_RSP] : (uint32_t)field[VMCS_GUEST_RSP];
+    call->rsp = width(caller.word, field[VMCS_GUEST_RSP]);
     call->return_address = 0;
     call->returned = 0;
     enum marshal marshal = MARSHAL_REFUSED;
@@ -114,14 +117,15 @@ static void start(struct pal *pal, const struct request *req, struct reply *rep)
     enter(req, pal, rep, gpr, PAL_STARTING);
 }
 
-// Whether it is the call that was interrupted, not another one meanwhile.
+// Whether it is the call that was interrupted, not another one meanwhile. A program of 32 bits has eight registers: what the CPU has in the others is anybody's,
+// and another CPU's is something else.
 static bool same_call(const struct pal *pal, const struct request *req)
 {
-    const uint64_t rsp = req->field[0][VMCS_GUEST_RSP];
-    for (unsigned i = 0; i < GPR_COUNT; i++)
-        if (i != GPR_CR2 && pal->call.gpr[i] != req->gpr[i])
+    const unsigned registers = pal->word == 8 ? GPR_COUNT : GPR_R8;
+    for (unsigned i = 0; i < registers; i++)
+        if (i != GPR_CR2 && width(pal->word, pal->call.gpr[i] ^ req->gpr[i]) != 0)
             return false;
-    return pal->call.rsp == (pal->word == 8 ? rsp : (uint32_t)rsp);
+    return pal->call.rsp == width(pal->word, req->field[0][VMCS_GUEST_RSP]);
 }
 
 // The results go to the program; false: a page that it needs isn't there, who sees to that has the fault, and the call is made again. again: it is, so that
@@ -192,7 +196,7 @@ void call_violation(const struct request *req, struct reply *rep)
     if (!caller_frame(&caller, req, &frame))
         return;
     if (fetch && caller.user) {
-        struct pal *pal = pal_find(&caller, caller.word == 8 ? field[VMCS_GUEST_RIP] : (uint32_t)field[VMCS_GUEST_RIP], &seen);
+        struct pal *pal = pal_find(&caller, width(caller.word, field[VMCS_GUEST_RIP]), &seen);
         if (pal != NULL && pal_frame[pal_number(pal)][pal->entry_page] == frame.v) {
             call(pal, seen, req, rep);
             return;

@@ -8,7 +8,6 @@
 
 #include "../../../trustvisor/pal.h"
 
-#define CR3_PAGE 0x600000ull
 #define RIP_CALL 0x402000ull
 
 uint64_t *program_l1 = world_vmcs[VMCS_HANDLE_01];
@@ -17,6 +16,7 @@ struct tv_params *program_params;
 static uint32_t word_bytes;
 static uint64_t offset;            // of L1-physical addresses
 static enum msg_origin origin;
+static enum paging_mode mode = PAGING_4_LEVEL;
 
 static const struct reply *program_exit(enum exit_reason reason)
 {
@@ -28,23 +28,36 @@ static const struct reply *program_exit(enum exit_reason reason)
     return rep;
 }
 
-uint64_t *program_pte(uint64_t linear) { return (uint64_t *)world_at(CR3_PAGE + 0x3000) + (linear >> 12 & 511); }
+uint64_t *program_pte(uint64_t linear) { return (uint64_t *)world_at(PAGE_TABLE) + (linear >> 12 & 511); }
+uint32_t *program_pte32(uint64_t linear) { return (uint32_t *)world_at(PAGE_TABLE) + (linear >> 12 & 1023); }
+
+static void map(uint64_t linear, uint64_t flags)
+{
+    const uint64_t entry = (FRAME_OF(linear) - offset) | flags;
+    if (mode == PAGING_32)
+        *program_pte32(linear) = (uint32_t)entry;
+    else
+        *program_pte(linear) = entry;
+}
 
 static void page_tables(void)
 {
-    *(uint64_t *)world_at(CR3_PAGE) = (CR3_PAGE - offset + 0x1000) | 7;
-    *(uint64_t *)world_at(CR3_PAGE + 0x1000) = (CR3_PAGE - offset + 0x2000) | 7;
-    *(uint64_t *)world_at(CR3_PAGE + 0x2000) = (CR3_PAGE - offset + 0x3000) | 7;
+    if (mode == PAGING_32) {
+        *(uint32_t *)world_at(CR3_PAGE) = (uint32_t)(PAGE_TABLE - offset) | 7;
+    } else {
+        *(uint64_t *)world_at(CR3_PAGE) = (CR3_PAGE - offset + 0x1000) | 7;
+        *(uint64_t *)world_at(CR3_PAGE + 0x1000) = (PAGE_DIRECTORY - offset) | 7;
+        *(uint64_t *)world_at(CR3_PAGE + PDPT_OFFSET) = (PAGE_DIRECTORY - offset) | 1;
+        *(uint64_t *)world_at(PAGE_DIRECTORY) = (PAGE_TABLE - offset) | 7;
+    }
     for (uint64_t linear = CODE_PAGE; linear < ABSENT; linear += PAGE_BYTES)
-        *program_pte(linear) = (FRAME_OF(linear) - offset) | 7;
-    *program_pte(READ_ONLY) = (FRAME_OF(READ_ONLY) - offset) | 5;
-    *program_pte(KERNEL_PAGE) = (FRAME_OF(KERNEL_PAGE) - offset) | 3;
+        map(linear, linear == READ_ONLY ? 5 : linear == KERNEL_PAGE ? 3 : 7);
 }
 
 void program_large(uint32_t pages)
 {
     for (uint64_t linear = LARGE_AT; linear < LARGE_AT + pages * PAGE_BYTES; linear += PAGE_BYTES)
-        *program_pte(linear) = (FRAME_OF(linear) - offset) | 7;
+        map(linear, 7);
 }
 
 // Of the 2 MiB in which everything of the program lies.
@@ -71,16 +84,27 @@ void program_start_l2(uint32_t word)
     program_start(word);
 }
 
+void program_system(enum paging_mode wanted) { mode = wanted; }
+
+// CR3 has what isn't its address as well: a PCID, or bits that are ignored.
+static void registers(uint32_t word)
+{
+    static const struct { uint64_t cr3, cr4, efer; } of[] = {
+        [PAGING_32] = { 0xfff, 0x40090, 0 }, [PAGING_PAE] = { PDPT_OFFSET | 0x1f, 0x400a0, 0x800 }, [PAGING_4_LEVEL] = { 0x803, 0x400a0, 0xd01 },
+    };
+    program_l1[VMCS_GUEST_CR0] = 0x80050033;
+    program_l1[VMCS_GUEST_CR3] = (CR3_PAGE - offset) | of[mode].cr3;
+    program_l1[VMCS_GUEST_CR4] = of[mode].cr4;
+    program_l1[VMCS_GUEST_EFER] = of[mode].efer;
+    program_l1[VMCS_GUEST_CS_ACCESS_RIGHTS] = word == 8 ? 0xa0fb : 0xc0fb;
+}
+
 void program_start(uint32_t word)
 {
     word_bytes = word;
     world_info.state = STATE_BASE;  // addresses of the state region are what they are here
     page_tables();
-    program_l1[VMCS_GUEST_CR0] = 0x80050033;
-    program_l1[VMCS_GUEST_CR3] = (CR3_PAGE - offset) | 0x803;  // with a PCID
-    program_l1[VMCS_GUEST_CR4] = 0x400a0;
-    program_l1[VMCS_GUEST_EFER] = 0xd01;
-    program_l1[VMCS_GUEST_CS_ACCESS_RIGHTS] = word == 8 ? 0xa0fb : 0xc0fb;
+    registers(word);
     program_l1[VMCS_GUEST_SS_ACCESS_RIGHTS] = 0xc0f3;
     program_l1[VMCS_GUEST_RFLAGS] = 0x202;
     program_l1[VMCS_EXIT_INSTRUCTION_LENGTH] = 3;

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <rt/walk.h>
 #include <trustvisor/abi.h>
 
 #include "../harness.h"
@@ -28,13 +29,21 @@
 
 // Starts the partition, with a program of that word size (4, 8).
 void program_start(uint32_t word);
+// The system below it, from the next start on: PAGING_4_LEVEL, unless a test says otherwise. Those of 32 bits have no programs of 64.
+void program_system(enum paging_mode mode);
 // The same in an L2, whose physical addresses are L2_OFFSET below those of L1; the EPT12's entry of a linear address' page. Exits of it set world_vmcs02.
 void program_start_l2(uint32_t word);
 uint64_t *program_ept12(uint64_t linear);
 #define L2_OFFSET 0x400000ull
 #define EPTP12    0x50001eull
-// The page tables' entry of a linear address.
+// The page tables' entry of a linear address; in PAGING_32; and of what is above the last table, which has all of the above: a page directory's in PAGING_32.
 uint64_t *program_pte(uint64_t linear);
+uint32_t *program_pte32(uint64_t linear);
+#define CR3_PAGE       0x600000ull
+#define PDPT_OFFSET    0xfa0ull   // in that page, PAGING_PAE: page-directory pointers need but 32 bytes
+#define PAGE_DIRECTORY (CR3_PAGE + 0x2000)
+#define PAGE_TABLE     (CR3_PAGE + 0x3000)
+#define SPARE_TABLE    (CR3_PAGE + 0x4000)
 
 // The structures of a registration: a page each of code, data, stack and parameters; nothing registered yet. To be changed at will.
 extern struct tv_sections *program_sections;
