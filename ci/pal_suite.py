@@ -129,7 +129,7 @@ def _lhv(chosen: Workload, levels: int, cpus: int, iterations: int, context: Con
     return f"{passed} tests passed, {run.summary().exit_count('PAL'):,} exits of PALs"
 
 
-LHV_TESTS = 7  # for each level at which the program is (guests/lhv/pal.c)
+LHV_TESTS = 8  # for each level at which the program is (guests/lhv/pal.c)
 STRESS = replace(PAL, name="pal-stress", tests=("pal_stress",), settings=(("swap", "yes"),))
 STRESS_L2 = replace(PAL_L2, name="pal-stress-l2", settings=(("l2", "pal_stress"), ("trouble", "yes"), ("large_pages", "always")))  # small ones: pal-l2-1
 SWAP_BYTES, SWAP_MEMORY_MB = 48 << 20, 256  # little memory is soon used up

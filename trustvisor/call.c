@@ -102,6 +102,9 @@ static void start(struct pal *pal, const struct request *req, struct reply *rep)
     if (marshal != MARSHAL_OK) {
         if (marshal == MARSHAL_FAULT) {
             fault_at_call(pal, rep, &caller);
+        } else if (marshal == MARSHAL_RETURN) {  // as of a RET there
+            at_call(pal, rep);
+            raise(rep, pal->handle, VECTOR_GP, 0, 0);
         } else if (marshal != MARSHAL_EPT12 || !caller_by_ept12(&caller, rep)) {
             share_end(pal, rep);
             finish(pal, rep, CALL_FAILED);

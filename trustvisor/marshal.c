@@ -32,7 +32,10 @@ static enum marshal marshal_of(enum walk walk)
     return walk == WALK_OK ? MARSHAL_OK : walk == WALK_FAULT ? MARSHAL_FAULT : walk == WALK_EPT12 ? MARSHAL_EPT12 : MARSHAL_REFUSED;
 }
 
-// The return address and the parameters, as the program gave them.
+static bool canonical(uint64_t address) { return (uint64_t)((int64_t)(address << 16) >> 16) == address; }
+
+// The return address and the parameters, as the program gave them. No CPU can be entered at an address that isn't canonical (SDM 3C 27.3.1.4 "Checks on Guest RIP,
+// RFLAGS, and SSP"): what L0 could not enter any more would be all of L1.
 static enum marshal read_stack(struct pal *pal, struct caller *caller)
 {
     uint8_t stack[(1 + TV_PARAMS_MAX) * 8];
@@ -45,7 +48,7 @@ static enum marshal read_stack(struct pal *pal, struct caller *caller)
     call->return_address = word_at(stack, word);
     for (uint32_t i = 0; i < pal->param_count; i++)
         call->pointer[i] = i < in_registers ? call->gpr[register_of[i]] : word_at(&stack[(1 + i - in_registers) * word], word);
-    return MARSHAL_OK;
+    return canonical(call->return_address) ? MARSHAL_OK : MARSHAL_RETURN;
 }
 
 // From the program into the PAL, or back, page of the PAL by page.

@@ -12,6 +12,7 @@ enum marshal {
     MARSHAL_OK,
     MARSHAL_FAULT,    // the program's page isn't there: caller->fault, caller->fault_error
     MARSHAL_EPT12,    // an L2's page isn't there by its hypervisor's tables: caller_by_ept12()
+    MARSHAL_RETURN,   // where the program wants to go on is no address
     MARSHAL_REFUSED,  // it can't be done at all
 };
 

@@ -21,6 +21,7 @@ L2(pal_vmcall, "vmcall");
 L2(pal_call, "call *%rax");
 L2(pal_read, "mov (%rsi), %rax");
 L2(pal_cpuid, "cpuid");
+L2(pal_jump, "push %rbx\n\tjmp *%rax");
 
 #define VECTOR       0x62
 #define TIMER_COUNT  0x380
@@ -30,11 +31,19 @@ L2(pal_cpuid, "cpuid");
 #define ITERATIONS   3
 #define ARRAYS       5
 #define LENGTH       100
+#define NOWHERE      0x123456789abcdef0ull  // not canonical
 
 const char *const where_name[] = { [IN_L1] = "l1", [IN_L2] = "l2", [ABOVE] = "above" };
 static uint64_t offset(uint64_t where) { return where == IN_L1 ? 0 : TV_CALL_L2_OFFSET; }
 
 typedef uintptr_t ten_t(uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t);
+
+// At privilege level 3: to a PAL that is to return to nowhere.
+static uint64_t make_jump(uint64_t entry)
+{
+    __asm__ volatile("push %0\n\tjmp *%1" : : "r"(NOWHERE), "r"(entry) : "memory");
+    return 0;
+}
 
 // At privilege level 3.
 static uint64_t make_call(uint64_t at)
@@ -318,11 +327,44 @@ static void interrupted(uint64_t where)
     program_shut(where);
 }
 
+// The CPU that would be there could not be entered any more. It is an exception at the call, as of any jump there; and the PAL is as it was.
+static void to_nowhere(uint64_t where)
+{
+    struct cpu *c = this_cpu();
+    uint64_t *word = &c->data[8];
+    program_param(0, TV_PARAM_INTEGER, 1);
+    program_param(1, TV_PARAM_POINTER, 4);
+    program_open(where, CODE(pal_add));
+    const uint64_t entry = told()->call.entry;
+    if (where == IN_L2) {
+        GPR(RAX) = entry;
+        GPR(RBX) = NOWHERE;
+        GPR(RSI) = address(word);
+        l2_program(pal_jump);
+        want_trap(VECTOR_GP);
+        expect("where", c->l2_trap.rip, entry);
+        expect("GUEST_RSP", c->l2_trap.rsp, address(c->l2_stack) - 24);
+        l2_segment(SEGMENT_SS, SELECTOR_DATA, 0, 0xffffffff, RIGHTS_DATA);  // the event has left none
+    } else {
+        c->caught.vector = NO_VECTOR;
+        c->catch_rip = address(user_faulted);
+        (void)user_run(make_jump, entry, c->l2_stack - 16);
+        c->catch_rip = 0;
+        expect("exception", c->caught.vector, VECTOR_GP);
+        expect("where", c->caught.rip, entry);
+    }
+    word[0] = 20;
+    told()->call.a[0] = MUST_BE_PAL | 10;
+    told()->call.a[1] = address(word);
+    expect("10 and 20", program_call(where), 30);
+    program_shut(where);
+}
+
 void pal_tests(void)
 {
     static const struct { const char *name; void (*test)(uint64_t); } row[] = {
         { "main", add }, { "test", number }, { "test_args_1", ten_integers }, { "test_args_2", ten_pointers }, { "test_args_4", five_arrays },
-        { "hidden", hidden }, { "interrupted", interrupted },
+        { "hidden", hidden }, { "interrupted", interrupted }, { "to_nowhere", to_nowhere },
     };
     for (uint64_t where = IN_L1; where <= ABOVE; where++)
         for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++)

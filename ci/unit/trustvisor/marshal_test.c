@@ -193,3 +193,34 @@ TEST(a_call_with_parameters_and_no_area_for_them_fails)
     CHECK_EQ(program_register(), 0);
     CHECK_EQ(program_enter()->verdict, VERDICT_L2);
 }
+
+// Where no CPU can be entered. The PAL hasn't run, and the program may call again.
+static const uint64_t nowhere[] = { 1ull << 47, 1ull << 48, 0xffff7fffffffffff, 1ull << 63, 0x5a5a5a5a5a5a5a5a };
+TEST(a_call_that_cannot_return_is_gp)
+{
+    starts(8);
+    CHECK_EQ(program_register(), 0);
+    program_l1[VMCS_GUEST_RIP] = ENTRY;
+    program_l1[VMCS_GUEST_RSP] = CALL_RSP;
+    for (unsigned i = 0; i < sizeof(nowhere) / sizeof(nowhere[0]); i++) {
+        memcpy(outside(CALL_RSP), &nowhere[i], 8);
+        program_l1[VMCS_ENTRY_INTR_INFO] = 0;
+        world_gpr[GPR_RAX] = 0xa;
+        CHECK_EQ(program_touch(ENTRY, 4)->verdict, VERDICT_RESUME);
+        CHECK(program_l1[VMCS_ENTRY_INTR_INFO] == 0x80000b0d && program_l1[VMCS_ENTRY_EXCEPTION_ERROR] == 0);
+        CHECK(program_l1[VMCS_GUEST_RIP] == ENTRY && program_l1[VMCS_GUEST_RSP] == CALL_RSP && world_gpr[GPR_RAX] == 0xa);
+        CHECK_EQ(pal_table[0].place.as.state, PAL_IDLE);
+    }
+    CHECK_EQ(program_enter()->verdict, VERDICT_L2);
+}
+TEST(a_call_of_an_l2s_that_cannot_return_is_gp)
+{
+    program_start_l2(8);
+    CHECK_EQ(program_register(), 0);
+    program_l1[VMCS_GUEST_RIP] = ENTRY;
+    program_l1[VMCS_GUEST_RSP] = CALL_RSP;
+    memcpy(outside(CALL_RSP), &nowhere[0], 8);
+    const struct reply *rep = program_touch(ENTRY, 4);
+    CHECK(rep->verdict == VERDICT_FORWARD && rep->arg[0] == 0x80000b0d && rep->arg[1] == 0);
+    CHECK(program_l1[VMCS_GUEST_RIP] == ENTRY && pal_table[0].place.as.state == PAL_IDLE);
+}
