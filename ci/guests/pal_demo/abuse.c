@@ -282,7 +282,8 @@ static void forked(void)
         leave(((add_t *)(uintptr_t)pal.entry)(MUST_BE_PAL | 7, &second) == 12 ? 0 : 1);
     }
     expect("a child can't call its parent's PAL", wait_for(pid) != 0);
-    pal_close(&pal);
+    expect("which is as it was", adds(&pal));
+    expect("its end", pal_close(&pal) == PAL_OK);
 }
 
 // A program that ends, or is killed in its PAL, leaves its pages to others: they are whole, and its slots are used again.
