@@ -103,7 +103,7 @@ bool pdptes_read(uint64_t cr3, uint64_t pdpte[4])
     return guest_copy_in(pdpte, (gpa1_t){ cr3 & 0xffffffe0 }, 32);
 }
 
-static bool pdptes_ok(const uint64_t pdpte[4])
+bool pdptes_ok(const uint64_t pdpte[4])
 {
     const uint64_t reserved = 0x1e6 | ~((1ull << info->physical_bits) - 1);  // SDM 3A 4.4.1 "PDPTE Registers"
     for (unsigned i = 0; i < 4; i++) {

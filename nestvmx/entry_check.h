@@ -47,6 +47,7 @@ bool pat_valid(uint64_t pat);
 // L2's paging mode is PAE; the VMCS12's group CR is up to date.
 bool guest_is_pae(const struct vmcs12 *v);
 
-// The PDPTEs that a CR3 in L1's memory names. false: they are not there.
+// The PDPTEs that a CR3 in L1's memory names. false: they are not there. Whether a CPU would load them. Both, for those that are only looked at.
 bool pdptes_read(uint64_t cr3, uint64_t pdpte[4]);
+bool pdptes_ok(const uint64_t pdpte[4]);
 bool pdptes_valid(uint64_t cr3);

@@ -128,7 +128,8 @@ static uint64_t pdptes(struct message *m, const struct vmcs12 *v, bool *valid)
 
     if (vmcs12_exit(v, EXIT_HOST_64_BIT) || !(vmcs12_get(v, VMCS_HOST_CR0) & CR0_PG) || !(vmcs12_get(v, VMCS_HOST_CR4) & CR4_PAE))
         return 0;
-    if (!pdptes_valid(cr3) || !pdptes_read(cr3, pdpte)) {
+    // Read once: other CPUs of L1 may write there, and VMCS01 must not get what wasn't checked.
+    if (!pdptes_read(cr3, pdpte) || !pdptes_ok(pdpte)) {
         rt_log(LOG_ERROR, "L1's PDPTEs at %lx are not valid", cr3);
         *valid = false;
         memset(pdpte, 0, sizeof(pdpte));

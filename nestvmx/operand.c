@@ -107,13 +107,15 @@ bool operand_linear(struct message *m, uint32_t bytes, bool write, gva_t *out)
 // Of the instruction's level, with EPT12 for an L2's.
 static struct paging paging(struct message *m)
 {
-    struct paging result;
-    if (m->req->origin != ORIGIN_L2)
-        return paging_from_request(m->req);
-    if (!(exit_field(m, VMCS_GUEST_EFER) & EFER_LMA))
+    struct paging result = paging_from_request(m->req);
+    if (result.mode == PAGING_PAE) {  // goes by registers, not by what memory has by now (SDM 3A 4.4.1 "PDPTE Registers")
         message_need(m, GROUP_PDPTE);
-    result = paging_from_request(m->req);
-    result.eptp12 = vmcs02_tag(vmcs12_at(m->req->vmcs02));
+        for (unsigned i = 0; i < 4; i++)
+            result.pdpte[i] = exit_field(m, (enum vmcs_field)(VMCS_GUEST_PDPTE0 + i));
+        result.pdpte_known = true;
+    }
+    if (m->req->origin == ORIGIN_L2)
+        result.eptp12 = vmcs02_tag(vmcs12_at(m->req->vmcs02));
     return result;
 }
 

@@ -112,11 +112,7 @@ uint64_t syscall_fetch(uint64_t handle, uint64_t groups, uint64_t bank)
         world_fault("SYS_FETCH: no such VMCS or bank");
     if (groups & ~header.vmcs[world_vmcs_kind((uint32_t)handle)].read)
         world_fault("SYS_FETCH: the header does not grant the groups");
-    read_groups(request_now()->field[bank], (uint32_t)handle, groups);
-    if (bank == 0)
-        request_now()->groups |= groups;
-    else
-        request_now()->groups_shadow |= groups;
+    read_groups(request_now()->field[bank], (uint32_t)handle, groups);  // the request goes on to say what the route brought, as the kernel's
     return STATUS_OK;
 }
 
