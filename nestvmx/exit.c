@@ -118,10 +118,10 @@ static bool nmi_blocked(const struct vmcs12 *v, const struct exit_cause *cause)
     return !vmcs12_pin(v, PIN_VIRTUAL_NMIS) && (vmcs12_get(v, VMCS_GUEST_INTERRUPTIBILITY) & BLOCKING_BY_NMI);
 }
 
-// L1 goes on at its host RIP.
-static void enter_l1(struct message *m, struct vmcs12 *v, bool blocked, bool ran)
+// L1 goes on at its host RIP. loaded: the entry had loaded guest state.
+static void enter_l1(struct message *m, struct vmcs12 *v, bool blocked, bool loaded)
 {
-    l1_state_load(m, v, blocked, ran);
+    l1_state_load(m, v, blocked, loaded);
     event_pending_to_l1(m);
     // Without VPIDs the entry and the exit end L1's own translations as well (SDM 3C 29.4.3.1 "Operations that Invalidate Cached Mappings").
     if (!vmcs12_proc2(v, PROC2_ENABLE_VPID))
@@ -218,5 +218,6 @@ void exit_entry_failure(struct message *m, struct vmcs12 *v, struct exit_cause c
         if (rt_fetch(VMCS_HANDLE_01, GROUP_BLOCKING, 0) != STATUS_OK)
             rt_panic("VMCS01 can't be read");
     }
-    enter_l1(m, v, exit_field(m, VMCS_GUEST_INTERRUPTIBILITY) & BLOCKING_BY_NMI, false);
+    // Where its MSR list ends it guest state is loaded by then, the list's MSRs before the bad one, too: EFER and PAT that the exit doesn't load stay L2's.
+    enter_l1(m, v, exit_field(m, VMCS_GUEST_INTERRUPTIBILITY) & BLOCKING_BY_NMI, cause.reason == EXIT_ENTRY_MSR_LOAD);
 }

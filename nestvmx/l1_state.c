@@ -204,7 +204,7 @@ static uint64_t groups_to_write(struct message *m, const struct vmcs02 *vmcs02, 
     return groups;
 }
 
-void l1_state_load(struct message *m, const struct vmcs12 *v, bool nmi_blocked, bool ran)
+void l1_state_load(struct message *m, const struct vmcs12 *v, bool nmi_blocked, bool loaded)
 {
     struct vmcs02 *vmcs02 = vmcs02_of(v);
 
@@ -213,7 +213,7 @@ void l1_state_load(struct message *m, const struct vmcs12 *v, bool nmi_blocked, 
     fill_bank(m, vmcs02);
     bool valid = true;
     uint64_t groups = groups_to_write(m, vmcs02, nmi_blocked) | pdptes(m, v, &valid);
-    if (ran)
+    if (loaded)
         groups |= carry(m, v, vmcs02);
     reply_op(m->rep, OP_WRITE_GROUPS, VMCS_HANDLE_01, 0, groups, 0);
     if (!valid)

@@ -237,6 +237,41 @@ static void failure_saves_nothing(uint64_t bad_state)
     expect("SYSENTER_EIP in L2", GPR(RAX), 0x1110);
 }
 
+// PAT and EFER where the exit loads neither: an entry that its list ends has loaded L2's by then, which stay with L1 (SDM 3C 27.8, 28.5.1); one that the guest state
+// ends processes no list. L1's mode is its own in any case.
+static const struct carried { const char *name; uint32_t msr; bool by_control, bad_state; } carried[] = {
+    { "pat.list", MSR_PAT, false, false },   { "pat.control", MSR_PAT, true, false },   { "pat.bad_state", MSR_PAT, false, true },
+    { "efer.list", MSR_EFER, false, false }, { "efer.control", MSR_EFER, true, false }, { "efer.bad_state", MSR_EFER, false, true },
+};
+
+static void failure_carries(uint64_t index)
+{
+    const struct carried *row = &carried[index];
+    const uint64_t before = msr_read(row->msr), other = row->msr == MSR_PAT ? 0x0007060400070604 : before ^ EFER_SCE;
+    W(GUEST_PAT, msr_read(MSR_PAT));
+    W(GUEST_EFER, msr_read(MSR_EFER));
+    CLEAR(EXIT, LOAD_PAT);
+    CLEAR(EXIT, LOAD_EFER);
+    if (row->by_control && row->msr == MSR_PAT) {
+        NEED(ENTRY, LOAD_GUEST_PAT);
+        W(GUEST_PAT, other);
+    } else if (row->by_control) {
+        NEED(ENTRY, LOAD_GUEST_EFER);
+        W(GUEST_EFER, other);
+    }
+    ENTER[0] = (struct entry){ row->by_control ? MSR_LSTAR : row->msr, 0, row->by_control ? 0x1111 : other };
+    ENTER[1] = (struct entry){ MSR_FS_BASE, 0, 0 };
+    lists(0, 0, row->bad_state ? 1 : 2);
+    if (row->bad_state) {
+        W(GUEST_RFLAGS, R(GUEST_RFLAGS) & ~2ull);
+        want_entry_failure(EXIT_ENTRY_GUEST_STATE, 0);
+    } else {
+        want_entry_failure(EXIT_ENTRY_MSR_LOAD, 2);
+    }
+    expect("the MSR in L1", msr_read(row->msr), row->bad_state ? before : other);
+    expect("the other one", msr_read(row->msr == MSR_PAT ? MSR_EFER : MSR_PAT), row->msr == MSR_PAT ? R(GUEST_EFER) : R(GUEST_PAT));
+}
+
 // As many as IA32_VMX_MISC recommends.
 static void many(uint64_t unused)
 {
@@ -291,6 +326,8 @@ void list_tests(void)
     keeping("bad_entry_load_and_exit_list", NULL, bad_entry_load_and_exit_list, 0);
     test_row("failure_saves_nothing", "list", failure_saves_nothing, 0);
     test_row("failure_saves_nothing", "state", failure_saves_nothing, 1);
+    for (unsigned i = 0; i < sizeof(carried) / sizeof(carried[0]); i++)
+        keeping("failure_carries", carried[i].name, failure_carries, i);
     keeping("many", NULL, many, 0);
     keeping("lists_change", NULL, lists_change, 0);
 }

@@ -250,3 +250,34 @@ TEST(what_the_entry_list_loads_stays)
     CHECK_EQ(l2_exit(EXIT_CPUID), ENTERED_L1);
     CHECK_EQ(vmcs01[VMCS_GUEST_PAT], 0x0007060400070604);
 }
+
+// So it is where the list ends the entry: by then PAT and EFER are loaded, by the list or by a control (SDM 3C 27.8 "VM-Entry Failures During or After Loading Guest
+// State"). Where the CPU refuses the state no list was processed, and L1 has its own.
+TEST(what_a_failed_entry_has_loaded_stays)
+{
+    static const struct { bool by_control, refused; } row[] = { { false, false }, { true, false }, { false, true } };
+    const uint64_t pat = 0x0007060400070604, own_pat = 0x0007040600070406, efer = 0xd00, own_efer = 0xd01;
+    ready(0, 0, 0);
+    l1_set(VMCS_EXIT_CONTROLS, l1_get(VMCS_EXIT_CONTROLS) & ~(uint64_t)(EXIT_LOAD_PAT | EXIT_LOAD_EFER));
+    const uint64_t load = ENTRY_LOAD_GUEST_PAT | ENTRY_LOAD_GUEST_EFER, controls = l1_get(VMCS_ENTRY_CONTROLS) & ~load;
+    for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+        l1_set(VMCS_ENTRY_MSR_LOAD_COUNT, row[i].refused ? 2 : 3);
+        l1_set(VMCS_ENTRY_CONTROLS, controls | (row[i].by_control ? load : 0));
+        l1_set(VMCS_GUEST_PAT, row[i].by_control ? pat : own_pat);
+        l1_set(VMCS_GUEST_EFER, row[i].by_control ? efer : own_efer);
+        put(ENTRY_LIST, 0, row[i].by_control ? 0x20c : 0x277, row[i].by_control ? 0 : pat);
+        put(ENTRY_LIST, 1, row[i].by_control ? 0x20c : 0xc0000080, row[i].by_control ? 0 : efer);
+        put(ENTRY_LIST, 2, 0x999, 0);
+        vmcs01[VMCS_GUEST_PAT] = own_pat;
+        vmcs01[VMCS_GUEST_EFER] = own_efer;
+        if (row[i].refused) {
+            l1_launch();
+            CHECK_EQ(l2_exit((enum exit_reason)(EXIT_ENTRY_GUEST_STATE | EXIT_REASON_FAILED)), ENTERED_L1);
+        } else {
+            CHECK_EQ(l1_execute(EXIT_VMLAUNCH), ENTERED_L1);
+        }
+        CHECK_EQ(l1_get(VMCS_EXIT_REASON), row[i].refused ? 0x80000021 : 0x80000022);
+        CHECK_EQ(vmcs01[VMCS_GUEST_PAT], row[i].refused ? own_pat : pat);
+        CHECK_EQ(vmcs01[VMCS_GUEST_EFER], row[i].refused ? own_efer : efer);
+    }
+}
