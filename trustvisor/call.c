@@ -237,8 +237,7 @@ void call_return(struct pal *pal, const struct request *req, struct reply *rep)
 
 void call_broken(struct pal *pal, const struct request *req, struct reply *rep, const char *why)
 {
-    rt_log(LOG_WARN, "pal %u: %s (exit %u qualification 0x%lx): ended", pal_number(pal), why, req->reason & 0xffff,
-           (unsigned long)req->field[0][VMCS_EXIT_QUALIFICATION]);
+    rt_log(LOG_WARN, "pal %u: %s (exit %u): ended", pal_number(pal), why, req->reason & 0xffff);  // where, and at what address, is its secret
     turn_end(pal);
     at_call(pal, rep);
     reply_exception_error(rep, pal->handle, VECTOR_GP, 0);
