@@ -146,8 +146,9 @@ NO_EVENTS = (
     Edit("kernel/exit.c", "    struct event *event = &cpu->records.events.slot[cpu->records.events.next % EVENT_SLOTS];\n"
          "    event = insn_vmread_into(vmcs_field_info[VMCS_EXIT_QUALIFICATION].encoding, event, offsetof(struct event, qualification));\n    cpu->event = event;\n"
          "    event->tsc = tsc;\n", "    struct event *event = &cpu->records.events.slot[0];\n    cpu->event = event;\n    event->tsc = tsc;\n"),
-    Edit("kernel/exit.c", "    event->rip = cpu->rip = rip;\n", "    cpu->rip = rip;\n"),
-    Edit("kernel/exit.c", "    event->head = EVENT_HEAD(EVENT_EXIT, level, basic);\n    cpu->records.events.next++;\n", ""),
+    Edit("kernel/exit.c", "    event->rip = cpu->rip = insn_vmread(", "    cpu->rip = insn_vmread("),
+    Edit("kernel/exit.c", "    event->head = EVENT_HEAD(EVENT_EXIT, level, basic);\n"
+         "    __atomic_store_n(&cpu->records.events.next, cpu->records.events.next + 1, __ATOMIC_RELEASE);  // whole, for who reads it meanwhile\n", ""),
     Edit("kernel/exit.c", "    event->end = EVENT_END(level, ticks);\n", "    (void)level;\n"),
     Edit("kernel/exit.c", "    cpu->event->qualification = page | (cpu->event->qualification & ~PAGE_MASK);\n", "    (void)page;\n"),
     Edit("kernel/route.c", "    struct event *event = cpu->event;  // the exit's tells of its first message, too\n    event->outcome = route->number;\n",

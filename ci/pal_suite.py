@@ -17,6 +17,7 @@ from boot import Boot, boot, problems
 from case import Case, Context, Failure, require
 from emulator import FIRMWARE, Machine
 from ram import BochsRam, Ram, find
+from trace_text import from_json
 from watch import Watch
 from workload import BULKHEAD_PAL, LHV_PAL, PAL, PAL_L2, Workload, configuration
 
@@ -56,8 +57,23 @@ def _check(run: Boot, least: int) -> str:
     return f"{registered} PALs, {run.summary().exit_count('PAL'):,} exits of theirs"
 
 
+def _told(run: Boot) -> str:
+    """Root's trace has the PALs' exits, and nothing of where they were; the log tells why one has ended, and no address."""
+    events = [from_json(line.split("pal: trace ", 1)[1]) for line in run.outcome.console if "pal: trace " in line]
+    pals = [event for event in events if event.level == "PAL"]
+    require(any(event.rip for event in events if event.level == "L1"), "bhctl shows no event of L1's with its RIP")
+    require(any(event.kind == "exit" and event.ticks for event in pals), "bhctl shows no exit of a PAL's")
+    told = [event for event in pals if event.kind in ("exit", "message") and (event.rip or event.qualification or event.fields)]
+    require(not told, f"bhctl shows where a PAL was: {told[:3]}")
+    ended = [line for line in run.outcome.log if re.search(r"pal \d+: (an exception|not for a PAL)", line)]
+    require(bool(ended) and all(re.search(r"pal \d+: [\w ]+ \(exit \d+\): ended$", line.strip()) for line in ended), f"the log tells more than why a PAL has ended: {ended[:3]}")
+    return f"{len(pals)} events of theirs in the trace"
+
+
 def _pal(cpus: int, context: Context) -> str:
-    return _check(_run(context, replace(PAL, iterations=7), Machine(cpus=cpus)), 20)
+    workload = replace(PAL, iterations=7, partitions=(*PAL.partitions, "report"), settings=(("trace", 1),))
+    run = _run(context, workload, Machine(cpus=cpus))
+    return f"{_check(run, 20)}, {_told(run)}"
 
 
 def _pal_l2(context: Context, *more: tuple[str, object], ept: str = "Y") -> str:

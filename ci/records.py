@@ -53,9 +53,14 @@ class Event:
     data: str = NONE      # what is known of the fields that travelled with its message (messages.py)
     fields: dict[str, int] = field(default_factory=dict, hash=False)
 
+    def hidden(self) -> bool:
+        """Of a PAL, and nothing is told of where it was (event_shown(), caps/records.h)."""
+        return self.level == "PAL" and self.kind in ("exit", "message") and self.rip == 0
+
     def gpa(self) -> int | None:
         """Of an L2's or PAL's EPT violation: the page."""
-        return self.qualification & ~0xfff if self.kind == "exit" and self.reason == "EPT_VIOLATION" and self.level != "L1" else None
+        violation = self.kind == "exit" and self.reason == "EPT_VIOLATION" and self.level != "L1"
+        return self.qualification & ~0xfff if violation and not self.hidden() else None
 
 
 @dataclass

@@ -42,7 +42,7 @@ def text(event: Event) -> str:
     if gpa is not None:
         line += f" gpa={gpa:#x}"
         qualification &= 0xfff
-    line += f" rip={event.rip:#x}"
+    line += "" if event.hidden() else f" rip={event.rip:#x}"
     if qualification:
         line += f" number={qualification}" if event.kind == "message" else f" qualification={qualification:#x}"
     if event.partition:

@@ -91,7 +91,7 @@ static void take_history(struct crash_record *record, const struct cpu *cpu)
 {
     const struct event_ring *events = &cpu->records.events;
     for (uint32_t n = events->next > CRASH_EVENTS ? events->next - CRASH_EVENTS : 0; n != events->next; n++)
-        record->event[record->event_count++] = events->slot[n % EVENT_SLOTS];
+        record->event[record->event_count++] = event_shown(events->slot[n % EVENT_SLOTS]);
     uint64_t head = records->machine.log_head;
     for (uint64_t n = head > CRASH_LINES ? head - CRASH_LINES : 0; n != head; n++)
         memory_copy(record->line[record->line_count++], records->log[n % RECORDS_LINES].text, RECORDS_TEXT);
@@ -147,7 +147,7 @@ void crash_write(const struct crash_scene *scene, const char *text)
     const struct partition *partition = scene->partition != NULL ? scene->partition : cpu->partition;
     if (partition != NULL) {
         memory_copy(record->partition, partition->record->name, sizeof(record->partition));
-        if (!(partition->header.rights & RIGHT_SECRETS))
+        if (records->machine.channels[partition->index] != 0)  // not where a PAL's registers may be among them
             take_rings(record, partition, cpu->index);
     }
     record->checksum = crash_checksum(record);

@@ -8,8 +8,9 @@
 
 struct event *event_new(struct cpu *cpu, enum event_kind kind, uint64_t qualification)
 {
-    struct event *event = &cpu->records.events.slot[cpu->records.events.next++ % EVENT_SLOTS];
-    *event = (struct event){ .tsc = tsc_read(), .rip = cpu->rip, .qualification = qualification, .head = EVENT_HEAD(kind, cpu->level, cpu->reason) };
+    struct event *event = &cpu->records.events.slot[cpu->records.events.next % EVENT_SLOTS];
+    *event = (struct event){ .tsc = tsc_read(), .rip = kind == EVENT_MESSAGE ? cpu->rip : 0, .qualification = qualification, .head = EVENT_HEAD(kind, cpu->level, cpu->reason) };
+    __atomic_store_n(&cpu->records.events.next, cpu->records.events.next + 1, __ATOMIC_RELEASE);
     return event;
 }
 

@@ -7,7 +7,7 @@
 struct cpu;
 struct partition;
 
-// The next slot of this CPU's ring, kind, time, qualification, and the exit's level, reason and RIP filled in, the rest 0.
+// The next slot of this CPU's ring, kind, time, qualification, and the exit's level and reason (a message: and RIP) filled in, the rest 0.
 struct event *event_new(struct cpu *cpu, enum event_kind kind, uint64_t qualification);
 
 // The same for a message, with its partition and, in the place of the qualification, its number.

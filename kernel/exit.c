@@ -225,15 +225,14 @@ void exit_enter(struct cpu *cpu)
     event = insn_vmread_into(vmcs_field_info[VMCS_EXIT_QUALIFICATION].encoding, event, offsetof(struct event, qualification));
     cpu->event = event;
     event->tsc = tsc;
-    uint64_t rip = insn_vmread(vmcs_field_info[VMCS_GUEST_RIP].encoding);
-    event->rip = cpu->rip = rip;
+    event->rip = cpu->rip = insn_vmread(vmcs_field_info[VMCS_GUEST_RIP].encoding);
     uint32_t reason = (uint32_t)insn_vmread(vmcs_field_info[VMCS_EXIT_REASON].encoding), basic = reason & EXIT_REASON_BASIC;
     cpu->reason = reason;
     event->head = EVENT_HEAD(EVENT_EXIT, level, basic);
-    cpu->records.events.next++;
+    __atomic_store_n(&cpu->records.events.next, cpu->records.events.next + 1, __ATOMIC_RELEASE);  // whole, for who reads it meanwhile
     cpu->accesses = 3;  // VMREADs
     if (basic >= EXIT_REASON_COUNT)
-        panic("exit reason 0x%x at rip=0x%lx", (uint32_t)vmcs_read(VMCS_EXIT_REASON), rip);
+        panic("exit reason 0x%x at rip=0x%lx", (uint32_t)vmcs_read(VMCS_EXIT_REASON), level == ORIGIN_PAL ? 0 : cpu->rip);
     unsigned index = exit_index(level, basic);
     cpu->stat = (struct exit_stat *)cpu->records.stats.exit + index;
     if (__builtin_expect(cpu->attention == 0, 1))

@@ -34,7 +34,7 @@ void fault_trap(const struct partition *partition, const struct cpu *cpu, unsign
 {
     const struct crash_scene scene = { .kind = CRASH_FAULT, .partition = partition, .vector = vector, .error = error, .cr2 = cr2, .rip = frame->rip,
                                        .rsp = frame->rsp, .rflags = frame->rflags, .frame = frame->gpr[GPR_RBP],
-                                       .gpr = partition->header.rights & RIGHT_SECRETS ? NULL : frame->gpr };
+                                       .gpr = records->machine.channels[partition->index] != 0 ? frame->gpr : NULL };
     record(cpu, &scene, vector == VECTOR_NMI ? "no reply in time" : "exception");
 }
 

@@ -14,7 +14,7 @@
 
 void init_deliver(struct cpu *cpu)
 {
-    log_line(LOG_DEBUG, "INIT at rip=0x%lx", cpu->rip);
+    log_line(LOG_DEBUG, "INIT");  // RIP may still be that of a PAL's exit
     cpu->init_pending = cpu->nmi_pending = false;
     vmcs01_reset_guest(cpu);
     cpu->wait_for_sipi = !(msr_read(MSR_APIC_BASE) & APIC_BASE_BSP);

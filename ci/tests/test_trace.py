@@ -301,6 +301,9 @@ class OutputTest(unittest.TestCase):
                  "L1->PAL ENTRY_GUEST_STATE (failed entry) rip=0x1234 qualification=0x3"),
                 ({"level": "L1", "kind": "message", "reason": "VMRESUME", "qualification": 17, "partition": "nestvmx", "status": "done", "ticks": 99},
                  "L1 message VMRESUME rip=0x1234 number=17 nestvmx 99 instr"),
+                ({"level": "PAL", "reason": "EPT_VIOLATION", "qualification": 0x5003182, "to": "L1", "ticks": 5}, "PAL->L1 EPT_VIOLATION gpa=0x5003000 rip=0x1234 qualification=0x182 5 instr"),
+                ({"level": "PAL", "reason": "EPT_VIOLATION", "rip": 0, "partition": "nestvmx", "status": "done", "to": "L1", "ticks": 9}, "PAL->L1 EPT_VIOLATION nestvmx 9 instr"),
+                ({"level": "PAL", "kind": "fault", "rip": 0}, "PAL fault CPUID rip=0x0"),
                 ({**DMA, "rip": 0x1000d000, "qualification": 0xc00000060000021b}, "dma 02:03.3 reads 0x1000d000, reason 0x6"),
                 ({**DMA, "rip": 0, "qualification": 0x800000050000ffff}, "dma ff:1f.7 writes 0x0, reason 0x5")):
             self.assertEqual(text(event(**changes)), f"             7 CPU1 {line}")

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // report: lets privileged software of L1 read what the kernel records, a line of 64 bytes a hypercall. What the bytes mean is the reader's
-// business (bhctl/); no memory of L1 is touched. And lets it have a fault injected, where the configuration lets it.
+// business (bhctl/), but for what would tell of a PAL's secrets; no memory of L1 is touched. And lets it have a fault injected, where the configuration lets it.
+
+#include <stddef.h>
 
 #include <caps/hypercall.h>
 #include <caps/inject.h>
@@ -25,16 +27,35 @@ static bool is_there(uint64_t offset)
     return offset < rings || (offset < rt_records.machine.bytes && rt_records.machine.channels[(offset - rings) / RECORDS_RING_BYTES / cpus] != 0);
 }
 
+// Whether a word of a CPU's events, which was read when its next one was number next or later, is where a PAL was or what it touched. The CPU goes on writing: of the event
+// that it is at the head may be the old one still, or the new one already, so that nobody's is shown.
+static bool is_pals(const volatile struct event_ring *ring, uint64_t offset, uint32_t next)
+{
+    const uint64_t at = offset - offsetof(struct event_ring, slot), member = at % sizeof(struct event);
+    if (at >= sizeof(ring->slot) || (member != offsetof(struct event, rip) && member != offsetof(struct event, qualification)))
+        return false;
+    const uint32_t slot = (uint32_t)(at / sizeof(struct event));
+    const struct event event = { .head = ring->slot[slot].head };
+    return event_hides(&event) || (slot - next) % EVENT_SLOTS <= ring->next - next;
+}
+
 // R8 to R15 get the line at the offset. How many bytes that were: none where there is no such line.
 static uint64_t read_line(uint64_t offset, struct reply *rep)
 {
     if (offset % REPORT_LINE != 0 || !is_there(offset))
         return 0;
+    const uint64_t first = RECORDS_CPU_BASE(0) - RECORDS_BASE, end = RECORDS_RINGS_BASE(rt_records.machine.cpu_count) - RECORDS_BASE;
+    const uint64_t base = offset - (offset - first) % sizeof(struct records_cpu);  // of the CPU's part in which the line is
+    const volatile struct event_ring *ring = offset >= first && offset < end ? (const volatile struct event_ring *)((uintptr_t)&rt_records + base) : NULL;
+    const uint32_t next = ring != NULL ? ring->next : 0;
     const volatile uint64_t *line = (const volatile uint64_t *)((uintptr_t)&rt_records + offset);
-    for (unsigned i = 0; i < REPORT_LINE / sizeof(*line); i++)
-        reply_gpr(rep, (enum gpr)(GPR_R8 + i), line[i]);
+    for (unsigned i = 0; i < REPORT_LINE / sizeof(*line); i++) {
+        const uint64_t word = line[i];
+        reply_gpr(rep, (enum gpr)(GPR_R8 + i), ring != NULL && is_pals(ring, offset + i * sizeof(*line) - base, next) ? 0 : word);
+    }
     return REPORT_LINE;
 }
+_Static_assert(offsetof(struct records_cpu, events) == 0, "they come first");
 
 // The kernel knows which partition and kind it may be; what no operation can say is refused here.
 static enum status inject(const uint64_t gpr[GPR_COUNT], struct reply *rep)

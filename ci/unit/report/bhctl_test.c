@@ -295,46 +295,17 @@ TEST(trace_shows_no_event_that_was_overwritten_while_it_was_read)
     CHECK(lines_written() > EVENT_SLOTS / 2);
 }
 
-// ci/tests/test_trace.py has the same lines.
-static void is_printed(const struct event *event, bool json, const char *text)
+TEST(trace_shows_no_event_that_is_being_overwritten)
 {
-    RUN((event_print(out, &machine, 1, event, json, MESSAGE_NONE, NULL), NULL));
-    CHECK(strcmp(written, text) == 0);
-}
-
-TEST(an_event_in_words)
-{
-    static const struct { struct event event; const char *text; } row[] = {
-        { { .tsc = 7, .rip = 0x1234, .head = EVENT_HEAD(EVENT_EXIT, ORIGIN_L2, EXIT_CPUID) }, "             7 CPU1 L2 CPUID rip=0x1234\n" },
-        { { .tsc = 7, .rip = 0x1234, .qualification = 0x5003182, .head = EVENT_HEAD(EVENT_EXIT, ORIGIN_L2, EXIT_EPT_VIOLATION) | 0x11ull << 24 | (uint64_t)EVENT_END(ORIGIN_L1, 412) << 32 }, "             7 CPU1 L2->L1 EPT_VIOLATION gpa=0x5003000 rip=0x1234 qualification=0x182 nestvmx: no such system call or "
-                                                "operation 412 instr\n" },
-        { { .tsc = 7, .rip = 0x1234, .qualification = 3, .head = EVENT_HEAD(EVENT_EXIT, ORIGIN_L1, EXIT_ENTRY_GUEST_STATE) | (uint64_t)EVENT_END(ORIGIN_PAL, 0) << 32 }, "             7 CPU1 L1->PAL ENTRY_GUEST_STATE (failed entry) rip=0x1234 qualification=0x3\n" },
-        { { .tsc = 7, .rip = 0x1234, .qualification = 17, .head = EVENT_HEAD(EVENT_MESSAGE, ORIGIN_L1, EXIT_VMRESUME) | 1ull << 24 | (uint64_t)EVENT_END(ORIGIN_L1, 99) << 32 }, "             7 CPU1 L1 message VMRESUME rip=0x1234 number=17 nestvmx 99 instr\n" },
-        { { .tsc = 7, .rip = 0x1000d000, .qualification = 0xc00000060000021bull, .head = EVENT_HEAD(EVENT_DMA, ORIGIN_L2, EXIT_CPUID) }, "             7 CPU1 dma 02:03.3 reads 0x1000d000, reason 0x6\n" },
-        { { .tsc = 7, .rip = 0, .qualification = 0x800000050000ffffull, .head = EVENT_HEAD(EVENT_DMA, ORIGIN_L1, EXIT_CPUID) }, "             7 CPU1 dma ff:1f.7 writes 0x0, reason 0x5\n" },
-    };
     start();
-    machine_good();
-    for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++)
-        is_printed(&row[i].event, false, row[i].text);
-}
-
-TEST(an_event_as_json)
-{
-    const struct event event = { .tsc = 7, .rip = 0x1234, .qualification = 1, .head = EVENT_HEAD(EVENT_EXIT, ORIGIN_L2, EXIT_CPUID) | 1ull << 24 | (uint64_t)EVENT_END(ORIGIN_L2, 5) << 32 };
-    start();
-    machine_good();
-    is_printed(&event, true, "{\"tsc\": 7, \"cpu\": 1, \"level\": \"L2\", \"kind\": \"exit\", \"reason\": \"CPUID\", \"failed\": false, \"rip\": \"0x1234\", "
-                             "\"qualification\": \"0x1\", \"partition\": \"nestvmx\", \"status\": \"done\", \"to\": \"L2\", \"ticks\": 5, \"data\": \"\", \"fields\": {}}\n");
-}
-
-TEST(a_devices_request_as_json_has_no_level_and_no_exit_reason)
-{
-    const struct event event = { .tsc = 7, .rip = 0x1000d000, .qualification = 0xc00000060000021b, .head = EVENT_HEAD(EVENT_DMA, ORIGIN_L2, EXIT_ENTRY_GUEST_STATE) };
-    start();
-    machine_good();
-    is_printed(&event, true, "{\"tsc\": 7, \"cpu\": 1, \"kind\": \"dma\", \"rip\": \"0x1000d000\", \"qualification\": \"0xc00000060000021b\", \"partition\": \"\", "
-                             "\"status\": \"\", \"to\": \"\", \"ticks\": 0, \"data\": \"\", \"fields\": {}}\n");
+    for (unsigned i = 0; i < EVENT_SLOTS; i++)
+        event_add(1, EXIT_CPUID);
+    region.cpu[1].events.slot[0].reason = EXIT_HLT;  // the next one's place
+    WANTED("-n", "1024");
+    RUN(command_trace(out, &machine, &wanted, why));
+    CHECK(wrong == NULL);
+    CHECK(strstr(written, "HLT") == NULL);
+    CHECK_EQ(lines_written(), 1 + EVENT_SLOTS - 1);
 }
 
 TEST(trace_knows_no_event_that_there_is_not)

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// report: reads the records, all of them, and nothing else.
+// report: reads the records, all of them but where PALs were, and nothing else.
 
+#define _GNU_SOURCE
+#include <signal.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <caps/hypercall.h>
 #include <caps/inject.h>
@@ -26,6 +30,9 @@ static void fill(void)
     region.records.machine.cpu_count = CPUS;
     region.records.machine.partition_count = 2;
     region.records.machine.channels[0] = region.records.machine.channels[1] = 0x1000;
+    for (unsigned cpu = 0; cpu < CPUS; cpu++)
+        for (unsigned i = 0; i < EVENT_SLOTS; i++)
+            region.cpu[cpu].events.slot[i].level = i % 2 == 0 ? ORIGIN_L1 : ORIGIN_L2;
 }
 
 // The hypercall whose registers are set, which is answered.
@@ -53,13 +60,104 @@ static uint64_t line(uint64_t offset)
     return world_gpr[GPR_RAX];
 }
 
+// All lines, read: seen.
+static struct region seen;
+static void read_all(void)
+{
+    for (uint64_t offset = 0; offset < sizeof(region); offset += REPORT_LINE) {
+        CHECK_EQ(line(offset), REPORT_LINE);
+        memcpy((uint8_t *)&seen + offset, &world_gpr[GPR_R8], REPORT_LINE);
+    }
+}
+
+static void hide(struct event *event) { event->rip = event->qualification = 0; }
+
+// Of the event that is written next nobody knows whose it is.
 TEST(every_line_is_read)
 {
     fill();
-    for (uint64_t offset = 0; offset < sizeof(region); offset += REPORT_LINE) {
-        CHECK_EQ(line(offset), REPORT_LINE);
-        CHECK(memcmp(&world_gpr[GPR_R8], (const uint8_t *)&region + offset, REPORT_LINE) == 0);
+    read_all();
+    for (unsigned cpu = 0; cpu < CPUS; cpu++)
+        hide(&region.cpu[cpu].events.slot[region.cpu[cpu].events.next % EVENT_SLOTS]);
+    CHECK(memcmp(&seen, &region, sizeof(region)) == 0);
+}
+
+#define PALS_RIP     0x5ec2e7000ull
+#define PALS_ADDRESS 0x5ec2e7fffull
+
+TEST(of_a_pals_exits_nothing_is_read_but_that_they_were)
+{
+    static const struct { unsigned kind; bool told; } row[] = { { EVENT_EXIT, false }, { EVENT_MESSAGE, false }, { EVENT_FAULT, true }, { EVENT_DMA, true } };
+    static const unsigned places[] = { 0, 1, 2, 3, 127, 128, 510, EVENT_SLOTS - 2, EVENT_SLOTS - 1 };
+    for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+        fill();
+        for (unsigned cpu = 0; cpu < CPUS; cpu++)
+            for (unsigned place = 0; place < sizeof(places) / sizeof(places[0]); place++)
+                region.cpu[cpu].events.slot[places[place]] = (struct event){ .tsc = 7, .rip = PALS_RIP, .qualification = PALS_ADDRESS,
+                    .head = EVENT_HEAD(row[i].kind, ORIGIN_PAL, EXIT_EPT_VIOLATION) | (uint64_t)EVENT_END(ORIGIN_L1, 412) << 32 };
+        for (unsigned cpu = 0; cpu < CPUS; cpu++)
+            region.cpu[cpu].events.next = 600;
+        read_all();
+        for (unsigned cpu = 0; cpu < CPUS; cpu++) {
+            hide(&region.cpu[cpu].events.slot[600]);
+            for (unsigned place = 0; place < sizeof(places) / sizeof(places[0]) && !row[i].told; place++)
+                hide(&region.cpu[cpu].events.slot[places[place]]);
+        }
+        CHECK(memcmp(&seen, &region, sizeof(region)) == 0);
     }
+}
+
+TEST(events_of_no_level_and_no_kind_that_there_is_are_read)
+{
+    fill();
+    region.cpu[1].events.slot[5].head = ~0ull;
+    region.cpu[1].events.next = ~0u;
+    read_all();
+    CHECK_EQ(seen.cpu[1].events.slot[5].rip, region.cpu[1].events.slot[5].rip);
+    CHECK_EQ(seen.cpu[1].events.slot[EVENT_SLOTS - 2].rip, region.cpu[1].events.slot[EVENT_SLOTS - 2].rip);
+    CHECK_EQ(seen.cpu[1].events.slot[EVENT_SLOTS - 1].rip, 0);
+}
+
+// The other CPU goes on while a line is read, from when its first event is looked at: it has written events up to that one, and of that one all but what says whose it is.
+#define BUSY 300u  // its number; far from where the ring begins
+static uint32_t events_meanwhile;
+static unsigned faults;
+
+static void meanwhile(int signal, siginfo_t *info, void *context)
+{
+    struct event_ring *ring = &region.cpu[1].events;
+    (void)signal, (void)context;
+    if (faults++ != 0 || (uint8_t *)info->si_addr < (uint8_t *)ring + PAGE_BYTES || mprotect(ring, sizeof(*ring) / PAGE_BYTES * PAGE_BYTES, PROT_READ | PROT_WRITE) != 0)
+        _exit(1);
+    ring->next += events_meanwhile;
+    ring->slot[BUSY].qualification = PALS_ADDRESS;
+    ring->slot[BUSY].rip = PALS_RIP;
+}
+
+TEST(an_event_that_is_written_meanwhile_is_nobodys)
+{
+    static const uint32_t written[] = { 1, 2, 57, EVENT_SLOTS - 1, EVENT_SLOTS, 5 * EVENT_SLOTS };
+    const struct sigaction action = { .sa_sigaction = meanwhile, .sa_flags = SA_SIGINFO };
+    struct sigaction before;
+    CHECK_EQ(sigaction(SIGSEGV, &action, &before), 0);
+    for (unsigned i = 0; i < sizeof(written) / sizeof(written[0]); i++) {
+        fill();
+        struct event_ring *ring = &region.cpu[1].events;
+        const uint64_t busy = offsetof(struct region, cpu[1].events.slot[BUSY]);
+        ring->next = 3 * EVENT_SLOTS + BUSY - written[i] % EVENT_SLOTS;
+        events_meanwhile = written[i];
+        for (uint64_t offset = busy / REPORT_LINE * REPORT_LINE; offset < busy + sizeof(struct event); offset += REPORT_LINE) {
+            const uint32_t next = ring->next;
+            faults = 0;
+            CHECK_EQ(mprotect((uint8_t *)ring + PAGE_BYTES, sizeof(*ring) / PAGE_BYTES * PAGE_BYTES - PAGE_BYTES, PROT_NONE), 0);
+            CHECK_EQ(line(offset), REPORT_LINE);
+            CHECK_EQ(faults, 1);
+            for (unsigned gpr = GPR_R8; gpr < GPR_COUNT; gpr++)
+                CHECK(world_gpr[gpr] != PALS_RIP && world_gpr[gpr] != PALS_ADDRESS);
+            ring->next = next;
+        }
+    }
+    CHECK_EQ(sigaction(SIGSEGV, &before, NULL), 0);
 }
 
 TEST(messages_that_nobody_is_to_see_are_not_there)

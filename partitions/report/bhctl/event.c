@@ -79,11 +79,13 @@ void event_print(FILE *out, const struct records_machine *machine, uint32_t cpu,
     fprintf(out, " %s%s%s%s", exited ? "" : kind_name(event->kind), exited ? "" : " ", reason_name(event->reason, reason),
             exit_reason_failed(event->reason) ? " (failed entry)" : "");
     uint64_t qualification = event->qualification;
-    if (exited && event->reason == EXIT_EPT_VIOLATION && event->level != ORIGIN_L1) {
+    const bool hidden = event_hides(event) && event->rip == 0;
+    if (exited && event->reason == EXIT_EPT_VIOLATION && event->level != ORIGIN_L1 && !hidden) {
         fprintf(out, " gpa=0x%" PRIx64, (uint64_t)(qualification & PAGE_MASK));
         qualification &= ~PAGE_MASK;
     }
-    fprintf(out, " rip=0x%" PRIx64, event->rip);
+    if (!hidden)
+        fprintf(out, " rip=0x%" PRIx64, event->rip);
     if (qualification)
         fprintf(out, event->kind == EVENT_MESSAGE ? " number=%" PRIu64 : " qualification=0x%" PRIx64, qualification);
     if (*partition)

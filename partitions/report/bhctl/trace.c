@@ -36,7 +36,7 @@ static const char *trace_cpu(FILE *out, const struct records_machine *machine, u
     const uint64_t ring = region_cpu(cpu) + offsetof(struct records_cpu, events);
     const uint32_t reader = wanted->follow && !wanted->partitions ? own(machine) : 0;
     uint32_t have = 0, fresh = 0;  // fresh: so many more were written since: as many of the oldest are gone
-    while (have < count && have + fresh < EVENT_SLOTS) {
+    while (have < count && have + fresh < EVENT_SLOTS - 1) {
         const uint32_t before = (next - have - 1) % EVENT_SLOTS + 1;  // slots up to here from the ring's start
         const uint32_t left = count - have < before ? count - have : before, some = left < AT_ONCE ? left : AT_ONCE;
         uint32_t after;
@@ -46,7 +46,7 @@ static const char *trace_cpu(FILE *out, const struct records_machine *machine, u
             return "the events can't be read";
         fresh = after - next;
     }
-    const uint32_t there = fresh < EVENT_SLOTS ? EVENT_SLOTS - fresh : 0, kept = have < there ? have : there;
+    const uint32_t there = fresh < EVENT_SLOTS - 1 ? EVENT_SLOTS - 1 - fresh : 0, kept = have < there ? have : there;  // the oldest may be half overwritten
     if (kept < count)
         fprintf(wanted->json ? stderr : out, "(cpu%u: %u events were overwritten before they could be read)\n", cpu, count - kept);
     static uint32_t later[EVENT_SLOTS];

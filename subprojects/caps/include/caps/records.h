@@ -88,11 +88,20 @@ struct event {
         };
     };
 };
+// Where a PAL was, and what it touched, tells of its secrets: of its exits and their messages nothing but that they were, why, and what they cost is to be seen by who isn't
+// trusted with it. (A fault's address is its partition's, a device's request is no PAL's.)
+static inline bool event_hides(const struct event *event) { return event->level == ORIGIN_PAL && (event->kind == EVENT_EXIT || event->kind == EVENT_MESSAGE); }
+static inline struct event event_shown(struct event event)
+{
+    event.rip = event_hides(&event) ? 0 : event.rip;
+    event.qualification = event_hides(&event) ? 0 : event.qualification;
+    return event;
+}
 #define EVENT_END(to, ticks) ((uint32_t)(ticks) << 2 | (uint32_t)(to))
 #define EVENT_HEAD(kind, level, reason) (((uint64_t)(level) << 20) + ((uint64_t)(kind) << 16) + ((reason) & 0xffu))
 _Static_assert(PARTITION_MAX < 16, "a partition's number has four bits");
 
-// Event number n lies in slot n % EVENT_SLOTS; next is the number of the next one.
+// Event number n lies in slot n % EVENT_SLOTS; next is the number of the next one. It is counted once its head, RIP and qualification are there: all slots but that one are whole.
 #define EVENT_SLOTS 1024
 struct event_ring { uint32_t next, reserved; struct event slot[EVENT_SLOTS]; };
 
