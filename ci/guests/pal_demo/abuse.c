@@ -271,6 +271,23 @@ static void crashes(void)
     crash("a read of the kernel's memory", (const void *)abuse_read, &one_param, sizeof(void *) == 8 ? (uintptr_t)0xffffffff81000000ull : 0xc0000000u);
 }
 
+// A hypercall's number that trustvisor doesn't have ends as without it: in L1 it is an undefined instruction, in an L2 its hypervisor's to answer
+// (KVM: -EPERM for a program), as are L1's own numbers there.
+static void unknown_calls(void)
+{
+    const uintptr_t theirs = level != 0 ? TV_CALL_L2_OFFSET + TV_CALL_L2_OFFSET : TV_CALL_L2_OFFSET;
+    const uintptr_t number[] = { 0, level, level + 14, level + 20, level + 24, level + 254, level + 256, theirs + TV_CALL_REGISTER, theirs + TV_CALL_TEST, ~(uintptr_t)0 };
+    for (unsigned i = 0; i < sizeof(number) / sizeof(number[0]); i++) {
+        const long pid = child();
+        if (pid == 0)
+            leave(tv_vmcall(number[i], 0, 0, 0, 0) == ~(uintptr_t)0 ? 3 : 0);
+        const int status = wait_for(pid);
+        expect("a hypercall of a number that nobody has", level != 0 ? status == 3 << 8 : SIGNAL(status) == SIGILL_NUMBER);
+    }
+    if (level != 0)
+        expect("a hypercall of L1's in its L2", tv_vmcall(TV_CALL_TEST, 666, 0, 0, 0) == ~(uintptr_t)0);
+}
+
 // A child inherits the pages, not the PAL.
 static void forked(void)
 {
@@ -387,6 +404,7 @@ int program(int argc, char **argv)
     scanned();
     unmapped();
     crashes();
+    unknown_calls();
     forked();
     threads();
     unending();

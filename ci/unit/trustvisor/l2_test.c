@@ -347,8 +347,12 @@ TEST(an_l2_sees_trustvisor_by_its_own_leaf)
     world_gpr[GPR_RCX] = TV_CALL_L2_OFFSET;
     CHECK_EQ(world_exit(ORIGIN_L2, EXIT_CPUID, NULL)->verdict, VERDICT_RESUME);
     CHECK(world_gpr[GPR_RAX] == TV_CPUID_ANSWER && world_gpr[GPR_RBX] == TV_CPUID_NO_PAL && world_gpr[GPR_RCX] == 3);
-    world_gpr[GPR_RAX] = TV_CALL_REGISTER;
-    CHECK(!world_routed(ORIGIN_L2, EXIT_VMCALL));  // the numbers of L1 are the L2's hypervisor's
+    static const uint64_t other[] = { TV_CALL_REGISTER, TV_CALL_TEST, TV_CALL_L2_OFFSET, TV_CALL_L2_OFFSET + 14, TV_CALL_L2_OFFSET + 20, TV_CALL_L2_OFFSET + 24,
+                                      TV_CALL_L2_OFFSET + 254, TV_CALL_L2_OFFSET + 256, 1ull << 32 | (TV_CALL_L2_OFFSET + 1) };
+    for (unsigned i = 0; i < sizeof(other) / sizeof(other[0]); i++) {
+        world_gpr[GPR_RAX] = other[i];
+        CHECK(!world_routed(ORIGIN_L2, EXIT_VMCALL));  // the numbers of L1, and those that nobody has, are the L2's hypervisor's
+    }
 }
 
 TEST(a_pal_needs_not_know_where_its_program_runs)
