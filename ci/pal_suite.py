@@ -52,6 +52,8 @@ def _check(run: Boot, least: int) -> str:
     lines = run.outcome.log
     registered, ended = (sum(word in line for line in lines) for word in (": registered pages=", ": unregistered"))
     require(registered >= 2 * least and ended >= least, f"{registered} PALs registered, {ended} unregistered: too few")
+    tests = [line for line in lines if re.search(r" pal test \d+$", line.rstrip())]
+    require(bool(tests) and all(line.rstrip().endswith(" 42") for line in tests), f"the log should have the number of each `test 42`, and has {tests[:3]}")
     _tutorial(run)
     require(any("scrub partition=trustvisor" in line for line in lines), "the partition was not scrubbed before the power-off")
     return f"{registered} PALs, {run.summary().exit_count('PAL'):,} exits of theirs"

@@ -37,3 +37,23 @@ TEST(the_log_tells_why_a_pal_has_ended_and_not_where)
     CHECK_EQ(pal_exception(14, DATA_PAGE + 0x123, ENTRY + 5)->verdict, VERDICT_L1);
     CHECK(says("pal 0: an exception (exit 0): ended"));
 }
+
+// A number for the log, of a program or of its PAL: as much of it as their words have.
+TEST(a_test_call_is_a_line_of_the_log)
+{
+    for (unsigned word = 4; word <= 8; word += 4) {
+        program_start(word);
+        CHECK_EQ(program_register(), 0);
+        const uint32_t lines = world_log_lines;
+        CHECK_EQ(program_call(TV_CALL_TEST, 42, 1, 2, 3), TV_OK);
+        CHECK(says("pal test 42"));
+        CHECK_EQ(program_call(TV_CALL_TEST, ~0ull, 0, 0, 0), TV_OK);
+        CHECK(says(word == 8 ? "pal test 18446744073709551615" : "pal test 4294967295"));
+        CHECK_EQ(program_enter()->verdict, VERDICT_L2);
+        CHECK_EQ(pal_hypercall(TV_CALL_TEST, 1ull << 32 | 7, 0, 0, 0), TV_OK);
+        CHECK(says(word == 8 ? "pal test 4294967303" : "pal test 7"));
+        CHECK_EQ(world_log_lines, lines + 3);
+        CHECK_EQ(pal_return(0)->verdict, VERDICT_L1);
+        CHECK_EQ(program_unregister(), 0);
+    }
+}
