@@ -23,6 +23,7 @@
 #include "measure.h"
 #include "memory.h"
 #include "next.h"
+#include "overwrite.h"
 #include "partitions.h"
 #include "policy.h"
 #include "records.h"
@@ -251,6 +252,7 @@ static bool start(const struct conf *conf, const struct conf_workload *workload)
     bool no_execute;
     if (!cpus_find(&cpus) || !load_read(&load, workload))
         return false;
+    overwrite_request(&load);
     measure_seeds(&load);
     if (!take_machine(&cpus, &facts, &no_execute, &memory, conf, workload)) {
         load_free(&load);
