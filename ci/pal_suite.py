@@ -78,16 +78,16 @@ def _pal(cpus: int, context: Context) -> str:
     return f"{_check(run, 20)}, {_told(run)}"
 
 
-def _pal_l2(context: Context, *more: tuple[str, object], ept: str = "Y") -> str:
+def _pal_l2(context: Context, *more: tuple[str, object], ept: str = "Y", iterations: int = 7) -> str:
     """In the Linux that QEMU runs with KVM."""
-    run = _run(context, replace(PAL_L2, iterations=7, settings=(*PAL_L2.settings, *more)), Machine(model="broadwell_ult"), 400.0)
+    run = _run(context, replace(PAL_L2, iterations=iterations, settings=(*PAL_L2.settings, *more)), Machine(model="broadwell_ult"), 400.0)
     require(any(f"qemu_kvm: ept={ept}" in line for line in run.outcome.console), f"KVM's guest runs with another ept than {ept}")
     return _check(run, 10)
 
 
 def _pal_l2_no_ept(context: Context) -> str:
     """KVM shadows the L2's page tables, and has to see its page faults: those that trustvisor raises as well."""
-    return _pal_l2(context, ("ept", 0), ("bits", 64), ept="N")
+    return _pal_l2(context, ("ept", 0), ("bits", 64), ept="N", iterations=2)
 
 
 def _faults(cpus: int, kind: str, span: int, spacing: int, least: int, context: Context) -> str:
@@ -286,12 +286,11 @@ CASES = [*(Case(f"pal-{cpus}", partial(_pal, cpus)) for cpus in (1, 2)), Case("p
          Case("pal-faults-ud", partial(_faults, 2, "ud", 1500, 6, 100)),
          Case("pal-faults-reply", partial(_faults, 1, "bad-reply", 1, 10, 100)),
          Case("pal-avx512", _avx512),
-         Case("pal-stress-4", partial(_stress, STRESS, 4, 3, TIMEOUT)),
+         Case("pal-stress-4", partial(_stress, STRESS, 4, 3, TIMEOUT)), Case("pal-stress-l2-2", partial(_stress, STRESS_L2, 2, 2, TIMEOUT)),
          *(Case(f"pal-reset-{how}", partial(_reset, how)) for how in ("acpi", "kbd", "triple")),
          *(Case(f"pal-reset-{how}", partial(_reset_otherwise, how)) for how in ("port92", "kbd-d1")), Case("pal-reset-panic", _panic), Case("pal-sleep", _sleep),
          Case("pal-parked", _parked), Case("pal-looked", _looked)]
 NIGHTLY_CASES = [Case("pal-faults-all", partial(_faults, 4, "pf", 6000, 2, 1000)),
-                 Case("pal-stress-l2-2", partial(_stress, STRESS_L2, 2, 2, TIMEOUT)),  # by night: docs/emulators.md, "An external interrupt doesn't exit ..."
                  Case("pal-stress-1000", partial(_stress, STRESS, 4, 250, 3600.0)),  # of each CPU
                  *(Case(f"pal-stress-l2-1000-{part}", partial(_stress, replace(STRESS_L2, settings=(*STRESS_L2.settings, ("seed", 63 * part))), 4, 63, 3600.0))
                    for part in range(1, 5))]
