@@ -22,10 +22,11 @@ CHECK_MODULES = ["msr", "efivarfs"]
 CHECK_FILES = ("ci/check_machine.sh", "subprojects/caps/include/caps/vmx_control.def", "subprojects/caps/include/caps/layout.h")
 DISK_MODULES = ["ata_piix", "sd_mod", "vfat", "nls_cp437", "nls_ascii", "nls_utf8"]
 TESTS = ("kvm", "hidden", "check", "port", "bhctl_test", "crash_test", "crash_raw", "trace_serial", "inject_test", "inject_refused", "self", "disk_on", "reboot",
-         "load_test", "load_fault", "load_twice", "pal", "pal_kept", "pal_reloaded", "pal_secret", "pal_stress", "pal_looked", "pal_parked",
+         "load_test", "load_fault", "load_twice", "pal", "pal_kept", "pal_reloaded", "pal_secret", "pal_stress", "pal_swap", "pal_looked", "pal_parked",
          "kvm_matrix", "kvm_many", "campaign", "qemu_kvm")
 PROGRAMS = ("cpu_check", "mem_probe", "memory_check", "pal_there", "port_call", "port_out", "suspend", "tsc")
-PAL_PROGRAMS = tuple(f"{name}{bits}" for name in ("main", "test", "test_args", "micro_tpm", "golden", "abuse") for bits in (32, 64)) + ("secret", "keeper")
+PAL_PROGRAMS = (*(f"{name}{bits}" for name in ("main", "test", "test_args", "micro_tpm", "golden", "abuse") for bits in (32, 64)),
+                "secret", "keeper", "swapped")
 LINUX = Path(__file__).parent / "guests/linux"
 # idle=halt: an idle loop of MWAIT is slow in Bochs for the same reason as the firmware's (see guests/acpi/quiet.h).
 COMMAND_LINE = "console=ttyS0,115200 nokaslr mitigations=off cryptomgr.notests panic=0 idle=halt"

@@ -121,6 +121,31 @@ def _stress(workload: Workload, cpus: int, iterations: int, timeout: float, cont
     return f"{registered:,} PALs on {cpus} CPUs, {nmis} NMIs, {rounds} rounds of CPUs and memory going, {rest}"
 
 
+def _swap(unlocked: bool, context: Context) -> str:
+    """No page of a PAL's is in what the system has swapped, which is looked through afterwards: they are locked. Unlocked, with a disk that gets all from the
+    CPU, they go there zeroed, and their PALs end."""
+    workload = replace(PAL, name="pal-swap", tests=("pal_swap",), settings=(("unlocked", "yes" if unlocked else "no"),))
+    run = _run(context, workload, Machine(memory_mb=SWAP_MEMORY_MB), files={"EFI/swap": bytes(SWAP_BYTES)})
+    console = "\n".join(run.outcome.console)
+    require(re.search(f"pal_swap: disk XFER_{'PIO' if unlocked else '(MW_|U)DMA'}_", console), "the disk gets its data another way")
+    counts = re.search(r"swapped: own (0x[0-9a-f]+) data (0x[0-9a-f]+) pals (0x[0-9a-f]+)", console)
+    pages = re.search(r"pal_swap: swapped (\d+) pages", console)
+    require(counts and pages, "the program does not say what is swapped")
+    own, data, all_pages = (int(number, 0) for number in counts.groups()) if counts else (0, 0, 0)
+    total = int(pages[1]) if pages else 0
+    ended = sum("its program has lost a page: ended" in line for line in run.outcome.log)
+    require(own >= SWAPPED_OWN_PAGES // 2, f"only {own} of the program's own pages are swapped")
+    if unlocked:
+        require((data, ended) == (SWAPPED_PALS, SWAPPED_PALS), f"of {SWAPPED_PALS} PALs the data of {data} is swapped, and {ended} have ended")
+    else:
+        require(all_pages == 0 and ended == 0, f"{all_pages} locked pages of PALs are swapped, {ended} PALs have ended")
+        require(total >= SWAPPED_OWN_PAGES + SWAPPED_OF_OTHERS, f"memory did not run short: {total} pages were swapped")
+    words = {seed: (context.directory() / "esp.img").read_bytes().count(_secret(seed)) for seed in (INSIDE, OUTSIDE)}
+    require(words[OUTSIDE] >= own * PAGE_WORDS, f"{words[OUTSIDE]} words of {own} pages of the program's own are on the disk: the search finds nothing")
+    require(words[INSIDE] == 0, f"{words[INSIDE]} words of the PALs' secret are on the disk")
+    return f"{total:,} pages swapped, {own} of the program's own, {all_pages} of PALs'; {words[OUTSIDE]:,} words on the disk, no PAL's"
+
+
 def _avx512(context: Context) -> str:
     """Registers of 512 bits and masks don't cross either."""
     run = _run(context, replace(PAL, iterations=1), Machine(model="corei7_skylake_x"))
@@ -152,6 +177,7 @@ STRESS = replace(PAL, name="pal-stress", tests=("pal_stress",), settings=(("swap
 STRESS_L2 = replace(PAL_L2, name="pal-stress-l2", settings=(("l2", "pal_stress"), ("trouble", "yes"), ("large_pages", "always")))  # small ones: pal-l2-1
 SWAP_BYTES, SWAP_MEMORY_MB = 48 << 20, 256  # little memory is soon used up
 PALS_OF_TEST_ARGS = 9  # of each `test_args 7 7 SEED`
+SWAPPED_PALS, SWAPPED_OWN_PAGES, SWAPPED_OF_OTHERS = 8, 256, 1000  # of swapped.c, and of what else there is in memory that runs short
 
 # What secret.c keeps, in the PAL and in its program.
 FACTOR, INSIDE, OUTSIDE = 0x9e3779b97f4a7c15, 70001, 90001
@@ -160,10 +186,14 @@ PAL_PAGES, SPREAD_BYTES = 64, 16 << 20  # of a secret, among its program's 32 Mi
 SLEEP_SECONDS = 3.0  # from Bulkhead's last word on
 
 
+def _secret(seed: int) -> bytes:
+    """A word of it."""
+    return (FACTOR * seed % (1 << 64)).to_bytes(8, "little")
+
+
 def _places(ram: Ram, seed: int) -> list[int]:
     """Addresses of words that hold that secret."""
-    secret = (FACTOR * seed % (1 << 64)).to_bytes(8, "little")
-    return [at for piece in ram.used() for at in find(ram, secret, piece, 1)]
+    return [at for piece in ram.used() for at in find(ram, _secret(seed), piece, 1)]
 
 
 class _Reset(Watch):
@@ -287,6 +317,7 @@ CASES = [*(Case(f"pal-{cpus}", partial(_pal, cpus)) for cpus in (1, 2)), Case("p
          Case("pal-faults-reply", partial(_faults, 1, "bad-reply", 1, 10, 100)),
          Case("pal-avx512", _avx512),
          Case("pal-stress-4", partial(_stress, STRESS, 4, 3, TIMEOUT)), Case("pal-stress-l2-2", partial(_stress, STRESS_L2, 2, 2, TIMEOUT)),
+         Case("pal-swap", partial(_swap, False)), Case("pal-swap-unlocked", partial(_swap, True)),
          *(Case(f"pal-reset-{how}", partial(_reset, how)) for how in ("acpi", "kbd", "triple")),
          *(Case(f"pal-reset-{how}", partial(_reset_otherwise, how)) for how in ("port92", "kbd-d1")), Case("pal-reset-panic", _panic), Case("pal-sleep", _sleep),
          Case("pal-parked", _parked), Case("pal-looked", _looked)]
