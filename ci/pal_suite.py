@@ -165,7 +165,7 @@ def _lhv(chosen: Workload, levels: int, cpus: int, iterations: int, context: Con
     if wrong:
         raise Failure("\n".join(wrong))
     passed = sum(result.verdict == "ok" for result in found)
-    expected = (LHV_TESTS * levels * cpus + (levels if cpus > 1 else 0)) * iterations  # and what takes two CPUs, once at each level
+    expected = ((LHV_TESTS * levels + LHV_MODE_TESTS) * cpus + (levels if cpus > 1 else 0)) * iterations  # and what takes two CPUs, once at each level
     require(passed == expected, f"{passed} tests passed, {expected} were expected")
     for what in ("reads", "writes") if cpus > 1 else ():
         require(any(re.match(rf"L0 1 warn taken memory: L1 {what} ", line) for line in run.outcome.log), f"nothing tells that CPU 1 {what} a PAL's memory")
@@ -173,6 +173,8 @@ def _lhv(chosen: Workload, levels: int, cpus: int, iterations: int, context: Con
 
 
 LHV_TESTS = 8  # for each level at which the program is (guests/lhv/pal.c)
+LHV_MODE_TESTS = 12  # of L2s that are systems of 32 bits (guests/lhv/pal_mode.c)
+LHV_PAL_NO_EPT = replace(LHV_PAL, name="lhv-pal-no-ept", plain_options=f"{LHV_PAL.plain_options} noept")
 STRESS = replace(PAL, name="pal-stress", tests=("pal_stress",), settings=(("swap", "yes"),))
 STRESS_L2 = replace(PAL_L2, name="pal-stress-l2", settings=(("l2", "pal_stress"), ("trouble", "yes"), ("large_pages", "always")))  # small ones: pal-l2-1
 SWAP_BYTES, SWAP_MEMORY_MB = 48 << 20, 256  # little memory is soon used up
@@ -312,6 +314,7 @@ def _looked(context: Context) -> str:
 CASES = [*(Case(f"pal-{cpus}", partial(_pal, cpus)) for cpus in (1, 2)), Case("pal-l2-1", _pal_l2), Case("pal-l2-no-ept", _pal_l2_no_ept),
          *(Case(f"pal-lhv-{cpus}", partial(_lhv, LHV_PAL, 2, cpus, 1)) for cpus in (1, 2)),
          Case("pal-lhv-4", partial(_lhv, LHV_PAL, 2, 4, 4)),
+         Case("pal-lhv-no-ept-2", partial(_lhv, LHV_PAL_NO_EPT, 2, 2, 1)),
          Case("pal-bulkhead-1", partial(_lhv, BULKHEAD_PAL, 3, 1, 1)),
          Case("pal-faults-ud", partial(_faults, 2, "ud", 1500, 6, 100)),
          Case("pal-faults-reply", partial(_faults, 1, "bad-reply", 1, 10, 100)),

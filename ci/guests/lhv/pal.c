@@ -146,6 +146,13 @@ void program_shut(uint64_t where)
     expect("its code", page[0], *(const uint64_t *)(uintptr_t)(code_first() & ~7ull));
 }
 
+void program_call_begins(void)
+{
+    GPR(RAX) = CODE(make_call);
+    GPR(RDI) = address(&told()->call);
+    l2_program(pal_call);
+}
+
 // The call, with L2's interrupts on the way: as many as came are in *interrupts.
 static uint64_t call(uint64_t where, unsigned *interrupts)
 {
@@ -160,9 +167,7 @@ static uint64_t call(uint64_t where, unsigned *interrupts)
         *interrupts = (unsigned)c->interrupt.count;
         return result;
     }
-    GPR(RAX) = CODE(make_call);
-    GPR(RDI) = at;
-    l2_program(pal_call);
+    program_call_begins();
     for (*interrupts = 0;; ++*interrupts) {
         l2_run();
         if (c->exit.failed != 0 || c->exit.reason != EXIT_EXTERNAL_INTERRUPT)

@@ -27,3 +27,5 @@ void program_open(uint64_t where, uint64_t function);
 void program_shut(uint64_t where);
 // Calls it with told()->call; the result.
 uint64_t program_call(uint64_t where);
+// The same in an L2, which is at the call when it is entered next; behind it, it exits by VMCALL.
+void program_call_begins(void);
