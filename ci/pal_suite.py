@@ -165,15 +165,18 @@ def _lhv(chosen: Workload, levels: int, cpus: int, iterations: int, context: Con
     if wrong:
         raise Failure("\n".join(wrong))
     passed = sum(result.verdict == "ok" for result in found)
-    expected = ((LHV_TESTS * levels + LHV_MODE_TESTS) * cpus + (levels if cpus > 1 else 0)) * iterations  # and what takes two CPUs, once at each level
+    expected = ((LHV_TESTS * levels + LHV_MODE_TESTS) * cpus + (levels + LHV_INIT_TESTS if cpus > 1 else 0)) * iterations  # and what takes two CPUs, once at each level
     require(passed == expected, f"{passed} tests passed, {expected} were expected")
     for what in ("reads", "writes") if cpus > 1 else ():
         require(any(re.match(rf"L0 1 warn taken memory: L1 {what} ", line) for line in run.outcome.log), f"nothing tells that CPU 1 {what} a PAL's memory")
+    inits = sum(row.count for row in run.summary().exits if row.origin == "PAL" and row.reason == "INIT")
+    require(cpus == 1 or inits >= LHV_INIT_TESTS * iterations, f"{inits} INITs came to a CPU in a PAL, {LHV_INIT_TESTS * iterations} at least were expected")
     return f"{passed} tests passed, {run.summary().exit_count('PAL'):,} exits of PALs"
 
 
 LHV_TESTS = 8  # for each level at which the program is (guests/lhv/pal.c)
 LHV_MODE_TESTS = 12  # of L2s that are systems of 32 bits (guests/lhv/pal_mode.c)
+LHV_INIT_TESTS = 3  # of a CPU that another one INITs (guests/lhv/pal_peer.c)
 LHV_PAL_NO_EPT = replace(LHV_PAL, name="lhv-pal-no-ept", plain_options=f"{LHV_PAL.plain_options} noept")
 STRESS = replace(PAL, name="pal-stress", tests=("pal_stress",), settings=(("swap", "yes"),))
 STRESS_L2 = replace(PAL_L2, name="pal-stress-l2", settings=(("l2", "pal_stress"), ("trouble", "yes"), ("large_pages", "always")))  # small ones: pal-l2-1
