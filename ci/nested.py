@@ -27,4 +27,5 @@ CASES = [Case("nested-1", partial(_nested, "broadwell_ult", "never", 1)),
          Case("nested-2", partial(_nested, "broadwell_ult", "never", 2)),
          Case("nested-ivy-1", partial(_nested, "corei7_ivy_bridge_3770k", "always", 1))]
 # Four vCPUs of an L3 at a time get KVM in L1 into a livelock, on the bare emulator too (CAVEATS.md): so there are four L3s, one after the other, each on a CPU of its own.
-NIGHT_CASES = [Case("nested-4", partial(_nested, "broadwell_ult", "never", 4, timeout=900.0, at_once=1))]
+NIGHT_CASES = [Case("nested-4", partial(_nested, "broadwell_ult", "never", 4, timeout=900.0, at_once=1)),
+               Case("nested-no-ept-1", partial(_nested, "broadwell_ult", "never", 1, timeout=900.0, ept=0))]
