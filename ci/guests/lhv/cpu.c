@@ -49,6 +49,8 @@ void cpu_prepare(unsigned index, uint32_t apic_id, uint8_t *low)
     c->vmxon_region = memory_pages(1);
     for (unsigned i = 0; i < VMCS_MAX; i++)
         c->vmcs[i] = memory_pages(1);
+    for (unsigned i = 0; i < REGIONS; i++)
+        c->regions[i] = memory_pages(1);
     c->l2_stack = stack_pages(2);
     c->exit_stack = stack_pages(2);
     c->fault_stack = stack_pages(2);

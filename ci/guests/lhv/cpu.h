@@ -8,6 +8,7 @@
 
 #define CPU_MAX   8
 #define VMCS_MAX  4
+#define REGIONS   130
 #define NO_VECTOR 0xffffffffull
 #define PAL_PAGES 6
 
@@ -50,6 +51,7 @@ struct cpu {
     // Pages; physical address = address.
     uint64_t *page_root;
     uint32_t *vmxon_region, *vmcs[VMCS_MAX];
+    uint32_t *regions[REGIONS];  // for VMCSs of a test that takes many
     uint8_t *l2_stack, *exit_stack, *fault_stack, *stack;  // their ends
     uint8_t *low;          // below 1 MiB, for real mode
     uint64_t *ept_root, *ept_regions, *ept_table;

@@ -17,7 +17,7 @@
 #include "vmcs.h"
 #include "x86.h"
 
-#define ARENA_PAGES 1024
+#define ARENA_PAGES 2048
 #define LOW_PAGES   2
 
 struct hidden hidden;

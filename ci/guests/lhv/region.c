@@ -116,6 +116,51 @@ static void many_regions(uint64_t unused)
     }
 }
 
+#define ROUNDS 3
+#define FIELD_OF(i, round) (0x7000ull + (i) + (round) * 0x1000)
+
+// More L2s than Bulkhead has places for: each keeps its fields, and whether it was launched, from one turn to the next.
+static void hundreds(uint64_t unused)
+{
+    (void)unused;
+    struct cpu *c = this_cpu();
+    bool launched[REGIONS] = { false };
+    for (unsigned i = 0; i < REGIONS; i++) {
+        vmcs_use_region(c, c->regions[i]);
+        l2_start(region_cpuid);
+        W(GUEST_RSP, address(c->l2_stack) - 8 - i * 16);
+        W(CR3_TARGET1, FIELD_OF(i, 0));
+        if (i % 3 == 0) {
+            want_exit(EXIT_CPUID);
+            launched[i] = true;
+        }
+    }
+    for (unsigned round = 1; round <= ROUNDS; round++) {
+        for (unsigned n = 0; n < REGIONS; n++) {
+            const unsigned i = n * 37 % REGIONS;  // all of them, in another order
+            expect("VMPTRLD", (uint64_t)vmx_vmptrld(address(c->regions[i])), 0);
+            expect("a field", R(CR3_TARGET1), FIELD_OF(i, round - 1));
+            W(CR3_TARGET1, FIELD_OF(i, round));
+            c->launched = !launched[i];
+            want_vmfail(launched[i] ? ERROR_VMLAUNCH_NOT_CLEAR : ERROR_VMRESUME_CLEAR);
+            if (i % 3 == round % 3) {
+                c->launched = launched[i];
+                want_exit(EXIT_CPUID);
+                launched[i] = true;
+                expect("its own RSP", R(GUEST_RSP), address(c->l2_stack) - 8 - i * 16);
+            }
+        }
+    }
+    c->launched = false;
+    for (unsigned i = 0; i < REGIONS; i++) {
+        expect("VMCLEAR", (uint64_t)vmx_vmclear(address(c->regions[i])), 0);
+        expect("VMPTRLD", (uint64_t)vmx_vmptrld(address(c->regions[i])), 0);
+        expect("a field", R(CR3_TARGET1), FIELD_OF(i, ROUNDS));
+        expect("VMRESUME", (uint64_t)vmx_vmresume(), ERROR_VMRESUME_CLEAR);
+        expect("VMCLEAR", (uint64_t)vmx_vmclear(address(c->regions[i])), 0);
+    }
+}
+
 void region_tests(void)
 {
     TEST(holds_fields);
@@ -123,4 +168,5 @@ void region_tests(void)
     TEST(turns);
     TEST(many_times);
     TEST(many_regions);
+    TEST(hundreds);
 }

@@ -148,22 +148,27 @@ static void write_guest(struct cpu *c)
     W(GUEST_SYSENTER_EIP, 0);
 }
 
-void vmcs_use(struct cpu *c, unsigned index)
+void vmcs_use_region(struct cpu *c, uint32_t *region)
 {
-    int outcome = vmx_vmclear(address(c->vmcs[index]));
+    int outcome = vmx_vmclear(address(region));
     // What the last test left is gone; VMMs prepare a region like that.
     for (unsigned i = 1; i < PAGE_BYTES / sizeof(uint32_t); i++)
-        c->vmcs[index][i] = 0;
-    c->vmcs[index][0] = (uint32_t)msr_read(MSR_VMX_BASIC) & 0x7fffffff;
+        region[i] = 0;
+    region[0] = (uint32_t)msr_read(MSR_VMX_BASIC) & 0x7fffffff;
     if (outcome == 0)
-        outcome = vmx_vmptrld(address(c->vmcs[index]));
+        outcome = vmx_vmptrld(address(region));
     if (outcome != 0)
         test_fail("VMCLEAR, VMPTRLD", (uint64_t)outcome, 0);
-    c->current = index;
     c->launched = false;
     write_controls(c);
     write_host(c);
     write_guest(c);
+}
+
+void vmcs_use(struct cpu *c, unsigned index)
+{
+    vmcs_use_region(c, c->vmcs[index]);
+    c->current = index;
 }
 
 void vmcs_fresh(struct cpu *c)

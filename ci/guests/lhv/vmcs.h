@@ -23,6 +23,8 @@ void vmcs_write(enum vmcs_field field, uint64_t value);
 void vmcs_fresh(struct cpu *c);
 // Makes another of this CPU's VMCSs current, filled like that.
 void vmcs_use(struct cpu *c, unsigned index);
+// The same for a region of a test's own, which VMCLEARs it in the end.
+void vmcs_use_region(struct cpu *c, uint32_t *region);
 
 // What the capability MSRs allow of a control word.
 uint32_t control_allowed1(enum control_word word);
