@@ -3,6 +3,7 @@
 
 #include <efi.h>
 
+#include "abort.h"
 #include "cpu.h"
 #include "cpu_insn.h"
 #include "ept12.h"
@@ -119,9 +120,12 @@ static void cpu_main(struct cpu *c)
     }
     peer_meet();
     if (c->index == 0) {
+        c->theme = "abort";
+        abort_tests();
         say_end();
         power_off();
     }
+    peer_listen();
     for (;;)
         halt();
 }

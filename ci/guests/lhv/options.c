@@ -46,6 +46,8 @@ static bool take(const char *word)
         options.iterations = number(rest);
     } else if (begins(word, "random=", &rest)) {
         options.random = number(rest);
+    } else if (begins(word, "abort=", &rest)) {
+        options.abort = number(rest);
     } else if (begins(word, "only=", &rest)) {
         for (unsigned i = 0; i < sizeof(options.only) - 1 && rest[i] != '\0'; i++)
             options.only[i] = rest[i];

@@ -124,10 +124,9 @@ void peer_themes(void)
     peer_meet();
 }
 
-void peer_serve(void)
+void peer_listen(void)
 {
     struct cpu *c = this_cpu();
-    peer_meet();
     for (;;) {
         void (*job)(uint64_t) = __atomic_load_n(&c->job, __ATOMIC_ACQUIRE);
         if (job == NULL) {
@@ -140,5 +139,11 @@ void peer_serve(void)
         job(c->job_argument);
         c->job_done = 1;
     }
+}
+
+void peer_serve(void)
+{
+    peer_meet();
+    peer_listen();
     peer_meet();
 }

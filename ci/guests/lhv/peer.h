@@ -12,6 +12,8 @@ void peer_meet(void);
 // CPU 0: runs the themes of pairs, then lets the others go on. The others: do what they are told until then.
 void peer_themes(void);
 void peer_serve(void);
+// The others: do what they are told, until they are told to leave.
+void peer_listen(void);
 
 // Test on CPU 0: another CPU (1) calls what; peer_wait returns when it has. A test that has no other CPU is skipped.
 struct cpu *peer(void);
