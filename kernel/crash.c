@@ -61,10 +61,8 @@ static void log_backtrace(const struct crash_scene *scene)
     unsigned used = 0, count = backtrace(scene, address);
     for (unsigned i = 0; i < count; i++)
         used += log_format(text + used, (unsigned)sizeof(text) - used, i == 0 ? "%lx" : ",%lx", address[i]);
-    if (count > 0 && scene->partition != NULL)
-        log_line(LOG_ERROR, "fault partition=%s backtrace=%s", scene->partition->name, text);
-    else if (count > 0)
-        log_line(LOG_ERROR, "panic backtrace=%s", text);
+    if (count > 0)
+        log_line(LOG_ERROR, "%s%s backtrace=%s", scene->partition != NULL ? "fault partition=" : "panic", scene->partition != NULL ? scene->partition->name : "", text);
 }
 
 // The rings of the partition: the last messages of each CPU, and the one that this CPU handles.

@@ -85,10 +85,9 @@ bool ept02_reserve(struct ept02_work *work, uint32_t pages)
     bool ok = pages_taken - pages_idle + pages_reserved + pages <= pages_budget;
     while (ok && pages_idle < pages_reserved + pages) {
         hpa_t page;
-        if (pool_alloc(1, &page) != STATUS_OK) {
-            ok = false;
+        ok = pool_alloc(1, &page) == STATUS_OK;
+        if (!ok)
             break;
-        }
         pages_taken++;
         pages_idle++;
         links[page_number(page)] = (struct page_link){ .next = pages_free };

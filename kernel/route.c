@@ -149,11 +149,11 @@ static void resume_l2(struct cpu *cpu, const struct answer *answer)
     event_reinject(cpu);
 }
 
-// The message's owner pays: its partition is parked, or said so itself.
-static void owner_pays(struct cpu *cpu)
+// The exit's owner pays: nobody answers it.
+static void owner_pays(struct cpu *cpu, const char *why)
 {
     if (cpu->level != ORIGIN_L1) {
-        route_abandon_l2(cpu, "its partition failed");
+        route_abandon_l2(cpu, why);
     } else {
         vmcs_select(cpu, cpu->vmcs01);
         inject_ud(cpu);
@@ -169,29 +169,24 @@ void route_answer(struct cpu *cpu, struct partition *partition, const struct ans
         break;
     case VERDICT_L1: leave_l2(cpu); break;
     case VERDICT_L2: (void)enter_l2(cpu, vmcs02_at(partition->vmcs02_first + answer->vmcs02)); break;
-    default: owner_pays(cpu); break;
+    default: owner_pays(cpu, "its partition failed"); break;
     }
 }
 
 // The VMCS02 of the exit, which its partition may have given up with its answer: it is taken again before it is used.
 static bool held(struct cpu *cpu) { return cpu->level == ORIGIN_L1 || vmcs02_take(cpu->vmcs02, cpu) == STATUS_OK; }
 
-// An L2 is killed because of an interrupt that was accepted with the exit: it is L1's, which would wait for it for ever.
-static void give_back_interrupt(struct cpu *cpu)
-{
-    if (cpu->level != ORIGIN_L2 || (cpu->reason & EXIT_REASON_BASIC) != EXIT_EXTERNAL_INTERRUPT || !held(cpu))
-        return;  // of a PAL's exit none is accepted
-    vmcs_select(cpu, cpu->vmcs02->region);
-    uint64_t information = vmcs_read(VMCS_EXIT_INTR_INFO);
-    if (information & EVENT_VALID)
-        lapic_requeue((uint8_t)information);
-}
-
-// How a message has ended of which not only the first attempt counts. true: it was answered.
+// How a message has ended of which not only the first attempt counts. true: it was answered. Where an L2 is killed because of an interrupt that was accepted with the
+// exit that is given back: it is L1's, which would wait for it for ever. Of a PAL's exit none is accepted.
 static __attribute__((noinline)) bool answered(struct cpu *cpu, enum status status, const struct answer *answer)
 {
-    if (status != STATUS_OK || answer->killed)
-        give_back_interrupt(cpu);
+    const bool failed = status != STATUS_OK || answer->killed;
+    if (failed && cpu->level == ORIGIN_L2 && (cpu->reason & EXIT_REASON_BASIC) == EXIT_EXTERNAL_INTERRUPT && held(cpu)) {
+        vmcs_select(cpu, cpu->vmcs02->region);
+        uint64_t information = vmcs_read(VMCS_EXIT_INTR_INFO);
+        if (information & EVENT_VALID)
+            lapic_requeue((uint8_t)information);
+    }
     return status == STATUS_OK;
 }
 
@@ -211,15 +206,12 @@ static bool passes(const struct route *route) { return route->kind == ROUTE_IN_V
 static __attribute__((noinline)) void unclaimed(struct cpu *cpu)
 {
     kernel_handler_t *handler = kernel_handler[cpu->level][cpu->reason & EXIT_REASON_BASIC];
-    const bool loaded = held(cpu);
-    if (loaded)
-        vmcs_select(cpu, cpu->level != ORIGIN_L1 ? cpu->vmcs02->region : cpu->vmcs01);
-    if (loaded && handler != NULL)
-        handler(cpu);
-    else if (cpu->level != ORIGIN_L1)
-        route_abandon_l2(cpu, "nobody handles this exit");
-    else
-        inject_ud(cpu);
+    if (handler == NULL || !held(cpu)) {
+        owner_pays(cpu, "nobody handles this exit");
+        return;
+    }
+    vmcs_select(cpu, cpu->level != ORIGIN_L1 ? cpu->vmcs02->region : cpu->vmcs01);
+    handler(cpu);
 }
 
 // It is for the partitions behind the first: that one has said so, with arg, or has failed.
@@ -238,7 +230,7 @@ static __attribute__((noinline)) void forward(struct cpu *cpu, const struct rout
         if (!answered(cpu, ipc_send(cpu, route->partition, &message, &answer), &answer)) {
             if (passes(route))
                 continue;
-            owner_pays(cpu);
+            owner_pays(cpu, "its partition failed");
             return;
         }
         if (answer.verdict != VERDICT_FORWARD) {
@@ -280,7 +272,7 @@ static inline __attribute__((always_inline)) bool route_message(struct cpu *cpu,
             if (passes(route) || (route->kind == ROUTE_TAKEN && (origin == ORIGIN_L1 || !(event->qualification & 4))))  // it sees ones, as ever
                 forward(cpu, route->next, taken || vanishes(cpu, route), NULL);
             else
-                owner_pays(cpu);
+                owner_pays(cpu, "its partition failed");
             return false;
         }
     }

@@ -21,7 +21,7 @@ static __attribute__((noreturn)) void halt(void)
 static void flush_host(void)
 {
     if (vmx_caps->invpcid) {
-        insn_invpcid(INVPCID_ALL, 0, 0);
+        insn_invpcid(INVPCID_ALL);
     } else {
         uint64_t cr4 = cr4_read();
         cr4_write(cr4 ^ CR4_PGE);

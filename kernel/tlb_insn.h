@@ -4,14 +4,8 @@
 
 #include <stdint.h>
 
-struct invpcid_descriptor { uint64_t pcid, linear; };
-enum { INVPCID_ADDRESS = 0, INVPCID_CONTEXT = 1, INVPCID_ALL_GLOBAL = 2, INVPCID_ALL = 3 };
-
-static inline void insn_invpcid(uint64_t type, uint64_t pcid, uint64_t linear)
-{
-    struct invpcid_descriptor descriptor = { pcid, linear };
-    __asm__ volatile("invpcid %0, %1" : : "m"(descriptor), "r"(type) : "memory");
-}
+enum { INVPCID_ALL = 3 };  // PCIDs but global translations: it has no address, and names no PCID
+static inline void insn_invpcid(uint64_t type) { __asm__ volatile("invpcid %0, %1" : : "m"((const uint64_t[2]){ 0 }), "r"(type) : "memory"); }
 
 // The line that holds the address goes out to memory.
 #define CACHE_LINE_BYTES 64

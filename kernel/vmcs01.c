@@ -39,4 +39,4 @@ void vmcs01_reset_guest(struct cpu *cpu)
     vmcs01_flush();
 }
 
-void vmcs01_flush(void) { insn_invvpid(INVVPID_SINGLE, VMCS01_VPID, 0); }
+void vmcs01_flush(void) { insn_invvpid(INVVPID_SINGLE, VMCS01_VPID); }

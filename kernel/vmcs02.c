@@ -54,7 +54,7 @@ enum status vmcs02_reserve(struct vmcs02 *vmcs02, struct cpu *cpu)
 
 void vmcs02_flush(struct vmcs02 *vmcs02)
 {
-    insn_invvpid(INVVPID_SINGLE, (uint16_t)(VMCS02_HOST_VPID_FIRST + vmcs02->index), 0);
+    insn_invvpid(INVVPID_SINGLE, VMCS02_HOST_VPID_FIRST + vmcs02->index);
 }
 
 void vmcs02_reset(struct vmcs02 *vmcs02, struct cpu *cpu)

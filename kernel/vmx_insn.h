@@ -5,28 +5,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-static inline bool insn_vmxon(uint64_t region)
-{
-    bool ok;
-    __asm__ volatile("vmxon %1" : "=@cca"(ok) : "m"(region) : "memory");
-    return ok;
-}
+// Those with an address of a region.
+#define VMX_REGION(name)                                                                 \
+    static inline bool insn_##name(uint64_t region)                                      \
+    {                                                                                    \
+        bool ok;                                                                         \
+        __asm__ volatile(#name " %1" : "=@cca"(ok) : "m"(region) : "memory");            \
+        return ok;                                                                       \
+    }
+VMX_REGION(vmxon)
+VMX_REGION(vmclear)
+VMX_REGION(vmptrld)
+#undef VMX_REGION
 
 static inline void insn_vmxoff(void) { __asm__ volatile("vmxoff" ::: "cc", "memory"); }
-
-static inline bool insn_vmclear(uint64_t region)
-{
-    bool ok;
-    __asm__ volatile("vmclear %1" : "=@cca"(ok) : "m"(region) : "memory");
-    return ok;
-}
-
-static inline bool insn_vmptrld(uint64_t region)
-{
-    bool ok;
-    __asm__ volatile("vmptrld %1" : "=@cca"(ok) : "m"(region) : "memory");
-    return ok;
-}
 
 static inline uint64_t insn_vmread(uint64_t encoding)
 {
@@ -57,24 +49,16 @@ static inline void insn_vmwrite(uint64_t encoding, uint64_t value)
     __asm__ volatile("vmwrite %1, %0" : : "r"(encoding), "rm"(value) : "cc", "memory");
 }
 
-struct invept_descriptor { uint64_t eptp, zero; };
-enum { INVEPT_SINGLE = 1, INVEPT_ALL = 2 };
-
-static inline bool insn_invept(uint64_t type, uint64_t eptp)
-{
-    struct invept_descriptor descriptor = { eptp, 0 };
-    bool ok;
-    __asm__ volatile("invept %1, %2" : "=@cca"(ok) : "m"(descriptor), "r"(type) : "memory");
-    return ok;
-}
-
-struct invvpid_descriptor { uint64_t vpid, linear; };
-enum { INVVPID_ADDRESS = 0, INVVPID_SINGLE = 1, INVVPID_ALL = 2 };
-
-static inline bool insn_invvpid(uint64_t type, uint16_t vpid, uint64_t linear)
-{
-    struct invvpid_descriptor descriptor = { vpid, linear };
-    bool ok;
-    __asm__ volatile("invvpid %1, %2" : "=@cca"(ok) : "m"(descriptor), "r"(type) : "memory");
-    return ok;
-}
+// Those that invalidate translations, by EPTP or VPID.
+enum { INVEPT_ALL = 2, INVVPID_SINGLE = 1 };
+#define VMX_INVALIDATE(name)                                                                               \
+    static inline bool insn_##name(uint64_t type, uint64_t what)                                           \
+    {                                                                                                      \
+        const uint64_t descriptor[2] = { what, 0 };                                                        \
+        bool ok;                                                                                           \
+        __asm__ volatile(#name " %1, %2" : "=@cca"(ok) : "m"(descriptor), "r"(type) : "memory");           \
+        return ok;                                                                                         \
+    }
+VMX_INVALIDATE(invept)
+VMX_INVALIDATE(invvpid)
+#undef VMX_INVALIDATE
