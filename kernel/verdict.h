@@ -17,7 +17,7 @@ static const uint8_t verdicts[] = {
     [MSG_KILL] = 1 << VERDICT_L1 | 1 << VERDICT_L2 | 1 << VERDICT_FORWARD | 1 << VERDICT_RETURN | VERDICT_SETS,
 };
 
-// What a reply sets besides general-purpose registers: of L1, or of an own L2 that goes on, and to which nothing else happens.
+// What a reply sets besides general-purpose registers: of L1, or of an L2 that goes on, and to which nothing else happens.
 NODISCARD static inline __attribute__((always_inline)) enum status set_decode(struct cpu *cpu, const struct partition *partition,
     const struct message *message, const struct answer *answer, bool operations)
 {
@@ -25,7 +25,7 @@ NODISCARD static inline __attribute__((always_inline)) enum status set_decode(st
     if ((answer->set & ~SET_ALL) || message->kind != MSG_EXIT || message->origin == ORIGIN_PAL)
         return STATUS_BAD_ARG;
     if (message->origin == ORIGIN_L2) {
-        if (operations || answer->verdict != VERDICT_RESUME || cpu->vmcs02->partition != partition->index)
+        if (operations || answer->verdict != VERDICT_RESUME)
             return STATUS_DENIED;
         TRY(vmcs02_take(cpu->vmcs02, cpu));
         kind = VMCS_KIND_02;

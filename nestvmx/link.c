@@ -38,7 +38,7 @@ bool link_wanted(const struct message *m, const struct vmcs12 *v)
 static void end(struct message *m, uint64_t flags)
 {
     reply_flags(m->rep, flags);
-    reply_advance_own(m->rep);
+    reply_advance(m->rep);
 }
 
 // The error number is the current VMCS', which is L2's own (SDM 3C 31.2 "Conventions").

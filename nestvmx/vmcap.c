@@ -144,7 +144,7 @@ void vmcap_rdmsr(struct message *m)
     }
     reply_gpr(m->rep, GPR_RAX, value & 0xffffffff);
     reply_gpr(m->rep, GPR_RDX, value >> 32);
-    reply_advance_own(m->rep);
+    reply_advance(m->rep);
 }
 
 void vmcap_wrmsr(struct message *m)
@@ -159,5 +159,5 @@ void vmcap_wrmsr(struct message *m)
         return;
     }
     vmx_cpu_set_feature_control(m->cpu, value);
-    reply_advance_own(m->rep);
+    reply_advance(m->rep);
 }

@@ -36,5 +36,5 @@ void vmfunc_execute(struct message *m, struct vmcs12 *v)
     reply_op(m->rep, OP_VMCS_EPT, m->handle, 0, tag, 0);
     if (rt_invoke() != STATUS_OK)  // at once: RIP goes with a reply that has no operations
         rt_panic("a VMCS02 can't have another EPT02 tree");
-    reply_advance_own(m->rep);
+    reply_advance(m->rep);
 }

@@ -74,7 +74,7 @@ int main(void)
         PROVE(message.kind == MSG_EXIT && message.origin != ORIGIN_PAL, "only an instruction that exited is completed");
         bool l2 = message.origin == ORIGIN_L2;
         PROVE(partition.header.vmcs[l2 ? VMCS_KIND_02 : VMCS_KIND_01].write & GROUP_RIP, "by who may write RIP and RFLAGS there");
-        PROVE(!l2 || (exited.partition == partition.index && kept), "an L2's on the partition's own VMCS02, which this CPU holds");
+        PROVE(!l2 || kept, "an L2's on a VMCS02 that this CPU holds");
         PROVE(!l2 || (!operations && answer.verdict == VERDICT_RESUME), "and which goes on, with nothing else done to it");
     }
     if (answer.verdict == VERDICT_L1 && message.origin == ORIGIN_L2)

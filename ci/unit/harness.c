@@ -267,7 +267,7 @@ static const struct reply *deliver(enum msg_kind kind, enum msg_origin origin, c
         world_fault("VERDICT_L2 names a VMCS02 that the partition does not have");
     if (rep->set & ~SET_ALL)
         world_fault("the reply sets what there isn't");
-    const bool l2_goes_on = origin == ORIGIN_L2 && (header.rights & RIGHT_VMCS02) && rep->op_count == 0 && rep->verdict == VERDICT_RESUME;
+    const bool l2_goes_on = origin == ORIGIN_L2 && rep->op_count == 0 && rep->verdict == VERDICT_RESUME;
     if ((rep->set & (SET_FLAGS | SET_ADVANCE)) &&
         (kind != MSG_EXIT || !(origin == ORIGIN_L1 ? header.vmcs[VMCS_KIND_01].write & GROUP_RIP : l2_goes_on && (header.vmcs[VMCS_KIND_02].write & GROUP_RIP))))
         world_fault("the reply advances RIP where it may not");

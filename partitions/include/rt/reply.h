@@ -141,8 +141,8 @@ static inline void reply_advance_l2(const struct request *req, struct reply *rep
         reply_write(rep, handle, VMCS_GUEST_PENDING_DEBUG, field[VMCS_GUEST_PENDING_DEBUG] | PENDING_DEBUG_SINGLE_STEP);
 }
 
-// The same by the kernel also for an L2's exit, in a reply with VERDICT_RESUME and no operations, by who owns its VMCS02.
-static inline void reply_advance_own(struct reply *rep) { rep->set |= SET_ADVANCE; }
+// The same by the kernel also for an L2's exit, in a reply with VERDICT_RESUME and no operations, by who may write group RIP of VMCS02s.
+static inline void reply_advance(struct reply *rep) { rep->set |= SET_ADVANCE; }
 
 static inline void reply_advance_rip(const struct request *req, struct reply *rep)
 {

@@ -105,7 +105,7 @@ struct op {
 };
 
 // What of the guest's registers a reply sets, after its operations. SET_FLAGS and SET_ADVANCE: only in the answer to an L1's MSG_EXIT, by who may write
-// group RIP of VMCS01; and to that of an L2 whose VMCS02 is the partition's, with VERDICT_RESUME and no operations.
+// group RIP of VMCS01; and to that of an L2, by who may write group RIP of VMCS02s, with VERDICT_RESUME and no operations.
 #define SET_GPR(n)  (1u << (n))     // gpr[n] (enum gpr)
 #define SET_GPRS    0xffffu         // all of them
 #define SET_FLAGS   (1u << 16)      // the status flags of RFLAGS: those of rflags
