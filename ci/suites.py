@@ -34,6 +34,7 @@ import pal_mutations
 import pal_suite
 import proof_mutations
 import races
+import ranges
 import refused
 import startup
 import task_switch
@@ -213,7 +214,7 @@ SUITES: dict[str, list[Case]] = {
     "trace": traced.CASES,
     "debugging": debugging.CASES + gdb_session.CASES,
     "broken-route": broken_route.CASES,
-    "lhv": lhv.CASES + entry_names.CASES + eviction.CASES,
+    "lhv": lhv.CASES + ranges.CASES + entry_names.CASES + eviction.CASES,
     "lhv-bare": lhv.BARE_CASES,
     "bench": [Case("bench", _bench), Case("bench-pals", _bench_pals), Case("bench-boots", _bench_boots)],
     "loader-errors": loader_errors.CASES,

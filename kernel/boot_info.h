@@ -109,6 +109,7 @@ struct boot_info {
     uint64_t cpu_blocks;                  // CPU 0's (cpu.h); the others' follow
     uint64_t window_tables;               // top of page tables with the window (caps/layout.h) alone, all of it writable; partitions share what is below
     uint64_t bitmaps;                     // VMCS01's, a page each by enum bitmap_kind
+    const uint64_t *watched[ORIGIN_PAL][BITMAP_KINDS];  // these; and what of each L2's is L0's: the same, and what partitions claim of L2s
     uint64_t decoys;                      // pages of ones, by enum boot_decoy
     uint64_t records;                     // struct records_own: filled in, the log empty
     struct vmx_caps vmx;                  // the same on all CPUs, with all that L0 needs

@@ -42,7 +42,12 @@ static const char *stage_of(uint16_t port, uint8_t byte)
     return NULL;
 }
 
-bool io_hypercall(void) { return (vmcs_read(VMCS_EXIT_QUALIFICATION) & ~(uint64_t)IO_REP) == (HYPERCALL_PORT << 16 | IO_IN | 3); }
+bool io_claimed(const struct cpu *cpu, const struct route_cap *range)
+{
+    const uint64_t qualification = cpu->event->qualification, first = IO_PORT(qualification), last = first + IO_BYTES(qualification) - 1;
+    return cpu->level == ORIGIN_L1 ? (qualification & ~(uint64_t)IO_REP) == (HYPERCALL_PORT << 16 | IO_IN | 3)
+                                   : (first <= range->last && last >= range->first) || last >= 0x10000 + range->first;  // behind the last port comes the first one
+}
 
 static void out(uint16_t port, unsigned bytes, uint32_t value)
 {
@@ -78,16 +83,12 @@ void io_exit(struct cpu *cpu)
         return;
     }
     if (qualification & IO_STRING) {
-        if (cpu->level != ORIGIN_L1) {  // its hypervisor's bitmaps would be off as well
-            inject_gp(cpu, 0);
-            return;
-        }
         // What it writes lies in memory that L0 doesn't see; and what reads may write by the time of its step, which no port stops: another CPU has changed the
-        // code. Nobody but an attacker comes to these ports so: secrets are taken for lost.
-        if (partition_secrets())
+        // code. Nobody but an attacker comes to L0's ports so: secrets are taken for lost.
+        if (cpu->level == ORIGIN_L1 && partition_secrets())
             power_end("reset");
-        cpu->step.io = true;
-        step_begin(cpu);
+        if (!step_io(cpu, port, bytes))
+            inject_gp(cpu, 0);
         return;
     }
     if (qualification & IO_IN)

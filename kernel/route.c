@@ -75,15 +75,13 @@ static uint64_t page_taken(struct cpu *cpu)
     return by_ept01 ? (uint64_t)ept01_owner((gpa1_t){ page }) << EPT_OWNER_SHIFT : ept02_taken(vmcs02_root(cpu->vmcs02), (gpa2_t){ page }, TAKEN_LOOK);
 }
 
-// ROUTE_RANGE: the register that the exit's instruction is about; of I/O only one port may be claimed.
-static inline bool key_matches(struct cpu *cpu, const struct route_cap *cap)
+// ROUTE_RANGE: the register that the exit's instruction is about, or its ports.
+static inline bool key_matches(const struct cpu *cpu, const struct route_cap *cap)
 {
     uint64_t key = cpu->gpr[GPR_RAX];
     if (__builtin_expect(cap->reason != EXIT_VMCALL, 0)) {
-        if (cap->reason == EXIT_IO) {
-            vmcs_select(cpu, cpu->vmcs01);
-            return io_hypercall();
-        }
+        if (cap->reason == EXIT_IO)
+            return io_claimed(cpu, cap);
         key = (uint32_t)(cap->reason == EXIT_CPUID ? key : cpu->gpr[GPR_RCX]);
     }
     return key >= cap->first && key <= cap->last;
@@ -199,8 +197,12 @@ static bool vanishes(struct cpu *cpu, const struct route *route)
     return route->kind == ROUTE_TAKEN && (cpu->event->qualification & 2) && held(cpu) && (page_taken(cpu) & EPT_VANISHING);
 }
 
-// Whether others are asked where its partition can't answer: it was dormant, which it may not be any more, or is parked, which it stays.
-static bool passes(const struct route *route) { return route->kind == ROUTE_IN_VMX || route->partition->record->state != PARTITION_PARKED; }
+// Whether others are asked where its partition can't answer: it was dormant, which it may not be any more, or is parked, which it stays. What it has claimed of
+// L2s is then as if nobody had: it is their hypervisor that knows what to answer.
+static bool passes(const struct route *route)
+{
+    return route->kind == ROUTE_IN_VMX || (route->kind == ROUTE_RANGE && route->cap->origin == ORIGIN_L2) || route->partition->record->state != PARTITION_PARKED;
+}
 
 // No partition wants the exit.
 static __attribute__((noinline)) void unclaimed(struct cpu *cpu)
@@ -245,7 +247,7 @@ static __attribute__((noinline)) void forward(struct cpu *cpu, const struct rout
 // Hands the exit to the partitions, else to the kernel's handler. origin: cpu->level. true: who exited goes on, for one thing.
 static inline __attribute__((always_inline)) bool route_message(struct cpu *cpu, const struct route *route, enum msg_origin origin, bool taken)
 {
-    while (route != NULL && !wants(cpu, route, taken))
+    while (__builtin_expect(route != NULL && !wants(cpu, route, taken), 0))
         route = route->next;
     if (route == NULL) {
         unclaimed(cpu);

@@ -32,8 +32,18 @@ void step_begin(struct cpu *cpu)
         else
             vmcs_control(cpu, VMCS_PROC_CONTROLS, PROC_MONITOR_TRAP_FLAG, true);
     }
-    if (step->io)
+}
+
+bool step_io(struct cpu *cpu, uint16_t port, uint16_t bytes)
+{
+    const bool opened = cpu->level == ORIGIN_L1 || vmcs02_ports(cpu->vmcs02, port, bytes, true);
+    if (cpu->level == ORIGIN_L1)
         vmcs_control(cpu, VMCS_PROC_CONTROLS, PROC_USE_IO_BITMAPS, false);
+    cpu->step.port = port, cpu->step.bytes = bytes;
+    step_begin(cpu);
+    if (!opened)
+        step_end(cpu, false);
+    return opened;
 }
 
 // The decoys are those of the L2's own tree, which no device has; else EPT01's.
@@ -67,8 +77,10 @@ void step_end(struct cpu *cpu, bool done)
 {
     struct step *step = &cpu->step;
     vmcs_control(cpu, VMCS_PROC_CONTROLS, PROC_MONITOR_TRAP_FLAG, step->trap_was_on);
-    if (step->io)
+    if (cpu->level == ORIGIN_L1)
         vmcs_control(cpu, VMCS_PROC_CONTROLS, PROC_USE_IO_BITMAPS, true);
+    else if (step->bytes != 0)
+        (void)vmcs02_ports(cpu->vmcs02, step->port, step->bytes, false);
     if (step->open) {
         decoys_open(cpu, false);
         shootdown();
@@ -76,5 +88,6 @@ void step_end(struct cpu *cpu, bool done)
             vtd_forget();  // devices, too, could write where the writes have gone
     }
     step->decoy_count = done ? 0 : step->decoy_count;  // the next one there has only its own
-    cpu->stepping = step->event = step->io = false;
+    step->bytes = 0;
+    cpu->stepping = step->event = false;
 }

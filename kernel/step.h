@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-
 struct cpu;
 
 #define STEP_DECOYS 8
@@ -14,8 +13,8 @@ struct cpu;
 struct step {
     bool trap_was_on;            // an L2's hypervisor steps it as well
     bool event;                  // to dispatch the exit of an NMI or INIT in an L2's name
-    bool io;                     // string instruction on a watched port: the I/O bitmaps are off
     bool open;                   // the decoys take writes, which vanish
+    uint16_t port, bytes;        // of an L2's string instruction on ports that L0 watches only for partitions: they don't exit; 0 bytes: there is none
     uint32_t decoy_count;        // what the instruction there, by that EPT, was seen to write to: all of it has to be open at the same time
     uint64_t decoy[STEP_DECOYS], rip, eptp;
 };
@@ -25,6 +24,10 @@ void step_begin(struct cpu *cpu);
 
 // The same, with writes to that page vanishing: one that is hidden or taken, by the address of who runs.
 void step_write(struct cpu *cpu, uint64_t page);
+
+// The same, with its string instruction's access to these ports, which are watched, taking place: L1 has all ports meanwhile, an L2 these, whose hypervisor doesn't
+// intercept them. false: nothing is done, one of them is a port that L0 watches of an L2 as well.
+bool step_io(struct cpu *cpu, uint16_t port, uint16_t bytes);
 
 // Everything as before the step. The VMCS of the step is current. done: by the trap itself, as a rule behind the instruction; else that comes again, and
 // needs what it needed before, too.

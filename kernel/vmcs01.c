@@ -6,11 +6,8 @@
 #include "cr.h"
 #include "ept01.h"
 #include "memory.h"
-#include "pool.h"
 #include "vmcs.h"
 #include "watchdog.h"
-
-const uint64_t *vmcs01_bitmap(enum bitmap_kind kind) { return hidden_va((hpa_t){ boot_info->bitmaps + kind * PAGE_BYTES }); }
 
 void vmcs01_init(struct cpu *cpu, const struct launch_entry *launch)
 {

@@ -11,7 +11,6 @@
 #include "pin.h"
 #include "pool.h"
 #include "vmcs.h"
-#include "vmcs01.h"
 
 struct vmcs02 *vmcs02_at(uint32_t index) { return (struct vmcs02 *)hidden_va((hpa_t){ boot_info->vmcs02s }) + index; }
 
@@ -89,7 +88,20 @@ void vmcs02_clear(struct vmcs02 *vmcs02, struct cpu *cpu)
 void vmcs02_bitmap(struct vmcs02 *vmcs02, enum bitmap_kind kind, uint32_t qword, uint64_t value)
 {
     uint64_t *bitmap = hidden_va(vmcs02->bitmap[kind]);
-    bitmap[qword] = value | vmcs01_bitmap(kind)[qword];
+    bitmap[qword] = value | boot_info->watched[ORIGIN_L2][kind][qword];
+}
+
+bool vmcs02_ports(struct vmcs02 *vmcs02, uint16_t port, unsigned bytes, bool open)
+{
+    for (; bytes > 0; port++, bytes--) {
+        const enum bitmap_kind kind = port < 0x8000 ? BITMAP_IO_A : BITMAP_IO_B;
+        const uint32_t qword = port % 0x8000 / 64;
+        uint64_t *bitmap = (uint64_t *)hidden_va(vmcs02->bitmap[kind]) + qword, bit = 1ull << port % 64;
+        if (open && (boot_info->watched[ORIGIN_L1][kind][qword] & bit))
+            return false;
+        *bitmap = open ? *bitmap & ~bit : *bitmap | (boot_info->watched[ORIGIN_L2][kind][qword] & bit);
+    }
+    return true;
 }
 
 void vmcs02_tag(struct vmcs02 *vmcs02, uint64_t tag)

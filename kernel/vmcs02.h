@@ -48,6 +48,10 @@ void vmcs02_reset(struct vmcs02 *vmcs02, struct cpu *cpu);
 void vmcs02_clear(struct vmcs02 *vmcs02, struct cpu *cpu);
 void vmcs02_flush(struct vmcs02 *vmcs02);
 void vmcs02_bitmap(struct vmcs02 *vmcs02, enum bitmap_kind kind, uint32_t qword, uint64_t value);
+
+// Ports of an access don't exit, or exit again where L0 watches them of L2s. false: one of them is watched of L1 too, and those before it are open.
+bool vmcs02_ports(struct vmcs02 *vmcs02, uint16_t port, unsigned bytes, bool open);
+
 void vmcs02_tag(struct vmcs02 *vmcs02, uint64_t tag);
 
 // The root that holds its tag now, among all; ROOT_NONE.

@@ -35,7 +35,7 @@
 #define ROUTE_CPUID ROUTE_AFTER(L2, CPUID, PLAIN, 0, 1)
 #endif
 
-// Priority 2: behind `ept`. Priority 1: behind who claims numbers of CPUID and VMCALL.
+// Priority 2: behind `ept`. Priority 1: behind who claims numbers of CPUID and VMCALL, ports or MSRs.
 #define ROUTE_BEHIND_EPT(name) ROUTE_AFTER(L2, name, VECTOR | GROUP_ADDRESS, 0, 2)
 
 const struct partition_header header PARTITION_SECTION = {
@@ -94,9 +94,9 @@ const struct partition_header header PARTITION_SECTION = {
         ROUTE(L2, VMXON, DETAIL),
         ROUTE(L2, CR_ACCESS, KEYED | GROUP_ADDRESS),
         ROUTE(L2, DR_ACCESS, PLAIN),
-        ROUTE(L2, IO, LINEAR),
-        ROUTE(L2, RDMSR, GROUP_GPR),  // the rest is fetched where L1 wants it: most that come here are L0's
-        ROUTE(L2, WRMSR, KEYED),
+        ROUTE_AFTER(L2, IO, LINEAR, 0, 1),
+        ROUTE_AFTER(L2, RDMSR, GROUP_GPR, 0, 1),  // the rest is fetched where L1 wants it: most that come here are L0's
+        ROUTE_AFTER(L2, WRMSR, KEYED, 0, 1),
         ROUTE(L2, ENTRY_GUEST_STATE, GROUPS_EXIT),
         ROUTE(L2, ENTRY_MSR_LOAD, GROUPS_EXIT),
         ROUTE(L2, ENTRY_MACHINE_CHECK, GROUPS_EXIT),

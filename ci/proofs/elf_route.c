@@ -25,6 +25,8 @@ int main(void)
     PROVE(route->reason < EXIT_REASON_COUNT, "an exit of the table");
     if (route->origin == ORIGIN_L1 && route->reason == EXIT_IO)
         PROVE(route->kind == ROUTE_RANGE && route->first == HYPERCALL_PORT && route->last == HYPERCALL_PORT, "of L1's I/O the hypercall port alone");
+    if (route->kind == ROUTE_RANGE && route->reason == EXIT_IO)
+        PROVE(route->origin != ORIGIN_PAL && route->first <= route->last && route->last <= 0xffff, "ports that there are");
     if (route->origin == ORIGIN_L1)
         PROVE(route->reason != EXIT_EPT_VIOLATION && route->reason != EXIT_EXCEPTION_OR_NMI && route->reason != EXIT_CR_ACCESS &&
               route->reason != EXIT_INIT && route->reason != EXIT_SIPI, "L1's exits by which the kernel keeps the machine are its own");

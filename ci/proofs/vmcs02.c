@@ -20,7 +20,6 @@ uint32_t ept02_bind(uint64_t tag, uint32_t old_top, uint32_t *root) { (void)tag,
 uint64_t ept02_pointer(uint32_t top) { (void)top; return any_u64(); }
 uint32_t ept02_find(uint64_t tag) { (void)tag; return any_u32(); }
 enum status pool_alloc(uint64_t pages, hpa_t *out) { (void)pages; out->v = any_u64() & PAGE_MASK; return any_bool() ? STATUS_OK : STATUS_NO_MEMORY; }
-const uint64_t *vmcs01_bitmap(enum bitmap_kind kind) { (void)kind; return NULL; }
 void vmcs_load(struct cpu *self, hpa_t vmcs) { self->vmcs_current = current = vmcs; }
 void vmcs_clear(struct cpu *self, hpa_t vmcs) { (void)self, (void)vmcs; }
 void vmcs_format(struct cpu *self, hpa_t vmcs, bool shadow) { (void)vmcs, (void)shadow; self->vmcs_current.v = 0; }

@@ -113,7 +113,7 @@ static bool reason_claimable(const struct route_cap *route)
 
 static bool route_has_key(const struct route_cap *route)
 {
-    return (route->reason == EXIT_IO && route->origin == ORIGIN_L1) || route->reason == EXIT_CPUID || route->reason == EXIT_RDMSR ||
+    return (route->reason == EXIT_IO && route->origin != ORIGIN_PAL && route->last <= 0xffff) || route->reason == EXIT_CPUID || route->reason == EXIT_RDMSR ||
            route->reason == EXIT_WRMSR || route->reason == EXIT_VMCALL;
 }
 

@@ -181,6 +181,17 @@ static bool build(struct launch *launch, struct memory *memory, const struct con
     return done;
 }
 
+// Whether partitions leave L0 the ports that are its own.
+static bool check_ports(const struct boot_info *info)
+{
+    uint32_t which;
+    uint16_t port;
+    if (!watch_conflict(info, &which, &port))
+        return true;
+    console_line("partition %s: it claims port 0x%x of L2s, which L0 watches itself", info->partition[which].header.name, port);
+    return false;
+}
+
 // Fills hidden memory.
 static bool furnish(struct launch *launch, struct memory *memory, const struct conf *conf, const struct conf_workload *workload,
                     const struct load *load, const struct vtx_facts *facts, bool no_execute)
@@ -198,7 +209,7 @@ static bool furnish(struct launch *launch, struct memory *memory, const struct c
         if (!dma_prepare(info, memory, conf->dma))
             return false;
         if (build(launch, memory, workload, load, no_execute, boot_time))
-            return true;
+            return check_ports(info);
     }
     console_line("memory = %lluM is too little for the kernel and the partitions of [workload %s]", (unsigned long long)(conf->memory >> 20),
                  workload->name);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Makes VMCS01's bitmaps, and those of L1's shadow VMCS.
+// Makes VMCS01's bitmaps, L0's part of VMCS02s', and those of L1's shadow VMCS.
 #include "watch.h"
+
+#include <stddef.h>
 
 #include <caps/debug.h>
 #include <caps/exit_reason.h>
@@ -14,11 +16,9 @@ static const struct { uint32_t first, last; bool read, write; } msrs[] = {
 #undef MSR_WATCH
 };
 
-static void set(const struct boot_info *info, enum bitmap_kind kind, unsigned bit)
-{
-    uint64_t *bitmap = (uint64_t *)(uintptr_t)(info->bitmaps + kind * PAGE_BYTES);
-    bitmap[bit / 64] |= 1ull << (bit % 64);
-}
+// Of VMCS01's; those of L2s lie behind them.
+static uint64_t *bitmap_of(const struct boot_info *info, unsigned kind) { return (uint64_t *)(uintptr_t)(info->bitmaps + kind * PAGE_BYTES); }
+static void set(const struct boot_info *info, unsigned kind, unsigned bit) { bitmap_of(info, kind)[bit / 64] |= 1ull << (bit % 64); }
 
 // SDM 3C 25.6.9 "MSR-Bitmap Address": reads of the low MSRs, of the high ones, writes of the low, of the high; 8192 bits each.
 static void watch_msrs(const struct boot_info *info)
@@ -35,7 +35,9 @@ static void watch_msrs(const struct boot_info *info)
 }
 
 // SDM 3C 25.6.4 "I/O-Bitmap Addresses".
-static void watch_port(const struct boot_info *info, unsigned port) { set(info, port < 0x8000 ? BITMAP_IO_A : BITMAP_IO_B, port & 0x7fff); }
+static unsigned kind_of(unsigned port) { return port < 0x8000 ? BITMAP_IO_A : BITMAP_IO_B; }
+static void watch_port(const struct boot_info *info, unsigned port) { set(info, kind_of(port), port & 0x7fff); }
+static bool is_watched(const struct boot_info *info, unsigned port) { return bitmap_of(info, kind_of(port))[port % 0x8000 / 64] >> port % 64 & 1; }
 
 // One bit for each encoding, 0: no exit (SDM 3C 25.6.15 "VMCS Shadowing Bitmap Addresses"). The upper halves of 64-bit fields exit.
 static bool watch_fields(struct vmx_caps *caps, struct memory *memory)
@@ -108,10 +110,49 @@ static void watch_ends(struct boot_info *info, struct fadt_ports fadt, bool secr
         watch_end(info, (struct boot_end){fadt.reset, 0xff, fadt.reset_value, false});
 }
 
+// The next route of that partition from *i on that claims ports of L2s; NULL: there is none.
+static const struct route_cap *next_claim(const struct partition_header *header, unsigned *i)
+{
+    while (*i < header->route_count) {
+        const struct route_cap *route = &header->routes[(*i)++];
+        if (route->kind == ROUTE_RANGE && route->origin == ORIGIN_L2 && route->reason == EXIT_IO)
+            return route;
+    }
+    return NULL;
+}
+
+// L2s' are the same, with the ports that partitions claim of them, those of dormant ones too: no bitmap changes when they come.
+static void watch_l2s(struct boot_info *info)
+{
+    for (unsigned kind = 0; kind < BITMAP_KINDS; kind++) {
+        __builtin_memcpy(bitmap_of(info, BITMAP_KINDS + kind), bitmap_of(info, kind), PAGE_BYTES);
+        for (unsigned level = ORIGIN_L1; level <= ORIGIN_L2; level++)
+            info->watched[level][kind] = (const uint64_t *)(uintptr_t)(HIDDEN_BASE + info->bitmaps + (level * BITMAP_KINDS + kind) * PAGE_BYTES);
+    }
+    const struct route_cap *claim;
+    for (uint32_t i = 0; i < info->partition_count; i++)
+        for (unsigned n = 0; (claim = next_claim(&info->partition[i].header, &n)) != NULL;)
+            for (uint64_t port = claim->first; port <= claim->last; port++)
+                set(info, BITMAP_KINDS + kind_of((unsigned)port), port & 0x7fff);
+}
+
+bool watch_conflict(const struct boot_info *info, uint32_t *partition, uint16_t *port)
+{
+    const struct route_cap *claim;
+    for (*partition = 0; *partition < info->partition_count; ++*partition)
+        for (unsigned n = 0; (claim = next_claim(&info->partition[*partition].header, &n)) != NULL;)
+            for (uint64_t i = claim->first; i <= claim->last; i++) {
+                *port = (uint16_t)i;
+                if (is_watched(info, *port))
+                    return true;
+            }
+    return false;
+}
+
 bool watch_make(struct boot_info *info, struct memory *memory, struct fadt_ports fadt)
 {
     bool secrets = false;
-    info->bitmaps = memory_take(memory, BITMAP_KINDS * PAGE_BYTES);
+    info->bitmaps = memory_take(memory, 2 * BITMAP_KINDS * PAGE_BYTES);
     if (!info->bitmaps || !watch_fields(&info->vmx, memory))
         return false;
     watch_msrs(info);
@@ -123,5 +164,6 @@ bool watch_make(struct boot_info *info, struct memory *memory, struct fadt_ports
         secrets |= (info->partition[i].header.rights & RIGHT_SECRETS) != 0;
     }
     watch_ends(info, fadt, secrets);
+    watch_l2s(info);
     return true;
 }

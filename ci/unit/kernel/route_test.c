@@ -28,9 +28,9 @@ static struct partition loadable;
 static struct records_partition record;
 static struct cpu cpu __attribute__((aligned(CPU_BLOCK_BYTES)));
 static struct event event;
-static struct partition behind;
+static struct partition behind, claimer, all;
 static struct vmcs02 l2;
-static unsigned answers, faults, behinds;
+static unsigned answers, faults, behinds, agains;
 static bool forwards;
 static uint64_t taken_leaf, cause;
 static enum partition_state meanwhile;
@@ -44,18 +44,21 @@ void inject_ud(struct cpu *on) { CHECK(on == &cpu); faults++; }
 // It isn't to be entered, as partition_wait() has found; before the router looks again, something happens.
 bool partition_wait(struct partition *partition, struct partition_cpu *slot)
 {
-    CHECK(partition == &loadable && record.state >= PARTITION_PARKED);
+    CHECK((partition == &loadable || partition == &claimer || partition == &all) && record.state >= PARTITION_PARKED);
     slot->inside = 0;
     return false;
 }
 enum status ipc_send_again(struct cpu *on, struct partition *partition, const struct message *message, enum status status, struct answer *answer)
 {
-    CHECK(on == &cpu && partition == &loadable && message->kind == MSG_EXIT && status == STATUS_BUSY);
+    CHECK(on == &cpu && (partition == &loadable || partition == &claimer || partition == &all) && message->kind == MSG_EXIT && status == STATUS_BUSY);
+    *(partition == &all ? &behinds : &agains) += 1;
     answer->killed = false;
     answer->verdict = VERDICT_FORWARD;
     answer->arg[0] = cause;
     record.state = meanwhile;
-    return forwards ? STATUS_OK : STATUS_FAULTED;
+    if (partition == &all)
+        answer->verdict = VERDICT_L1;
+    return forwards || partition == &all ? STATUS_OK : STATUS_FAULTED;
 }
 void group_read_fields(uint64_t count, const struct group_field *end, uint64_t bank[VMCS_FIELD_COUNT]) { (void)count, (void)end, (void)bank; }
 struct group_list group_list(uint64_t groups, bool exited) { return (struct group_list){ groups && exited ? group_first[0] : NULL, NULL }; }
@@ -69,7 +72,11 @@ void *fake_frame(void) { return &cpu; }
 void inject_gp(struct cpu *on, uint32_t error_code) { (void)on, (void)error_code; NEVER }
 void event_reinject(struct cpu *on) { (void)on; NEVER }
 void log_line(enum log_level level, const char *format, ...) { (void)level, (void)format; }
-bool io_hypercall(void) NEVER
+bool io_claimed(const struct cpu *on, const struct route_cap *range)
+{
+    CHECK(on == &cpu && range->reason == EXIT_IO);
+    return event.qualification >> 16 == range->first;
+}
 void lapic_requeue(uint8_t vector) { (void)vector; NEVER }
 uint32_t ept01_owner(gpa1_t page) { return page.v == 0; }
 uint64_t ept02_taken(uint32_t root, gpa2_t address, enum ept02_taken what)
@@ -90,7 +97,7 @@ enum status vmcs02_take(struct vmcs02 *vmcs02, struct cpu *on)
 struct vmcs02 *vmcs02_at(uint32_t index) { (void)index; NEVER }
 enum status ipc_send(struct cpu *on, struct partition *partition, const struct message *message, struct answer *answer)
 {
-    CHECK(on == &cpu && partition == &behind && message->origin == ORIGIN_L2);
+    CHECK(on == &cpu && (partition == &behind || partition == &all) && message->origin == ORIGIN_L2);
     behinds++;
     answer->verdict = VERDICT_L1;
     return STATUS_OK;
@@ -235,5 +242,53 @@ TEST(an_l2s_on_ept01_has_the_kernels_answer_but_for_an_exception)
         answers = behinds = 0;
         route_exit(&cpu);
         CHECK(answers == (access < 4) && behinds == 0 && (cpu.level == ORIGIN_L1) == (access == 4));
+    }
+}
+
+// Exits of L2s by numbers: a partition claims KEY, another one has them all.
+#define KEY 0x84u
+static const enum exit_reason numbered[] = { EXIT_IO, EXIT_CPUID, EXIT_VMCALL, EXIT_RDMSR, EXIT_WRMSR };
+enum { NUMBERED = sizeof(numbered) / sizeof(numbered[0]) };
+
+static void exit_number(enum exit_reason reason, uint64_t key, bool answers_it, enum partition_state after)
+{
+    if (!route_has(ORIGIN_L2, reason)) {
+        claimer = (struct partition){ .name = "claimer", .index = 2, .record = &record, .slot[0] = &claimer.cpu[0], .header.route_count = NUMBERED };
+        all = (struct partition){ .name = "all", .index = 3, .record = &record, .slot[0] = &all.cpu[0], .header.route_count = NUMBERED };
+        for (unsigned i = 0; i < NUMBERED; i++) {
+            claimer.header.routes[i] = (struct route_cap){ .kind = ROUTE_RANGE, .origin = ORIGIN_L2, .reason = (uint16_t)numbered[i], .first = KEY, .last = KEY };
+            all.header.routes[i] = (struct route_cap){ .kind = ROUTE_EXIT, .origin = ORIGIN_L2, .reason = (uint16_t)numbered[i], .priority = 1 };
+        }
+        route_link(&all, true);
+        route_link(&claimer, true);
+    }
+    const bool rcx = reason == EXIT_RDMSR || reason == EXIT_WRMSR;
+    cpu = (struct cpu){ .level = ORIGIN_L2, .vmcs02 = &l2, .reason = reason, .event = &event, .gpr = { [GPR_RAX] = rcx ? ~key : key, [GPR_RCX] = rcx ? key : ~key } };
+    event.qualification = reason == EXIT_IO ? key << 16 : ~0ull;
+    answers = behinds = agains = 0;
+    forwards = answers_it;
+    cause = 0;
+    meanwhile = after;
+    record.state = PARTITION_PARKED;  // so that the message goes by ipc_send_again()
+    route_exit(&cpu);
+}
+
+TEST(an_l2s_exit_by_a_number_that_is_claimed_is_that_partitions_first)
+{
+    for (unsigned i = 0; i < NUMBERED; i++) {
+        exit_number(numbered[i], KEY, true, PARTITION_READY);
+        CHECK(agains == 1 && behinds == 1 && answers == 0);  // and forwarded
+        exit_number(numbered[i], KEY - 1, true, PARTITION_READY);
+        CHECK(agains == 0 && behinds == 1);
+        exit_number(numbered[i], KEY + 1, true, PARTITION_READY);
+        CHECK(agains == 0 && behinds == 1);
+    }
+}
+
+TEST(what_a_parked_partition_has_claimed_of_l2s_is_as_if_nobody_had)
+{
+    for (unsigned i = 0; i < NUMBERED; i++) {
+        exit_number(numbered[i], KEY, false, PARTITION_PARKED);
+        CHECK(agains == 1 && behinds == 1 && faults == 0 && cpu.level == ORIGIN_L1);  // as the one behind has it
     }
 }

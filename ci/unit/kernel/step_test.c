@@ -56,6 +56,16 @@ uint32_t vmcs02_root(const struct vmcs02 *vmcs02)
     CHECK(vmcs02 == &l2);
     return ROOT;
 }
+static unsigned ports_open;  // how many bytes from ports_first on
+static uint16_t ports_first;
+static bool l0s;
+bool vmcs02_ports(struct vmcs02 *vmcs02, uint16_t port, unsigned bytes, bool open)
+{
+    CHECK(vmcs02 == &l2 && (open || (port == ports_first && bytes == ports_open)));
+    ports_first = port;
+    ports_open = open ? bytes : 0;
+    return !l0s;
+}
 void shootdown(void) { shootdowns++; }
 void vtd_forget(void) { forgets++; }
 
@@ -191,4 +201,33 @@ TEST(an_event_exits_behind_an_instruction_that_blocks_interrupts)
     CHECK(!event_is_injected());
     blocking = BLOCKING_MOV_SS;
     CHECK(!event_is_injected());
+}
+
+TEST(string_io_of_an_l2_has_its_ports_for_a_step_and_no_others)
+{
+    start(ORIGIN_L2, 0x7000);
+    proc = trapped = PROC_USE_IO_BITMAPS;  // which stay in use: its hypervisor has bits there
+    CHECK(step_io(&cpu, 0x84, 2));
+    CHECK(cpu.stepping && ports_first == 0x84 && ports_open == 2 && trapped == (PROC_USE_IO_BITMAPS | PROC_MONITOR_TRAP_FLAG));
+    step_end(&cpu, false);
+    CHECK(!cpu.stepping && ports_open == 0 && trapped == PROC_USE_IO_BITMAPS);
+    step_begin(&cpu);  // another one
+    CHECK(ports_open == 0);
+    step_end(&cpu, true);
+    l0s = true;
+    CHECK(!step_io(&cpu, 0x63, 4));
+    CHECK(!cpu.stepping && ports_open == 0 && trapped == PROC_USE_IO_BITMAPS);
+    l0s = false;
+    proc = trapped = 0;
+}
+
+TEST(string_io_of_l1_has_all_ports_for_a_step)
+{
+    start(ORIGIN_L1, 0);
+    proc = trapped = PROC_USE_IO_BITMAPS;
+    CHECK(step_io(&cpu, 0x64, 1));
+    CHECK(cpu.stepping && trapped == PROC_MONITOR_TRAP_FLAG && ports_open == 0);
+    step_end(&cpu, true);
+    CHECK(!cpu.stepping && trapped == PROC_USE_IO_BITMAPS);
+    proc = trapped = 0;
 }

@@ -160,12 +160,29 @@ REFUSED(refuses_groups_that_do_not_exist, "may not read", file.header.routes[0].
 REFUSED(refuses_shadow_groups_that_may_not_be_read, "may not read", file.header.routes[1].groups_shadow |= 2)
 REFUSED(refuses_a_call_without_end, "call", memset(file.header.calls[0], 'a', CAP_NAME))
 
+static struct route_cap ports_of(enum msg_origin origin, uint64_t first, uint64_t last)
+{
+    return (struct route_cap){ .kind = ROUTE_RANGE, .origin = (uint8_t)origin, .reason = EXIT_IO, .first = first, .last = last };
+}
+
 REFUSED(refuses_all_of_l1s_ports, "no partition may claim", (file.header.routes[0].reason = EXIT_IO, file.header.routes[0].kind = ROUTE_EXIT))
 REFUSED(refuses_another_port, "no partition may claim", (file.header.routes[0].reason = EXIT_IO, file.header.routes[0].first = file.header.routes[0].last = 0xcf9))
 REFUSED(refuses_more_than_the_port, "no partition may claim",
         (file.header.routes[0].reason = EXIT_IO, file.header.routes[0].first = HYPERCALL_PORT, file.header.routes[0].last = HYPERCALL_PORT + 1))
-REFUSED(refuses_the_port_of_l2, "range", (file.header.routes[0].origin = ORIGIN_L2, file.header.routes[0].reason = EXIT_IO, file.header.routes[0].groups = 0,
-        file.header.routes[0].first = file.header.routes[0].last = HYPERCALL_PORT))
+REFUSED(refuses_ports_of_l2s_that_there_are_not, "range", file.header.routes[0] = ports_of(ORIGIN_L2, 0xfff0, 0x10000))
+REFUSED(refuses_ports_of_l2s_far_beyond, "range", file.header.routes[0] = ports_of(ORIGIN_L2, 0, ~0ull))
+REFUSED(refuses_ports_of_l2s_backwards, "range", file.header.routes[0] = ports_of(ORIGIN_L2, 0x85, 0x84))
+REFUSED(refuses_ports_of_pals, "range", (file.header.rights |= RIGHT_PAL, file.header.routes[0] = ports_of(ORIGIN_PAL, 0x84, 0x85)))
+
+TEST(accepts_any_ports_of_l2s)
+{
+    static const uint16_t range[][2] = { { 0, 0 }, { 0x84, 0x86 }, { 0x7ffe, 0x8001 }, { 0xffff, 0xffff }, { 0, 0xffff } };
+    for (unsigned i = 0; i < sizeof(range) / sizeof(range[0]); i++) {
+        struct file file = good();
+        file.header.routes[0] = ports_of(ORIGIN_L2, range[i][0], range[i][1]);
+        CHECK(load(&file) == NULL);
+    }
+}
 
 TEST(accepts_the_hypercall_port)
 {

@@ -10,7 +10,7 @@
 
 #include "check.h"
 
-#define PAGES 8
+#define PAGES 12
 
 static struct boot_info *info;
 static struct memory memory;
@@ -31,7 +31,14 @@ static void end(void)
     free(info);
 }
 
-static bool is_set(enum bitmap_kind kind, unsigned bit) { return ((const uint64_t *)(uintptr_t)(info->bitmaps + kind * PAGE_BYTES))[bit / 64] >> bit % 64 & 1; }
+// Of L1's bitmaps; of L2s'.
+static bool is_set_of(enum msg_origin level, unsigned kind, unsigned bit)
+{
+    const uint64_t at = info->bitmaps + (level * BITMAP_KINDS + kind) * PAGE_BYTES;
+    CHECK_EQ((uintptr_t)info->watched[level][kind], HIDDEN_BASE + at);
+    return ((const uint64_t *)(uintptr_t)at)[bit / 64] >> bit % 64 & 1;
+}
+static bool is_set(enum bitmap_kind kind, unsigned bit) { return is_set_of(ORIGIN_L1, kind, bit); }
 static bool port(unsigned number) { return is_set(number < 0x8000 ? BITMAP_IO_A : BITMAP_IO_B, number & 0x7fff); }
 
 static unsigned ports(void)
@@ -128,9 +135,71 @@ TEST(partitions_decide_about_the_others)
     end();
 }
 
+// What every L2 exits by is what L1 does, and claimed ports.
+static unsigned more_of_l2s(void)
+{
+    unsigned more = 0;
+    for (unsigned kind = 0; kind < BITMAP_KINDS; kind++)
+        for (unsigned bit = 0; bit < 8 * PAGE_BYTES; bit++) {
+            CHECK(is_set_of(ORIGIN_L2, kind, bit) || !is_set_of(ORIGIN_L1, kind, bit));
+            more += is_set_of(ORIGIN_L2, kind, bit) && !is_set_of(ORIGIN_L1, kind, bit);
+        }
+    return more;
+}
+
+TEST(ports_that_partitions_claim_of_l2s_are_watched_of_l2s_alone)
+{
+    uint32_t which;
+    uint16_t number;
+    struct partition_header *header = start(PAGES), *other = &info->partition[1].header;
+    CHECK(watch_make(info, &memory, fadt));
+    CHECK(more_of_l2s() == 0 && !watch_conflict(info, &which, &number));
+    info->partition_count = 2;
+    header->route_count = 3;
+    header->routes[0] = (struct route_cap){ .kind = ROUTE_RANGE, .origin = ORIGIN_L2, .reason = EXIT_CPUID, .first = 0x100, .last = 0x200 };
+    header->routes[2] = (struct route_cap){ .kind = ROUTE_RANGE, .origin = ORIGIN_L2, .reason = EXIT_IO, .first = 0x7ffe, .last = 0x8001 };
+    other->route_count = 2;
+    other->routes[0] = (struct route_cap){ .kind = ROUTE_EXIT, .origin = ORIGIN_L2, .reason = EXIT_IO };
+    other->routes[1] = (struct route_cap){ .kind = ROUTE_RANGE, .origin = ORIGIN_L2, .reason = EXIT_IO, .first = 0x8001, .last = 0x8001 };
+    memory.used = 0;
+    CHECK(watch_make(info, &memory, fadt));
+    CHECK(ports() == 3 && more_of_l2s() == 4 && !watch_conflict(info, &which, &number));
+    CHECK(is_set_of(ORIGIN_L2, BITMAP_IO_A, 0x7ffe) && is_set_of(ORIGIN_L2, BITMAP_IO_A, 0x7fff) && is_set_of(ORIGIN_L2, BITMAP_IO_B, 0) && is_set_of(ORIGIN_L2, BITMAP_IO_B, 1));
+    other->routes[1].first = 0, other->routes[1].last = 0xffff;
+    memory.used = 0;
+    CHECK(watch_make(info, &memory, fadt));
+    CHECK_EQ(more_of_l2s(), 0x10000 - 3);
+    end();
+}
+
+TEST(a_partition_that_claims_a_port_of_l0s_is_found)
+{
+    uint32_t which;
+    uint16_t number;
+    start(PAGES)->rights = RIGHT_SECRETS;
+    info->partition_count = 2;
+    struct partition_header *other = &info->partition[1].header;
+    other->route_count = 1;
+    fadt = (struct fadt_ports){ .pm1a_control = 0x604, .reset = 0xb2 };
+    static const uint16_t own[] = { 0x64, 0x92, 0xb2, 0x605, 0xcf9, 0x8900 };
+    static const struct { int first, last; bool conflict; } range[] = { { 0, 0, true }, { -1, 0, true }, { 0, 1, true }, { -2, -1, false }, { 1, 1, false } };
+    for (unsigned i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+        for (unsigned n = 0; n < sizeof(range) / sizeof(range[0]); n++) {
+            other->routes[0] = (struct route_cap){ .kind = ROUTE_RANGE, .origin = ORIGIN_L2, .reason = EXIT_IO, .first = (uint64_t)(own[i] + range[n].first),
+                .last = (uint64_t)(own[i] + range[n].last) };
+            memory.used = 0;
+            CHECK(watch_make(info, &memory, fadt));
+            CHECK_EQ(watch_conflict(info, &which, &number), range[n].conflict);
+            CHECK(!range[n].conflict || (which == 1 && number == own[i]));
+        }
+    other->routes[0].first = 0, other->routes[0].last = 0xffff;
+    CHECK(watch_conflict(info, &which, &number) && which == 1 && number == 0x64);
+    end();
+}
+
 TEST(too_little_memory_for_bitmaps_is_an_error)
 {
-    start(BITMAP_KINDS - 1);
+    start(2 * BITMAP_KINDS - 1);
     CHECK(!watch_make(info, &memory, fadt));
     end();
 }
@@ -144,7 +213,7 @@ TEST(fields_that_l1_may_read_and_write_itself_dont_exit)
     info->vmx.shadowing = true;
     for (unsigned i = 0; i < WORD_COUNT; i++)
         info->vmx.allowed1[i] = 0xffffffff;
-    memory.bytes = (BITMAP_KINDS + 2) * PAGE_BYTES;
+    memory.bytes = (2 * BITMAP_KINDS + 2) * PAGE_BYTES;
     CHECK(watch_make(info, &memory, fadt));
     unsigned reads = 0, writes = 0, want_reads = 0, want_writes = 0;
     for (unsigned encoding = 0; encoding < 8 * PAGE_BYTES; encoding++) {
@@ -168,7 +237,7 @@ TEST(fields_that_l1_may_read_and_write_itself_dont_exit)
         fewer += !exits(info->vmx.vmread_bitmap, encoding);
     CHECK(fewer < reads);
     memory.used = 0;
-    memory.bytes = (BITMAP_KINDS + 1) * PAGE_BYTES;
+    memory.bytes = (2 * BITMAP_KINDS + 1) * PAGE_BYTES;
     CHECK(!watch_make(info, &memory, fadt));
     end();
 }

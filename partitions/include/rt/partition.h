@@ -41,7 +41,7 @@
 #define ROUTE_AFTER(route_origin, route_reason, route_groups, route_shadow, route_priority)                    \
     { .kind = ROUTE_EXIT, .origin = ORIGIN_##route_origin, .reason = EXIT_##route_reason, .groups = (route_groups), \
       .groups_shadow = (route_shadow), .priority = (route_priority) }
-// Only where the key lies in key_first..key_last: RAX for VMCALL, EAX for CPUID, ECX for RDMSR and WRMSR; IO: both are HYPERCALL_PORT.
+// Only where the key lies in key_first..key_last: RAX for VMCALL, EAX for CPUID, ECX for RDMSR and WRMSR; IO of L1: both are HYPERCALL_PORT; IO of L2: the ports.
 #define ROUTE_KEYS(route_origin, route_reason, route_groups, key_first, key_last)                               \
     { .kind = ROUTE_RANGE, .origin = ORIGIN_##route_origin, .reason = EXIT_##route_reason, .groups = (route_groups), \
       .first = (key_first), .last = (key_last) }

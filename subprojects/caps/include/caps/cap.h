@@ -26,7 +26,7 @@ enum route_kind {
     ROUTE_NONE,
     ROUTE_EXIT,   // every exit with that origin and reason
     ROUTE_RANGE,  // only where the key lies in first..last: RAX for VMCALL, EAX for CPUID, ECX for RDMSR and WRMSR;
-                  // IO of L1: the port of IN EAX, which is HYPERCALL_PORT
+                  // IO of L1: the port of IN EAX, which is HYPERCALL_PORT; of L2: any of the access' ports, which then exit from every L2
     ROUTE_TAKEN,   // EXIT_EPT_VIOLATION of L1 or L2: only where it touches a page that the partition has taken
     ROUTE_IN_VMX,  // a VMX instruction of L1: only while L1 is in VMX operation on this CPU. Where the partition can't answer the next one does
     ROUTE_OBSERVE, // every exit with that origin (reason is 0), before it is handled; the reply changes nothing, SYS_INVOKE is denied
