@@ -101,6 +101,14 @@ def _faulting_partition(places: Places) -> dict[str, Path | bytes]:
     raise AssertionError("ept.elf: the entry lies in no segment")
 
 
+def _claimed_port(places: Places) -> dict[str, Path | bytes]:
+    """`ranges` claims 0x84 to 0x86 of L2s (partitions/ranges): here from the keyboard controller's 0x64 on, by which a machine is reset."""
+    row = places.partition("ranges").read_bytes().index(struct.pack("<QQ", 0x84, 0x86))
+    conf = configuration(replace(MARKER, partitions=("nestvmx", "ept", "ranges")))
+    return {CONF: conf.encode()} | {f"EFI/bulkhead/{name}.elf": places.partition(name) for name in ("nestvmx", "ept")} | \
+        _known(places, "ranges.elf", row, struct.pack("<Q", 0x64))
+
+
 def _debug(partitions: tuple[str, ...], debug: str) -> Callable[[Places], dict[str, Path | bytes]]:
     text = configuration(replace(MARKER, partitions=partitions, debug=debug))
     return lambda places: {CONF: text.encode()} | {f"EFI/bulkhead/{name}.elf": places.partition(name) for name in partitions}
@@ -133,6 +141,7 @@ REFUSALS = (
     Refusal("partition-other-abi", r"\EFI\bulkhead\ept.elf: made for another ABI", files=_other_abi),
     Refusal("partition-writable-code", r"\EFI\bulkhead\ept.elf: a segment is writable and executable", files=_writable_code),
     Refusal("partition-faulting", "the kernel does not start: a partition doesn't start: the log says which and why", files=_faulting_partition),
+    Refusal("partition-port", "partition ranges: it claims port 0x64 of L2s, which L0 watches itself", files=_claimed_port),
     Refusal("debug-no-port", "debug: there is no COM2 for gdb", files=_debug(("gdb", "ept"), "ept")),
     Refusal("debug-secrets", "partition trustvisor: to be debugged, and may hold secrets: `debug = NAME secrets` shows them",
             files=_debug(("gdb", "trustvisor"), "trustvisor")),
