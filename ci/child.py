@@ -26,8 +26,10 @@ def start(command: list[str], environment: dict[str, str] | None = None, **how: 
     ended, end = os.pipe()
     try:
         words = [sys.executable, "-I", "-S", "-B", __file__, str(os.getpid()), str(end), *command]
-        process: subprocess.Popen[bytes] = subprocess.Popen(words, env=os.environ | (environment or {}), pass_fds=(end,), **how)  # type: ignore[call-overload]
-        os.close(end)
+        try:
+            process: subprocess.Popen[bytes] = subprocess.Popen(words, env=os.environ | (environment or {}), pass_fds=(end,), **how)  # type: ignore[call-overload]
+        finally:
+            os.close(end)
         os.read(ended, 1)  # nothing, and that at the exec, or at its end
     finally:
         os.close(ended)
