@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What the loader makes of a TPM's secrets when anything fails on the way: none of them reaches a partition, and the PCR is closed.
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +10,7 @@
 #include "../../../kernel/loader/tcg2.h"
 #include "../../../kernel/partition.h"
 #include "check.h"
+#include "console_fake.h"
 #include "tpm_fake.h"
 
 // Commands to the TPM until the secret of the first, and of the second partition is there.
@@ -20,7 +20,6 @@
 static struct tpm hardware;
 static struct tpm_fake fake;
 static bool on_bulkhead;
-static char line[256];
 static struct tcg2_capability capable = { .bytes = sizeof(capable), .present = TRUE, .command_bytes = 4096, .response_bytes = 4096, .active_banks = TCG2_BANK_SHA256 };
 static EFI_STATUS located, asked;
 static unsigned measured, fails_at;     // events; the one that fails, from 1 on
@@ -32,15 +31,6 @@ static struct boot_info info;
 static struct seed given[3];
 
 bool vtx_on_bulkhead(void) { return on_bulkhead; }
-
-void console_line(const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    CHECK(line[0] == 0);  // one line
-    vsnprintf(line, sizeof(line), format, arguments);
-    va_end(arguments);
-}
 
 static EFI_STATUS EFIAPI capability(struct tcg2 *self, struct tcg2_capability *out)
 {

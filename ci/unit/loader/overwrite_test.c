@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The firmware is asked to write over memory, and whatever it answers is said as it is.
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "../../../kernel/loader/firmware.h"
 #include "../../../kernel/loader/overwrite.h"
 #include "check.h"
+#include "console_fake.h"
 
 #define ATTRIBUTES 7u  // non-volatile, at boot and at run time
 
@@ -20,17 +19,7 @@ struct variable {
 };
 static struct variable control, lock;
 static unsigned reads;
-static char line[256];
 static struct load load;
-
-void console_line(const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    CHECK(line[0] == 0);  // one line
-    vsnprintf(line, sizeof(line), format, arguments);
-    va_end(arguments);
-}
 
 static bool is(const CHAR16 *name, const char *text)
 {
