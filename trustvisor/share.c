@@ -32,7 +32,7 @@ static bool add_all(struct pal *pal, struct caller *caller, uint64_t addresses, 
     for (uint64_t i = 0; i < count; i++)
         if (!read_word(caller, addresses, i, &start) || !read_word(caller, lengths, i, &bytes) || !add(pal, caller, start, bytes))
             return false;
-    return count > 0 && frames_find(pal, caller, pal->kept_sections);
+    return count > 0;
 }
 
 // What it is with so many sections and pages; page tables are all that the PAL itself sees of it. The number of sections comes last: where this is cut short
@@ -92,7 +92,7 @@ void share_rest(struct pal *pal, struct reply *rep)
 static uint32_t lend(struct pal *pal, struct reply *rep, struct caller *caller, uint64_t addresses, uint64_t lengths, uint64_t count)
 {
     const uint32_t first = pal->section_count, tables = pal->table_count;
-    if (!add_all(pal, caller, addresses, lengths, count))
+    if (!add_all(pal, caller, addresses, lengths, count) || !frames_find(pal, caller, first))
         return TV_BAD_PARAM;
     enum status status = frames_take(pal, rep);
     if (status == STATUS_OK) {

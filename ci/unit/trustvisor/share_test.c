@@ -165,6 +165,21 @@ TEST(a_loan_that_is_refused_leaves_the_ones_before)
     check_own_alone();
 }
 
+// The end of a loan has begun, and its call was then refused: what is lent still is where it was, whatever the program's tables lead to meanwhile.
+TEST(frames_that_are_taken_are_not_looked_up_again)
+{
+    registered(8);
+    CHECK_EQ(program_share(LARGE_AT, PAGE_BYTES), TV_OK);
+    pal_table[0].kept_sections = pal_table[0].own_sections;
+    pal_table[0].kept_pages = pal_table[0].own_pages;
+    *program_pte(LARGE_AT) = FRAME_OF(LARGE_AT + 9 * PAGE_BYTES) | 7;
+    CHECK_EQ(program_share(LARGE_AT + 2 * PAGE_BYTES, PAGE_BYTES), TV_OK);
+    CHECK(pal_sees(0, LARGE_AT, &rights) == frame(LARGE_AT) && pal_frame[0][pal_table[0].own_pages] == FRAME_OF(LARGE_AT));
+    (void)program_enter();
+    (void)pal_return(1);
+    check_own_alone();
+}
+
 // By the first step of what the return does.
 static void end_cut_short(void)
 {
