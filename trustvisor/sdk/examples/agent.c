@@ -56,6 +56,7 @@ static int make(const char *name)
     if (fwrite(&agent.blob_bytes, sizeof(agent.blob_bytes), 1, file) != 1 || fwrite(agent.blob, sizeof(agent.blob), 1, file) != 1 ||
         fclose(file) != 0) {
         fprintf(stderr, "agent: %s can't be written\n", name);
+        remove(name);
         return 1;
     }
     print("public", agent.public_key, AGENT_PUBLIC_BYTES);
