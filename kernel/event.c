@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Event ring: each CPU writes its own; others read it only when the machine has stopped, or for a record that may be a little torn.
+// Event ring: each CPU writes its own; who reads it meanwhile goes by the number of the next one, which is counted behind the event (caps/records.h).
 #include "event.h"
 
 #include "cpu.h"

@@ -34,8 +34,8 @@ static enum marshal marshal_of(enum walk walk)
 
 static bool canonical(uint64_t address) { return (uint64_t)((int64_t)(address << 16) >> 16) == address; }
 
-// The return address and the parameters, as the program gave them. No CPU can be entered at an address that isn't canonical (SDM 3C 27.3.1.4 "Checks on Guest RIP,
-// RFLAGS, and SSP"): what L0 could not enter any more would be all of L1.
+// The return address and the parameters, as the program gave them. No CPU can be entered at an address with different bits above the linear ones (SDM 3C
+// 27.3.1.4 "Checks on Guest RIP, RFLAGS, and SSP"): what L0 could not enter any more would be all of L1. To what else isn't canonical a RET would be #GP, too.
 static enum marshal read_stack(struct pal *pal, struct caller *caller)
 {
     uint8_t stack[(1 + TV_PARAMS_MAX) * 8];

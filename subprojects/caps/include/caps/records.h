@@ -3,7 +3,8 @@
 // RECORDS_BASE, read-only: struct records, then a struct records_cpu for each CPU (RECORDS_CPU_BASE). The magic also leads a reader of the
 // machine's whole memory to them.
 //
-// The kernel goes on writing while somebody reads. How to tell a whole log line is said below; an event may be torn.
+// The kernel goes on writing while somebody reads. How to tell a whole log line is said below; of events the slot of the next one may
+// be half written.
 #pragma once
 
 #include <stdbool.h>
@@ -101,7 +102,8 @@ static inline struct event event_shown(struct event event)
 #define EVENT_HEAD(kind, level, reason) (((uint64_t)(level) << 20) + ((uint64_t)(kind) << 16) + ((reason) & 0xffu))
 _Static_assert(PARTITION_MAX < 16, "a partition's number has four bits");
 
-// Event number n lies in slot n % EVENT_SLOTS; next is the number of the next one. It is counted once its head, RIP and qualification are there: all slots but that one are whole.
+// Event number n lies in slot n % EVENT_SLOTS; next is the number of the next one. It is counted once nothing of the event
+// before it is left there; a fault's or a device's address, and the page of a violation, may come a moment later.
 #define EVENT_SLOTS 1024
 struct event_ring { uint32_t next, reserved; struct event slot[EVENT_SLOTS]; };
 
