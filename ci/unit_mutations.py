@@ -40,16 +40,33 @@ def compiled(command: str, source: Path, place: Path) -> tuple[list[str], str, P
     return [*words[:at - 1], "-iquote", str(original.parent), "-Wno-error", "-w", *words[at - 1:]], old, new
 
 
+def includer(build: Path, file: str, all_commands: list[str]) -> tuple[str, str, str] | None:
+    """The command for the test that includes the source, its text, and that line."""
+    for command in all_commands:
+        if match := re.search(r" -c (\S+\.c)$", command):
+            text = (build / match[1]).read_text()
+            if line := re.search(rf'#include "(\.\./)+{re.escape(file)}"', text):
+                return command, text, line[0]
+    return None
+
+
 def survives(build: Path, mutation: dict[str, str], all_commands: list[str]) -> bool:
     """Whether the tests pass all the same."""
     pattern = re.compile(rf" -c \S*/{re.escape(mutation['file'])}$")
     compile_command = next((c for c in all_commands if pattern.search(c)), None)
-    require(compile_command is not None, f"{mutation['test']} isn't built from {mutation['file']}")
+    including = None if compile_command else includer(build, mutation["file"], all_commands)
+    require(compile_command or including, f"{mutation['test']} isn't built from {mutation['file']}")
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         source = place / Path(mutation["file"]).name
         source.write_text(mutated(mutation))
+        if including:  # the test then, with the mutated source in it
+            compile_command, text, include = including
+            source = place / "test.c"
+            source.write_text(text.replace(include, f'#include "{Path(mutation["file"]).name}"'))
         words, old, new = compiled(compile_command or "", source, place)
+        if including:
+            words[1:1] = ["-iquote", str((ROOT / mutation["file"]).parent)]
         result = subprocess.run(words, cwd=build, text=True, capture_output=True, check=False)
         require(result.returncode == 0, f"'{mutation['what']}' doesn't compile: {result.stderr}")
         link = shlex.split(all_commands[-1])

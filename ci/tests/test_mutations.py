@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The lists of mutations, which run at night, fit the sources by day: each text is there once, and each proof has one."""
+"""The lists of mutations, which run at night, fit the sources by day: each text is there once, a unit test's in a source, and each proof has one."""
 
 from __future__ import annotations
 
@@ -23,6 +23,10 @@ class Mutations(unittest.TestCase):
                 with self.subTest(list=path, what=row["what"]):
                     self.assertEqual((ROOT / row["file"]).read_text().count(row["from"]), 1)
                     self.assertNotEqual(row["from"], row["to"])
+
+    def test_those_of_units_are_in_what_is_compiled(self) -> None:
+        """Not in a header: of the sources of a test one is compiled anew (unit_mutations.py)."""
+        self.assertEqual({row["file"] for row in rows(LISTS[1]) if Path(row["file"]).suffix not in (".c", ".S")}, set())
 
     def test_each_proof_has_one(self) -> None:
         proofs = {path.stem for path in (ROOT / "ci/proofs").glob("*.c")}
