@@ -36,14 +36,16 @@ void step_begin(struct cpu *cpu)
 
 bool step_io(struct cpu *cpu, uint16_t port, uint16_t bytes)
 {
-    const bool opened = cpu->level == ORIGIN_L1 || vmcs02_ports(cpu->vmcs02, port, bytes, true);
-    if (cpu->level == ORIGIN_L1)
+    if (cpu->level == ORIGIN_L1) {
         vmcs_control(cpu, VMCS_PROC_CONTROLS, PROC_USE_IO_BITMAPS, false);
-    cpu->step.port = port, cpu->step.bytes = bytes;
+    } else if (vmcs02_ports(cpu->vmcs02, port, bytes, true)) {
+        cpu->step.port = port, cpu->step.bytes = bytes;
+    } else {
+        (void)vmcs02_ports(cpu->vmcs02, port, bytes, false);
+        return false;
+    }
     step_begin(cpu);
-    if (!opened)
-        step_end(cpu, false);
-    return opened;
+    return true;
 }
 
 // The decoys are those of the L2's own tree, which no device has; else EPT01's.
