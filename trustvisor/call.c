@@ -15,9 +15,6 @@
 #define RFLAGS_IF           (1ull << 9)
 #define PAL_RFLAGS          0x202ull   // interrupts on: they end the PAL's turn
 
-// As much of a register as a program has of that word size.
-static uint64_t width(uint32_t word, uint64_t value) { return word == 8 ? value : (uint32_t)value; }
-
 // The program stands at the call, with the registers of the call.
 static void at_call(const struct pal *pal, struct reply *rep)
 {

@@ -54,7 +54,7 @@ static enum walk noted(struct caller *caller, enum walk walk)
 enum walk caller_walk(struct caller *caller, uint64_t address, unsigned access, gpa1_t *frame)
 {
     const enum walk walk = walk_linear(&caller->paging, (gva_t){ address }, access, frame, &caller->fault_error);
-    caller->fault.v = walk == WALK_EPT12 ? frame->v : caller->word == 8 ? address : (uint32_t)address;
+    caller->fault.v = walk == WALK_EPT12 ? frame->v : width(caller->word, address);
     return noted(caller, walk);
 }
 

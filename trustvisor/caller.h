@@ -18,6 +18,9 @@ struct caller {
     bool by_ept12;          // an access ended in WALK_EPT12
 };
 
+// As much of a register, or an address, as a program of that word size has.
+static inline uint64_t width(uint32_t word, uint64_t value) { return word == 8 ? value : (uint32_t)value; }
+
 // From the groups CR0, CR, EFER, PRIVILEGE, MODE, RIP and RSP.
 struct caller caller_of(const struct request *req);
 

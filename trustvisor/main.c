@@ -48,7 +48,7 @@ static void test(uint64_t value) { rt_log(LOG_INFO, "pal test %lu", (unsigned lo
 static void program_call(const struct request *req, struct reply *rep)
 {
     struct caller caller = caller_of(req);
-    const uint64_t mask = caller.word == 8 ? ~0ull : 0xffffffff, ecx = req->gpr[GPR_RCX] & mask;
+    const uint64_t mask = width(caller.word, ~0ull), ecx = req->gpr[GPR_RCX] & mask;
     struct registered done = { .result = TV_ERROR };
     switch (req->gpr[GPR_RAX] - (req->origin == ORIGIN_L2 ? TV_CALL_L2_OFFSET : 0)) {
     case TV_CALL_REGISTER:
@@ -118,7 +118,7 @@ static void pal_cpuid(struct pal *pal, const struct request *req, struct reply *
 
 static void pal_call(struct pal *pal, const struct request *req, struct reply *rep)
 {
-    const uint64_t mask = pal->word == 8 ? ~0ull : 0xffffffff;
+    const uint64_t mask = width(pal->word, ~0ull);
     const struct utpm_arguments argument = { req->gpr[GPR_RCX] & mask, req->gpr[GPR_RDX] & mask, req->gpr[GPR_RSI] & mask, req->gpr[GPR_RDI] & mask };
     const uint64_t number = req->gpr[GPR_RAX] - (req->gpr[GPR_RAX] >= TV_CALL_L2_OFFSET ? TV_CALL_L2_OFFSET : 0);
     uint32_t result = TV_OK;
