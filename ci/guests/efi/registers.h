@@ -58,6 +58,30 @@
     mov %r15, \at + 120(%rdi)
 .endm
 
+#define MSR_EFER 0xc0000080
+#define EFER_LME 0x100
+#define CR0_PG   0x80000000
+
+/* For 32-bit code, on its way to compatibility mode and back: paging off, then EFER.LME (SDM 3A 10.8.5.4 "Switching Out of IA-32e Mode Operation"). Change EAX, the latter
+   ECX and EDX, too. */
+.macro PAGING_OFF
+    mov %cr0, %eax
+    and $~CR0_PG, %eax
+    mov %eax, %cr0
+.endm
+.macro LME_OFF
+    mov $MSR_EFER, %ecx
+    rdmsr
+    and $~EFER_LME, %eax
+    wrmsr
+.endm
+.macro LME_ON
+    mov $MSR_EFER, %ecx
+    rdmsr
+    or $EFER_LME, %eax
+    wrmsr
+.endm
+
 /* The code of \count vectors, 16 bytes each: goes to \entry with the vector and an error code on the stack, 0 where the CPU has none (SDM 3A 6.13). */
 .macro STUBS name, count, entry
     .balign 16

@@ -4,10 +4,6 @@
 #include "host32_place.h"
 #include "registers.h"
 
-#define MSR_EFER 0xc0000080
-#define EFER_LME 0x100
-#define CR0_PG   0x80000000
-
     .text
     .globl host32_run
 host32_run:                     // rdi: struct host32
@@ -53,13 +49,8 @@ host32_run:                     // rdi: struct host32
     mov %ds, %eax
     mov %eax, %ss
     mov HOST32_STACK(%ebx), %esp
-    mov %cr0, %eax
-    and $~CR0_PG, %eax
-    mov %eax, %cr0
-    mov $MSR_EFER, %ecx
-    rdmsr
-    and $~EFER_LME, %eax
-    wrmsr
+    PAGING_OFF
+    LME_OFF
     mov HOST32_CR4(%ebx), %eax
     mov %eax, %cr4
     mov HOST32_CR3(%ebx), %eax
@@ -128,19 +119,7 @@ host32_v86:
     push %ecx
     iret
 
-    .balign 16
-    .globl host32_stubs
-host32_stubs:
-    .set vector, 0
-    .rept 32
-    .balign 16
-    .if !(vector == 8 || (vector >= 10 && vector <= 14) || vector == 17)
-    pushl $0
-    .endif
-    pushl $vector
-    jmp 5f
-    .set vector, vector + 1
-    .endr
+    STUBS host32_stubs, 32, 5f
 5:  SEGMENTS
     mov %gs:HOST32_STEP, %ebx
     movl $ENDED_EXCEPTION, STEP_ENDED(%ebx)
@@ -154,15 +133,10 @@ host32_stubs:
 8:  mov %gs:HOST32_LONG_CR3, %ecx
     mov %gs:HOST32_LONG_CR4, %edx
     mov %gs:HOST32_LONG_CR0, %ebp
-    mov %cr0, %eax
-    and $~CR0_PG, %eax
-    mov %eax, %cr0
+    PAGING_OFF
     mov %edx, %cr4
     mov %ecx, %cr3
-    mov $MSR_EFER, %ecx
-    rdmsr
-    or $EFER_LME, %eax
-    wrmsr
+    LME_ON
     mov %ebp, %cr0
     mov %gs:HOST32_RSP, %ebx
     ljmp *%gs:HOST32_BACK

@@ -1,21 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // 32-bit code: the main task, task A, and the tasks that end a scenario. EBX is the arena.
 #include "arena.h"
-
-#define MSR_EFER 0xc0000080
-#define EFER_LME 0x100
-#define CR0_PG   0x80000000
+#include "registers.h"
 
     .text
     .code64
     .globl tasks_run
 tasks_run:
-    push %rbx
-    push %rbp
-    push %r12
-    push %r13
-    push %r14
-    push %r15
+    PUSH_KEPT
     mov %rdi, %rbx
     mov %rsp, ARENA_HOST_RSP(%rbx)
     sgdt ARENA_HOST_GDTR(%rbx)
@@ -45,13 +37,8 @@ main32:
     mov %eax, %fs
     mov %eax, %gs
     lea ARENA_MAIN_STACK(%ebx), %esp
-    mov %cr0, %eax
-    and $~CR0_PG, %eax
-    mov %eax, %cr0
-    mov $MSR_EFER, %ecx
-    rdmsr
-    and $~EFER_LME, %eax
-    wrmsr
+    PAGING_OFF
+    LME_OFF
     mov ARENA_CR4(%ebx), %eax
     mov %cr4, %ecx
     and $0x2000, %ecx       // VMXE is L0's to keep
@@ -110,17 +97,12 @@ main32:
     popf                    // NT would make an IRET of 64-bit code fail
     mov $0x400, %eax
     mov %eax, %dr7
-    mov %cr0, %eax
-    and $~CR0_PG, %eax
-    mov %eax, %cr0
+    PAGING_OFF
     mov ARENA_HOST_CR4(%ebx), %eax
     mov %eax, %cr4
     mov ARENA_HOST_CR3(%ebx), %eax
     mov %eax, %cr3
-    mov $MSR_EFER, %ecx
-    rdmsr
-    or $EFER_LME, %eax
-    wrmsr
+    LME_ON
     mov ARENA_HOST_CR0(%ebx), %eax
     mov %eax, %cr0
     ljmp *ARENA_BACK(%ebx)
@@ -177,12 +159,7 @@ back64:
     mov ARENA_HOST_RSP(%rbx), %rsp
     lgdt ARENA_HOST_GDTR(%rbx)
     lidt ARENA_HOST_IDTR(%rbx)
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbp
-    pop %rbx
+    POP_KEPT
     ret
 
     .section .note.GNU-stack, "", @progbits
