@@ -93,15 +93,17 @@ static void reset(struct message *m, struct vmcs12 *v, struct vmcs02 *vmcs02)
 static void address_space(struct message *m, const struct vmcs12 *v, struct vmcs02 *vmcs02)
 {
     const uint64_t tag = vmcs02_tag(v);
-    const uint32_t self = rt_cpu() + 1;
+    const uint32_t self = rt_cpu() + 1, vpid = vmcs12_proc2(v, PROC2_ENABLE_VPID) ? (uint32_t)vmcs12_get(v, VMCS_VPID) : 0;
 
     if (!vmcs02->tagged || vmcs02->tag != tag)
         reply_op(m->rep, OP_VMCS_EPT, vmcs12_handle(v), 0, tag, 0);
     vmcs02->tagged = true;
     vmcs02->tag = tag;
-    // Without VPIDs every entry and exit flushes (SDM 3C 29.4.3.1 "Operations that Invalidate Cached Mappings").
-    if (vmcs02->cpu != self || !vmcs12_proc2(v, PROC2_ENABLE_VPID))
+    // Without VPIDs every entry and exit flushes (SDM 3C 29.4.3.1 "Operations that Invalidate Cached Mappings"). A VPID that a hypervisor gives its L2 for the first
+    // time has no translations, which is how some end the old ones'; here they have the VPID of VMCS02, as the ones before.
+    if (vmcs02->cpu != self || vpid == 0 || vmcs02->vpid != vpid)
         reply_op(m->rep, OP_VMCS_FLUSH, vmcs12_handle(v), 0, 0, 0);
+    vmcs02->vpid = vpid;
     vmcs02_runs_here(v);
 }
 

@@ -19,7 +19,7 @@ void vmcs02_forget(const struct vmcs12 *v)
     vmcs02->valid = false;
     vmcs02->l1_ready = false;
     vmcs02->tagged = false;
-    vmcs02->cpu = 0;
+    vmcs02->cpu = vmcs02->vpid = 0;
     vmcs02->shadowed = 0;
     vmcs02->steady = 0;
     vmcs02->saves = 0;
@@ -71,7 +71,7 @@ void vmcs02_flush(int32_t vpid)
             ran_on[(self - 1) % CPU_MAX] &= ~(1ull << place);
             continue;
         }
-        if (vpid < 0 || vmcs12_get(vmcs12_at(place), VMCS_VPID) == (uint64_t)vpid)
+        if (vpid < 0 || vmcs02_table[place].vpid == (uint32_t)vpid)
             vmcs02_table[place].cpu = 0;
     }
 }

@@ -27,6 +27,7 @@ struct vmcs02 {
     bool recheck;          // a VM-entry check reads memory: that they passed says nothing of the next entry
     bool constant_bitmaps; // none of the three is a page of L1's
     uint32_t cpu;          // where its VPID may have translations of use, + 1; the entry on any other CPU flushes
+    uint32_t vpid;         // and whose they are: the VPID12 of its last entry, 0: that had none. An entry with any other flushes
     uint32_t shadowed;     // the CPU (+ 1) whose shadow VMCS holds the copy's shadowed groups, if it holds this VMCS12's (shadow.c); 0: none
     uint32_t steady;       // an entry on that CPU (+ 1) writes what is dirty and nothing else, as long as only QUICK_GROUPS are; 0: none
     uint64_t dirty;        // groups to be written at the next entry

@@ -74,6 +74,45 @@ TEST(invvpid_flushes_the_vmcs02_of_the_vpid_at_the_next_entry)
     }
 }
 
+// So many flushes at an entry, and none at the one after that where there is a VPID.
+static void enter_twice(uint32_t flushes, uint32_t again)
+{
+    const uint32_t before = world_count(OP_VMCS_FLUSH);
+    CHECK_EQ(l1_execute(EXIT_VMRESUME), ENTERED_L2);
+    CHECK_EQ(world_count(OP_VMCS_FLUSH) - before, flushes);
+    CHECK_EQ(l2_exit(EXIT_CPUID), ENTERED_L1);
+    CHECK_EQ(l1_execute(EXIT_VMRESUME), ENTERED_L2);
+    CHECK_EQ(world_count(OP_VMCS_FLUSH) - before, flushes + again);
+    CHECK_EQ(l2_exit(EXIT_CPUID), ENTERED_L1);
+}
+
+// Xen gives its L2 another VPID in place of INVVPID.
+TEST(another_vpid_has_no_translations_of_the_one_before)
+{
+    l1_start_with_vmcs();
+    l1_fill_vmcs();
+    l1_launch();
+    CHECK_EQ(l2_exit(EXIT_CPUID), ENTERED_L1);
+    enter_twice(0, 0);
+    l1_set(VMCS_VPID, 8);
+    enter_twice(1, 0);
+    l1_set(VMCS_VPID, 7);
+    enter_twice(1, 0);
+    l1_set(VMCS_VPID, 7);
+    enter_twice(0, 0);
+    // While it names another one, its translations are still those of the last that it ran with.
+    l1_set(VMCS_VPID, 9);
+    CHECK_EQ(l1_invalidate(EXIT_INVVPID, 1, 7, 0), SUCCEEDED);
+    l1_set(VMCS_VPID, 7);
+    enter_twice(1, 0);
+    // Those of entries without a VPID are nobody's.
+    const uint64_t controls = l1_get(VMCS_PROC_CONTROLS2);
+    l1_set(VMCS_PROC_CONTROLS2, controls & ~(uint64_t)PROC2_ENABLE_VPID);
+    enter_twice(1, 1);
+    l1_set(VMCS_PROC_CONTROLS2, controls);
+    enter_twice(1, 0);
+}
+
 TEST(invvpid_refuses)
 {
     l1_start_with_vmcs();
