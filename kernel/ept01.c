@@ -62,11 +62,11 @@ uint64_t ept01_pointer(void) { return ept.tree.root.v | EPTP_WB_4; }
 
 enum status ept01_lookup(gpa1_t address, struct ept01_leaf *out)
 {
-    unsigned bits = vmx_caps->physical_bits < 48 ? vmx_caps->physical_bits : 48;
+    unsigned bits = vmx_caps->physical_bits < 48 ? vmx_caps->physical_bits : 48, level;
+    out->owner = 0;
     if (address.v >> bits || hidden_overlaps((hpa_t){ address.v & PAGE_MASK }, PAGE_BYTES))
         return STATUS_BAD_ADDRESS;
     uint64_t bytes;
-    unsigned level;
     enum status status = STATUS_OK;
     spinlock_acquire(&ept.lock);
     uint64_t entry = tree_find(&ept.tree, address.v, &level);
@@ -78,7 +78,8 @@ enum status ept01_lookup(gpa1_t address, struct ept01_leaf *out)
     }
     spinlock_release(&ept.lock);
     TRY(status);
-    if (!tree_there(entry) || entry & EPT_OWNER)
+    out->owner = (uint32_t)((entry & EPT_OWNER) >> EPT_OWNER_SHIFT);
+    if (!tree_there(entry) || out->owner != 0)
         return STATUS_BAD_ADDRESS;
     uint64_t offset = address.v & (tree_bytes(level) - 1);
     *out = (struct ept01_leaf){

@@ -27,6 +27,7 @@ struct ept01_leaf {
     uint32_t rights;       // EPT_READ | EPT_WRITE | EPT_EXECUTE
     uint32_t type;         // memory type: 0, 1, 4, 5, 6
     enum ept_level level;  // of the leaf: how far around the address the answer holds
+    uint32_t owner;        // with STATUS_BAD_ADDRESS: the partition that has taken the page, index + 1; 0: none
 };
 
 // Bumped when a page gets another owner or another memory type, before who did it goes through what was made from the leaf before.
@@ -39,7 +40,7 @@ NODISCARD enum status ept01_init(const struct boot_info *info);
 uint64_t ept01_pointer(void);
 
 // The leaf that maps an L1-physical address; MMIO that nobody touched yet is mapped first. STATUS_BAD_ADDRESS: hidden or
-// beyond MAXPHYADDR. STATUS_NO_TABLES, STATUS_NO_MEMORY: no room to map it. Takes a lock: not in NMI context.
+// beyond MAXPHYADDR, or taken. STATUS_NO_TABLES, STATUS_NO_MEMORY: no room to map it. Takes a lock: not in NMI context.
 NODISCARD enum status ept01_lookup(gpa1_t address, struct ept01_leaf *out);
 
 // The MTRRs have changed: memory types follow on all CPUs, in EPT02 as L2s touch their pages again.

@@ -316,7 +316,7 @@ static uint64_t make_leaf(struct ept02_cursor *cursor, uint32_t a, gpa2_t from, 
     // EPT01 is asked under the root's lock: who takes a page out of it goes through the trees afterwards, and finds this mapping.
     if (to.v - cursor->leaf_first >= cursor->leaf_bytes) {
         if (ept01_lookup(to, &cursor->leaf) != STATUS_OK) {
-            uint64_t owner = (uint64_t)ept01_owner(to) << EPT_OWNER_SHIFT, leaf = ept02_decoy(page_address(root->decoy), a, from, to);
+            uint64_t owner = (uint64_t)cursor->leaf.owner << EPT_OWNER_SHIFT, leaf = ept02_decoy(page_address(root->decoy), a, from, to);
             root->decoys |= owner != 0;
             if (owner)  // a write, as a fetch, is for its owner to know
                 leaf = (leaf & ~(uint64_t)EPT_WRITE) | owner | (ept_map_rights(a) & EPT_WRITE ? EPT_VANISHING : 0);
@@ -327,15 +327,12 @@ static uint64_t make_leaf(struct ept02_cursor *cursor, uint32_t a, gpa2_t from, 
         cursor->leaf.hpa.v &= ~(cursor->leaf_bytes - 1);
     }
     uint64_t rights = ept_map_rights(a) & (cursor->leaf.rights | (cursor->leaf.rights & EPT_EXECUTE) << 8);  // EPT01's right to execute is both
-    if ((rights & (EPT_READ | EPT_WRITE)) == EPT_WRITE)
-        rights &= ~(uint64_t)EPT_WRITE;
+    rights &= rights & EPT_READ ? ~0ull : ~(uint64_t)EPT_WRITE;
     if (rights == 0 || (!(rights & EPT_READ) && !vmx_caps->ept_execute_only))
         return 0;
     *level = ept_map_level(a) < (unsigned)cursor->leaf.level ? ept_map_level(a) : (unsigned)cursor->leaf.level;
-    if (*level == EPT_LEVEL_1G && !vmx_caps->ept_1g)
-        *level = EPT_LEVEL_2M;
-    if (*level == EPT_LEVEL_2M && !vmx_caps->ept_2m)
-        *level = EPT_LEVEL_4K;
+    while (*level > EPT_LEVEL_4K && !(*level == EPT_LEVEL_1G ? vmx_caps->ept_1g : vmx_caps->ept_2m))
+        --*level;
     uint64_t type = ept02_type(ept_map_type(a), cursor->leaf.type), frame = cursor->leaf.hpa.v + (to.v - cursor->leaf_first);
     return (frame & ~(tree_bytes(*level) - 1)) | rights | type << EPT_TYPE_SHIFT | (ept_map_ignore_pat(a) ? EPT_IGNORE_PAT : 0) |
            (*level > EPT_LEVEL_4K ? EPT_LARGE : 0);

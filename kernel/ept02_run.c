@@ -24,10 +24,8 @@ void ept02_run_init(void)
 bool ept02_map_valid(uint32_t a, gpa2_t from, gpa1_t to)
 {
     unsigned level = ept_map_level(a), rights = ept_map_rights(a), type = ept_map_type(a);
-    if (level >= EPT_LEVEL_COUNT || type > 7 || (a >> 13) != 0)
-        return false;
-    return ept02_run_valid(to.v | type << 3 | rights) && to.v % PAGE_BYTES == 0 && from.v >> 48 == 0 && from.v % PAGE_BYTES == 0 &&
-           (from.v ^ to.v) % tree_bytes(level) == 0;
+    return level < EPT_LEVEL_COUNT && type <= 7 && (a >> 13) == 0 && ept02_run_valid(to.v | type << 3 | rights) && to.v % PAGE_BYTES == 0 && from.v >> 48 == 0 &&
+           from.v % PAGE_BYTES == 0 && (from.v ^ to.v) % tree_bytes(level) == 0;
 }
 
 uint64_t ept02_decoy(hpa_t page, uint32_t a, gpa2_t from, gpa1_t to)

@@ -365,13 +365,10 @@ enum status batch_decode(struct batch *batch, struct cpu *cpu, struct partition 
     batch->cpu = cpu;
     batch->partition = partition;
     batch->reply = reply;
-    batch->action_count = batch->write_count = batch->copy_count = 0;
-    batch->wrote_event = batch->touches_ept02 = false;
+    batch->action_count = batch->write_count = batch->copy_count = batch->taken_count = batch->pages = 0;
+    batch->wrote_event = batch->touches_ept02 = batch->moved = false;
     batch->cleared = 0;
     batch->pinned = NULL;
-    batch->taken_count = 0;
-    batch->moved = false;
-    batch->pages = 0;
     batch->map_region = ~0ull;
     uint16_t count = ONCE(reply->op_count);
     if (count == 0)
@@ -392,11 +389,12 @@ void batch_abandon(struct batch *batch)
 {
     for (uint32_t i = 0; i < batch->action_count; i++)
         if (batch->action[i].code == OP_PAGE_TAKE)
-            ept01_own((gpa1_t){ batch->action[i].b }, batch->partition->index + 1, 0, true);
+            batch->work.shootdown |= ept01_own((gpa1_t){ batch->action[i].b }, batch->partition->index + 1, 0, true) == STATUS_OK;
+    if (batch->work.shootdown)  // L2s may see decoys of what was claimed: it is L1's own again
+        ept02_expel(batch->taken, 0);
     if (batch->pinned != NULL)
         pin_settle(batch->pinned->index, false);
-    if (batch->work.reserved > 0)
-        ept02_finish(&batch->work);
+    ept02_finish(&batch->work);
 }
 
 bool batch_status_returned(enum status status)

@@ -13,11 +13,12 @@ static struct boot_info info;
 const struct boot_info *boot_info = &info;
 
 // Every leaf but the decoys in hidden memory, of which ept01_lookup() must not tell.
+static uint64_t last;
 uint64_t tree_find(const struct tree *tree, uint64_t address, unsigned *level)
 {
     (void)tree;
     *level = any_below(4);
-    uint64_t entry = any_u64(), bytes = leaf_bytes(*level), base = address & ~(bytes - 1);
+    uint64_t entry = last = any_u64(), bytes = leaf_bytes(*level), base = address & ~(bytes - 1);
     if (!(entry & EPT_RIGHTS))
         return entry;
     ASSUME(*level < EPT_LEVEL_COUNT);
@@ -40,8 +41,12 @@ int main(void)
     any_hidden();
     gpa1_t address = { any_u64() };
     struct ept01_leaf leaf;
-    if (ept01_lookup(address, &leaf) != STATUS_OK)
+    const enum status status = ept01_lookup(address, &leaf);
+    if (status == STATUS_BAD_ADDRESS)
+        PROVE(leaf.owner == (last & EPT_OWNER) >> EPT_OWNER_SHIFT, "whose page it was when it was looked up");
+    if (status != STATUS_OK)
         return 0;
+    PROVE(leaf.owner == 0, "nobody's");
     PROVE(!has_hidden(address.v & PAGE_MASK, PAGE_BYTES), "the page is not hidden");
     PROVE(ept01_leaf_fits(address.v, &leaf), "the leaf maps the address to itself, and nothing hidden");
     PROVE(ept.lock.held == 0, "the lock is free again");

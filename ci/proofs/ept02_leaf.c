@@ -13,22 +13,24 @@
 static unsigned lookups;
 static struct ept01_leaf found;
 static bool mapped;
+static uint32_t page_owner;
 
 enum status contract_lookup(gpa1_t address, struct ept01_leaf *out)
 {
     struct ept01_leaf leaf;
     lookups++;
     mapped = any_bool();
+    out->owner = mapped ? 0 : page_owner;
     if (!mapped)
         return STATUS_BAD_ADDRESS;
     leaf.level = (enum ept_level)any_below(EPT_LEVEL_COUNT);
+    leaf.owner = 0;
     ASSUME(ept01_leaf_fits(address.v, &leaf));
     found = *out = leaf;
     return STATUS_OK;
 }
 
 static struct partition owner;
-static uint32_t page_owner;
 struct partition *partition_at(uint32_t index)
 {
     PROVE(index == owner.index, "the tree's partition");

@@ -25,6 +25,7 @@ uint64_t fake_pool_limit = FAKE_HIDDEN_PAGES;
 enum ept_level fake_ept01_level = EPT_LEVEL_1G;
 uint32_t fake_ept01_rights = EPT_RIGHTS, fake_ept01_type = 6;
 uint32_t ept01_generation;
+void (*fake_meanwhile)(void);
 static uint64_t pool_next;
 struct fake_page fake_page[FAKE_PAGES];  // pages that have an owner, or had one
 
@@ -64,20 +65,24 @@ enum status pool_alloc(uint64_t pages, hpa_t *out)
 
 enum status ept01_lookup(gpa1_t address, struct ept01_leaf *out)
 {
+    out->owner = 0;
     if (address.v >= FAKE_RAM_BYTES ||
         (address.v >= FAKE_HIDDEN_FIRST && address.v < FAKE_HIDDEN_FIRST + FAKE_HIDDEN_PAGES * PAGE_BYTES))
         return STATUS_BAD_ADDRESS;
     for (unsigned i = 0; i < FAKE_PAGES; i++)
         if (fake_page[i].address != 0 && fake_page[i].address == (address.v & PAGE_MASK)) {
-            if (fake_page[i].owner != 0)
+            out->owner = fake_page[i].owner;
+            if (out->owner != 0 && fake_meanwhile)
+                fake_meanwhile();
+            if (out->owner != 0)
                 return STATUS_BAD_ADDRESS;
-            *out = (struct ept01_leaf){ { address.v }, fake_ept01_rights, fake_ept01_type, EPT_LEVEL_4K };  // split for it, once
+            *out = (struct ept01_leaf){ { address.v }, fake_ept01_rights, fake_ept01_type, EPT_LEVEL_4K, 0 };  // split for it, once
             return STATUS_OK;
         }
     // The large page around hidden memory is split.
     bool near = address.v >> 30 == FAKE_HIDDEN_FIRST >> 30;
     enum ept_level level = near && fake_ept01_level == EPT_LEVEL_1G ? EPT_LEVEL_2M : fake_ept01_level;
-    *out = (struct ept01_leaf){ { address.v }, fake_ept01_rights, fake_ept01_type, level };
+    *out = (struct ept01_leaf){ { address.v }, fake_ept01_rights, fake_ept01_type, level, 0 };
     return STATUS_OK;
 }
 

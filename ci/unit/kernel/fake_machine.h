@@ -22,6 +22,7 @@ extern unsigned fake_shootdowns;
 extern uint64_t fake_pool_limit;         // pages that pool_alloc still gives
 extern enum ept_level fake_ept01_level;  // the largest leaf of EPT01
 extern uint32_t fake_ept01_rights, fake_ept01_type;
+extern void (*fake_meanwhile)(void);  // while ept01_lookup() finds a page that has an owner
 
 // What became of pages that a partition took: owner (index + 1), mapped in EPT01, shown in the window, seen in the owned window.
 #define FAKE_PAGES 64
