@@ -7,6 +7,7 @@
 
 #include "cr.h"
 #include "debug.h"
+#include "ept02.h"
 #include "fault.h"
 #include "fault_inject.h"
 #include "inject.h"
@@ -129,13 +130,16 @@ void partition_restart(struct partition *partition, struct cpu *cpu)
 
 void partition_park(struct partition *partition)
 {
-    uint32_t state;
-    do
+    struct ept02_work work = EPT02_WORK;
+    uint32_t state = state_of(partition);
+    while (state < PARTITION_PARKED && !change_state(partition, state, PARTITION_PARKED))
         state = state_of(partition);
-    while (state < PARTITION_PARKED && !change_state(partition, state, PARTITION_PARKED));
     if (state < PARTITION_PARKED)
         log_line(LOG_ERROR, "park partition=%s: it stays stopped", partition->name);
     wait_until_empty(partition);  // who is inside may wait for one that won't come in again
+    for (uint32_t i = 0; i < partition->header.root_count; i++)  // nobody takes out of them any more what L1 takes away from its L2s
+        ept02_drop(partition->root_first + i, &work);
+    ept02_finish(&work);
 }
 
 bool partition_secrets(void)

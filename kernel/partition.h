@@ -96,7 +96,7 @@ bool partition_stop(struct partition *partition, struct cpu *cpu, enum partition
 NODISCARD enum status partition_begin(struct partition *partition, struct cpu *cpu);
 bool partition_settle(struct partition *partition, enum partition_state state);
 void partition_revive(struct partition *partition, struct cpu *cpu);
-// Stops it for good (if it is dormant it stays so), and waits until no CPU is in it. This CPU must have left it.
+// Stops it for good (if it is dormant it stays so), waits until no CPU is in it, and empties its EPT02 trees. This CPU must have left it.
 void partition_park(struct partition *partition);
 
 // Every exception whose CPL is 3 comes here.

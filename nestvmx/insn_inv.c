@@ -48,7 +48,7 @@ static void invalidate_trees(uint64_t type, uint64_t eptp)
     const uint64_t arg[MSG_ARGS] = { EPT_CALL_INVEPT, type, eptp };
     uint64_t result[MSG_ARGS];
     const enum status status = rt_call(CALL_EPT, arg, result);
-    // A parked `ept` maps nothing any more, so that nothing is stale.
+    // The kernel has emptied the trees of a parked `ept` (partition_park()), and it maps nothing any more, so that nothing is stale.
     if (status != STATUS_OK)
         rt_log(LOG_ERROR, "INVEPT: ept answers: %s", status_text(status));
 }

@@ -40,6 +40,16 @@ bool watchdog_expired(const struct cpu *on) { return on == NULL; }
 _Noreturn void upcall_return(int64_t end, uint64_t rsp0) { (void)end, (void)rsp0; __builtin_trap(); }
 _Noreturn void trap_resume(struct trap_frame *frame) { (void)frame; __builtin_trap(); }
 
+static uint32_t dropped;  // roots, a bit each
+static unsigned finished;
+void ept02_drop(uint32_t root, struct ept02_work *work)
+{
+    CHECK(record.state == PARTITION_PARKED && partition.cpu[0].inside == 0);  // it maps nothing there again
+    dropped |= 1u << root;
+    work->shootdown = true;
+}
+void ept02_finish(struct ept02_work *work) { finished += work->shootdown; }
+
 uint32_t ept01_taken(void) { return taken; }
 struct vmcs02 *vmcs02_at(uint32_t index) { return index == 0 ? &vmcs02 : NULL; }
 void route_link(struct partition *p, bool on)
@@ -145,6 +155,19 @@ TEST(parked_or_dormant_it_stays)
     CHECK(record.state == PARTITION_PARKED && !partition_settle(&partition, PARTITION_READY));
     partition_restart(&partition, &cpu[0]);
     CHECK(record.state == PARTITION_PARKED && inits == 0);
+}
+
+// L2s may be on them, and INVEPT is answered without it from then on.
+TEST(parked_it_has_no_trees)
+{
+    start(PARTITION_READY);
+    partition.root_first = 3;
+    partition.header.root_count = 2;
+    partition_restart(&partition, &cpu[0]);
+    CHECK(dropped == 0 && finished == 0);  // its init sees to that
+    at_init = park;
+    partition_restart(&partition, &cpu[0]);
+    CHECK(record.state == PARTITION_PARKED && dropped == (1 << 3 | 1 << 4) && finished > 0);
 }
 
 TEST(loaded_and_unloaded)
