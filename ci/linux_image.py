@@ -22,9 +22,9 @@ CHECK_MODULES = ["msr", "efivarfs"]
 CHECK_FILES = ("ci/check_machine.sh", "subprojects/caps/include/caps/vmx_control.def", "subprojects/caps/include/caps/layout.h")
 DISK_MODULES = ["ata_piix", "sd_mod", "vfat", "nls_cp437", "nls_ascii", "nls_utf8"]
 TESTS = ("kvm", "hidden", "check", "port", "bhctl_test", "crash_test", "crash_raw", "trace_serial", "inject_test", "inject_refused", "self", "disk_on", "reboot",
-         "load_test", "load_fault", "load_twice", "pal", "pal_kept", "pal_reloaded", "pal_secret", "pal_stress", "pal_swap", "pal_looked", "pal_parked",
+         "load_test", "load_fault", "load_twice", "load_ranges", "pal", "pal_kept", "pal_reloaded", "pal_secret", "pal_stress", "pal_swap", "pal_looked", "pal_parked",
          "kvm_matrix", "kvm_many", "campaign", "qemu_kvm")
-PROGRAMS = ("cpu_check", "mem_probe", "memory_check", "pal_there", "port_call", "port_out", "suspend", "tsc")
+PROGRAMS = ("cpu_check", "mem_probe", "memory_check", "pal_there", "port_call", "port_out", "ranges_there", "suspend", "tsc")
 PAL_PROGRAMS = (*(f"{name}{bits}" for name in ("main", "test", "test_args", "micro_tpm", "golden", "abuse") for bits in (32, 64)),
                 "secret", "keeper", "swapped")
 LINUX = Path(__file__).parent / "guests/linux"

@@ -21,6 +21,9 @@ TIMEOUT = 300.0
 ROUNDS = 3
 BLOCK = 64  # bytes of a file that a hypercall hands over (caps/loadable.h)
 INITRD = "EFI/linux/load.img"
+TRUSTVISOR = replace(LINUX, name="load", partitions=("report", "verify"), loadable=("trustvisor",))
+# It comes before the hypervisor: behind `nestvmx`, which has been there all along.
+RANGES = replace(LINUX, name="load-ranges", partitions=("nestvmx", "ept", "report", "verify"), loadable=("ranges",))
 
 ONLY_ROOT = "only root may ask Bulkhead (I/O port 0xbd0: CAP_SYS_RAWIO)"
 NOT_BY_KEY = "refused: the file's signature is not one by the load_key of bulkhead.conf"
@@ -52,7 +55,7 @@ def signed_files(context: Context) -> tuple[str, Path]:
     for path in (key, stranger):
         sign.generate(path)
     files: dict[str, Path | bytes] = {"load/empty": b""}
-    for name in ("trustvisor", "hello"):
+    for name in ("trustvisor", "hello", "ranges"):
         image = context.places.partition(name)
         sign.sign(key, image, home / f"{name}.elf.sig")
         files |= {f"load/{name}.elf": image, f"load/{name}.elf.sig": home / f"{name}.elf.sig"}
@@ -65,10 +68,9 @@ def signed_files(context: Context) -> tuple[str, Path]:
     return sign.public(key), initramfs.make(home / "load.img", files, {})
 
 
-def _run(context: Context, cpus: int, test: str, **more: object) -> Boot:
+def _run(context: Context, cpus: int, test: str, base: Workload = TRUSTVISOR, **more: object) -> Boot:
     key, initrd = signed_files(context)
-    workload: Workload = replace(LINUX, name="load", partitions=("report", "verify"), loadable=("trustvisor",), load_key=key, tests=(test,),
-                                 words=f"initrd=\\{INITRD.replace('/', chr(92))}", **more)  # type: ignore[arg-type]
+    workload: Workload = replace(base, load_key=key, tests=(test,), words=f"initrd=\\{INITRD.replace('/', chr(92))}", **more)  # type: ignore[arg-type]
     run = boot(context.places, workload, Machine(cpus=cpus), context.directory(), TIMEOUT, files={INITRD: initrd})
     if found := problems(run):
         raise Failure("\n".join(found))
@@ -132,4 +134,14 @@ def _twice(context: Context) -> str:
     return ""
 
 
-CASES = [Case("load-1", partial(_load, 1)), Case("load-2", partial(_load, 2)), Case("load-faults", _fault), Case("load-twice", _twice)]
+def _ranges(cpus: int, context: Context) -> str:
+    """A partition with claims on L2s comes and goes while they run."""
+    run = _run(context, cpus, "load_ranges", RANGES, settings=(("rounds", ROUNDS),))
+    loads, unloads = (sum(f"info {word} partition=ranges: done" in line for line in run.outcome.log) for word in ("load", "unload"))
+    require((loads, unloads) == (ROUNDS, ROUNDS), f"loaded {loads} times, unloaded {unloads} times")
+    watch = next((match for line in run.outcome.console if (match := re.search(r"ranges (\d+) times, KVM (\d+) times, changes (\d+)", line))), None)
+    require(watch and int(watch[3]) == 2 * ROUNDS, f"the other L2 saw {watch and watch[0]}")
+    return f"{ROUNDS} times there and gone; {watch and watch[0]}"
+
+
+CASES = [Case("load-1", partial(_load, 1)), Case("load-2", partial(_load, 2)), Case("load-faults", _fault), Case("load-twice", _twice), Case("load-ranges", partial(_ranges, 2))]
