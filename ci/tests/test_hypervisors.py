@@ -13,7 +13,7 @@ import workload
 import xen_image
 from boot import Boot, inner_problems, l2_linux_problems, xen_problems
 from emulator import Machine, Outcome
-from kvm_matrix import Row, matrix_problems
+from kvm_matrix import IVY, Row, matrix_problems, used
 from stages import Stages
 
 ROW = Row("no-vpid", {"vpid": 0}, vms=2)
@@ -30,11 +30,12 @@ def boot_of(console: list[str], chosen: workload.Workload) -> Boot:
 
 
 class Matrix(unittest.TestCase):
-    LINES = ["bh: row no-vpid begin ept=Y vpid=N", "bh: row no-vpid vm 0", *report(), "bh: row no-vpid vm 1", *report(),
+    LINES = ["bh: row no-vpid begin ept=Y unrestricted_guest=Y vpid=N flexpriority=Y enable_apicv=N enable_shadow_vmcs=Y preemption_timer=Y eptad=Y nested=Y",
+             "bh: row no-vpid at once 2", "bh: row no-vpid vm 0", *report(), "bh: row no-vpid vm 1", *report(),
              "bh: row no-vpid end status=0"]
 
-    def problems(self, lines: list[str]) -> list[str]:
-        return matrix_problems(boot_of(lines, workload.LINUX), (ROW,))
+    def problems(self, lines: list[str], row: Row = ROW) -> list[str]:
+        return matrix_problems(boot_of(lines, workload.LINUX), (row,))
 
     def test_all_well(self) -> None:
         self.assertEqual(self.problems(self.LINES), [])
@@ -44,7 +45,20 @@ class Matrix(unittest.TestCase):
             self.assertTrue(self.problems(self.LINES[:i] + self.LINES[i + 1:]), self.LINES[i])
 
     def test_another_parameter_fails(self) -> None:
-        self.assertTrue(self.problems([self.LINES[0].replace("vpid=N", "vpid=Y"), *self.LINES[1:]]))
+        for was, now in (("vpid=N", "vpid=Y"), ("ept=Y", "ept=N"), ("shadow_vmcs=Y", "shadow_vmcs=N"), ("nested=Y", "nested=N")):
+            self.assertTrue(self.problems([self.LINES[0].replace(was, now), *self.LINES[1:]]), now)
+
+    def test_fewer_at_once_fail(self) -> None:
+        self.assertTrue(self.problems([line.replace("at once 2", "at once 1") for line in self.LINES]))
+
+    def test_what_goes_with_ept(self) -> None:
+        row = replace(ROW, parameters={"ept": 0})
+        lines = [self.LINES[0].replace("ept=Y unrestricted_guest=Y vpid=N", "ept=N unrestricted_guest=N vpid=Y").replace("eptad=Y", "eptad=N"), *self.LINES[1:]]
+        self.assertEqual(self.problems(lines, row), [])
+        self.assertTrue(self.problems([lines[0].replace("unrestricted_guest=N", "unrestricted_guest=Y"), *lines[1:]], row))
+
+    def test_what_a_model_lacks(self) -> None:
+        self.assertEqual({name for name, value in used(Row("plain", {}), IVY).items() if not value}, {"enable_shadow_vmcs", "eptad"})
 
 
 class Nested(unittest.TestCase):
