@@ -8,13 +8,14 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+import lhv
 from boot import Boot, boot, bulkhead_problems, problems
 from case import Case, Context, Failure, require
 from emulator import FIRMWARE, Machine
 from memory_guard import MemoryGuard
 from ram import BochsRam, Ram
 from watch import Watch
-from workload import KVM, MARKER, Workload, configuration
+from workload import KVM, LHV, MARKER, Workload, configuration
 
 TIMEOUT = 240.0
 # One CPU, and the model with the most features: more instructions to try.
@@ -256,6 +257,16 @@ def _observe_kvm(context: Context) -> str:
     return f"{messages:,} of {exits:,} exits"
 
 
+def _observe_lhv(context: Context) -> str:
+    """L2's exits that L1 gets, those that L0 resolves, and L1's entries, each by its reason (ci/guests/lhv/observe.c)."""
+    chosen = replace(LHV, name="lhv-observe", partitions=("nestvmx", "ept", "observe"), plain_options="only=observe")
+    run = boot(context.places, chosen, MACHINE, context.directory(), TIMEOUT)
+    found = lhv.results(run.outcome.console)
+    if wrong := bulkhead_problems(run) + lhv.end_problems(run.outcome.console, found, 1) + [str(result) for result in found if result.verdict != "ok"]:
+        raise Failure("\n".join(wrong))
+    return f"{len(found)} tests passed"
+
+
 CASES = [Case("hostile-attempts", _hostile), Case("hostile-theft", _theft), *(Case(name, partial(_scrub, how)) for name, how in SCRUBS.items()), Case("hostile-silence", partial(_silence, 2)), Case("hostile-silence-1", partial(_silence, 1)), Case("hostile-self-call", _self_call)] + [Case(f"hostile-crashes-{kind}", partial(_crashes, kind)) for kind in ("ud", "pf")]
 CASES += [Case(f"hostile-crashes-{partition}-4", partial(_crashes_kvm, partition)) for partition in ("nestvmx", "ept")]
-OBSERVE_CASES = [Case("observe-counters", _observe), Case("observe-kvm", _observe_kvm)]
+OBSERVE_CASES = [Case("observe-counters", _observe), Case("observe-kvm", _observe_kvm), Case("observe-lhv", _observe_lhv)]
