@@ -3,7 +3,7 @@
 
 import unittest
 
-from entry_names import problems, table
+from entry_names import SILENT, problems, silent, table
 
 TESTS = ["entry.control.a", "entry.host.b", "entry.guest.c", "list.bad_entry_load.d"]
 NAMES = ["eptp", "host_cr0", "guest_rip"] + [f"list_value in entry {number}" for number in (1, 2, 3)]
@@ -21,6 +21,15 @@ class EntryNames(unittest.TestCase):
         for names in (NAMES[:-1], NAMES[1:], [*NAMES, "eptp"], ["host_cr0", *NAMES[1:]], ["one that has no name here", *NAMES[1:]], ["", *NAMES[1:]], []):
             self.assertTrue(problems(TESTS, log(names)), names)
         self.assertTrue(problems(TESTS[1:], log(NAMES)))
+
+    def test_each_check(self) -> None:
+        every = [name for name in table() if name not in SILENT]
+        self.assertLessEqual(set(SILENT), set(table()))
+        self.assertEqual(silent(log(every)), [])
+        for name in every:
+            self.assertEqual(len(silent(log([other for other in every if other != name]))), 1, name)
+        for name in SILENT:
+            self.assertEqual(len(silent(log([*every, name]))), 1, name)
 
     def test_table(self) -> None:
         kinds = set(table().values())

@@ -139,7 +139,7 @@ static void EFIAPI cpu_first(void *argument)
 
 EFI_STATUS efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *system)
 {
-    char bad[64];
+    char bad[OPTION_MAX];
     if (!options_parse(load_options(self, system), bad))
         give_up("unknown option ", bad);
     EFI_GUID guid = MP_SERVICES_GUID;

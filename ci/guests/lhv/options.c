@@ -57,13 +57,13 @@ static bool take(const char *word)
     return true;
 }
 
-bool options_parse(const CHAR16 *text, char bad[64])
+bool options_parse(const CHAR16 *text, char bad[OPTION_MAX])
 {
     while (*text != 0) {
         unsigned length = 0;
         while (*text == ' ')
             text++;
-        for (; *text != 0 && *text != ' ' && length < 63; text++)
+        for (; *text != 0 && *text != ' ' && length < OPTION_MAX - 1; text++)
             bad[length++] = (char)*text;
         bad[length] = '\0';
         if (length > 0 && !take(bad))
