@@ -12,7 +12,6 @@
 #define PAGE_ALL     0x67ull  // present, writable, user, accessed, dirty
 #define PAGE_LARGE   (1ull << 7)
 #define INVEPT_ALL   2
-#define EPT_EVERY    (EPT_ALL | EPT_EXECUTE_USER)
 #define PAGE_USER    4ull
 
 static uint64_t *identity;

@@ -18,6 +18,8 @@
 #define EPT_DIRTY   (1ull << 9)
 #define EPT_EXECUTE_USER (1ull << 10)  // with mode-based execute control; else ignored
 
+#define EPT_EVERY   (EPT_ALL | EPT_EXECUTE_USER)
+
 // The window: 1 GiB at that linear and L2-physical address (below 64 GiB: ept/unrecorded.h; ci/memory_types.py has it, too). Linear pages are 2 MiB, all
 // present, writable, for user mode.
 #define WINDOW_LINEAR   (1ull << 39)

@@ -13,6 +13,7 @@ L2_BYTES(mode_real_int, ".code16\n\tint $0x21\n\tmov $0x77, %cl\n\tvmcall\n\tmov
 L2_BYTES(mode_32, ".code32\n\tmov $0x12345678, %eax\n\tpushl %eax\n\tpopl %ebx\n\tinc %ebx\n\tvmcall\n\thlt");
 L2_BYTES(mode_paging, ".code32\n\tmov %cr0, %eax\n\tbtr $31, %eax\n\tmov %eax, %cr0\n\tmov (%esi), %ebx\n\tbts $31, %eax\n\tmov %eax, %cr0\n\tmov (%esi), %ecx\n\tvmcall");
 L2_BYTES(mode_pae, ".code32\n\tmov (%esi), %ebx\n\tmov %edx, %cr3\n\tmov (%esi), %ecx\n\tvmcall");
+L2_BYTES(mode_pae_paging, ".code32\n\tmov %cr0, %eax\n\tbtr $31, %eax\n\tmov %eax, %cr0\n\tbts $31, %eax\n\tmov %eax, %cr0\n\tmov (%esi), %ecx\n\tvmcall");
 L2(mode_user, "mov %cs, %eax");
 L2(mode_user_hlt, "hlt");
 L2(mode_user_syscall, "int $0x80");
@@ -199,6 +200,40 @@ static void pae_reserved(uint64_t with_ept)
     want_entry_failure(EXIT_ENTRY_GUEST_STATE, 2);
 }
 
+// Page-directory pointers in a page that EPT12 lacks, when MOV to CR3 or CR0 loads them: an EPT violation with no linear address, and nothing has happened yet. The page is
+// then there, but not in the shadow: L2 doesn't see that (SDM 3A 4.4.1, 3C 28.2.1).
+#define FAR_GIB 2ull  // where there is no memory
+
+static void pae_absent(uint64_t by_cr0)
+{
+    struct cpu *c = this_cpu();
+    uint64_t *gigabytes = (uint64_t *)(uintptr_t)(c->ept_root[0] & 0x000ffffffffff000);
+    NEED(PROC2, ENABLE_EPT);
+    if (by_cr0)
+        unrestricted();
+    pae_prepare();
+    for (unsigned i = 0; i < 4; i++)
+        vmcs_write((enum vmcs_field)(VMCS_GUEST_PDPTE0 + i), c->page_a[i]);
+    gigabytes[FAR_GIB] = address(c->ept_regions) | EPT_EVERY;
+    ept12_flush();
+    GPR(RDX) = FAR_GIB * HUGE_BYTES;
+    if (by_cr0) {
+        l2_low(mode_pae_paging, mode_pae_paging_end);
+        W(GUEST_CR3, FAR_GIB * HUGE_BYTES);
+    }
+    const uint64_t cr3 = R(GUEST_CR3);
+    want_exit(EXIT_EPT_VIOLATION);
+    expect("qualification: a read, nothing allowed, no linear address", R(EXIT_QUALIFICATION) & 0x1bf, 1);
+    expect("guest-physical address", R(GUEST_PHYSICAL_ADDR), FAR_GIB * HUGE_BYTES);
+    expect("CR3", R(GUEST_CR3), cr3);
+    expect("CR0.PG", !!(R(GUEST_CR0) & CR0_PG), !by_cr0);
+    ept12_map(0, address(c->page_b) | EPT_WB | EPT_ALL);
+    want_exit(EXIT_VMCALL);
+    expect("by the page's PDPTEs", GPR(RCX) & 0xffffffff, 0x4321);
+    expect("PDPTE3", R(GUEST_PDPTE3), c->page_b[3]);
+    expect("CR0.PG afterwards", R(GUEST_CR0) & CR0_PG, CR0_PG);
+}
+
 // VMCALL exits at any privilege level; what is privileged is #GP first.
 static void privilege_3(uint64_t unused)
 {
@@ -241,6 +276,8 @@ void mode_tests(void)
     TEST(pae_without_ept);
     test_row("pae_reserved", "memory", pae_reserved, 0);
     test_row("pae_reserved", "vmcs", pae_reserved, 1);
+    test_row("pae_absent", "cr3", pae_absent, 0);
+    test_row("pae_absent", "cr0", pae_absent, 1);
     TEST(privilege_3);
     TEST(privilege_3_interrupt);
 }
