@@ -34,7 +34,7 @@ def _rows(text: str, title: str) -> list[str]:
 def _lhv(name: str) -> bool:
     theme, test, *_ = name.split(".")
     source = (TOP / f"ci/guests/lhv/{theme}.c").read_text()
-    return test == "*" or re.search(rf"""TEST\({test}\)|(test_row\(|{{ )"{test.removesuffix('*')}""", source) is not None
+    return test == "*" or re.search(rf"""TEST\({test}\)|(test_row\(|keeping\(|{{ )"{test.removesuffix('*')}""", source) is not None
 
 
 def _promised(name: str) -> bool:
@@ -51,7 +51,7 @@ def _exists(name: str) -> bool:
 
 class Hazards(unittest.TestCase):
     def test_every_test_that_is_named_exists(self) -> None:
-        for title, least, exists in (("Hazards of nested VMX", 25, _exists), ("What PALs are promised", 20, _promised), ("Hazards of PALs", 20, _promised)):
+        for title, least, exists in (("What nested VMX promises", 30, _exists), ("Hazards of nested VMX", 25, _exists), ("What PALs are promised", 20, _promised), ("Hazards of PALs", 20, _promised)):
             rows = _rows((TOP / "docs/testing.md").read_text(), title)
             self.assertGreater(len(rows), least)
             for row in rows:

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The judge of lhv.efi's lines: each thing that is wrong is seen."""
 
+import re
 import unittest
+from pathlib import Path
 
 import lhv
 from lhv import BARE, BULKHEAD, Known, Result, Skip, differences, end_problems, judge, results, skip_problems
 
+TOP = Path(__file__).parents[2]
 LINES = ["lhv: ok event.a@0", "lhv: FAIL event.b.PART@0 what=exit reason got=0x1 want=0x2", "lhv: skip event.c@1 not offered: POSTED_INTERRUPTS",
          "lhv: done cpus=2 ok=1 fail=1 skip=1"]
 
@@ -84,6 +87,17 @@ class Lhv(unittest.TestCase):
             self.assertIn(row.on, ("bare", "bulkhead", "both"))
             self.assertIn(row.outcome, ("FAIL", "skip"))
             self.assertTrue(row.reason)
+
+    def test_what_the_emulator_does_is_written_down(self) -> None:
+        text, rows = (TOP / "docs/emulators.md").read_text(), lhv.known()
+        for row in rows:
+            if row.reason.startswith("as "):
+                self.assertIn(row.reason.removeprefix("as "), [other.test for other in rows])
+                continue
+            sections = re.findall(r"(?:\b\d\d|\bA)(?:\.\d+)+", row.reason)
+            self.assertTrue(sections, row)
+            for section in sections if row.on != BULKHEAD else ():
+                self.assertIn(section, text, row)
 
 
 if __name__ == "__main__":
