@@ -163,6 +163,13 @@ def judge(found: list[Result], where: str, model: str, options: str, rows: list[
     return problems
 
 
+def run_problems(run: Boot) -> list[str]:
+    """Of one run by itself (`bulkhead run`): what it skips it may skip."""
+    found, where = results(run.outcome.console), BULKHEAD if run.bulkhead else BARE
+    skipped = {result.name for result in found if result.verdict == "skip"}
+    return end_problems(run.outcome.console, found, run.machine.cpus) + judge(found, where, run.machine.model, run.workload.plain_options, known(), skipped)
+
+
 def hidden_problems(run: Boot) -> list[str]:
     """The tests of hidden memory are about that which Bulkhead hides."""
     match = next((match for line in run.outcome.console if (match := HIDDEN_FOUND.match(line))), None)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import emulator
 import kvm_probe
+import lhv
 import post_mortem
 import recording
 import summary
@@ -99,6 +100,8 @@ def main() -> int:
     for line in post_mortem.render(product, result.records):
         say(line)
     found = problems(result)
+    if chosen.next == workload.LHV.next:
+        found += lhv.run_problems(result)
     if options.record:
         try:
             data = recording.extract(result.outcome.log, options.recorded)

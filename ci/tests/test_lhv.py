@@ -6,7 +6,11 @@ import unittest
 from pathlib import Path
 
 import lhv
+import workload
+from boot import Boot
+from emulator import Machine, Outcome
 from lhv import BARE, BULKHEAD, Known, Result, Skip, differences, end_problems, judge, results, skip_problems
+from stages import Stages
 
 TOP = Path(__file__).parents[2]
 LINES = ["lhv: ok event.a@0", "lhv: FAIL event.b.PART@0 what=exit reason got=0x1 want=0x2", "lhv: skip event.c@1 not offered: POSTED_INTERRUPTS",
@@ -75,6 +79,19 @@ class Lhv(unittest.TestCase):
         self.assertEqual(differ(Result("skip", "event.c", "0", "a"), Result("skip", "event.c", "0", "a")), 0)
         self.assertEqual(differ(Result("skip", "event.c", "0", "a"), Result("skip", "event.c", "0", "b")), 1)
         self.assertEqual(differ(Result("skip", "event.c", "0", "not offered: A"), Result("skip", "event.c", "0", "not offered: HIDDEN")), 0)
+
+    def test_a_run_by_itself(self) -> None:
+        def problems(lines: list[str], bulkhead: bool = True) -> list[str]:
+            machine, outcome = Machine(model=lhv.SKYLAKE), Outcome("power-off", 1.0, "", lines, [])
+            return lhv.run_problems(Boot(workload.LHV, machine, bulkhead, outcome, Stages(), Path(".")))
+        good = ["lhv: ok event.a@0", "lhv: skip event.c@0 one CPU", "lhv: done cpus=1 ok=1 fail=0 skip=1"]
+        self.assertEqual(problems(good), [])
+        for line in good:
+            self.assertTrue(problems([other for other in good if other != line]), line)
+        self.assertTrue(problems([*good, "lhv: error unknown option only"]))
+        bad = ["lhv: FAIL control.enumeration@0 what=x got=0x1 want=0x2", "lhv: done cpus=1 ok=0 fail=1 skip=0"]
+        self.assertTrue(problems(bad))
+        self.assertEqual(problems(bad, bulkhead=False), [])  # the emulator's fault, in lhv_known.toml
 
     def test_list_of_skips_can_be_read(self) -> None:
         rows = lhv.skips()
