@@ -6,6 +6,7 @@ from __future__ import annotations
 GOALS = {
     "l1_cpuid": 150, "null_message": 450,
     "l2_cpuid_roundtrip": 2_500, "exits_per_roundtrip": 2, "vmaccess_per_roundtrip": 55, "l2_cpuid_skip": 2_600, "l2_cpuid_roundtrip_unshadowed": 4_500,
+    "l2_cpuid_resume_unshadowed": 2_500,
     "l2_resolved_exit": 600, "vmread_trapped": 500, "vmwrite_trapped": 500, "vmclear_vmptrld": 2_500, "invept_unchanged": 500, "invept_1_of_1000": 5_000,
     "ept02_miss_4k": 1_500, "ept02_faultaround_per_page": 200, "l2_ept_violation_by_l1": 5_000,
     "pal_call_l1": 6_000, "pal_call_l2": 8_000, "pal_unregister": 15_000, "pal_register_4p": 60_000, "pal_interrupt_latency": 1_500,
