@@ -44,6 +44,14 @@ class Outcomes(unittest.TestCase):
         self.assertFalse(campaign.outcomes(log)["ept"].twice)
 
 
+    def test_a_partition_without_faults_fails(self) -> None:
+        plan = Plans.PLANS[0]
+        enough = {name: Outcome(Counter(CPUID=plan.least // campaign.LEAST_SHARE), Counter()) for name in campaign.PARTITIONS}
+        self.assertEqual(campaign.spared(plan, enough), [])
+        for name in campaign.PARTITIONS:
+            self.assertEqual(len(campaign.spared(plan, {**enough, name: Outcome(Counter(), Counter())})), 1)
+
+
 class Ends(unittest.TestCase):
     RESULT = right(campaign.ITERATIONS)
 
