@@ -22,16 +22,26 @@ static bool exits(struct message *m, uint32_t event, uint32_t error, uint64_t qu
     return true;
 }
 
+// What the handler finds is a fault's image, whose RF is set (SDM 3B 18.3.1.1 "Instruction-Breakpoint Exception Condition"); the exit that brought the
+// instruction here has saved it as 0, and VM entry pushes what there is.
+static void deliver(struct message *m, uint32_t event, uint32_t error)
+{
+    const uint32_t handle = request_handle(m->req);
+    message_need(m, GROUP_RIP);
+    reply_write(m->rep, handle, VMCS_GUEST_RFLAGS, exit_field(m, VMCS_GUEST_RFLAGS) | RFLAGS_RF);
+    reply_event(m->rep, handle, event | EVENT_TYPE_EXCEPTION, error, 0);
+}
+
 static void inject(struct message *m, uint32_t vector)
 {
     if (!exits(m, vector, 0, 0))
-        reply_exception(m->rep, request_handle(m->req), vector);
+        deliver(m, vector, 0);
 }
 
 static void inject_error(struct message *m, uint32_t vector)
 {
     if (!exits(m, vector | EVENT_HAS_ERROR, 0, 0))
-        reply_exception_error(m->rep, request_handle(m->req), vector, 0);
+        deliver(m, vector | EVENT_HAS_ERROR, 0);
 }
 
 void inject_ud(struct message *m) { inject(m, VECTOR_UD); }
@@ -54,5 +64,5 @@ void inject_pf(struct message *m, uint64_t linear, uint32_t error)
     if (exits(m, VECTOR_PF | EVENT_HAS_ERROR, error, linear))
         return;
     reply_gpr(m->rep, GPR_CR2, linear);
-    reply_exception_error(m->rep, request_handle(m->req), VECTOR_PF, error);
+    deliver(m, VECTOR_PF | EVENT_HAS_ERROR, error);
 }

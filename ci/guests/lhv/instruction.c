@@ -276,7 +276,9 @@ static void operand_faults(uint64_t unused)
     expect("VMPTRST, not canonical", (uint64_t)vmx_vmptrst_at(NOT_CANONICAL), gp);
     expect("VMREAD, not canonical", (uint64_t)vmx_vmread_at(0x4400, NOT_CANONICAL), gp);
     expect("VMWRITE, not canonical", (uint64_t)vmx_vmwrite_at(0x4004, NOT_CANONICAL), gp);
+    expect("RF in a fault's image", c->caught.rflags & FLAG_RF, FLAG_RF);
     expect("VMCLEAR, not present", (uint64_t)vmx_vmclear_at(NOT_PRESENT), pf);
+    expect("RF", c->caught.rflags & FLAG_RF, FLAG_RF);
     expect("error code", c->caught.error, 0);
     expect("CR2", c->caught.cr2, NOT_PRESENT);
     expect("VMPTRLD, not present", (uint64_t)vmx_vmptrld_at(NOT_PRESENT), pf);

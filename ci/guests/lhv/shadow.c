@@ -261,6 +261,7 @@ static void memory_fault(uint64_t row)
     GPR(RBX) = row & 2 ? 1ull << 47 : NOT_MAPPED;
     l2_start(row & 1 ? shadow_vmwrite_memory : shadow_vmread_memory);
     want_trap(row & 2 ? VECTOR_GP : VECTOR_PF);
+    expect("RF in its image", this_cpu()->l2_trap.rflags & FLAG_RF, FLAG_RF);
 }
 
 // The same where L1 wants those exceptions: its exit, with the address in the qualification only.

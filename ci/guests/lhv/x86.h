@@ -25,6 +25,7 @@
 #define FLAG_ZF (1ull << 6)
 #define FLAG_TF (1ull << 8)
 #define FLAG_IF (1ull << 9)
+#define FLAG_RF (1ull << 16)
 #define FLAG_VM (1ull << 17)
 
 #define EFER_SCE 1ull

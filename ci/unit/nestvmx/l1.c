@@ -76,12 +76,15 @@ void l1_start_again(const uint64_t *page, unsigned pages)
     l1_fill_vmcs();
 }
 
+#define FLAG_RF (1ull << 16)  // a fault's image has it
 static enum outcome fault(void)
 {
     const uint64_t event = l1[VMCS_ENTRY_INTR_INFO];
     CHECK_EQ(event & 0x80000700, 0x80000300);
     CHECK_EQ(l1[VMCS_GUEST_RIP], L1_RIP);
+    CHECK_EQ(l1[VMCS_GUEST_RFLAGS] & FLAG_RF, FLAG_RF);
     l1[VMCS_ENTRY_INTR_INFO] = 0;
+    l1[VMCS_GUEST_RFLAGS] &= ~FLAG_RF;
     switch (event & 0xff) {
     case 6: CHECK_EQ(event & 0x800, 0); return FAULT_UD;
     case 12: CHECK_EQ(event & 0x800, 0x800); return FAULT_SS;

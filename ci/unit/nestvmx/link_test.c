@@ -50,6 +50,7 @@ static unsigned execute(enum exit_reason reason, uint64_t encoding, uint64_t inf
         return EXITED;
     if (l2[VMCS_ENTRY_INTR_INFO] & (1u << 31)) {
         CHECK_EQ(l2[VMCS_GUEST_RIP], L2_RIP);
+        CHECK_EQ(l2[VMCS_GUEST_RFLAGS], 0x108d7);
         return FAULTED | (l2[VMCS_ENTRY_INTR_INFO] & 0xff);
     }
     CHECK_EQ(l2[VMCS_GUEST_RIP], L2_RIP + 3);
