@@ -9,7 +9,7 @@
 #include "merge.h"
 #include "vmcs02.h"
 
-#define BLOCKING (2u | 8u)  // by MOV SS, by NMI
+#define BLOCKING (1u | 2u | 8u)  // by STI, with which a CPU may refuse an NMI to inject (SDM 3C 27.3.1.5); by MOV SS; by NMI
 #define NMI      (VECTOR_NMI | EVENT_TYPE_NMI)
 
 bool event_is_nmi(uint64_t event) { return (event & (EVENT_VALID | 0x7ff)) == (EVENT_VALID | NMI); }
