@@ -121,12 +121,12 @@ static bool nmi_blocked(const struct vmcs12 *v, const struct exit_cause *cause)
 // L1 goes on at its host RIP. loaded: the entry had loaded guest state.
 static void enter_l1(struct message *m, struct vmcs12 *v, bool blocked, bool loaded)
 {
-    l1_state_load(m, v, blocked, loaded);
+    const bool valid = l1_state_load(m, v, blocked, loaded);
     event_pending_to_l1(m);
     // Without VPIDs the entry and the exit end L1's own translations as well (SDM 3C 29.4.3.1 "Operations that Invalidate Cached Mappings").
     if (!vmcs12_proc2(v, PROC2_ENABLE_VPID))
         reply_op(m->rep, OP_L1_FLUSH, 0, 0, 0, 0);
-    if (!msr_list_exit_load(m, v))
+    if (valid && !msr_list_exit_load(m, v))
         l1_state_abort(m, v, ABORT_MSR_LOAD);
     reply_l1(m->rep);
 }

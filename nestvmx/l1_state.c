@@ -204,7 +204,7 @@ static uint64_t groups_to_write(struct message *m, const struct vmcs02 *vmcs02, 
     return groups;
 }
 
-void l1_state_load(struct message *m, const struct vmcs12 *v, bool nmi_blocked, bool loaded)
+bool l1_state_load(struct message *m, const struct vmcs12 *v, bool nmi_blocked, bool loaded)
 {
     struct vmcs02 *vmcs02 = vmcs02_of(v);
 
@@ -218,6 +218,7 @@ void l1_state_load(struct message *m, const struct vmcs12 *v, bool nmi_blocked, 
     reply_op(m->rep, OP_WRITE_GROUPS, VMCS_HANDLE_01, 0, groups, 0);
     if (!valid)
         l1_state_abort(m, v, ABORT_PDPTE);
+    return valid;
 }
 
 void l1_state_abort(struct message *m, const struct vmcs12 *v, enum vmx_abort indicator)

@@ -22,7 +22,8 @@ void l1_state_note(const struct message *m);
 
 // Puts it into the reply.
 //   nmi_blocked: NMIs are blocked for L1;  loaded: the entry had loaded guest state, so that VMCS02 has EFER and PAT of then or of L2's
-void l1_state_load(struct message *m, const struct vmcs12 *v, bool nmi_blocked, bool loaded);
+// false: it can't be loaded, and the exit ends there, in a VMX abort.
+bool l1_state_load(struct message *m, const struct vmcs12 *v, bool nmi_blocked, bool loaded);
 
 // A VMX abort (SDM 3C 28.7 "VMX Aborts"): the indicator goes to the VMCS12's region, L1's CPU into the shutdown state. After l1_state_load.
 enum vmx_abort { ABORT_MSR_STORE = 1, ABORT_PDPTE = 2, ABORT_MSR_LOAD = 4 };

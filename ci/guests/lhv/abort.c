@@ -4,6 +4,7 @@
 
 #include "abort.h"
 #include "cpu_insn.h"
+#include "host32.h"
 #include "l2.h"
 #include "lapic.h"
 #include "options.h"
@@ -11,27 +12,50 @@
 #include "x86.h"
 
 L2(abort_cpuid, "movl $1, (%rdi)\n\tcpuid");
+HOST32(abort_vmlaunch, "vmlaunch");
 
 #define ABORT_STORE 1
+#define ABORT_PDPTE 2
 #define ABORT_LOAD  4
 #define INDICATOR   1  // the region's second word
 #define TICKS       (1ull << 21)
 
-// Its list has an MSR of a range that no list may name.
-static const struct row { const char *name; enum vmcs_field address, count; uint32_t indicator; } rows[] = {
-    { "store", VMCS_EXIT_MSR_STORE_ADDR, VMCS_EXIT_MSR_STORE_COUNT, ABORT_STORE },
-    { "load", VMCS_EXIT_MSR_LOAD_ADDR, VMCS_EXIT_MSR_LOAD_COUNT, ABORT_LOAD },
+// An MSR of a range that no list may name.
+static void bad_list(enum vmcs_field at, enum vmcs_field count)
+{
+    struct cpu *c = this_cpu();
+    c->page_a[0] = 0x808;
+    c->page_a[1] = 0;
+    vmcs_write(at, address(c->page_a));
+    vmcs_write(count, 1);
+}
+
+static void bad_store(void) { bad_list(VMCS_EXIT_MSR_STORE_ADDR, VMCS_EXIT_MSR_STORE_COUNT); }
+static void bad_load(void) { bad_list(VMCS_EXIT_MSR_LOAD_ADDR, VMCS_EXIT_MSR_LOAD_COUNT); }
+
+// A 32-bit host with PAE paging: the first of its page-directory pointers has a reserved bit. It comes back from here only where there is no abort.
+static void bad_pdpte(void)
+{
+    struct cpu *c = this_cpu();
+    (void)host32_prepare(true);
+    c->page_c[0] = 3;
+    W(HOST_CR3, address(c->page_c));
+    host32_begin();
+    (void)host32_step(abort_vmlaunch);
+    peer_seen.running = 1;
+    host32_end();
+}
+
+static const struct row { const char *name; void (*spoil)(void); uint32_t indicator; } rows[] = {
+    { "store", bad_store, ABORT_STORE }, { "load", bad_load, ABORT_LOAD }, { "pdpte", bad_pdpte, ABORT_PDPTE },
 };
 
 // There.
 static void aborts(uint64_t index)
 {
     struct cpu *c = this_cpu();
-    c->page_a[0] = 0x808;
-    c->page_a[1] = 0;
-    vmcs_write(rows[index].address, address(c->page_a));
-    vmcs_write(rows[index].count, 1);
     c->vmcs[0][INDICATOR] = 0;
+    rows[index].spoil();
     l2_start(abort_cpuid);
     GPR(RDI) = address(&peer_seen.running);
     l2_run();

@@ -19,7 +19,7 @@ extern struct options {
     uint64_t seed;       // seed=N: of them
     uint64_t iterations; // iterations=N: all tests N times
     uint64_t random;     // random=N: then N of them on each CPU, one by one, picked by the seed
-    uint64_t abort;      // abort=N: the other CPU of two ends in a VMX abort, after all else; 1 by its store list, 2 by its load list
+    uint64_t abort;      // abort=N: the other CPU of two ends in a VMX abort, after all else; 1 by its store list, 2 by its load list, 3 by its page-directory pointers
     char only[OPTION_MAX];  // only=TEXT,...: tests whose THEME.NAME.PART begins with one of them
 } options;
 

@@ -51,6 +51,7 @@ bool __wrap_window_copy_in(void *to, uint64_t from, uint64_t bytes)
 }
 
 #define PDPT 0x77040
+#define LIST 0x78000
 static void enter_l2(void)
 {
     l1_start_with_vmcs();
@@ -88,6 +89,22 @@ TEST(pdptes_that_no_cpu_would_load_are_a_vmx_abort)
     CHECK_EQ(vmcs01[VMCS_GUEST_ACTIVITY_STATE], 2);
     for (unsigned i = 0; i < 4; i++)
         CHECK_EQ(vmcs01[VMCS_GUEST_PDPTE0 + i], 0);
+    memcpy(&indicator, (char *)world_at(VMCS_PAGE) + 4, sizeof(indicator));
+    CHECK_EQ(indicator, 2);
+}
+
+// The exit ends there: what its MSR list has isn't looked at.
+TEST(no_msr_list_comes_behind_that_abort)
+{
+    uint32_t indicator = 0;
+    enter_l2();
+    CHECK_EQ(l2_exit(EXIT_CPUID), ENTERED_L1);
+    l1_set(VMCS_EXIT_MSR_LOAD_ADDR, LIST);
+    l1_set(VMCS_EXIT_MSR_LOAD_COUNT, 1);
+    ((uint64_t *)world_at(LIST))[0] = 0xc0000101;  // none that a list may load
+    CHECK_EQ(l1_execute(EXIT_VMRESUME), ENTERED_L2);
+    ((uint64_t *)world_at(PDPT))[2] |= 2;
+    CHECK_EQ(l2_exit(EXIT_CPUID), ENTERED_L1);
     memcpy(&indicator, (char *)world_at(VMCS_PAGE) + 4, sizeof(indicator));
     CHECK_EQ(indicator, 2);
 }
