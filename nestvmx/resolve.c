@@ -32,7 +32,7 @@ static struct vmcs12 *owner(const struct message *m)
 static bool is_vmx_msr(uint32_t msr) { return msr == MSR_FEATURE_CONTROL || (msr >= MSR_VMX_FIRST && msr <= MSR_VMX_LAST); }
 
 // 202: what L1 didn't ask for.
-static void resolve(struct message *m, struct vmcs12 *v)
+static void resolve_unwanted(struct message *m, struct vmcs12 *v)
 {
     const uint32_t msr = (uint32_t)m->req->gpr[GPR_RCX];
 
@@ -71,6 +71,17 @@ static void resolve(struct message *m, struct vmcs12 *v)
     }
     // L0's own: the kernel handles it as it does for L1.
     reply_forward(m->rep, 0, 0, 0, 0);
+}
+
+// Where that was to do an instruction there may be an exit behind it, which no CPU knows of (SDM 3C 26.5.2 "Monitor Trap Flag").
+static void resolve(struct message *m, struct vmcs12 *v)
+{
+    resolve_unwanted(m, v);
+    if (!(m->rep->set & SET_ADVANCE) || !vmcs12_proc(v, PROC_MONITOR_TRAP_FLAG))
+        return;
+    reply_event(m->rep, vmcs12_handle(v), EVENT_TYPE_MTF, 0, 0);
+    if (rt_invoke() != STATUS_OK)  // at once: RIP goes with a reply that has no operations
+        rt_panic("a VMCS02 can't be told of an exit");
 }
 
 static void refused(struct message *m, struct vmcs12 *v)

@@ -215,6 +215,19 @@ static void mtf_injected(uint64_t unused)
     want_exit(EXIT_CPUID);
 }
 
+// It is the one before the first instruction, also with the monitor trap flag (SDM 3C 27.6.2 "Injection of Pending MTF VM Exits"); which has its own behind that.
+static void mtf_injected_and_stepped(uint64_t unused)
+{
+    (void)unused;
+    NEED(PROC, MONITOR_TRAP_FLAG);
+    l2_start(event_nop);
+    inject(EVENT_OTHER, 0, 0);
+    want_exit(EXIT_MONITOR_TRAP);
+    expect("instructions before it", R(GUEST_RIP) - address(event_nop), 0);
+    want_exit(EXIT_MONITOR_TRAP);
+    expect("then", R(GUEST_RIP) - address(event_nop), 1);
+}
+
 // No event is delivered by it, so that it leaves blocking as it is (SDM 3C 27.7.1 "Interruptibility State").
 static void mtf_injected_while_blocked(uint64_t blocking)
 {
@@ -257,6 +270,7 @@ void event_tests(void)
     TEST(injection_is_not_intercepted);
     TEST(nmi_injection_with_nmi_exiting);
     TEST(mtf_injected);
+    TEST(mtf_injected_and_stepped);
     test_row("mtf_injected_while_blocked", "sti", mtf_injected_while_blocked, BLOCKED_STI);
     test_row("mtf_injected_while_blocked", "mov_ss", mtf_injected_while_blocked, BLOCKED_MOV_SS);
     TEST(pending_debug);

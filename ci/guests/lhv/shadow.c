@@ -235,6 +235,25 @@ static void user(uint64_t row)
     want_trap(VECTOR_GP);
 }
 
+// With the monitor trap flag there is an exit behind them (SDM 3C 26.5.2 "Monitor Trap Flag"); behind a fault, before its handler.
+static void stepped(uint64_t row)
+{
+    const char *code = row & 1 ? shadow_vmwrite : shadow_vmread;
+    shadow_on();
+    NEED(PROC, MONITOR_TRAP_FLAG);
+    GPR(RAX) = 0x6802;
+    GPR(RBX) = 0x4560;
+    l2_start(code);
+    want_exit(EXIT_MONITOR_TRAP);
+    expect("GUEST_RIP", R(GUEST_RIP), address(code) + 3);
+    if (row & 1)
+        expect("what L1 finds there", in_shadow(VMCS_GUEST_CR3), 0x4560);
+    l2_user();
+    l2_start(code);
+    want_exit(EXIT_MONITOR_TRAP);
+    expect("GUEST_RIP: the handler", R(GUEST_RIP), address(l2_stub) + VECTOR_GP * 16);
+}
+
 // Memory operands have 8 bytes in 64-bit code.
 static void memory(uint64_t unused)
 {
@@ -397,6 +416,7 @@ void shadow_tests(void)
         test_row("bits", which[row], bits, row);
         test_row("no_link", which[row], no_link, row);
         test_row("user", which[row], user, row);
+        test_row("stepped", which[row], stepped, row);
     }
     static const char *const beyond[] = { "bit_15", "bit_15_and_11", "bit_16", "bit_31", "bit_32", "bit_32_and_rip", "bit_63" };
     for (unsigned row = 0; row < 14; row++)

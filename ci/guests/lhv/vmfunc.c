@@ -124,6 +124,19 @@ static void exits(uint64_t row)
     expect("EPTP", R(EPTP), before);
 }
 
+// With the monitor trap flag there is an exit behind it (SDM 3C 26.5.2 "Monitor Trap Flag"), not behind the next instruction.
+static void stepped(uint64_t unused)
+{
+    (void)unused;
+    const uint64_t second = start(vmfunc_once, SWITCHING);
+    NEED(PROC, MONITOR_TRAP_FLAG);
+    want_exit(EXIT_MONITOR_TRAP);
+    expect("GUEST_RIP", R(GUEST_RIP), address(vmfunc_once) + 3);
+    expect("EPTP", R(EPTP), second);
+    CLEAR(PROC, MONITOR_TRAP_FLAG);
+    want_end();
+}
+
 static void undefined(uint64_t row)
 {
     start(vmfunc_once, SWITCHING);
@@ -138,6 +151,7 @@ void vmfunc_tests(void)
 {
     TEST(switches);
     TEST(other_memory);
+    TEST(stepped);
     static const char *const exit_name[] = { "not_enabled", "function_1", "function_63", "index_512", "index_huge", "memory_type", "walk_length", "wide",
                                              "reserved", "zero" };
     for (unsigned row = 0; row < sizeof(exit_name) / sizeof(exit_name[0]); row++)

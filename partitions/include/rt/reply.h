@@ -89,6 +89,7 @@ static inline uint32_t request_handle(const struct request *req)
 #define EVENT_TYPE_SOFT_INTR (4u << 8)
 #define EVENT_TYPE_PRIV_SOFT (5u << 8)
 #define EVENT_TYPE_SOFT_EXC  (6u << 8)
+#define EVENT_TYPE_MTF       (7u << 8)  // with vector 0: no event, but the exit
 #define EVENT_TYPE_MASK      (7u << 8)
 #define EVENT_HAS_ERROR      (1u << 11)
 #define EVENT_VALID          (1u << 31)
