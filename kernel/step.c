@@ -27,7 +27,8 @@ void step_begin(struct cpu *cpu)
         step->trap_was_on = vmcs_read(VMCS_PROC_CONTROLS) & PROC_MONITOR_TRAP_FLAG;
         // For an NMI or INIT it ends before the first instruction (SDM 3C 27.6.2 "Injection of Pending MTF VM Exits"). What comes before those, an event to
         // inject or an open NMI window, comes before the flag's exit as well. Nor does it end so behind STI and MOV SS: Bochs (3.0) forgets their blocking.
-        if (step->event && !before_event())
+        // Where its hypervisor steps it the exit is that one's, too, and not to be told of a step over nothing.
+        if (step->event && !step->trap_was_on && !before_event())
             vmcs_write(VMCS_ENTRY_INTR_INFO, EVENT_VALID | EVENT_TYPE_OTHER << 8);
         else
             vmcs_control(cpu, VMCS_PROC_CONTROLS, PROC_MONITOR_TRAP_FLAG, true);

@@ -101,6 +101,21 @@ static void pending_body(uint64_t mode)
 }
 static void pending_in_l1(uint64_t mode) { nmi_blocked_in_l1(pending_body, mode); }
 
+// 7, 10 with the monitor trap flag, whose exit comes behind an instruction (SDM 3C 26.5.2 "Monitor Trap Flag").
+static void stepped_body(uint64_t mode)
+{
+    nmi_to_self();
+    nmi_start(nmi_nops);
+    nmi_controls((unsigned)mode);
+    NEED(PROC, MONITOR_TRAP_FLAG);
+    nmi_want_exit();
+    expect("GUEST_RIP", R(GUEST_RIP), address(nmi_nops));
+    nmi_start(nmi_nops);
+    want_exit(EXIT_MONITOR_TRAP);
+    expect("GUEST_RIP then", R(GUEST_RIP), address(nmi_nops) + 1);
+}
+static void pending_and_stepped(uint64_t mode) { nmi_blocked_in_l1(stepped_body, mode); }
+
 // 4: L2 blocks them by its VMCS; after the exit L1 does, too.
 static void blocking_is_kept(uint64_t unused)
 {
@@ -255,6 +270,8 @@ void nmi_tests(void)
     TEST(blocked_in_l2_stays_pending);
     for (unsigned i = NMI_PLAIN; i <= NMI_VIRTUAL; i++)
         test_row("pending_in_l1", mode[i], pending_in_l1, i);
+    for (unsigned i = NMI_EXITED; i <= NMI_VIRTUAL; i++)
+        test_row("pending_and_stepped", mode[i], pending_and_stepped, i);
     TEST(blocking_is_kept);
     for (unsigned i = NMI_EXITED; i <= NMI_VIRTUAL; i++)
         test_row("exits", mode[i], exits, i);

@@ -195,6 +195,19 @@ TEST(an_event_exits_behind_what_comes_before_it)
     CHECK(!event_is_injected());
 }
 
+// The flag's exit is its hypervisor's, too: it would step over nothing.
+TEST(an_event_exits_behind_a_step_of_its_hypervisors)
+{
+    start(ORIGIN_L2, 0);
+    proc = trapped = PROC_MONITOR_TRAP_FLAG;
+    cpu.step.event = true;
+    step_begin(&cpu);
+    CHECK(cpu.stepping && cpu.step.trap_was_on && injected == 0);
+    step_end(&cpu, true);
+    CHECK_EQ(trapped, PROC_MONITOR_TRAP_FLAG);
+    proc = trapped = 0;
+}
+
 TEST(an_event_exits_behind_an_instruction_that_blocks_interrupts)
 {
     blocking = BLOCKING_STI;
