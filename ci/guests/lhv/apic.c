@@ -17,6 +17,7 @@ L2(apic_fetch, "call *%rsi");
 L2(apic_x2_read, "mov $0x808, %ecx\n\trdmsr");
 L2(apic_x2_write, "mov $0x808, %ecx\n\txor %edx, %edx\n\twrmsr");
 L2(apic_nops, ".fill 16, 1, 0x90");
+L2(apic_ud, "ud2");
 
 #define VTPR 0x80
 #define VPAGE (this_cpu()->page_b)
@@ -249,6 +250,44 @@ static void virtual_interrupt_and_external(uint64_t unused)
     expect("RVI, SVI: then", R(GUEST_INTR_STATUS), 0x5100);
 }
 
+// An exit in its delivery, here for want of L2's stack: it is in service by then (SDM 3C 30.2.2 "Virtual-Interrupt Delivery").
+static void virtual_interrupt_cut_short(void)
+{
+    NEED(PROC2, ENABLE_EPT);
+    l2_start(apic_ud);
+    want_trap(VECTOR_UD);  // what the emulator tells of instead (docs/emulators.md)
+    virtual_interrupt_pends();
+    l2_start(apic_nops);
+    W(GUEST_RFLAGS, FLAG_FIXED | FLAG_IF);
+    W(GUEST_RSP, WINDOW_LINEAR + 0x1000);
+    want_exit(EXIT_EPT_VIOLATION);
+    expect("guest-linear address", R(GUEST_LINEAR_ADDR), WINDOW_LINEAR + 0xff8);
+}
+
+static void virtual_interrupt_in_service(uint64_t unused)
+{
+    (void)unused;
+    virtual_interrupt_cut_short();
+    expect("GUEST_RIP", R(GUEST_RIP), address(apic_nops));
+    expect("RVI, SVI", R(GUEST_INTR_STATUS), 0x5100);
+    expect("VIRR", *reg(0x200 + 0x51 / 32 * 0x10), 0);
+    expect("VISR", *reg(0x100 + 0x51 / 32 * 0x10), 1u << 0x51 % 32);
+    expect("VPPR", *reg(0xa0), 0x50);
+    // L1 injects it, and it changes none of that.
+    ept12_map(0, address(this_cpu()->page_c) | EPT_WB | EPT_ALL);
+    W(ENTRY_INTR_INFO, EVENT_VALID | EVENT_EXTERNAL | 0x51);
+    want_trap(0x51);
+    expect("RVI, SVI: then", R(GUEST_INTR_STATUS), 0x5100);
+}
+
+// As any other interrupt (SDM 3C 28.2.4 "Information for VM Exits During Event Delivery").
+static void virtual_interrupt_vectoring(uint64_t unused)
+{
+    (void)unused;
+    virtual_interrupt_cut_short();
+    expect("IDT-vectoring information is of it", R(IDT_VECTORING_INFO) == (EVENT_VALID | EVENT_EXTERNAL | 0x51), true);
+}
+
 void apic_tests(void)
 {
     TEST(shadow);
@@ -263,4 +302,6 @@ void apic_tests(void)
     TEST(virtual_interrupt);
     TEST(virtual_interrupt_masked);
     TEST(virtual_interrupt_and_external);
+    TEST(virtual_interrupt_in_service);
+    TEST(virtual_interrupt_vectoring);
 }

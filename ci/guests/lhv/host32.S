@@ -119,6 +119,18 @@ host32_v86:
     push %ecx
     iret
 
+    // To privilege level 3, at ECX.
+    .globl host32_user
+host32_user:
+    mov $HOST32_USER_DATA, %eax
+    mov %eax, %ds
+    push %eax
+    push %esp
+    push $2
+    push $HOST32_USER_CODE
+    push %ecx
+    iret
+
     STUBS host32_stubs, 32, 5f
 5:  SEGMENTS
     mov %gs:HOST32_STEP, %ebx

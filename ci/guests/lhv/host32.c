@@ -24,6 +24,7 @@ HOST32(host32_tables, "sgdt (%edi)\n\tsidt 8(%edi)\n\tmov $0xc0000080, %ecx\n\tr
 HOST32(host32_no_paging, "mov %cr0, %eax\n\tbtr $31, %eax\n\tmov %eax, %cr0");
 HOST32(host32_load, "mov (%esi), %eax");
 HOST32(host32_store, "mov %eax, (%edi)");
+HOST32(host32_rdmsr, "rdmsr");
 HOST32(host32_cr3_again, "mov %cr3, %eax\n\tmov %eax, %cr3");
 
 // There and back: registers of L2 and L1, the state that L1 is in behind the exit.
@@ -356,6 +357,46 @@ static void other_paging(uint64_t to_pae)
     expect("pointer", h->cell[2], address(c->vmcs[0]));
 }
 
+// Lists whose addresses a 32-bit L1 writes; values have 64 bits all the same. A list that can't be loaded: exit 34, to the 32-bit host as well.
+#define ENTERED 0x7fff12345678ull
+#define LEFT    0x7ffe87654321ull
+static void lists(uint64_t pae)
+{
+    struct host32 *h = host32_prepare(pae);
+    const uint64_t kept = msr_read(MSR_LSTAR);
+    h->cell[2] = h->cell[4] = h->cell[6] = MSR_LSTAR;
+    h->cell[3] = ENTERED;
+    h->cell[7] = LEFT;
+    W(ENTRY_MSR_LOAD_ADDR, ~0ull);
+    host32_begin();
+    static const struct { uint32_t address, count; unsigned cell; } rows[] = {
+        { ENCODING(ENTRY_MSR_LOAD_ADDR), ENCODING(ENTRY_MSR_LOAD_COUNT), 2 }, { ENCODING(EXIT_MSR_STORE_ADDR), ENCODING(EXIT_MSR_STORE_COUNT), 4 },
+        { ENCODING(EXIT_MSR_LOAD_ADDR), ENCODING(EXIT_MSR_LOAD_COUNT), 6 },
+    };
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        (void)host32_vmwrite(rows[i].address, low32(&h->cell[rows[i].cell]));
+        (void)host32_vmwrite(rows[i].count, 1);
+    }
+    struct step *launch = host32_step(host32_vmlaunch), *read = host32_step(host32_rdmsr);
+    read->gpr[ECX] = MSR_LSTAR;
+    struct step *spoil = host32_step(host32_store);
+    spoil->gpr[EAX] = MSR_FS_BASE;
+    spoil->gpr[EDI] = low32(&h->cell[2]);
+    struct step *resume = host32_step(host32_vmresume), *reason = host32_vmread(ENCODING(EXIT_REASON)), *place = host32_vmread(ENCODING(EXIT_QUALIFICATION));
+    host32_end();
+    const uint64_t left = msr_read(MSR_LSTAR);
+    msr_write(MSR_LSTAR, kept);
+    expect("VMLAUNCH", launch->ended, ENDED_EXIT);
+    expect("stored", h->cell[5], ENTERED);
+    want_success("RDMSR", read);
+    expect("EAX", read->gpr[EAX], (uint32_t)LEFT);
+    expect("EDX", read->gpr[EDX], LEFT >> 32);
+    expect("VMRESUME", resume->ended, ENDED_EXIT);
+    want_read("exit reason", reason, EXIT_ENTRY_MSR_LOAD | EXIT_REASON_FAILED);
+    want_read("exit qualification", place, 1);
+    expect("LSTAR", left, LEFT);
+}
+
 void host32_tests(void)
 {
     test_row("runs", "pae", runs, true);
@@ -370,6 +411,8 @@ void host32_tests(void)
     test_row("entry_checks", "pae", entry_checks, true);
     test_row("entry_checks", "32", entry_checks, false);
     TEST(rip_high);
+    test_row("lists", "pae", lists, true);
+    test_row("lists", "32", lists, false);
     test_row("failed_entry", "pae", failed_entry, true);
     test_row("failed_entry", "32", failed_entry, false);
     TEST(pdptes);

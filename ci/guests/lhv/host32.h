@@ -64,4 +64,4 @@ static inline uint32_t low32(const volatile void *p) { return (uint32_t)address(
 
 // host32.S
 void host32_run(struct host32 *h);
-extern const char host32_stubs[], host32_exit[], host32_v86[];
+extern const char host32_stubs[], host32_exit[], host32_v86[], host32_user[];

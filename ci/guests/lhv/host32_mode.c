@@ -10,8 +10,10 @@
 
 void host32_mode_tests(void);
 
-// VMX instructions in virtual-8086 mode of an L1 in VMX operation: #UD, whatever CPL and operands are.
-static const struct { const char *name; uint8_t code[5]; } virtual_8086[] = {
+HOST32(mode_vmptrst, "vmptrst (%edi)");
+
+// VMX instructions; with the operand at DS:SI, or with 32-bit addresses at DS:[ESI].
+static const struct insn { const char *name; uint8_t code[5]; } virtual_8086[] = {
     { "vmxon", { 0xf3, 0x0f, 0xc7, 0x34 } }, { "vmclear", { 0x66, 0x0f, 0xc7, 0x34 } }, { "vmptrld", { 0x0f, 0xc7, 0x34 } }, { "vmptrst", { 0x0f, 0xc7, 0x3c } },
     { "vmread", { 0x0f, 0x78, 0xc8 } }, { "vmwrite", { 0x0f, 0x79, 0xc8 } }, { "vmlaunch", { 0x0f, 0x01, 0xc2 } }, { "vmresume", { 0x0f, 0x01, 0xc3 } },
     { "vmxoff", { 0x0f, 0x01, 0xc4 } }, { "vmcall", { 0x0f, 0x01, 0xc1 } }, { "invept", { 0x66, 0x0f, 0x38, 0x80, 0x0c } },
@@ -19,6 +21,7 @@ static const struct { const char *name; uint8_t code[5]; } virtual_8086[] = {
 };
 #define IN_VIRTUAL_8086 (sizeof(virtual_8086) / sizeof(virtual_8086[0]))
 
+// In virtual-8086 mode of an L1 in VMX operation: #UD, whatever CPL and operands are.
 static void in_virtual_8086(uint64_t unused)
 {
     (void)unused;
@@ -37,6 +40,46 @@ static void in_virtual_8086(uint64_t unused)
     for (unsigned i = 0; i < IN_VIRTUAL_8086; i++) {
         want_fault(virtual_8086[i].name, steps[i], VECTOR_UD, 0);
         expect(virtual_8086[i].name, steps[i]->eip, 0x100 + 16 * i);
+    }
+}
+
+// At privilege level 3 of an L1 in VMX operation: #GP(0), before the operands. Outside: VMXON alone is #GP(0), there are no others.
+static const struct insn in_32_bits[] = {
+    { "vmxon", { 0xf3, 0x0f, 0xc7, 0x36 } }, { "vmclear", { 0x66, 0x0f, 0xc7, 0x36 } }, { "vmptrld", { 0x0f, 0xc7, 0x36 } }, { "vmptrst", { 0x0f, 0xc7, 0x3e } },
+    { "vmread", { 0x0f, 0x78, 0xc8 } }, { "vmwrite", { 0x0f, 0x79, 0xc8 } }, { "vmlaunch", { 0x0f, 0x01, 0xc2 } }, { "vmresume", { 0x0f, 0x01, 0xc3 } },
+    { "vmxoff", { 0x0f, 0x01, 0xc4 } }, { "vmcall", { 0x0f, 0x01, 0xc1 } }, { "invept", { 0x66, 0x0f, 0x38, 0x80, 0x0e } },
+    { "invvpid", { 0x66, 0x0f, 0x38, 0x81, 0x0e } },
+};
+#define IN_32_BITS (sizeof(in_32_bits) / sizeof(in_32_bits[0]))
+
+static void in_user(uint64_t in_vmx)
+{
+    struct cpu *c = this_cpu();
+    (void)host32_prepare(true);
+    struct step *steps[IN_32_BITS], *pointer = NULL;
+    for (unsigned i = 0; i < IN_32_BITS; i++)
+        __builtin_memcpy(c->low + 0x100 + 16 * i, in_32_bits[i].code, 5);
+    if (in_vmx)
+        host32_begin();
+    for (unsigned i = 0; i < IN_32_BITS; i++) {
+        steps[i] = host32_step(host32_user);
+        steps[i]->gpr[ECX] = low32(c->low) + 0x100 + 16 * i;
+        steps[i]->gpr[ESI] = low32(&c->page_c[0]);
+        steps[i]->gpr[EDI] = low32(&c->page_c[0]);
+    }
+    if (in_vmx) {
+        pointer = host32_step(mode_vmptrst);
+        pointer->gpr[EDI] = low32(&c->page_c[1]);
+    }
+    host32_end();
+    for (unsigned i = 0; i < IN_32_BITS; i++) {
+        want_fault(in_32_bits[i].name, steps[i], in_vmx || i == 0 ? VECTOR_GP : VECTOR_UD, 0);
+        expect(in_32_bits[i].name, steps[i]->eip, low32(c->low) + 0x100 + 16 * i);
+    }
+    expect("nothing was stored", c->page_c[0], 0);
+    if (in_vmx) {
+        want_success("VMPTRST", pointer);
+        expect("still current", c->page_c[1], address(c->vmcs[0]));
     }
 }
 
@@ -114,11 +157,11 @@ static void in_compatibility(uint64_t unused)
     expect("still current", this_cpu()->data[0], address(this_cpu()->vmcs[0]));
 }
 
-
-
 void host32_mode_tests(void)
 {
     TEST(in_virtual_8086);
+    test_row("in_user", "vmx", in_user, true);
+    test_row("in_user", "no_vmx", in_user, false);
     TEST(in_real_mode);
     TEST(in_compatibility);
 }

@@ -52,6 +52,7 @@ static void gdt(struct cpu *c)
     to[SELECTOR_DOWN_16 / 8] = descriptor(operands, 0x1f, 0x97);
     to[SELECTOR_CODE_16 / 8] = descriptor(address(to) + CODE_16_AT, 0xffff, 0x9b);
     to[SELECTOR_HALF / 8] = descriptor(0, 0x7ffff, 0xc093);
+    to[HOST32_USER_CODE / 8] = descriptor(0, 0xfffff, 0xc0fb);
     to[SELECTOR_WRAPS / 8] = descriptor(0xfffff000, 0xfffff, 0xc093);
 }
 
@@ -71,7 +72,7 @@ static void idt_and_task(struct cpu *c)
 static void table_registers(struct cpu *c)
 {
     const uint64_t base = address(c->page_b);
-    struct table_register r = { SELECTOR_WRAPS + 7, base };
+    struct table_register r = { HOST32_USER_CODE | 7, base };
     __builtin_memcpy(self()->place + HOST32_GDTR, &r, sizeof(r));
     r = (struct table_register){ VECTORS * 8 - 1, base + IDT_AT };
     __builtin_memcpy(self()->place + HOST32_IDTR, &r, sizeof(r));

@@ -210,6 +210,44 @@ static void idt_in_the_window(uint64_t unused)
     expect("instruction length", R(EXIT_INSTRUCTION_LENGTH), 2);
 }
 
+static void into_window(uint16_t selector, uint64_t base)
+{
+    uint64_t *descriptor = &this_cpu()->page_b[selector / 8];
+    *descriptor = (*descriptor & ~0xff0000ffffff0000ull) | (base & 0xffffff) << 16 | base >> 24 << 56;
+}
+
+// The new task's TSS is not looked at before the exit: an EPT12 that hasn't it is L1's to know about.
+static void tss_in_the_window(uint64_t index)
+{
+    NEED(PROC2, ENABLE_EPT);
+    const struct row *row = &rows[index];
+    begin(row);
+    into_window(SELECTOR_NEXT, LEGACY_WINDOW);
+    into_window(SELECTOR_BUSY, LEGACY_WINDOW);
+    if (row->gate)
+        legacy_task_gate(row->gate, SELECTOR_NEXT);
+    exits(row);
+}
+
+// The one of the task that runs is: it has the link that an IRET goes back by.
+static void link_in_the_window(uint64_t unused)
+{
+    (void)unused;
+    NEED(PROC2, ENABLE_EPT);
+    legacy_start(task_iret, task_iret_end);
+    legacy_tss(SELECTOR_NOW)[0] = SELECTOR_BUSY;
+    W(GUEST_RFLAGS, FLAG_FIXED | FLAG_NT);
+    const uint64_t at = LEGACY_WINDOW + (address(legacy_tss(SELECTOR_NOW)) & 0xfff);
+    W(GUEST_TR_BASE, at);
+    want_exit(EXIT_EPT_VIOLATION);
+    expect("guest-linear address", R(GUEST_LINEAR_ADDR), at);
+    expect("a read", R(EXIT_QUALIFICATION) & 7, 1);
+    expect("IDT-vectoring information", R(IDT_VECTORING_INFO) & EVENT_VALID, 0);
+    expect("GUEST_RIP", R(GUEST_RIP), address(this_cpu()->low));
+    ept12_map(0, address(this_cpu()->page_b) | EPT_ALL | EPT_WB);
+    want_exit_with(EXIT_TASK_SWITCH, FROM_IRET | SELECTOR_BUSY);
+}
+
 // L1 does what the switch is: L2 goes on in the new task, and an IRET comes back from it.
 static void carried_out(uint64_t unused)
 {
@@ -246,5 +284,8 @@ void task_tests(void)
     for (unsigned i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
         test_row("faults", refused[i].name, faults, i);
     TEST(idt_in_the_window);
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        test_row("tss_in_the_window", rows[i].name, tss_in_the_window, i);
+    TEST(link_in_the_window);
     TEST(carried_out);
 }
