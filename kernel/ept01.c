@@ -7,7 +7,6 @@
 #include "memory.h"
 #include "mtrr.h"
 #include "pool.h"
-#include "shootdown.h"
 #include "spinlock.h"
 #include "tree.h"
 #include "vmx_caps.h"
@@ -127,10 +126,8 @@ void ept01_retype(void)
         retype_table(hidden_va(ept.tree.root), 3, 0);
     __atomic_fetch_add(&ept01_generation, changed, __ATOMIC_RELEASE);
     spinlock_release(&ept.lock);
-    if (!changed)
-        return;
-    ept02_expel(NULL, 0);
-    shootdown();
+    if (changed)
+        ept02_expel(NULL, 0);
 }
 
 enum status ept01_decoy(gpa1_t page, bool writable)

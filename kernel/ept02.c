@@ -46,6 +46,7 @@ struct top {
 uint32_t ept02_generation;
 static struct root roots[ROOT_MAX];
 static struct top tops[TOP_COUNT];
+static uint32_t expelling;         // CPUs in ept02_expel()
 static struct spinlock bind_lock;  // roots' tags and tops, tops' references; after a root's lock
 
 // Table pages: taken from the pool once, then kept in a list of their own.
@@ -142,7 +143,8 @@ static void unlink_pages(struct ept02_work *work, uint32_t first, uint32_t last,
 
 void ept02_finish(struct ept02_work *work)
 {
-    if (work->shootdown)
+    // Who finds an entry empty that another CPU has just emptied would else be done, with an INVEPT perhaps, before that one tells this CPU.
+    if (work->shootdown || __atomic_load_n(&expelling, __ATOMIC_ACQUIRE) != 0)
         shootdown();
     if (work->first == EPT02_NO_PAGE && work->reserved == 0) {
         work->shootdown = false;
@@ -475,6 +477,7 @@ void ept02_expel(const gpa1_t *page, unsigned count)
     uint64_t marks = page == NULL ? ~0ull : 0;
     for (unsigned i = 0; i < count; i++)
         marks |= mark_of(page[i].v);
+    __atomic_fetch_add(&expelling, 1, __ATOMIC_SEQ_CST);
     for (struct root *root = roots; root < &roots[boot_info->root_count]; root++) {
         spinlock_acquire(&root->lock);
         if (root->used && !root->pals_of && (page == NULL || count > 0 || root->decoys))
@@ -482,6 +485,8 @@ void ept02_expel(const gpa1_t *page, unsigned count)
         root->decoys = false;
         spinlock_release(&root->lock);
     }
+    shootdown();
+    __atomic_fetch_sub(&expelling, 1, __ATOMIC_SEQ_CST);
 }
 
 uint32_t ept02_pages_used(void) { return pages_taken - pages_idle; }

@@ -89,7 +89,7 @@ void ept02_map_run(uint32_t root, gpa2_t from, const uint64_t *entries, uint32_t
 void ept02_unmap(uint32_t root, enum ept_level level, gpa2_t from, struct ept02_work *work);
 void ept02_drop(uint32_t root, struct ept02_work *work);
 //   expel: out of every tree but those of PALs go the mappings of these pages, which have been taken, and the decoys of all pages that have been, as some
-//   may have been given back. With page NULL all mappings go, as EPT01's memory types have changed. The caller shoots down.
+//   may have been given back. With page NULL all mappings go, as EPT01's memory types have changed. Shoots down, for what the caller has changed in EPT01, too.
 void ept02_expel(const gpa1_t *page, unsigned count);
 
 // The leaf, where the tree shows a decoy for a page that has an owner (EPT_OWNER); 0: it doesn't. TAKEN_OPEN: takes writes where they may vanish, until

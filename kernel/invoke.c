@@ -46,7 +46,6 @@ static void move_page(struct batch *batch, gpa1_t page, bool take)
     if (take)
         batch->taken[batch->taken_count++] = page;
     batch->moved = true;
-    batch->work.shootdown = true;
 }
 
 // Into VMCS01 nearly every reply that ends in L1 writes the same groups: as one list, not as several.

@@ -389,8 +389,8 @@ void batch_abandon(struct batch *batch)
 {
     for (uint32_t i = 0; i < batch->action_count; i++)
         if (batch->action[i].code == OP_PAGE_TAKE)
-            batch->work.shootdown |= ept01_own((gpa1_t){ batch->action[i].b }, batch->partition->index + 1, 0, true) == STATUS_OK;
-    if (batch->work.shootdown)  // L2s may see decoys of what was claimed: it is L1's own again
+            batch->moved |= ept01_own((gpa1_t){ batch->action[i].b }, batch->partition->index + 1, 0, true) == STATUS_OK;
+    if (batch->moved)  // L2s may see decoys of what was claimed: it is L1's own again
         ept02_expel(batch->taken, 0);
     if (batch->pinned != NULL)
         pin_settle(batch->pinned->index, false);

@@ -46,7 +46,7 @@ struct batch {
     uint32_t failed_op;        // where decoding ended
     uint64_t cleared;          // VMCS02s (bit: index among the partition's) that VMCS_CLEAR has given up
     struct vmcs02 *pinned;     // has fields written that name pages (pin.h)
-    bool moved;                // pages were taken or given
+    bool moved;                // pages were taken or given, or claimed
     uint32_t taken_count;
     gpa1_t taken[OP_MAX];
     bool wrote_event;          // writes group EVENT of the VMCS02 that exited

@@ -24,7 +24,6 @@ struct records_own *records = &own;
 
 void log_line(enum log_level level, const char *format, ...) { (void)level, (void)format; }
 void ept02_expel(const gpa1_t *page, unsigned count) { (void)page, (void)count; }
-void shootdown(void) {}
 bool mtrr_read(void) { return false; }
 
 // As a PC's: the first MiB by pages, MMIO below 4 GiB.

@@ -21,6 +21,7 @@ const struct boot_info *boot_info = &fake_info;
 struct vmx_caps fake_caps;
 const struct vmx_caps *vmx_caps = &fake_caps;
 unsigned fake_shootdowns, fake_forgets;
+void (*fake_shootdown)(void);
 uint64_t fake_pool_limit = FAKE_HIDDEN_PAGES;
 enum ept_level fake_ept01_level = EPT_LEVEL_1G;
 uint32_t fake_ept01_rights = EPT_RIGHTS, fake_ept01_type = 6;
@@ -135,7 +136,12 @@ static struct partition fake_partition;
 struct partition *partition_at(uint32_t index) { return index == 0 ? &fake_partition : NULL; }
 
 uint64_t ept01_pointer(void) { return 0x1000 | 0x1e; }
-void shootdown(void) { fake_shootdowns++; }
+void shootdown(void)
+{
+    fake_shootdowns++;
+    if (fake_shootdown)
+        fake_shootdown();
+}
 void vtd_forget(void) { fake_forgets++; }
 void vtd_look(struct cpu *cpu) { (void)cpu; }
 void log_line(enum log_level level, const char *format, ...) { (void)level, (void)format; }

@@ -19,6 +19,7 @@ extern struct boot_info fake_info;
 extern struct vmx_caps fake_caps;
 extern unsigned fake_forgets;     // calls of vtd_forget()
 extern unsigned fake_shootdowns;
+extern void (*fake_shootdown)(void);     // what other CPUs do before one that shoots down has told them; NULL: nothing
 extern uint64_t fake_pool_limit;         // pages that pool_alloc still gives
 extern enum ept_level fake_ept01_level;  // the largest leaf of EPT01
 extern uint32_t fake_ept01_rights, fake_ept01_type;

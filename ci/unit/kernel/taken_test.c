@@ -153,6 +153,36 @@ TEST(a_page_that_is_taken_leaves_the_trees_of_l2s)
     CHECK(leaf_of(L2_TAG, 0x2000) != 0 && leaf_of(L2_TAG, 0x40400000) != 0);
 }
 
+static unsigned others_shootdowns;
+
+// On another CPU L1's INVEPT, for a page that EPT12 has elsewhere now; then its L2's miss.
+static void other_cpu(void)
+{
+    fake_shootdown = NULL;  // that CPU's own shoot-downs
+    const unsigned before = fake_shootdowns;
+    struct ept02_work work = EPT02_WORK;
+    ept02_unmap(ROOT_L2, EPT_LEVEL_4K, (gpa2_t){ 0x1000 }, &work);
+    ept02_finish(&work);
+    CHECK_EQ(fake_shootdowns, before + 1);
+    l2_map(ROOT_L2, EPT_LEVEL_4K, 0x1000, 0x7000);
+    others_shootdowns = fake_shootdowns - before;
+}
+
+TEST(who_changes_trees_while_a_page_is_taken_tells_the_cpus)
+{
+    start_pal();
+    const uint32_t root = l2_tree();
+    l2_map(root, EPT_LEVEL_4K, 0x1000, 0x5000);
+    fake_shootdown = other_cpu;
+    CHECK_EQ(try(OP_PAGE_TAKE, 0, 0, 0x5000, 0), STATUS_OK);
+    CHECK_EQ(others_shootdowns, 2);
+    CHECK_EQ(fake_shootdowns, 3);
+    struct ept02_work work = EPT02_WORK;
+    ept02_unmap(root, EPT_LEVEL_4K, (gpa2_t){ 0x9000 }, &work);
+    ept02_finish(&work);
+    CHECK_EQ(fake_shootdowns, 3);  // that one is over
+}
+
 TEST(pages_that_are_taken_together_all_leave_the_trees_of_l2s)
 {
     static const uint64_t pages[] = { 0x5000, 0x6000, 0x45000, 0x7000 };  // the third one's number ends as the first one's
