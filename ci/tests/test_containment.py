@@ -36,6 +36,19 @@ class Faults(unittest.TestCase):
         self.assertEqual([line.split() for line in lines[1:]], [["CPUID", "3", "2", "9"], ["HLT", "1", "1", "1"]])
 
 
+class Restarts(unittest.TestCase):
+    def test_each_fault_has_one(self) -> None:
+        self.assertIsNone(containment.restart_problem(5, 5, 1))
+        self.assertIsNotNone(containment.restart_problem(5, 4, 1))
+
+    def test_two_cpus_may_share_one(self) -> None:
+        self.assertIsNone(containment.restart_problem(5, 3, 2))
+        self.assertIsNotNone(containment.restart_problem(5, 2, 2))
+
+    def test_none_comes_without_a_fault(self) -> None:
+        self.assertIsNotNone(containment.restart_problem(5, 6, 2))
+
+
 class Ends(unittest.TestCase):
     RESULT = right(containment.VM_ITERATIONS)
 
