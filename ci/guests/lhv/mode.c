@@ -220,6 +220,8 @@ static void pae_absent(uint64_t by_cr0)
     if (by_cr0) {
         l2_low(mode_pae_paging, mode_pae_paging_end);
         W(GUEST_CR3, FAR_GIB * HUGE_BYTES);
+        NEED(ENTRY, LOAD_GUEST_EFER);  // an entry without paging leaves EFER.LME as it was, L1's (SDM 3C 27.3.2.1)
+        W(GUEST_EFER, 0);
     }
     const uint64_t cr3 = R(GUEST_CR3);
     want_exit(EXIT_EPT_VIOLATION);
