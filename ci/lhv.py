@@ -233,7 +233,7 @@ def _cases(suite: str, bulkhead: bool) -> list[Case]:
 
 
 CASES = _cases("lhv", True) + [
-    Case(f"lhv-abort-{name}-2", partial(_lhv, SKYLAKE, 2, f"only=abort abort={number}", True)) for number, name in ((1, "store"), (2, "load"))]
+    Case(f"lhv-abort-{name}-2", partial(_lhv, SKYLAKE, 2, f"only=abort abort={number}", True)) for number, name in ((1, "store"), (2, "load"), (3, "pdpte"))]
 BARE_CASES = _cases("lhv-bare", False)
 NIGHT_CASES = [Case("lhv-long-4", partial(_lhv, SKYLAKE, 4, "iterations=3 random=400", True, timeout=NIGHT_TIMEOUT)),
                # The day's seed is 1.
