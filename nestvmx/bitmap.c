@@ -106,11 +106,14 @@ bool bitmap_msr_wanted(const struct vmcs02 *vmcs02, uint32_t msr, bool write)
     return bit(vmcs02->bitmap[BITMAP_MSR], (write ? 2 * 8192u : 0) + high * 8192u + number);
 }
 
-// An access that wraps around port 0xffff exits whatever the bitmaps say (SDM 3C 26.1.3 "Instructions That Cause VM Exits Conditionally").
-bool bitmap_io_wanted(const struct vmcs02 *vmcs02, uint32_t port, uint32_t bytes)
+// An access that wraps around port 0xffff exits whatever bitmaps in use say (SDM 3C 26.1.3 "Instructions That Cause VM Exits Conditionally").
+bool bitmap_io_wanted(const struct vmcs12 *v, uint32_t port, uint32_t bytes)
 {
-    if (!vmcs02->valid || port + bytes > 0x10000)
+    const struct vmcs02 *vmcs02 = vmcs02_of(v);
+    if (!vmcs02->valid)
         return true;
+    if (bitmap_io_wraps(port, bytes))
+        return vmcs12_proc(v, PROC_USE_IO_BITMAPS | PROC_UNCONDITIONAL_IO_EXITING);
     for (; bytes > 0; port++, bytes--) {
         if (bit(vmcs02->bitmap[port < 0x8000 ? BITMAP_IO_A : BITMAP_IO_B], port & 0x7fff))
             return true;

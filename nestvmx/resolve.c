@@ -6,6 +6,7 @@
 #include <rt/reply.h>
 #include <rt/state.h>
 
+#include "bitmap.h"
 #include "cpu.h"
 #include "entry_check.h"
 #include "event.h"
@@ -30,6 +31,13 @@ static struct vmcs12 *owner(const struct message *m)
 
 // MSRs that L0 intercepts whatever L1 says: ours are answered here, the others by the kernel.
 static bool is_vmx_msr(uint32_t msr) { return msr == MSR_FEATURE_CONTROL || (msr >= MSR_VMX_FIRST && msr <= MSR_VMX_LAST); }
+
+// String I/O that wraps around port 0xffff, which exits as long as VMCS02 has I/O bitmaps: no step gets an L2 over it.
+static bool endless(const struct message *m)
+{
+    const uint64_t qualification = exit_field(m, VMCS_EXIT_QUALIFICATION);
+    return (qualification & IO_STRING) && bitmap_io_wraps(IO_PORT(qualification), IO_BYTES(qualification));
+}
 
 // 202: what L1 didn't ask for.
 static void resolve_unwanted(struct message *m, struct vmcs12 *v)
@@ -56,6 +64,12 @@ static void resolve_unwanted(struct message *m, struct vmcs12 *v)
     case EXIT_WRMSR:
         if (is_vmx_msr(msr)) {
             vmcap_wrmsr(m);
+            return;
+        }
+        break;
+    case EXIT_IO:
+        if (endless(m)) {
+            inject_gp(m);
             return;
         }
         break;

@@ -44,7 +44,7 @@ static bool wrmsr(const struct message *m, const struct vmcs12 *v)
 static bool io(const struct message *m, const struct vmcs12 *v)
 {
     const uint64_t qualification = exit_field(m, VMCS_EXIT_QUALIFICATION);
-    return bitmap_io_wanted(vmcs02_of(v), (uint32_t)(qualification >> 16) & 0xffff, (uint32_t)(qualification & 7) + 1);
+    return bitmap_io_wanted(v, IO_PORT(qualification), IO_BYTES(qualification));
 }
 
 static bool cr3_load(const struct vmcs12 *v, uint64_t value)

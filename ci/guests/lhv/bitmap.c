@@ -227,6 +227,18 @@ static void io_wraps(uint64_t unused)
     want_exit_with(EXIT_IO, 3 | 1 << 3 | 0xfffdu << 16);
 }
 
+// Nor is it an exit where nothing else is.
+static void io_wraps_without_bitmaps(uint64_t unused)
+{
+    (void)unused;
+    CLEAR(PROC, USE_IO_BITMAPS);
+    CLEAR(PROC, UNCONDITIONAL_IO_EXITING);
+    start_io(bitmap_in16, 0xffff);
+    want_end();
+    start_io(bitmap_in32, 0xfffd);
+    want_end();
+}
+
 // With I/O bitmaps unconditional I/O exiting counts no more.
 static void io_bitmaps_win(uint64_t unused)
 {
@@ -269,6 +281,7 @@ void bitmap_tests(void)
     TEST(msr_bitmap_changes);
     TEST(io);
     TEST(io_wraps);
+    TEST(io_wraps_without_bitmaps);
     TEST(io_bitmaps_win);
     TEST(io_string);
 }
