@@ -35,8 +35,9 @@ static inline bool entry_check_link(const struct vmcs12 *v) { return vmcs12_get(
 //   *name: of the check that failed; *qualification: with CHECK_BAD_GUEST
 enum check_result entry_check(const struct vmcs12 *v, uint64_t changed, bool l1_long, const char **name, uint64_t *qualification);
 
-// The CPU has refused the guest state of VMCS02: the name of the check that it failed, by VMCS12, whose groups are all up to date. For the log.
-const char *entry_check_refused(const struct vmcs12 *v);
+// The guest state that the CPU checks in VMCS02, by VMCS12, whose groups are all up to date: the name of the check that it fails, or NULL.
+//   *qualification: where one does
+const char *entry_check_state(const struct vmcs12 *v, uint64_t *qualification);
 
 // Whether a VM entry with that EPTP would pass (also what INVEPT asks).
 bool eptp_valid(uint64_t eptp);

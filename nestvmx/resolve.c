@@ -101,8 +101,11 @@ static void resolve(struct message *m, struct vmcs12 *v)
 static void refused(struct message *m, struct vmcs12 *v)
 {
     vmcs12_pull(v, m, v->lazy);
-    if (BASE_REASON(m) == EXIT_ENTRY_GUEST_STATE)
-        rt_log(LOG_DEBUG, "VM entry on VMCS12 %lx fails: %s", v->region, entry_check_refused(v));
+    if (BASE_REASON(m) == EXIT_ENTRY_GUEST_STATE) {
+        uint64_t qualification = 0;
+        const char *name = entry_check_state(v, &qualification);
+        rt_log(LOG_DEBUG, "VM entry on VMCS12 %lx fails: %s", v->region, name != NULL ? name : "one that has no name here");
+    }
     exit_entry_failure(m, v, (struct exit_cause){ BASE_REASON(m), exit_field(m, VMCS_EXIT_QUALIFICATION) });
 }
 

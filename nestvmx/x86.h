@@ -5,6 +5,7 @@
 
 #define RFLAGS_CF (1ull << 0)
 #define RFLAGS_ZF (1ull << 6)
+#define RFLAGS_TF (1ull << 8)
 #define RFLAGS_RF (1ull << 16)
 #define RFLAGS_VM (1ull << 17)
 #define CR0_PE    (1ull << 0)
@@ -16,10 +17,14 @@
 #define CR4_LA57  (1ull << 12)
 #define CR4_VMXE  (1ull << 13)
 #define CR4_PCIDE (1ull << 17)
+#define CR4_LAM_SUP (1ull << 28)
+#define CR3_LAM   (3ull << 61)
 #define EFER_SCE  (1ull << 0)
 #define EFER_LME  (1ull << 8)
 #define EFER_LMA  (1ull << 10)
 #define EFER_NXE  (1ull << 11)
-#define DEBUGCTL_RESERVED 0xffffffffffff003cull  // SDM 3D table "IA-32 Architectural MSRs": bits that no CPU with VMX has
+#define DEBUGCTL_BTF      (1ull << 1)            // steps from branch to branch
+#define DEBUGCTL_RESERVED 0xffffffffffff003cull  // SDM 3D table "IA-32 Architectural MSRs": bits that a CPU with VMX hasn't, but for...
+#define DEBUGCTL_BUS_LOCK (1ull << 2)            // ...bus-lock detection, which some have
 #define MSR_PAT   0x277u
 #define MSR_EFER  0xc0000080u

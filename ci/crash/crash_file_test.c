@@ -72,7 +72,7 @@ TEST(the_check_that_fails_is_named)
     static const struct { enum vmcs_field field; uint64_t value; const char *check, *section; } row[] = {
         { VMCS_GUEST_TR_ACCESS_RIGHTS, 0x89, "guest_tr_rights", "27.3.1.2" },
         { VMCS_GUEST_RFLAGS, 0, "guest_rflags_reserved", "27.3.1.4" },
-        { VMCS_GUEST_CR3, 1ull << 62, "guest_cr3", "27.3.1.1" },
+        { VMCS_GUEST_CR3, 1ull << 60, "guest_cr3", "27.3.1.1" },
     };
     for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
         char text[120];

@@ -7,12 +7,10 @@
 #include "../../nestvmx/vmcs12.h"
 #include "../unit/harness.h"
 
-#define NONE "one that has no name here"
-
 static const char *section_of(const char *name)
 {
     static const struct { const char *name, *section; } row[] = {
-#define CHECK_STATE(check, section, condition) { #check, section },
+#define CHECK_STATE(check, section, condition, qualification) { #check, section },
 #define CHECK_CONTROL(...)
 #define CHECK_MSR(...)
 #define CHECK_EVENT(...)
@@ -29,9 +27,12 @@ static const char *section_of(const char *name)
 const char *refused_by(const uint64_t field[VMCS_FIELD_COUNT], const char **section)
 {
     static struct vmcs12 v;
-    world_info.physical_bits = 52;  // the record doesn't say how many its CPU has: no address is refused for what may be right there
+    world_info.physical_bits = 52;  // the record doesn't say what its CPU has: no address is refused for what may be right there
+    world_info.linear_bits = 57;
+    world_info.cr4_supported = ~0ull;
     memcpy(v.value, field, sizeof(v.value));
-    const char *name = entry_check_refused(&v);
-    *section = section_of(name);
-    return strcmp(name, NONE) == 0 ? NULL : name;
+    uint64_t qualification = 0;
+    const char *name = entry_check_state(&v, &qualification);
+    *section = name != NULL ? section_of(name) : "";
+    return name;
 }

@@ -77,8 +77,8 @@ void controls_make(struct vmx_caps *caps, const struct vtx_facts *facts)
 
 void controls_tell(struct info *info, const struct vmx_caps *caps, uint32_t cpu_count)
 {
-    *info = (struct info){ .abi = CAP_ABI, .cpu_count = cpu_count, .physical_bits = caps->physical_bits, .linear_bits = 48,
-                           .shadowing = caps->shadowing, .cr4_supported = caps->cr4_supported,
+    *info = (struct info){ .abi = CAP_ABI, .cpu_count = cpu_count, .physical_bits = caps->physical_bits,
+                           .linear_bits = caps->cr4_supported & CR4_LA57 ? 57 : 48, .shadowing = caps->shadowing, .cr4_supported = caps->cr4_supported,
                            .feature_control = caps->feature_control };
     for (unsigned i = 0; i < VMX_MSR_COUNT; i++)
         info->vmx_msr[i] = caps->msr[i];

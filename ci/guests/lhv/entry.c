@@ -128,6 +128,18 @@ static void unusable_segments(uint64_t unused)
     expect("DS stays unusable", R(GUEST_DS_ACCESS_RIGHTS) & RIGHTS_UNUSABLE, RIGHTS_UNUSABLE);
 }
 
+// RIP needn't be canonical: its highest bit as an address may be another than those above it (SDM 3C 27.3.1.4). The fetch from there is L2's own #GP.
+static void rip_not_canonical(uint64_t unused)
+{
+    (void)unused;
+    l2_start(entry_cpuid);
+    W(EXCEPTION_BITMAP, 1u << VECTOR_GP);
+    W(GUEST_RIP, NOT_CANONICAL);
+    want_exit(EXIT_EXCEPTION_OR_NMI);
+    expect("interruption information", R(EXIT_INTR_INFO), EVENT_VALID | EVENT_HARDWARE | EVENT_ERROR | VECTOR_GP);
+    expect("GUEST_RIP", R(GUEST_RIP), NOT_CANONICAL);
+}
+
 // What fails first decides: controls before host state before guest state.
 static void order(uint64_t unused)
 {
@@ -176,6 +188,7 @@ void entry_tests(void)
 #undef BAD
     TEST(ignored);
     TEST(unusable_segments);
+    TEST(rip_not_canonical);
     TEST(order);
     TEST(failure_keeps);
 }

@@ -113,6 +113,7 @@ TEST(controls_are_what_l0_needs_and_the_cpu_has)
     facts.msr[11] = 0xffffffff00000000 & ~(1ull << (32 + 3));  // no RDTSCP, which is only wanted
     facts.msr[14] = facts.msr[15] = facts.msr[16] = 0xffffffff00000000;
     facts.msr[6] = 0x80000021;
+    facts.msr[9] = 0x3627ff;
     facts.msr[12] = 1ull << 16 | 1ull << 6;
     controls_make(&caps, &facts);
     CHECK_EQ(caps.physical_bits, 40);
@@ -131,6 +132,10 @@ TEST(controls_are_what_l0_needs_and_the_cpu_has)
     CHECK(info.abi == CAP_ABI && info.cpu_count == 3 && info.physical_bits == 40 && info.linear_bits == 48 && info.shadowing);
     CHECK(info.forced1[WORD_PIN] == (1u << 3 | 1u << 5) && info.forced0[WORD_PIN] == 1u << 7 && info.vmx_msr[13] == facts.msr[13]);
     CHECK(info.feature_control == 5 && caps.feature_control == 5);
+    facts.msr[9] |= 1ull << 12;  // 5-level paging
+    controls_make(&caps, &facts);
+    controls_tell(&info, &caps, 3);
+    CHECK(info.linear_bits == 57);
     facts.feature_control = 0x100000;  // the loader locks VMX on
     controls_make(&caps, &facts);
     CHECK_EQ(caps.feature_control, 0x100005);

@@ -240,9 +240,15 @@ void l1_fill_vmcs(void)
     l1_set(VMCS_GUEST_RIP, 0x12340);
     l1_set(VMCS_GUEST_RSP, 0x56780);
     l1_set(VMCS_GUEST_RFLAGS, 0x202);
+    for (unsigned i = 0; i < 7; i++)  // to LDTR
+        l1_set((enum vmcs_field)(VMCS_GUEST_ES_ACCESS_RIGHTS + i), 0x10000);
     l1_set(VMCS_GUEST_CS_ACCESS_RIGHTS, 0xa09b);
+    l1_set(VMCS_GUEST_CS_LIMIT, 0xffffffff);
     l1_set(VMCS_GUEST_SS_ACCESS_RIGHTS, 0xc093);
+    l1_set(VMCS_GUEST_SS_LIMIT, 0xffffffff);
     l1_set(VMCS_GUEST_ES_LIMIT, 0xa69f1c74);
+    l1_set(VMCS_GUEST_TR_ACCESS_RIGHTS, 0x8b);
+    l1_set(VMCS_GUEST_TR_LIMIT, 0x67);
 }
 
 void l1_launch(void) { CHECK_EQ(l1_execute(EXIT_VMLAUNCH), ENTERED_L2); }

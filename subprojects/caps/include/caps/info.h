@@ -14,7 +14,7 @@ struct info {
     uint32_t cpu_count;
     uint32_t partition;         // this partition's index
     uint32_t physical_bits;     // MAXPHYADDR
-    uint32_t linear_bits;       // 48
+    uint32_t linear_bits;       // of linear addresses: 57 where the CPU can do 5-level paging, else 48
     uint32_t shadowing;         // 1: the kernel offers OP_SHADOW (VMCS_HANDLE_SHADOW exists)
     uint64_t cr4_supported;     // CR4 bits that this CPU can set
     uint64_t feature_control;   // IA32_FEATURE_CONTROL
