@@ -69,6 +69,24 @@ static bool check(struct message *m, struct vmcs12 *v, struct vmcs02 *vmcs02)
     return false;
 }
 
+// Where a list of MSRs is to be loaded the CPU, which comes behind it, would check the guest state too late (SDM 3C 27.3, 27.4). As check().
+static bool check_before_list(struct message *m, struct vmcs12 *v)
+{
+    uint64_t qualification = 0;
+    if (vmcs12_get(v, VMCS_ENTRY_MSR_LOAD_COUNT) == 0)
+        return true;
+    if (v->lazy) {
+        vmcs12_pull(v, m, v->lazy);
+        state_keep();  // what the list writes to VMCS02 by and by no second attempt must take for L2's
+    }
+    const char *name = entry_check_state(v, &qualification);
+    if (name == NULL)
+        return true;
+    rt_log(LOG_DEBUG, "VM entry on VMCS12 %lx fails: %s", v->region, name);
+    exit_entry_failure(m, v, (struct exit_cause){ EXIT_ENTRY_GUEST_STATE, qualification });
+    return false;
+}
+
 // A fresh VMCS02: everything is to be written.
 static void reset(struct message *m, struct vmcs12 *v, struct vmcs02 *vmcs02)
 {
@@ -232,7 +250,7 @@ void entry_start(struct message *m, struct vmcs12 *v)
     if (enter_again(m, v, vmcs02))
         return;
     pull_for_checks(m, v);
-    if (!check(m, v, vmcs02))
+    if (!check(m, v, vmcs02) || !check_before_list(m, v))
         return;
     if (v->doomed) {
         state_set(&v->doomed, 0);
@@ -257,11 +275,7 @@ void entry_start(struct message *m, struct vmcs12 *v)
     }
     const uint64_t listed = msr_list_entry_groups(v);
     vmcs02->dirty |= listed;
-    // What L2 left in VMCS02 is VMCS12's; don't write over it.
-    if (v->lazy & vmcs02->dirty) {
-        vmcs12_pull(v, m, vmcs02->dirty);
-        state_keep();  // what is written there by and by (MSR lists) no second attempt must take for L2's
-    }
+    vmcs12_pull(v, m, vmcs02->dirty);  // what L2 left in VMCS02 is VMCS12's; don't write over it
     write_groups(m, v, &l1, vmcs02->dirty & MERGE_GROUPS);
     vmcs02->dirty = listed;  // next time VMCS12's own values come first again
     const uint64_t failed = msr_list_entry_load(m, v);

@@ -237,6 +237,35 @@ static void failure_saves_nothing(uint64_t bad_state)
     expect("SYSENTER_EIP in L2", GPR(RAX), 0x1110);
 }
 
+// The guest state is checked before a list is loaded (SDM 3C 27.3, 27.4), whatever the list has: L1's MSRs stay.
+static void state_before_list(uint64_t bad_list)
+{
+    const uint64_t before = msr_read(MSR_LSTAR);
+    ENTER[0] = (struct entry){ MSR_LSTAR, 0, before ^ 0x1111 };
+    ENTER[1] = (struct entry){ MSR_FS_BASE, 0, 0 };
+    for (unsigned launched = 0; launched < 2; launched++) {
+        lists(0, 0, bad_list ? 2 : 1);
+        const uint64_t rflags = R(GUEST_RFLAGS);
+        W(GUEST_RFLAGS, rflags & ~2ull);
+        want_entry_failure(EXIT_ENTRY_GUEST_STATE, 0);
+        expect("LSTAR in L1", msr_read(MSR_LSTAR), before);
+        W(GUEST_RFLAGS, rflags);
+        const uint64_t task = R(GUEST_TR_ACCESS_RIGHTS);
+        W(GUEST_TR_ACCESS_RIGHTS, 0x89);
+        want_entry_failure(EXIT_ENTRY_GUEST_STATE, 0);
+        expect("LSTAR in L1", msr_read(MSR_LSTAR), before);
+        W(GUEST_TR_ACCESS_RIGHTS, task);
+        lists(0, 0, 0);
+        want_exit(EXIT_CPUID);
+    }
+    // Good as it is.
+    lists(0, 0, 1);
+    W(EXCEPTION_BITMAP, 1u << VECTOR_GP);
+    W(GUEST_RIP, 0x800000000000);
+    want_exit(EXIT_EXCEPTION_OR_NMI);
+    expect("LSTAR in L1", msr_read(MSR_LSTAR), before ^ 0x1111);
+}
+
 // PAT and EFER where the exit loads neither: an entry that its list ends has loaded L2's by then, which stay with L1 (SDM 3C 27.8, 28.5.1); one that the guest state
 // ends processes no list. L1's mode is its own in any case.
 static const struct carried { const char *name; uint32_t msr; bool by_control, bad_state; } carried[] = {
@@ -326,6 +355,8 @@ void list_tests(void)
     keeping("bad_entry_load_and_exit_list", NULL, bad_entry_load_and_exit_list, 0);
     test_row("failure_saves_nothing", "list", failure_saves_nothing, 0);
     test_row("failure_saves_nothing", "state", failure_saves_nothing, 1);
+    keeping("state_before_list", "good", state_before_list, 0);
+    keeping("state_before_list", "bad", state_before_list, 1);
     for (unsigned i = 0; i < sizeof(carried) / sizeof(carried[0]); i++)
         keeping("failure_carries", carried[i].name, failure_carries, i);
     keeping("many", NULL, many, 0);

@@ -127,6 +127,65 @@ TEST(what_the_list_of_a_failed_entry_loads_is_gone)
     }
 }
 
+// The guest state is checked before a list is loaded, also what L2 left in VMCS02, and whatever the list has.
+TEST(a_bad_state_comes_before_the_list)
+{
+    static const struct { enum vmcs_field field; uint64_t value; unsigned qualification; bool pae; } row[] = {
+        { VMCS_GUEST_RFLAGS, 0, 0, false }, { VMCS_GUEST_ACTIVITY_STATE, 4, 0, false }, { VMCS_GUEST_RIP, 1ull << 48, 0, false }, { VMCS_GUEST_PDPTE3, 3, 2, true },
+    };
+    ready(2, 0, 0);
+    put(ENTRY_LIST, 0, 0xc0000082, 1);
+    put(ENTRY_LIST, 1, 0x176, 0x2220);
+    put(ENTRY_LIST, 2, 0x999, 0);
+    const uint64_t entry = l1_get(VMCS_ENTRY_CONTROLS), efer = l1_get(VMCS_GUEST_EFER);
+    for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+        const uint64_t good = l1_get(row[i].field);
+        l1_set(VMCS_ENTRY_CONTROLS, row[i].pae ? entry & ~(uint64_t)ENTRY_GUEST_IA32E : entry);
+        l1_set(VMCS_GUEST_EFER, row[i].pae ? 0 : efer);
+        l1_set(row[i].field, row[i].value);
+        for (unsigned listed = 2; listed <= 3; listed++) {
+            l1_set(VMCS_ENTRY_MSR_LOAD_COUNT, listed);
+            CHECK_EQ(l1_execute(EXIT_VMLAUNCH), ENTERED_L1);
+            CHECK_EQ(l1_get(VMCS_EXIT_REASON), 0x80000021);
+            CHECK_EQ(l1_get(VMCS_EXIT_QUALIFICATION), row[i].qualification);
+            CHECK_EQ(vmcs01[VMCS_GUEST_RIP], 0xffffffff81000000);
+        }
+        l1_set(row[i].field, good);
+    }
+    l1_set(VMCS_ENTRY_CONTROLS, entry);
+    l1_set(VMCS_GUEST_EFER, efer);
+    CHECK_EQ(world_count(OP_MSR_WRITE), 0);
+    l1_set(VMCS_ENTRY_MSR_LOAD_COUNT, 2);
+    l1_launch();
+    CHECK_EQ(world_count(OP_MSR_WRITE), 1);
+    CHECK_EQ(l2[VMCS_GUEST_SYSENTER_EIP], 0x2220);
+    l2[VMCS_GUEST_TR_ACCESS_RIGHTS] = 0x83;
+    CHECK_EQ(l2_exit(EXIT_CPUID), ENTERED_L1);
+    CHECK_EQ(l1_execute(EXIT_VMRESUME), ENTERED_L1);
+    CHECK_EQ(l1_get(VMCS_EXIT_REASON), 0x80000021);
+    CHECK_EQ(world_count(OP_MSR_WRITE), 1);
+    l1_set(VMCS_GUEST_TR_ACCESS_RIGHTS, 0x8b);
+    CHECK_EQ(l1_execute(EXIT_VMRESUME), ENTERED_L2);
+}
+
+// The entry's message comes again: what its first attempt had loaded isn't what L2 left.
+TEST(an_unfinished_entry_loads_its_list_again)
+{
+    ready(0, 0, 0);
+    put(ENTRY_LIST, 0, 0x176, 0x2220);
+    put(ENTRY_LIST, 1, 0x999, 0);
+    l1_launch();
+    l2[VMCS_GUEST_SYSENTER_EIP] = 0x1110;
+    CHECK_EQ(l2_exit(EXIT_CPUID), ENTERED_L1);
+    l1_set(VMCS_ENTRY_MSR_LOAD_COUNT, 2);
+    CHECK_EQ(l1_execute(EXIT_VMRESUME), ENTERED_L1);
+    CHECK_EQ(l2[VMCS_GUEST_SYSENTER_EIP], 0x2220);
+    world_init(1, 1);
+    CHECK_EQ(l1_execute(EXIT_VMRESUME), ENTERED_L1);
+    CHECK_EQ(l1_get(VMCS_EXIT_REASON), 0x80000022);
+    CHECK_EQ(l1_get(VMCS_GUEST_SYSENTER_EIP), 0x1110);
+}
+
 // Of IA32_EFER a list loads what WRMSR would: never LMA, LME only without paging.
 TEST(efer_by_the_entry_list)
 {
