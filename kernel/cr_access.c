@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// CR0 and CR4: L1 owns all bits but those that VMX fixes (CR0.NE, CR4.VMXE). Where it toggles one of these, the read shadow follows, and the
+// CR0 and CR4: L1 owns all bits but those that VMX fixes (CR0.NE, CR4.VMXE; in VMX operation CR0.PE and PG). Where it toggles one of these, the read shadow follows, and the
 // instruction is executed again: shadow and new value agree now, there is no exit, and the CPU makes all its checks and loads PDPTEs.
 #include "exit.h"
 
@@ -39,7 +39,7 @@ static bool cr4_faults(struct cpu *cpu, uint64_t value)
 
 static bool cr0_faults(const struct cpu *cpu, uint64_t value)
 {
-    return value >> 32 || (value & CR0_PG && !(value & CR0_PE)) || (value & CR0_NW && !(value & CR0_CD)) || (cpu->l1_vmx && !(value & CR0_NE));
+    return value >> 32 || (value & CR0_PG && !(value & CR0_PE)) || (value & CR0_NW && !(value & CR0_CD)) || (cpu->l1_vmx && ~value & (CR0_PE | CR0_NE | CR0_PG));
 }
 
 void cr_access_exit(struct cpu *cpu)

@@ -9,7 +9,6 @@
 #include "inject.h"
 #include "msr_l1.h"
 #include "pin.h"
-#include "shadow.h"
 #include "vmcs01.h"
 #include "vmcs02.h"
 #include "vtd.h"
@@ -83,8 +82,8 @@ enum status batch_invoke(struct batch *batch, struct cpu *cpu)
         case OP_VMCS_EPT: vmcs02_tag(action->vmcs02, action->b); break;
         case OP_VMCS_FLUSH: vmcs02_flush(action->vmcs02); break;
         case OP_BITMAP: vmcs02_bitmap(action->vmcs02, (enum bitmap_kind)(action->a >> 16), action->a & 0xffff, action->b); break;
-        case OP_SHADOW: shadow_set(cpu, action->a == 1); break;
-        case OP_L1_VMX: shadow_vmx(cpu, action->a == 1); break;
+        case OP_SHADOW: vmcs01_shadow(cpu, action->a == 1); break;
+        case OP_L1_VMX: vmcs01_vmx(cpu, action->a == 1); break;
         case OP_L1_NMI: cpu->nmi_pending |= action->a == 1; break;
         case OP_MSR_WRITE:
             if (!msr_write_l1(cpu, action->a, action->b))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// VMCS01: L1's state at launch and after INIT.
+// VMCS01: L1's state at launch and after INIT; what VMX operation of L1's changes in it.
 #include "vmcs01.h"
 
 #include "cpuid_insn.h"
@@ -37,3 +37,21 @@ void vmcs01_reset_guest(struct cpu *cpu)
 }
 
 void vmcs01_flush(void) { insn_invvpid(INVVPID_SINGLE, VMCS01_VPID); }
+
+void vmcs01_shadow(struct cpu *cpu, bool on)
+{
+    cpu->shadowing = on;
+    vmcs_select(cpu, cpu->vmcs01);
+    vmcs_set(cpu, VMCS_VMCS_LINK_POINTER, on ? cpu->shadow.v : ~0ull);
+    if (on)
+        vmcs_control(cpu, VMCS_PROC_CONTROLS2, PROC2_VMCS_SHADOWING, true);
+}
+
+void vmcs01_vmx(struct cpu *cpu, bool on)
+{
+    cpu->l1_vmx = on;
+    vmcs01_shadow(cpu, cpu->shadowing && on);
+    vmcs_control(cpu, VMCS_PROC_CONTROLS2, PROC2_VMCS_SHADOWING, cpu->shadowing);
+    vmcs_control(cpu, VMCS_CR0_GUEST_HOST_MASK, CR0_PE | CR0_PG, on);
+    vmcs_control(cpu, VMCS_CR0_READ_SHADOW, CR0_PE | CR0_PG, true);
+}

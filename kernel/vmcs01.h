@@ -17,3 +17,11 @@ void vmcs01_reset_guest(struct cpu *cpu);
 
 // Ends L1's translations on this CPU (its VPID).
 void vmcs01_flush(void);
+
+// VMCS shadowing for L1 (SDM 3C 25.10 "VMCS Types: Ordinary and Shadow"): gives it the shadow VMCS, or none. The control stays on: by a link pointer that is not
+// valid VMREAD and VMWRITE are VMfailInvalid, as they are for a hypervisor without a current VMCS (SDM 3C 31.3 "VMX Instructions").
+void vmcs01_shadow(struct cpu *cpu, bool on);
+
+// L1 enters VMX operation, or leaves it: where VMREAD is #UD there is no shadowing; and CR0.PE and PG, which VMXON has found set, stay so in it (SDM 3C 24.8
+// "Restrictions on VMX Operation"; cr_access.c). Out of it an unrestricted guest changes them without an exit.
+void vmcs01_vmx(struct cpu *cpu, bool on);

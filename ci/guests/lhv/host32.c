@@ -22,6 +22,8 @@ HOST32(host32_invvpid, "invvpid (%esi), %ecx");
 HOST32(host32_control_registers, "mov %cr0, %eax\n\tmov %cr3, %ecx\n\tmov %cr4, %edx\n\tmov %dr7, %ebx\n\tstr %esi\n\tsldt %edi");
 HOST32(host32_tables, "sgdt (%edi)\n\tsidt 8(%edi)\n\tmov $0xc0000080, %ecx\n\trdmsr");
 HOST32(host32_no_paging, "mov %cr0, %eax\n\tbtr $31, %eax\n\tmov %eax, %cr0");
+HOST32(host32_no_protection, "mov %cr0, %eax\n\tand $0x7ffffffe, %eax\n\tmov %eax, %cr0");
+HOST32(host32_lmsw, "smsw %eax\n\tand $~1, %eax\n\tlmsw %ax\n\tmov %cr0, %eax");
 HOST32(host32_load, "mov (%esi), %eax");
 HOST32(host32_store, "mov %eax, (%edi)");
 HOST32(host32_rdmsr, "rdmsr");
@@ -177,14 +179,22 @@ static void failures(uint64_t pae)
     expect("VMLAUNCH", launch->ended, ENDED_EXIT);
 }
 
-// VMX operation fixes CR0.PG, which 64-bit code couldn't clear anyway (SDM 3C 24.8 "Restrictions on VMX Operation").
+// VMX operation fixes CR0.PG and PE, which 64-bit code couldn't clear anyway (SDM 3C 24.8 "Restrictions on VMX Operation"), before an L2 has run and after. LMSW
+// never clears PE. Out of VMX operation both are free: so the steps end.
 static void paging_stays(uint64_t pae)
 {
-    (void)host32_prepare(pae);
+    struct host32 *h = host32_prepare(pae);
     host32_begin();
-    struct step *paging = host32_step(host32_no_paging);
+    struct step *paging = host32_step(host32_no_paging), *both = host32_step(host32_no_protection), *lmsw = host32_step(host32_lmsw);
+    struct step *launch = host32_step(host32_vmlaunch), *again = host32_step(host32_no_paging), *registers = host32_step(host32_control_registers);
     host32_end();
     want_fault("CR0.PG off", paging, VECTOR_GP, 0);
+    want_fault("CR0.PG and PE off", both, VECTOR_GP, 0);
+    want_success("LMSW", lmsw);
+    expect("CR0 behind LMSW", lmsw->gpr[EAX], *(uint32_t *)(void *)(h->place + HOST32_CR0));
+    expect("VMLAUNCH", launch->ended, ENDED_EXIT);
+    want_fault("CR0.PG off behind an exit", again, VECTOR_GP, 0);
+    expect("CR0", registers->gpr[EAX], *(uint32_t *)(void *)(h->place + HOST32_CR0));
 }
 
 static void invalidations(uint64_t unused)

@@ -8,7 +8,7 @@
 #include "fault_inject.h"
 #include "msr_l1.h"
 #include "reply.h"
-#include "shadow.h"
+#include "vmcs01.h"
 
 struct cpu fake_cpu __attribute__((aligned(CPU_BLOCK_BYTES)));
 struct vmcs02 fake_vmcs02[FAKE_VMCS02S];
@@ -90,8 +90,8 @@ void vmcs02_bitmap(struct vmcs02 *vmcs02, enum bitmap_kind kind, uint32_t qword,
         abort();
 }
 
-void shadow_set(struct cpu *cpu, bool on) { cpu->shadowing = on; }
-void shadow_vmx(struct cpu *cpu, bool on) { cpu->l1_vmx = on; }
+void vmcs01_shadow(struct cpu *cpu, bool on) { cpu->shadowing = on; }
+void vmcs01_vmx(struct cpu *cpu, bool on) { cpu->l1_vmx = on; }
 enum status fault_inject_check(uint32_t index, uint32_t kind) { return index == 0 && kind == FAKE_INJECT_KIND ? STATUS_OK : STATUS_UNSUPPORTED; }
 void fault_inject_order(struct partition *partition, uint32_t kind, uint64_t number, uint32_t instruction)
 {
