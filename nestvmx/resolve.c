@@ -29,8 +29,36 @@ static struct vmcs12 *owner(const struct message *m)
     return vmcs12_at(m->req->vmcs02);
 }
 
-// MSRs that L0 intercepts whatever L1 says: ours are answered here, the others by the kernel.
-static bool is_vmx_msr(uint32_t msr) { return msr == MSR_FEATURE_CONTROL || (msr >= MSR_VMX_FIRST && msr <= MSR_VMX_LAST); }
+// MSRs that L0 intercepts whatever L1 says: ours are answered here. The others the kernel answers, but where L1 wants an L2's #GPs: then so do we, as the kernel would,
+// and the #GP of an access that the CPU or L0 refuses is L1's exit. false: the kernel's.
+static bool msr_access(struct message *m, const struct vmcs12 *v)
+{
+    const uint32_t msr = (uint32_t)m->req->gpr[GPR_RCX];
+    const bool write = BASE_REASON(m) == EXIT_WRMSR;
+    uint64_t value = (m->req->gpr[GPR_RAX] & 0xffffffff) | m->req->gpr[GPR_RDX] << 32;
+
+    if (msr == MSR_FEATURE_CONTROL || (msr >= MSR_VMX_FIRST && msr <= MSR_VMX_LAST)) {
+        if (write)
+            vmcap_wrmsr(m);
+        else
+            vmcap_rdmsr(m);
+        return true;
+    }
+    if (!wanted_exception(v, VECTOR_GP, 0))
+        return false;
+    if (write)
+        reply_op(m->rep, OP_MSR_WRITE, 0, msr, value, 0);
+    if ((write ? rt_invoke() : rt_read_msr(msr, &value)) != STATUS_OK) {
+        inject_gp(m);
+        return true;
+    }
+    if (!write) {
+        reply_gpr(m->rep, GPR_RAX, value & 0xffffffff);
+        reply_gpr(m->rep, GPR_RDX, value >> 32);
+    }
+    reply_advance(m->rep);
+    return true;
+}
 
 // String I/O that wraps around port 0xffff, which exits as long as VMCS02 has I/O bitmaps: no step gets an L2 over it.
 static bool endless(const struct message *m)
@@ -42,8 +70,6 @@ static bool endless(const struct message *m)
 // 202: what L1 didn't ask for.
 static void resolve_unwanted(struct message *m, struct vmcs12 *v)
 {
-    const uint32_t msr = (uint32_t)m->req->gpr[GPR_RCX];
-
     switch (BASE_REASON(m)) {
     case EXIT_EXCEPTION_OR_NMI:
         if (event_is_nmi(exit_field(m, VMCS_EXIT_INTR_INFO)))
@@ -56,16 +82,9 @@ static void resolve_unwanted(struct message *m, struct vmcs12 *v)
             return;
         break;
     case EXIT_RDMSR:
-        if (is_vmx_msr(msr)) {
-            vmcap_rdmsr(m);
-            return;
-        }
-        break;
     case EXIT_WRMSR:
-        if (is_vmx_msr(msr)) {
-            vmcap_wrmsr(m);
+        if (msr_access(m, v))
             return;
-        }
         break;
     case EXIT_IO:
         if (endless(m)) {

@@ -127,6 +127,21 @@ static void msr_absent(uint64_t unused)
 }
 
 // Without the control all accesses exit; WRFSBASE is none.
+// What the CPU refuses is #GP, which L1 may want, also of an MSR that somebody below L1 intercepts: here a memory type that doesn't exist.
+static void msr_refused(uint64_t unused)
+{
+    (void)unused;
+    with_msr_bitmap();
+    W(EXCEPTION_BITMAP, 1u << VECTOR_GP);
+    start_msr(bitmap_wrmsr, MSR_MTRR_DEFAULT, 2);
+    want_exit(EXIT_EXCEPTION_OR_NMI);
+    expect("exit interruption information", R(EXIT_INTR_INFO), EVENT_VALID | EVENT_HARDWARE | EVENT_ERROR | VECTOR_GP);
+    expect("error code", R(EXIT_INTR_ERROR), 0);
+    expect("GUEST_RIP", R(GUEST_RIP), address(bitmap_wrmsr));
+    start_msr(bitmap_wrmsr, MSR_MTRR_DEFAULT, msr_read(MSR_MTRR_DEFAULT));
+    want_end();
+}
+
 static void msr_without_bitmap(uint64_t unused)
 {
     (void)unused;
@@ -277,6 +292,7 @@ void bitmap_tests(void)
     TEST(msr_neighbours);
     TEST(msr_out_of_range);
     TEST(msr_absent);
+    TEST(msr_refused);
     TEST(msr_without_bitmap);
     TEST(msr_bitmap_changes);
     TEST(io);

@@ -17,7 +17,6 @@ void l1_tests(void);
 #define XCR0_SSE          2ull
 #define XCR0_AVX          4ull
 #define DR6_BS            (1ull << 14)
-#define MSR_MTRR_DEFAULT  0x2ff
 #define MSR_MTRR_FIX64K   0x250
 #define MSR_MTRR_CAP      0xfe
 #define FAULT(vector)     (OUTCOME_FAULT + (uint64_t)(vector))

@@ -46,6 +46,7 @@
 #define MSR_MTRR_PHYSMASK5  0x20b
 #define MSR_MTRR_PHYSBASE6  0x20c
 #define MSR_PAT             0x277
+#define MSR_MTRR_DEFAULT    0x2ff
 #define CPUID_VMX           (1u << 5)  // in ECX of leaf 1
 #define MSR_MC0_ADDR        0x402
 #define MSR_MC0_MISC        0x403

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Capability MSRs and IA32_FEATURE_CONTROL.
+// Capability MSRs and IA32_FEATURE_CONTROL; and those MSRs that L0 refuses an L2.
+#include <string.h>
+
 #include "l1.h"
 
 static uint64_t rdmsr(uint32_t msr)
@@ -129,4 +131,55 @@ TEST(l2_reads_them_as_l1_does)
     CHECK_EQ(l2[VMCS_GUEST_RIP], 0x5002);
     world_gpr[GPR_RAX] = 0;
     CHECK_EQ(l2_exit(EXIT_WRMSR), ENTERED_L1);
+}
+
+// 0x3f1 is hidden from L1, 0x2ff takes the value 6 alone.
+static enum status msr_read_but_3f1(uint32_t msr, uint64_t *value)
+{
+    *value = 0x1122334455667700 | (msr & 0xff);
+    return msr == 0x3f1 ? STATUS_UNSUPPORTED : STATUS_OK;
+}
+
+static enum status msr_write_of_6(const struct reply *rep, const struct op *op)
+{
+    (void)rep;
+    return op->code == OP_MSR_WRITE && op->b != 6 ? STATUS_UNSUPPORTED : STATUS_OK;
+}
+
+// A #GP of L0's making: L1's exit where it wants #GPs.
+TEST(msr_accesses_that_l0_refuses_are_l1s_general_protection)
+{
+    static const struct { uint32_t msr; uint64_t value; bool write, refused; } access[] = {
+        { 0x3f1, 0, false, true }, { 0x1b, 0, false, false }, { 0x2ff, 2, true, true }, { 0x2ff, 6, true, false }, { 0x2ff, 6ull << 32 | 6, true, true },
+    };
+    world_read_msr = msr_read_but_3f1;
+    world_check_op = msr_write_of_6;
+    l1_start_with_vmcs();
+    l1_fill_vmcs();
+    memset(world_at(MSR_BITMAP), 0, 0x1000);
+    l1_set(VMCS_EXCEPTION_BITMAP, 1u << 13);
+    l1_launch();
+    l2[VMCS_EXIT_INSTRUCTION_LENGTH] = 2;
+    for (unsigned i = 0; i < sizeof(access) / sizeof(access[0]); i++) {
+        world_gpr[GPR_RCX] = 0xabcd00000000 | access[i].msr;
+        world_gpr[GPR_RAX] = 0x9999999900000000 | (uint32_t)access[i].value;
+        world_gpr[GPR_RDX] = 0x8888888800000000 | access[i].value >> 32;
+        l2[VMCS_GUEST_RIP] = 0x5000;
+        CHECK_EQ(l2_exit(access[i].write ? EXIT_WRMSR : EXIT_RDMSR), access[i].refused ? ENTERED_L1 : ENTERED_L2);
+        if (access[i].refused) {
+            CHECK_EQ(l1_get(VMCS_EXIT_REASON), EXIT_EXCEPTION_OR_NMI);
+            CHECK_EQ(l1_get(VMCS_EXIT_INTR_INFO), 0x80000b0d);
+            CHECK_EQ(l1_get(VMCS_EXIT_INTR_ERROR), 0);
+            CHECK_EQ(l1_get(VMCS_EXIT_QUALIFICATION), 0);
+            CHECK_EQ(l1_get(VMCS_IDT_VECTORING_INFO), 0);
+            CHECK_EQ(l1_get(VMCS_GUEST_RIP), 0x5000);
+            CHECK_EQ(l1_execute(EXIT_VMRESUME), ENTERED_L2);
+            continue;
+        }
+        CHECK_EQ(l2[VMCS_GUEST_RIP], 0x5002);
+        if (!access[i].write) {
+            CHECK_EQ(world_gpr[GPR_RAX], 0x55667700 | access[i].msr);
+            CHECK_EQ(world_gpr[GPR_RDX], 0x11223344);
+        }
+    }
 }
