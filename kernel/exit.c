@@ -145,16 +145,16 @@ static __attribute__((noinline)) void enter_attend(struct cpu *cpu)
     cpu->cr2_stale = false;
 }
 
-// The exit ends here, with the entry of that level.
-static inline __attribute__((always_inline)) void count(const struct cpu *cpu, enum msg_origin level)
+// The exit ends here, with the entry of that level. known: who has just looked at the clock says how long it took.
+static inline __attribute__((always_inline)) void count(const struct cpu *cpu, enum msg_origin level, bool known, uint64_t ticks)
 {
+    struct event *event = cpu->event;
+    ticks = known ? ticks : tsc_since(event->tsc);
     struct exit_stat *stat = cpu->stat;
     stat->count++;
+    stat->instr += ticks;
     stat->vmreads += cpu->vmreads;
     stat->vmwrites += cpu->vmwrites;
-    struct event *event = cpu->event;
-    uint64_t ticks = tsc_since(event->tsc);
-    stat->instr += ticks;
     event->end = EVENT_END(level, ticks);
 }
 
@@ -170,7 +170,7 @@ static __attribute__((noinline, noreturn)) void enter(struct cpu *cpu, bool exit
     if (cpu->attention != 0)
         enter_attend(cpu);
     if (exited)
-        count(cpu, cpu->level);
+        count(cpu, cpu->level, false, 0);
     if (*launched)
         guest_resume(cpu);
     *launched = true;
@@ -181,24 +181,29 @@ static __attribute__((noinline, noreturn)) void enter(struct cpu *cpu, bool exit
 static __attribute__((noinline, noreturn)) void enter_selected(struct cpu *cpu)
 {
     if (cpu->level != ORIGIN_L1 && vmcs02_ready(cpu->vmcs02, cpu)) {
-        count(cpu, cpu->level);
+        count(cpu, cpu->level, false, 0);
         guest_resume_quiet(cpu);
     }
     enter(cpu, true);
 }
 
-// l1: that's who runs.
-static inline __attribute__((always_inline, noreturn)) void leave(struct cpu *cpu, bool l1)
+// l1: that's who runs, and ticks are known.
+static inline __attribute__((always_inline, noreturn)) void leave(struct cpu *cpu, bool l1, uint64_t ticks)
 {
     if ((l1 || cpu->level == ORIGIN_L1) && cpu->vmcs_current.v == cpu->vmcs01.v) {
-        count(cpu, ORIGIN_L1);
+        count(cpu, ORIGIN_L1, l1, ticks);
         guest_resume_quiet(cpu);
     }
     enter_selected(cpu);
 }
 
 // What most messages are of: without a way back that would have to be kept.
-static __attribute__((noreturn)) void exit_l1(struct cpu *cpu) { leave(cpu, route_l1(cpu)); }
+static __attribute__((noreturn)) void exit_l1(struct cpu *cpu)
+{
+    uint64_t ticks = 0;
+    const bool l1 = route_l1(cpu, &ticks);
+    leave(cpu, l1, ticks);
+}
 
 static kernel_handler_t *handler_of(unsigned level, unsigned reason)
 {
@@ -239,7 +244,7 @@ void exit_enter(struct cpu *cpu)
         first_handler[index](cpu);
     else
         exit_attend(cpu);
-    leave(cpu_self(), false);
+    leave(cpu_self(), false, 0);
 }
 
 void enter_guest(struct cpu *cpu) { enter(cpu, false); }

@@ -108,7 +108,7 @@ static inline __attribute__((always_inline)) enum status reply_conclude(struct c
     return STATUS_OK;
 }
 
-static inline __attribute__((always_inline)) void message_count(struct message_stat *stat, uint64_t since) { stat->count++; stat->instr += tsc_since(since); }
+static inline __attribute__((always_inline)) uint64_t message_count(struct message_stat *stat, uint64_t ticks) { stat->count++; stat->instr += ticks; return ticks; }
 
 // The partition is the caller's (partition_enter); observed: the reply counts for nothing. STATUS_FAULTED: recorded;
 // STATUS_BUSY: another CPU stops it, or what SET_APPLIED waits for was refused.
@@ -116,9 +116,10 @@ static inline __attribute__((always_inline)) void message_count(struct message_s
 //   outer: the partition that runs on this CPU, by whose call or restart this comes, or NULL
 //   event: its record, which says since when its time counts
 //   done: becomes true where there was nothing to be done but what is done already, as nearly always: then there is no answer. NULL: it is to be filled
+//   ticks: of the time-stamp counter that it took, where done is true
 NODISCARD static inline __attribute__((always_inline)) enum status hand_over(struct cpu *cpu, struct partition *partition, struct partition_cpu *slot,
     const struct message *message, const struct message *known, bool observed, uint8_t attempt, struct partition *outer, struct event *event,
-    struct answer *answer, bool *done)
+    struct answer *answer, bool *done, uint64_t *ticks)
 {
     uint32_t sequence = slot->sequence + 1;
     uint64_t place = ring_slot(sequence) * PAGE_BYTES;
@@ -140,7 +141,7 @@ NODISCARD static inline __attribute__((always_inline)) enum status hand_over(str
     if (__builtin_expect(end == UPCALL_REPLIED, 1) && done != NULL && verdict_is_resume(cpu, partition, known, slot->sequence, reply, &plain) &&
         (known->origin == ORIGIN_L1 || (plain.set & SET_ADVANCE))) {
         set_invoke(cpu, reply, plain.set, known->origin);
-        message_count(slot->stat, event->tsc);
+        *ticks = message_count(slot->stat, tsc_since(event->tsc));
         *done = true;
         return STATUS_OK;
     }
@@ -148,6 +149,6 @@ NODISCARD static inline __attribute__((always_inline)) enum status hand_over(str
                        : reply_conclude(cpu, partition, slot, known, reply, answer);
     if (__builtin_expect(status != STATUS_OK, 0))
         slot->incomplete = slot->torn = true;
-    message_count(slot->stat, event->tsc);
+    (void)message_count(slot->stat, tsc_since(event->tsc));
     return status;
 }

@@ -65,7 +65,7 @@ int64_t ipc_upcall_special(struct cpu *cpu, struct partition *partition, struct 
 enum status ipc_attempt(struct cpu *cpu, struct partition *partition, const struct message *message, uint8_t attempt, struct answer *answer)
 {
     struct event *event = event_message(cpu, partition);
-    enum status status = hand_over(cpu, partition, partition->slot[cpu->index], message, message, message->flags & REQUEST_OBSERVED, attempt, cpu->partition, event, answer, NULL);
+    enum status status = hand_over(cpu, partition, partition->slot[cpu->index], message, message, message->flags & REQUEST_OBSERVED, attempt, cpu->partition, event, answer, NULL, NULL);
     event->status = status & 15;
     event->end = EVENT_END(cpu->level, tsc_since(event->tsc));
     return status;

@@ -244,8 +244,8 @@ static __attribute__((noinline)) void forward(struct cpu *cpu, const struct rout
     unclaimed(cpu);
 }
 
-// Hands the exit to the partitions, else to the kernel's handler. origin: cpu->level. true: who exited goes on, for one thing.
-static inline __attribute__((always_inline)) bool route_message(struct cpu *cpu, const struct route *route, enum msg_origin origin, bool taken)
+// Hands the exit to the partitions, else to the kernel's handler. origin: cpu->level. true: who exited goes on, for one thing, and ticks are those since the exit.
+static inline __attribute__((always_inline)) bool route_message(struct cpu *cpu, const struct route *route, enum msg_origin origin, bool taken, uint64_t *ticks)
 {
     while (__builtin_expect(route != NULL && !wants(cpu, route, taken), 0))
         route = route->next;
@@ -262,7 +262,7 @@ static inline __attribute__((always_inline)) bool route_message(struct cpu *cpu,
     bool done = false;
     if (partition_enter(partition, slot)) {
         const struct message known = { .kind = MSG_EXIT, .origin = (uint8_t)origin };
-        status = hand_over(cpu, partition, slot, &route->message, &known, false, 0, NULL, event, &answer, &done);
+        status = hand_over(cpu, partition, slot, &route->message, &known, false, 0, NULL, event, &answer, &done, ticks);
         partition_leave(slot);
         if (__builtin_expect(done, 1))
             return true;
@@ -307,7 +307,7 @@ void route_exit(struct cpu *cpu)
         cpu->init_pending = true;  // L1's, once the partition has left the PAL
     if (observers[cpu->level] != NULL)
         show_observers(cpu, observers[cpu->level]);
-    (void)route_message(cpu, table[cpu->level][reason], cpu->level, kernel_first(cpu, reason));
+    (void)route_message(cpu, table[cpu->level][reason], cpu->level, kernel_first(cpu, reason), &(uint64_t){ 0 });
 }
 
-bool route_l1(struct cpu *cpu) { return route_message(cpu, table[ORIGIN_L1][cpu->reason & EXIT_REASON_BASIC], ORIGIN_L1, false); }
+bool route_l1(struct cpu *cpu, uint64_t *ticks) { return route_message(cpu, table[ORIGIN_L1][cpu->reason & EXIT_REASON_BASIC], ORIGIN_L1, false, ticks); }

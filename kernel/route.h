@@ -24,8 +24,8 @@ bool route_observed(enum msg_origin origin);
 // Before: cpu->reason = the exit reason field, one that exists; cpu->level and cpu->vmcs02 as they ran; cpu->gpr = the guest's registers.
 void route_exit(struct cpu *cpu);
 
-// The same for an exit of L1 that nobody observes. true: L1 is who runs, for one thing.
-bool route_l1(struct cpu *cpu);
+// The same for an exit of L1 that nobody observes. true: L1 is who runs, for one thing, and ticks are those of the time-stamp counter since the exit.
+bool route_l1(struct cpu *cpu, uint64_t *ticks);
 
 // Does what a partition's verdict says: cpu->level and cpu->vmcs02 are what to enter. VERDICT_FORWARD isn't for here.
 struct answer;
