@@ -56,6 +56,8 @@ void cpu_prepare(unsigned index, uint32_t apic_id, uint8_t *low)
     c->fault_stack = stack_pages(2);
     c->stack = stack_pages(STACK_PAGES);
     c->data = memory_pages(2);
+    if ((address(c->data) & (LARGE_BYTES - 1)) == LARGE_BYTES - PAGE_BYTES)  // tests have both in one large page
+        c->data = memory_pages(2);
     c->pal = (uint8_t *)memory_pages(PAL_PAGES);
     c->page_a = memory_pages(1);
     c->page_b = memory_pages(1);
