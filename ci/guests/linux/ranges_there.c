@@ -2,6 +2,7 @@
 /* ranges_there: who answers an L2 of one virtual CPU, which asks a leaf of CPUID and reads a port that the partition `ranges` claims: "ranges" (status 0) or "KVM"
    (status 1); anything else is FAIL (status 2).
    ranges_there --watch: one L2 after the other until it is killed by SIGTERM; `ranges` may come or go between the two questions. */
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <signal.h>
@@ -65,13 +66,22 @@ static struct vcpu make(void)
     return vcpu;
 }
 
+/* The L2 runs till it exits to us: SIGTERM while it runs is none of its exits. */
+static void run(const struct vcpu *vcpu)
+{
+    while (ioctl(vcpu->fd, KVM_RUN, 0) < 0) {
+        if (errno != EINTR)
+            fail("KVM_RUN");
+    }
+}
+
 /* Who has answered: bit 0: `ranges` the leaf, bit 1: `ranges` the port. */
 static unsigned ask(const struct vcpu *vcpu)
 {
     struct kvm_regs regs = { .rip = CODE_AT, .rflags = 2 };
     int by_vmm = 0;
     call(vcpu->fd, KVM_SET_REGS, &regs);
-    while (call(vcpu->fd, KVM_RUN, 0), vcpu->run->exit_reason != KVM_EXIT_HLT) {
+    while (run(vcpu), vcpu->run->exit_reason != KVM_EXIT_HLT) {
         if (vcpu->run->exit_reason != KVM_EXIT_IO || vcpu->run->io.port != RANGES_PORT_FIRST || vcpu->run->io.size != 4 || by_vmm++)
             fail("an exit that isn't the port's");
         const uint32_t value = FROM_VMM;
