@@ -2,6 +2,7 @@
 """Tests of what judges the suites containment and containment-any."""
 
 import unittest
+from math import gcd
 
 import containment
 from case import Failure
@@ -47,6 +48,21 @@ class Restarts(unittest.TestCase):
 
     def test_none_comes_without_a_fault(self) -> None:
         self.assertIsNotNone(containment.restart_problem(5, 6, 2))
+
+
+class Sweeps(unittest.TestCase):
+    SWEEPS = [sweep for sweep in containment.SWEEPS if sweep.to_end]
+
+    def test_each_partition_is_swept_to_the_end(self) -> None:
+        self.assertEqual(sorted(sweep.partition for sweep in self.SWEEPS), ["ept", "nestvmx"])
+        for sweep in self.SWEEPS:
+            self.assertEqual((sweep.first, gcd(sweep.span, sweep.stride)), (containment.END, 1))
+
+    def test_a_message_that_may_be_longer_fails(self) -> None:
+        sweep = self.SWEEPS[0]
+        good, late = Fault("VMPTRLD", sweep.first + sweep.span * 9 // 10 - 1), Fault("VMPTRLD", sweep.first + sweep.span * 9 // 10)
+        self.assertEqual(containment.too_short(sweep, [good]), [])
+        self.assertEqual(len(containment.too_short(sweep, [good, late])), 1)
 
 
 class Ends(unittest.TestCase):
