@@ -38,13 +38,16 @@ class Fuzzer:
     name: str
     target: str                     # the unit test whose sources it is built with, in Meson's words
     longest: int                    # bytes of an input
-    link: tuple[str, ...] = ()      # options
+    link: tuple[str, ...] = ()      # options, and sources beside its own in ci/fuzz
     library: bool = False           # the unit test is linked with the harness
     seeds: tuple[str, ...] = ()     # files of the build to start from, beside those of ci/fuzz/corpus/NAME and NAME.txt
     nightly: bool = False           # has its long run at night, too
 
 
-WRAPS = ("-Wl,--wrap=window_read64", "-Wl,--wrap=window_copy_in")
+# What partitions look at memory by, and ask of the kernel (fuzz/meanwhile.c, fuzz/holders.c).
+LOOKS = (*(f"-Wl,--wrap={name}" for name in ("window_read64", "window_copy_in", "window_read32", "window_write64", "window_write32", "window_copy_out", "window_compare",
+                                             "window_exchange64", "window_exchange32", "syscall_invoke")), str(FUZZ / "meanwhile.c"))
+L1S = (*LOOKS, "-Wl,--wrap=syscall_fetch", "-Wl,--wrap=vmcap_init", str(FUZZ / "holders.c"), str(FUZZ / "offers.c"))
 FUZZERS = [
     Fuzzer("conf", "unit_loader", 4096),
     Fuzzer("elf", "unit_loader", 65536, seeds=("partitions/hello.elf", "kernel/kernel.elf")),
@@ -54,9 +57,9 @@ FUZZERS = [
     Fuzzer("reply", "unit_kernel_reply", 2048),
     Fuzzer("gdb", "unit_gdb", 1024, library=True),
     Fuzzer("signature", "unit_bhctl", 256),
-    Fuzzer("ept", "unit_ept", 2048, WRAPS, True, nightly=True),
-    Fuzzer("nestvmx", "unit_nestvmx", 2048, library=True, nightly=True),
-    Fuzzer("vmcs12", "unit_nestvmx", 1024, library=True, nightly=True),
+    Fuzzer("ept", "unit_ept", 2048, (*LOOKS, "-Wl,--wrap=instruction_init", "-DMODEL_READS"), True, nightly=True),
+    Fuzzer("nestvmx", "unit_nestvmx", 2048, L1S, True, nightly=True),
+    Fuzzer("vmcs12", "unit_nestvmx", 1024, L1S, True, nightly=True),
 ]
 
 

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // VMCS12s of any contents, with any bitmaps and MSR lists: nestvmx enters, or fails the entry as the SDM has it; what L2 then runs with is what L1 wrote, and
-// each exit finds L1's host state.
+// each exit finds L1's host state, that of an entry that the CPU itself fails, too; none takes more than a bounded number of steps.
 #include "l1.h"
 
 #include <caps/exit_reason.h>
 
-#include "input.h"
+#include "holders.h"
+#include "meanwhile.h"
+#include "offers.h"
 
+#define STEPS_MAX   8192u
 #define IO_BITMAP_A 0x301000ull
 #define IO_BITMAP_B 0x302000ull
 #define LIST        0x303000ull  // of MSRs, for entries and exits alike
@@ -50,8 +53,15 @@ static void end_l2(void)
 // As KVM's VMCS12, VMCLEARed and loaded anew.
 static void start(void)
 {
+    static bool started;
+    if (!started)
+        holders_init();
+    started = true;
     end_l2();
+    holders_forget();
     l1_start_again(pages, PAGES);
+    offers_load_new(VMCS_PAGE);
+    l1_fill_vmcs();
     l1_set(VMCS_IO_BITMAP_A, IO_BITMAP_A);
     l1_set(VMCS_IO_BITMAP_B, IO_BITMAP_B);
     l1_set(VMCS_ENTRY_MSR_LOAD_ADDR, LIST);
@@ -79,7 +89,8 @@ static void change(struct input *input)
         entry->reserved = what & 0x40 ? (uint32_t)take(input, 1) : 0;
         entry->value = value(input, entry->value);
         static const enum vmcs_field counts[] = { VMCS_ENTRY_MSR_LOAD_COUNT, VMCS_EXIT_MSR_LOAD_COUNT, VMCS_EXIT_MSR_STORE_COUNT };
-        l1_set(counts[what / 8 % 3], take_below(input, LIST_MAX));
+        const uint64_t count = take_below(input, LIST_MAX + 2);
+        l1_set(counts[what / 8 % 3], count < LIST_MAX ? count : count == LIST_MAX ? 512 : 100000);  // as many as IA32_VMX_MISC says, and more
         break;
     }
     case 3:
@@ -118,7 +129,9 @@ static void entered(void)
 
 static void enter(enum exit_reason instruction)
 {
+    meanwhile_begin(STEPS_MAX);
     const enum outcome outcome = l1_execute(instruction);
+    meanwhile_end();
     if (outcome == ENTERED_L2)
         entered();
     world_vmcs[VMCS_HANDLE_01][VMCS_ENTRY_INTR_INFO] = 0;
@@ -129,17 +142,19 @@ static void enter(enum exit_reason instruction)
 static void leave(struct input *input)
 {
     const enum exit_reason reason = (enum exit_reason)take_below(input, EXIT_REASON_COUNT);
-    // An entry that fails is no exit.
-    if (exit_reason_name(reason) == NULL || !world_routed(ORIGIN_L2, reason) || reason == EXIT_ENTRY_GUEST_STATE || reason == EXIT_ENTRY_MSR_LOAD ||
-        reason == EXIT_ENTRY_MACHINE_CHECK)
+    if (exit_reason_name(reason) == NULL || !world_routed(ORIGIN_L2, reason))
         return;
+    const uint32_t failed = reason == EXIT_ENTRY_GUEST_STATE || reason == EXIT_ENTRY_MSR_LOAD || reason == EXIT_ENTRY_MACHINE_CHECK ? EXIT_REASON_FAILED : 0;
     const uint64_t rip = l1_get(VMCS_HOST_RIP), rsp = l1_get(VMCS_HOST_RSP);
     l2[VMCS_EXIT_QUALIFICATION] = take(input, 4);
     l2[VMCS_EXIT_INTR_INFO] = take(input, 1) % 2 ? 0x80000000 | (take(input, 2) & 0xfff) : 0;
     l2[VMCS_IDT_VECTORING_INFO] = take(input, 1) % 4 ? 0 : 0x80000000 | (take(input, 2) & 0xfff);
     l2[VMCS_EXIT_INSTRUCTION_LENGTH] = 1 + take_below(input, 15);
     world_gpr[GPR_RCX] = take(input, 4);
-    const struct reply *rep = world_exit(ORIGIN_L2, reason, NULL);
+    meanwhile_begin(STEPS_MAX);
+    const struct reply *rep = world_exit(ORIGIN_L2, (enum exit_reason)(reason | failed), NULL);
+    meanwhile_end();
+    CHECK(rep->verdict == VERDICT_L1 || !failed);
     if (rep->verdict != VERDICT_L1)
         return;
     in_l2 = false;
@@ -147,7 +162,7 @@ static void leave(struct input *input)
     if (l1[VMCS_GUEST_ACTIVITY_STATE] == 0) {  // no VMX abort
         CHECK_EQ(l1[VMCS_GUEST_RIP], rip);
         CHECK_EQ(l1[VMCS_GUEST_RSP], rsp);
-        CHECK_EQ(l1_get(VMCS_EXIT_REASON) & 0xffff, reason);
+        CHECK_EQ(l1_get(VMCS_EXIT_REASON) & (0xffff | EXIT_REASON_FAILED), reason | failed);
     }
     l1[VMCS_ENTRY_INTR_INFO] = 0;
     l1[VMCS_GUEST_ACTIVITY_STATE] = 0;
