@@ -58,7 +58,7 @@ static bool value_ok(enum vmcs_field field, uint64_t value)
     case VMCS_GUEST_SYSENTER_ESP:
     case VMCS_GUEST_SYSENTER_EIP: return address_canonical(value);
     case VMCS_GUEST_PAT: return pat_valid(value);
-    case VMCS_GUEST_DEBUGCTL: return (value & DEBUGCTL_RESERVED) == 0;
+    case VMCS_GUEST_DEBUGCTL: return (value & ~(DEBUGCTL_ALL | info->debugctl_some)) == 0;
     default: return true;
     }
 }

@@ -24,6 +24,7 @@
 #define EFER_LMA  (1ull << 10)
 #define EFER_NXE  (1ull << 11)
 #define DEBUGCTL_BTF      (1ull << 1)            // steps from branch to branch
+#define DEBUGCTL_ALL      0x1fc3ull              // what every CPU with VMX has
 #define DEBUGCTL_RESERVED 0xffffffffffff003cull  // SDM 3D table "IA-32 Architectural MSRs": bits that a CPU with VMX hasn't, but for...
 #define DEBUGCTL_BUS_LOCK (1ull << 2)            // ...bus-lock detection, which some have
 #define MSR_PAT   0x277u

@@ -14,6 +14,8 @@
 #define MSR_SYSENTER_EIP    0x176u
 #define MSR_DEBUGCTL        0x1d9u
 #define MSR_PAT             0x277u
+#define MSR_PERF_CAPABILITIES    0x345u
+#define PERF_CAPABILITIES_FREEZE_SMM (1u << 12)
 #define MSR_FIXED_CTR2           0x30bu
 #define MSR_FIXED_CTR_CTRL       0x38du
 #define MSR_PERF_GLOBAL_STATUS   0x38eu

@@ -14,6 +14,12 @@
 #define FEATURE_LOCK (1u << 0)
 #define FEATURE_VMX  (1u << 2)   // VMX outside SMX
 
+// IA32_DEBUGCTL (SDM 4 table 2-2), the bits that only some CPUs with VMX have and that software can ask for: detection of bus locks, counters that stand still in
+// system management mode, and debugging of RTM.
+#define DEBUGCTL_BUS_LOCK   (1u << 2)
+#define DEBUGCTL_FREEZE_SMM (1u << 14)
+#define DEBUGCTL_RTM        (1u << 15)
+
 // What decides, read on the CPU in question. All 0 where there is no VT-x to ask.
 struct vtx_facts {
     bool vmx;                     // CPUID says so
@@ -22,6 +28,7 @@ struct vtx_facts {
     bool pcid, invpcid;           // the CPU has them
     uint64_t cr4;
     uint32_t physical_bits;       // MAXPHYADDR
+    uint64_t debugctl_some;       // which of the DEBUGCTL_ above
     uint64_t feature_control;
     uint64_t msr[VMX_MSR_COUNT];  // from VMX_MSR_FIRST on; 0 where the CPU hasn't got it
 };

@@ -9,9 +9,12 @@
 
 #define CPUID_FEATURES          1u
 #define CPUID_FEATURES_VMX      (1u << 5)   // ECX
+#define CPUID_FEATURES_PDCM     (1u << 15)  // ECX
 #define CPUID_FEATURES_PCID     (1u << 17)  // ECX
 #define CPUID_STRUCTURED        7u
 #define CPUID_STRUCTURED_INVPCID (1u << 10) // EBX
+#define CPUID_STRUCTURED_RTM     (1u << 11) // EBX
+#define CPUID_STRUCTURED_BUS_LOCK (1u << 24) // ECX
 #define CPUID_FEATURES_GUEST    (1u << 31)  // ECX: there is a hypervisor
 #define CPUID_EXTENDED          0x80000001u
 #define CPUID_EXTENDED_NX       (1u << 20)  // EDX
@@ -30,6 +33,13 @@ static bool msr_exists(const uint64_t *msr, uint32_t number)
     }
 }
 
+static uint64_t debugctl_some(void)
+{
+    const struct cpuid structured = cpuid(CPUID_STRUCTURED);
+    const bool freeze = cpuid(CPUID_FEATURES).ecx & CPUID_FEATURES_PDCM && msr_read(MSR_PERF_CAPABILITIES) & PERF_CAPABILITIES_FREEZE_SMM;
+    return (structured.ecx & CPUID_STRUCTURED_BUS_LOCK ? DEBUGCTL_BUS_LOCK : 0) | (freeze ? DEBUGCTL_FREEZE_SMM : 0) | (structured.ebx & CPUID_STRUCTURED_RTM ? DEBUGCTL_RTM : 0);
+}
+
 void vtx_read(struct vtx_facts *facts)
 {
     *facts = (struct vtx_facts){.cr4 = cr4_read()};
@@ -41,6 +51,7 @@ void vtx_read(struct vtx_facts *facts)
     facts->vmx = cpuid(CPUID_FEATURES).ecx & CPUID_FEATURES_VMX;
     if (!facts->vmx)
         return;
+    facts->debugctl_some = debugctl_some();
     facts->feature_control = msr_read(MSR_FEATURE_CONTROL);
     for (uint32_t i = 0; i < VMX_MSR_COUNT; i++)
         if (msr_exists(facts->msr, VMX_MSR_FIRST + i))

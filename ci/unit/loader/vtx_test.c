@@ -107,6 +107,7 @@ TEST(controls_are_what_l0_needs_and_the_cpu_has)
     struct vmx_caps caps;
     build();
     facts.physical_bits = 40;
+    facts.debugctl_some = DEBUGCTL_FREEZE_SMM;
     facts.msr[0] |= 1ull << 55;  // true controls: these count, which let bit 1 of the pin controls be 0
     facts.msr[1] |= 0x16;
     facts.msr[13] = 0xffffffff00000004;
@@ -132,6 +133,7 @@ TEST(controls_are_what_l0_needs_and_the_cpu_has)
     CHECK(info.abi == CAP_ABI && info.cpu_count == 3 && info.physical_bits == 40 && info.linear_bits == 48 && info.shadowing);
     CHECK(info.forced1[WORD_PIN] == (1u << 3 | 1u << 5) && info.forced0[WORD_PIN] == 1u << 7 && info.vmx_msr[13] == facts.msr[13]);
     CHECK(info.feature_control == 5 && caps.feature_control == 5);
+    CHECK_EQ(info.debugctl_some, 1 << 14);
     facts.msr[9] |= 1ull << 12;  // 5-level paging
     controls_make(&caps, &facts);
     controls_tell(&info, &caps, 3);

@@ -80,7 +80,8 @@ TEST(an_entry_that_cannot_be_loaded_is_exit_34)
         CHECK_EQ(world_last(OP_MSR_WRITE)->a, 0x20b);  // the exit's list is loaded all the same
     }
     static const struct { uint32_t msr; uint64_t value; } bad_value[] = {
-        { 0xc0000080, 2 }, { 0xc0000080, 0 }, { 0xc0000080, 0xc01 }, { 0x175, 1ull << 47 }, { 0x176, 1ull << 63 }, { 0x277, 2 }, { 0x1d9, 4 }, { 0x1d9, 1 << 16 },
+        { 0xc0000080, 2 }, { 0xc0000080, 0 }, { 0xc0000080, 0xc01 }, { 0x175, 1ull << 47 }, { 0x176, 1ull << 63 }, { 0x277, 2 }, { 0x1d9, 4 },
+        { 0x1d9, 1 << 13 }, { 0x1d9, 1 << 14 }, { 0x1d9, 1 << 15 }, { 0x1d9, 1 << 16 },
     };
     for (unsigned i = 0; i < sizeof(bad_value) / sizeof(bad_value[0]); i++) {
         put(ENTRY_LIST, 1, bad_value[i].msr, bad_value[i].value);
@@ -249,6 +250,28 @@ TEST(a_load_that_fails_is_abort_4)
     ready(0, 0, 1);
     put(LOAD_LIST, 0, 0xc0000101, 0);
     CHECK_EQ(abort_of_exit(), 4);
+}
+
+// VMCS01 could not be entered with it.
+TEST(a_bit_of_debugctl_that_the_cpu_lacks_is_abort_4)
+{
+    ready(0, 0, 1);
+    world_info.debugctl_some = 1 << 2 | 1 << 14;
+    put(LOAD_LIST, 0, 0x1d9, 1 << 15 | 1);
+    CHECK_EQ(abort_of_exit(), 4);
+    CHECK_EQ(vmcs01[VMCS_GUEST_DEBUGCTL], 0);
+}
+
+TEST(bits_of_debugctl_that_the_cpu_has_are_loaded)
+{
+    ready(1, 0, 1);
+    world_info.debugctl_some = 1 << 2 | 1 << 14;
+    put(ENTRY_LIST, 0, 0x1d9, 1 << 14 | 2);
+    put(LOAD_LIST, 0, 0x1d9, 1 << 14 | 1 << 2 | 1);
+    l1_launch();
+    CHECK_EQ(l2[VMCS_GUEST_DEBUGCTL], 1 << 14 | 2);
+    CHECK_EQ(l2_exit(EXIT_VMCALL), ENTERED_L1);
+    CHECK_EQ(vmcs01[VMCS_GUEST_DEBUGCTL], 1 << 14 | 1 << 2 | 1);
 }
 
 TEST(an_lme_that_the_exit_list_changes_is_abort_4)

@@ -23,5 +23,6 @@ struct info {
     uint64_t vmx_msr[VMX_MSR_COUNT]; // as the CPU reports them
     uint64_t forced1[5];        // by enum control_word: bits that the kernel sets in every VMCS02's controls
     uint64_t forced0[5];        // and clears
+    uint64_t debugctl_some;     // which of the bits of IA32_DEBUGCTL that not every CPU with VMX has this one has: 2, 14, 15
 };
 _Static_assert(offsetof(struct info, canary) == 0x28, "x86-64 psABI: the stack protector's value is at %fs:0x28");
