@@ -31,4 +31,6 @@ CASES = [*(Case(f"bulkhead-kvm-{cpus}", partial(_inner, workload.BULKHEAD_KVM, c
          *(Case(f"bulkhead-lhv-{cpus}", partial(lhv.inner, workload.BULKHEAD, cpus, "only=smp,sipi", 13)) for cpus in (2, 4)),  # what takes two
          Case("bulkhead-three-1", partial(lhv.inner, workload.BULKHEAD_THREE, 1, "only=nmi", 29))]
 NIGHT_CASES = [Case("bulkhead-lhv-all-2", partial(lhv.inner, workload.BULKHEAD, 2, "fuzz=5", 1900)),
-               Case("bulkhead-lhv-all-4", partial(lhv.inner, workload.BULKHEAD, 4, "fuzz=5", 3800))]
+               Case("bulkhead-lhv-all-4", partial(lhv.inner, workload.BULKHEAD, 4, "fuzz=5", 3800)),
+               Case("bulkhead-three-2", partial(lhv.inner, workload.BULKHEAD_THREE, 2, "only=nmi,smp,sipi", 75)),
+               Case("bulkhead-three-4", partial(lhv.inner, workload.BULKHEAD_THREE, 4, "only=nmi,smp,sipi", 133))]
