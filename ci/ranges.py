@@ -36,4 +36,5 @@ def _ranges(cpus: int, options: str, count: int, context: Context) -> str:
 
 
 # On several CPUs at a time: what doesn't change a port that all of them have, nor the partition's end.
-CASES = [Case("lhv-ranges-1", partial(_ranges, 1, "only=ranges.", len(TESTS))), Case("lhv-ranges-2", partial(_ranges, 2, "only=ranges.ports,ranges.h,ranges.l", 4))]
+CASES = [Case("lhv-ranges-1", partial(_ranges, 1, "only=ranges.", len(TESTS))),
+         *(Case(f"lhv-ranges-{cpus}", partial(_ranges, cpus, "only=ranges.ports,ranges.h,ranges.l", 4)) for cpus in (2, 4))]
