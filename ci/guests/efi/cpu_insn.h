@@ -65,3 +65,10 @@ static inline uint64_t tsc(void)
     __asm__ volatile("jmp 1f\n1:\trdtsc\n\tshl $32, %%rdx\n\tor %%rdx, %0" : "=a"(value) : : "rdx", "memory", "cc");
     return value;
 }
+
+// Lets so many ticks of the time-stamp counter pass.
+static inline void tsc_wait(uint64_t ticks)
+{
+    for (const uint64_t start = tsc(); tsc() - start < ticks;)
+        cpu_relax();
+}

@@ -62,12 +62,6 @@ static void aborts(uint64_t index)
     peer_seen.value = 1 + c->exit.reason;  // it went on
 }
 
-static void wait_ticks(void)
-{
-    for (const uint64_t start = tsc(); tsc() - start < TICKS;)
-        cpu_relax();
-}
-
 static void shuts_down(uint64_t index)
 {
     const volatile uint32_t *indicator = &peer()->vmcs[0][INDICATOR];
@@ -75,11 +69,11 @@ static void shuts_down(uint64_t index)
     peer_wait_running();
     for (const uint64_t start = tsc(); *indicator == 0 && tsc() - start < TICKS;)
         cpu_relax();
-    wait_ticks();
+    tsc_wait(TICKS);
     expect("the CPU went on", peer_seen.value, 0);
     // No external interrupt wakes it.
     lapic_send(peer()->apic_id, ICR_FIXED | 0x71);
-    wait_ticks();
+    tsc_wait(TICKS);
     expect("the CPU went on after an interrupt", peer_seen.value + peer()->interrupt.count + peer()->job_done, 0);
     expect("VMX-abort indicator", *indicator, rows[index].indicator);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Entering L2.
 
+#include "cpu_insn.h"
 #include "l2.h"
 #include "test.h"
 #include "trap.h"
@@ -79,6 +80,14 @@ void l2_run(void)
         c->exit.failed = OUTCOME_FAULT + (int)c->caught.vector;
         return;
     }
+}
+
+uint64_t l2_ticks(const char *code)
+{
+    const uint64_t start = tsc();
+    l2_start(code);
+    l2_run();
+    return tsc() - start;
 }
 
 void l2_skip(void) { W(GUEST_RIP, R(GUEST_RIP) + R(EXIT_INSTRUCTION_LENGTH)); }

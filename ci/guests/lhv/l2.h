@@ -30,6 +30,8 @@ void l2_real(uint64_t at);
 void l2_protected_32(void);
 // Enters L2; what came of it is in this_cpu()->exit, L2's GPRs in this_cpu()->gpr.
 void l2_run(void);
+// How many ticks of the time-stamp counter l2_start() and l2_run() take.
+uint64_t l2_ticks(const char *code);
 // RIP behind the instruction that exited.
 void l2_skip(void);
 

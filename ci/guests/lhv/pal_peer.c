@@ -171,12 +171,6 @@ static void exits_in_a_pal(uint64_t unused)
     program_shut(IN_L2);
 }
 
-static void pass_time(uint64_t ticks)
-{
-    for (const uint64_t start = tsc(); tsc() - start < ticks;)
-        cpu_relax();
-}
-
 static void init_in_a_pal(uint64_t row)
 {
     (void)peer();
@@ -185,13 +179,13 @@ static void init_in_a_pal(uint64_t row)
     restart_count = 0;
     peer_run(row == OF_AN_L2 ? exits_in_a_pal : restarted_in_a_pal, row);
     peer_wait_running();
-    pass_time(PAL_TICKS);
+    tsc_wait(PAL_TICKS);
     for (unsigned i = 0; i < INITS && !peer()->job_done && restart_count == 0 && peer_seen.reason == 0; i++) {
         restart_init(peer());  // more than one, all while the PAL runs: one that comes while L0 handles an exit is lost on Bochs
-        pass_time(PAL_TICKS);
+        tsc_wait(PAL_TICKS);
         if (row != OF_AN_L2)
             restart_sipi(peer());
-        pass_time(PAL_TICKS);
+        tsc_wait(PAL_TICKS);
     }
     peer_wait();
     expect("the other CPU failed", peer_seen.failed, 0);

@@ -28,19 +28,13 @@ static void need_state(unsigned state)
 
 // Long enough for the other CPU to be in its L2, and for what was sent to arrive: that takes longer with each hypervisor below this one.
 static uint64_t ticks;
-static void pause_here(void)
-{
-    for (const uint64_t start = tsc(); tsc() - start < ticks;)
-        cpu_relax();
-}
+static void pause_here(void) { tsc_wait(ticks); }
 
 static void run_there(void (*what)(uint64_t), uint64_t argument)
 {
     if (ticks == 0) {
-        const uint64_t start = tsc();
-        l2_start(sipi_cpuid);
-        l2_run();
-        ticks = (tsc() - start) * 4 > TICKS ? (tsc() - start) * 4 : TICKS;
+        const uint64_t long_enough = 4 * l2_ticks(sipi_cpuid);
+        ticks = long_enough > TICKS ? long_enough : TICKS;
     }
     peer_run(what, argument);
 }

@@ -236,8 +236,7 @@ static void send_nmis(uint64_t apic_id)
         if (rounds == last)
             continue;
         last = rounds;
-        for (const uint64_t start = tsc(); tsc() - start < last * 37 % 1000 * round_ticks / 500;)
-            cpu_relax();
+        tsc_wait(last * 37 % 1000 * round_ticks / 500);
         lapic_send((uint32_t)apic_id, ICR_NMI);
     }
 }
@@ -251,12 +250,8 @@ static void nmi_while_blocked_by_sti(uint64_t unused)
     NEED(PIN, NMI_EXITING);
     enough = false;
     rounds = 0;
-    for (unsigned i = 0; i < 2; i++) {  // the first one may take longer
-        const uint64_t start = tsc();
-        l2_start(smp_while);
-        l2_run();
-        round_ticks = tsc() - start;
-    }
+    for (unsigned i = 0; i < 2; i++)  // the first one may take longer
+        round_ticks = l2_ticks(smp_while);
     peer_run(send_nmis, c->apic_id);
     peer_wait_running();
     for (rounds = 1; rounds < 200; rounds++) {

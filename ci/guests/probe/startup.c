@@ -42,23 +42,16 @@ static void check(const char *what, uint64_t cpu, bool good)
     }
 }
 
-static void pass_time(uint64_t ticks)
-{
-    const uint64_t start = tsc();
-    while (tsc() - start < ticks)
-        cpu_relax();
-}
-
 static void init(uint64_t cpu)
 {
     lapic_send((uint32_t)cpu, ICR_INIT);
-    pass_time(20000);
+    tsc_wait(20000);
 }
 
 static void sipi(uint64_t cpu)
 {
     lapic_send((uint32_t)cpu, ICR_STARTUP | (uint32_t)(page >> 12));
-    pass_time(20000);
+    tsc_wait(20000);
 }
 
 static bool counts_on(uint64_t cpu)
@@ -74,7 +67,7 @@ static bool counts_on(uint64_t cpu)
 static bool stands(uint64_t cpu)
 {
     const uint32_t before = counts[cpu].turns;
-    pass_time(50000);
+    tsc_wait(50000);
     return counts[cpu].turns == before;
 }
 
@@ -125,11 +118,11 @@ static void nmi(uint64_t cpu)
 {
     const uint32_t before = counts[cpu].nmis;
     lapic_send((uint32_t)cpu, ICR_NMI);
-    pass_time(50000);
+    tsc_wait(50000);
     check("NMIs of a running CPU", cpu, counts[cpu].nmis == before + 1 && counts_on(cpu));
     init(cpu);
     lapic_send((uint32_t)cpu, ICR_NMI);
-    pass_time(50000);
+    tsc_wait(50000);
     check("an NMI wakes a CPU that waits for SIPI", cpu, stands(cpu));
     const uint32_t starts = counts[cpu].starts;
     sipi(cpu);
@@ -162,13 +155,13 @@ static void all(unsigned sipis)
     for (uint64_t i = 1; i <= OTHERS; i++)
         starts[i] = counts[i].starts;
     lapic_send(0, ICR_ALL_OTHERS | ICR_INIT);
-    pass_time(50000);
+    tsc_wait(50000);
     for (uint64_t i = 1; i <= OTHERS; i++)
         check("a CPU runs after the INIT to all", i, stands(i));
     shoot_down();
     for (unsigned i = 0; i < sipis; i++) {
         lapic_send(0, ICR_ALL_OTHERS | ICR_STARTUP | (uint32_t)(page >> 12));
-        pass_time(20000);
+        tsc_wait(20000);
     }
     for (uint64_t i = 1; i <= OTHERS; i++)
         check("a CPU does not start with all", i, started(i, starts[i] + 1));
@@ -178,7 +171,7 @@ static void all(unsigned sipis)
 bool try_startup(void)
 {
     lapic_send(0, ICR_ALL_OTHERS | ICR_INIT);  // from the firmware
-    pass_time(50000);
+    tsc_wait(50000);
     for (uint64_t cpu = 1; cpu <= OTHERS; cpu++) {
         shoot_down();
         sipi(cpu);
