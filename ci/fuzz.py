@@ -47,7 +47,7 @@ class Fuzzer:
 # What partitions look at memory by, and ask of the kernel (fuzz/meanwhile.c, fuzz/holders.c).
 LOOKS = (*(f"-Wl,--wrap={name}" for name in ("window_read64", "window_copy_in", "window_read32", "window_write64", "window_write32", "window_copy_out", "window_compare",
                                              "window_exchange64", "window_exchange32", "syscall_invoke")), str(FUZZ / "meanwhile.c"))
-L1S = (*LOOKS, "-Wl,--wrap=syscall_fetch", "-Wl,--wrap=vmcap_init", str(FUZZ / "holders.c"), str(FUZZ / "offers.c"))
+L1S = (*LOOKS, "-Wl,--wrap=syscall_fetch", "-Wl,--wrap=vmcap_init", str(FUZZ / "holders.c"))
 FUZZERS = [
     Fuzzer("conf", "unit_loader", 4096),
     Fuzzer("elf", "unit_loader", 65536, seeds=("partitions/hello.elf", "kernel/kernel.elf")),
@@ -58,7 +58,7 @@ FUZZERS = [
     Fuzzer("gdb", "unit_gdb", 1024, library=True),
     Fuzzer("signature", "unit_bhctl", 256),
     Fuzzer("ept", "unit_ept", 2048, (*LOOKS, "-Wl,--wrap=instruction_init", "-DMODEL_READS"), True, nightly=True),
-    Fuzzer("nestvmx", "unit_nestvmx", 2048, L1S, True, nightly=True),
+    Fuzzer("nestvmx", "unit_nestvmx", 2048, (*L1S, str(FUZZ / "offers.c")), True, nightly=True),
     Fuzzer("vmcs12", "unit_nestvmx", 1024, L1S, True, nightly=True),
 ]
 

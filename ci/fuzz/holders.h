@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-// To be called once.
+// The harness asks here from now on.
 void holders_init(void);
 // An L2 enters on VMCS02 number vmcs02, on this CPU: what the kernel says to that.
 bool holders_may_enter(uint32_t vmcs02);

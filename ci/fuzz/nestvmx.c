@@ -102,6 +102,14 @@ static void exits(enum msg_origin origin, enum exit_reason reason, const uint64_
     answered(world_exit(origin, reason, args));
 }
 
+static void operand_in_memory(uint64_t low, uint64_t high)
+{
+    const uint64_t operand[2] = { low, high };
+    memcpy(world_at(OPERAND), operand, sizeof(operand));
+    l1_fields[VMCS_EXIT_INSTRUCTION_INFO] = 2u << 7 | 3u << 15 | 1u << 22 | 1u << 27 | (unsigned)GPR_RDI << 28;
+    l1_fields[VMCS_EXIT_QUALIFICATION] = OPERAND;
+}
+
 static void instruction(struct input *input)
 {
     const enum exit_reason reason = instructions[take_below(input, INSTRUCTIONS)];
@@ -111,10 +119,8 @@ static void instruction(struct input *input)
     if (reason == EXIT_RDMSR || reason == EXIT_WRMSR)
         choose_msr(input);
     if (how % 4) {  // an operand in memory, that is there
-        uint64_t operand[2] = { how & 0x80 ? offers_pages[how >> 2 & 3] : word(input), word(input) };
-        memcpy(world_at(OPERAND), operand, sizeof(operand));
-        l1_fields[VMCS_EXIT_INSTRUCTION_INFO] = 2u << 7 | 3u << 15 | 1u << 22 | 1u << 27 | (unsigned)GPR_RDI << 28;
-        l1_fields[VMCS_EXIT_QUALIFICATION] = OPERAND;
+        const uint64_t low = how & 0x80 ? offers_pages[how >> 2 & 3] : word(input);
+        operand_in_memory(low, word(input));
         if (reason == EXIT_VMREAD || reason == EXIT_VMWRITE)
             world_gpr[GPR_RDI] = word(input);
     } else {
@@ -215,9 +221,7 @@ static void load_many(void)
     l1_state();
     for (unsigned i = 0; i < VMCS02_MAX && !many_loaded && !in_l2; i++) {
         l1_set_region(0x800000 + i * PAGE_BYTES, REVISION);
-        memcpy(world_at(OPERAND), &(uint64_t){ 0x800000 + i * PAGE_BYTES }, 8);
-        l1_fields[VMCS_EXIT_INSTRUCTION_INFO] = 2u << 7 | 3u << 15 | 1u << 22 | 1u << 27;
-        l1_fields[VMCS_EXIT_QUALIFICATION] = OPERAND;
+        operand_in_memory(0x800000 + i * PAGE_BYTES, 0);
         exits(ORIGIN_L1, EXIT_VMPTRLD, NULL);
     }
     many_loaded = true;
@@ -261,7 +265,7 @@ static void start_another(void)
 {
     use_cpu(1);
     CHECK_EQ(l1_with_address(EXIT_VMXON, VMXON_PAGE), SUCCEEDED);
-    offers_load_new(offers_pages[3]);
+    l1_load_new(offers_pages[3]);
     use_cpu(0);
 }
 
@@ -269,6 +273,7 @@ static void start_another(void)
 // L2.
 static void start(struct input *input)
 {
+    holders_init();
     world_cut = world_cut_again = 0;
     many_loaded = false;
     meanwhile_end();
@@ -285,8 +290,6 @@ static void start(struct input *input)
     holders_forget();
     const uint64_t how = take(input, 1);
     l1_start_again(offers_pages, OFFERS_PAGES);
-    offers_load_new(VMCS_PAGE);
-    l1_fill_vmcs();
     if (how & 4)
         start_another();
     offers_make(how & 2 ? (uint32_t)take(input, 3) : 0);
@@ -300,10 +303,6 @@ static void start(struct input *input)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     struct input input = { data, bytes };
-    static bool started;
-    if (!started)
-        holders_init();
-    started = true;
     if (memmem(data, bytes, "\xa5\xa5", 2) != NULL)
         return 0;  // L1 itself could put WORLD_POISON anywhere, for other inputs to find
     start(&input);

@@ -112,14 +112,6 @@ static void shadowing(void)
     l1_set(VMCS_VMCS_LINK_POINTER, SHADOW_PAGE);
 }
 
-void offers_load_new(uint64_t region)
-{
-    CHECK_EQ(l1_with_address(EXIT_VMCLEAR, region), SUCCEEDED);
-    memset(world_at(region), 0, PAGE_BYTES);
-    l1_set_region(region, REVISION);
-    CHECK_EQ(l1_with_address(EXIT_VMPTRLD, region), SUCCEEDED);
-}
-
 // Which of its registers VMCS12 loads and saves, and how wide L1 and L2 are.
 static void registers(uint32_t which)
 {

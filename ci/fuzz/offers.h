@@ -9,6 +9,3 @@ extern const uint64_t offers_pages[OFFERS_PAGES];  // of all of them, and those 
 
 // On the current VMCS12, behind l1_start_again(): by bits of `which`.
 void offers_make(uint32_t which);
-
-// VMPTRLD of a region of which nobody knows anything: VMCLEAR writes back what earlier inputs left.
-void offers_load_new(uint64_t region);

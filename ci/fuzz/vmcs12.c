@@ -7,7 +7,6 @@
 
 #include "holders.h"
 #include "meanwhile.h"
-#include "offers.h"
 
 #define STEPS_MAX   8192u
 #define IO_BITMAP_A 0x301000ull
@@ -53,15 +52,10 @@ static void end_l2(void)
 // As KVM's VMCS12, VMCLEARed and loaded anew.
 static void start(void)
 {
-    static bool started;
-    if (!started)
-        holders_init();
-    started = true;
+    holders_init();
     end_l2();
     holders_forget();
     l1_start_again(pages, PAGES);
-    offers_load_new(VMCS_PAGE);
-    l1_fill_vmcs();
     l1_set(VMCS_IO_BITMAP_A, IO_BITMAP_A);
     l1_set(VMCS_IO_BITMAP_B, IO_BITMAP_B);
     l1_set(VMCS_ENTRY_MSR_LOAD_ADDR, LIST);

@@ -59,6 +59,14 @@ void l1_start_with_vmcs(void)
     CHECK_EQ(l1_with_address(EXIT_VMPTRLD, VMCS_PAGE), SUCCEEDED);
 }
 
+void l1_load_new(uint64_t region)
+{
+    CHECK_EQ(l1_with_address(EXIT_VMCLEAR, region), SUCCEEDED);
+    memset(world_at(region), 0, PAGE_BYTES);
+    l1_set_region(region, REVISION);
+    CHECK_EQ(l1_with_address(EXIT_VMPTRLD, region), SUCCEEDED);
+}
+
 void l1_start_again(const uint64_t *page, unsigned pages)
 {
     for (unsigned i = 0; i < pages; i++) {
@@ -73,6 +81,7 @@ void l1_start_again(const uint64_t *page, unsigned pages)
         world_exit(ORIGIN_L1, EXIT_VMXOFF, NULL);
     l1[VMCS_ENTRY_INTR_INFO] = 0;
     l1_start_with_vmcs();
+    l1_load_new(VMCS_PAGE);
     l1_fill_vmcs();
 }
 

@@ -29,6 +29,8 @@ void l1_state(void);
 void l1_start_with_vmcs(void);
 // That and l1_fill_vmcs() once more, whatever L1 did since; no L2 runs. These pages are mapped and zero first.
 void l1_start_again(const uint64_t *page, unsigned pages);
+// VMPTRLD of a region of which nobody knows anything: what VMCLEAR writes back of before is gone.
+void l1_load_new(uint64_t region);
 // A VMCS12 like KVM's: everything that a 64-bit L1 and L2 need, EPT, VPID, MSR bitmap.
 void l1_fill_vmcs(void);
 
