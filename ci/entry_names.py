@@ -24,8 +24,7 @@ TESTS = {"control.alone": (1, {"CONTROL"}), **{f"control.{bit}": (1, {"CONTROL"}
 OPTIONS = "only=" + ",".join(TESTS)
 # Checks that none of these entries fails by, and why. Unit nestvmx has each row of the table (`every_check_of_the_table_is_seen_to_fail`).
 SILENT = {"host_32_ia32e": "in whatever mode L1 is, one of the two checks before it fails, too (SDM 3C 27.2.4)",
-          "guest_debugctl": "the emulator takes these bits (lhv_known.toml)",
-          **dict.fromkeys(("guest_pending_step", "guest_pending_rtm"), "the emulator takes these bits (lhv_known.toml)"),
+          **dict.fromkeys(("guest_debugctl", "guest_pending_step", "guest_pending_rtm"), "the emulator takes these bits (lhv_known.toml)"),
           "guest_blocking_enclave": "the emulator has no enclaves",
           "guest_rflags_vm": "the emulator takes it in 32-bit mode (lhv_known.toml), and in 64-bit mode the segments' check comes first",
           "list_length": "such a list is longer than what the CPU recommends", "list_memory": "such a list is not in memory: the emulator reads it all the same"}

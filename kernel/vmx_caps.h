@@ -19,7 +19,7 @@ struct vmx_caps {
     uint32_t physical_bits;              // MAXPHYADDR
     uint64_t feature_control;            // IA32_FEATURE_CONTROL as L1 finds it
     uint64_t cr0_fixed0;                 // CR0 bits that VMX needs at 1 in an unrestricted guest
-    uint64_t cr4_fixed0, cr4_supported, debugctl_some;  // CR4 bits that VMX needs at 1; that this CPU can set; struct vtx_facts'
+    uint64_t cr4_fixed0, cr4_supported;  // CR4 bits that VMX needs at 1; that this CPU can set
     uint64_t host_cr0, host_cr4;         // L0's own
     bool shadowing;                      // VMCS shadowing, with exit information that can be written: then each CPU has a shadow VMCS
     uint64_t vmread_bitmap, vmwrite_bitmap;  // L1's then, by group.def: host-physical

@@ -25,7 +25,6 @@
 #define EFER_NXE  (1ull << 11)
 #define DEBUGCTL_BTF      (1ull << 1)            // steps from branch to branch
 #define DEBUGCTL_ALL      0x1fc3ull              // what every CPU with VMX has
-#define DEBUGCTL_RESERVED 0xffffffffffff003cull  // SDM 3D table "IA-32 Architectural MSRs": bits that a CPU with VMX hasn't, but for...
-#define DEBUGCTL_BUS_LOCK (1ull << 2)            // ...bus-lock detection, which some have
+#define DEBUGCTL_RESERVED 0xffffffffffff0038ull  // SDM 3D table "IA-32 Architectural MSRs": bits that no CPU with VMX has
 #define MSR_PAT   0x277u
 #define MSR_EFER  0xc0000080u

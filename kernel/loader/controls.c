@@ -46,7 +46,7 @@ static void choose(struct vmx_caps *caps)
 void controls_make(struct vmx_caps *caps, const struct vtx_facts *facts)
 {
     static const uint8_t plain[WORD_COUNT] = { 1, 2, 11, 3, 4 }, exact[WORD_COUNT] = { 13, 14, 11, 15, 16 };
-    *caps = (struct vmx_caps){ .physical_bits = facts->physical_bits, .feature_control = facts->feature_control, .debugctl_some = facts->debugctl_some };
+    *caps = (struct vmx_caps){ .physical_bits = facts->physical_bits, .feature_control = facts->feature_control };
     if (!(caps->feature_control & FEATURE_LOCK))
         caps->feature_control |= FEATURE_LOCK | FEATURE_VMX;
     for (unsigned i = 0; i < VMX_MSR_COUNT; i++)
@@ -75,11 +75,11 @@ void controls_make(struct vmx_caps *caps, const struct vtx_facts *facts)
     caps->shadowing = caps->allowed1[WORD_PROC2] & PROC2_VMCS_SHADOWING && caps->write_any_field;
 }
 
-void controls_tell(struct info *info, const struct vmx_caps *caps, uint32_t cpu_count)
+void controls_tell(struct info *info, const struct vmx_caps *caps, const struct vtx_facts *facts, uint32_t cpu_count)
 {
     *info = (struct info){ .abi = CAP_ABI, .cpu_count = cpu_count, .physical_bits = caps->physical_bits,
                            .linear_bits = caps->cr4_supported & CR4_LA57 ? 57 : 48, .shadowing = caps->shadowing, .cr4_supported = caps->cr4_supported,
-                           .feature_control = caps->feature_control, .debugctl_some = caps->debugctl_some };
+                           .feature_control = caps->feature_control, .debugctl_some = facts->debugctl_some };
     for (unsigned i = 0; i < VMX_MSR_COUNT; i++)
         info->vmx_msr[i] = caps->msr[i];
     for (unsigned i = 0; i < WORD_COUNT; i++) {

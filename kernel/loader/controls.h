@@ -11,4 +11,4 @@
 void controls_make(struct vmx_caps *caps, const struct vtx_facts *facts);
 
 // What partitions are told of that. partition is for each to fill in.
-void controls_tell(struct info *info, const struct vmx_caps *caps, uint32_t cpu_count);
+void controls_tell(struct info *info, const struct vmx_caps *caps, const struct vtx_facts *facts, uint32_t cpu_count);

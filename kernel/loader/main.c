@@ -136,7 +136,7 @@ static bool fill_info(struct boot_info *info, const struct launch *launch, const
     info->cpu_count = launch->cpus->count;
     info->watchdog_counter = find_counter(info->watchdog_ticks, info->cpu_count);
     controls_make(&info->vmx, facts);
-    controls_tell(&info->info, &info->vmx, info->cpu_count);
+    controls_tell(&info->info, &info->vmx, facts, info->cpu_count);
     if (!machine_describe(info, boot_time))
         return false;
     const struct boot_range *last = &info->range[info->range_count - 1];

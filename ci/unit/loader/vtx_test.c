@@ -129,14 +129,14 @@ TEST(controls_are_what_l0_needs_and_the_cpu_has)
     for (unsigned w = 0; w < WORD_COUNT; w++)
         CHECK_EQ(caps.vmcs01[w] & caps.forced0[w], 0);
     struct info info;
-    controls_tell(&info, &caps, 3);
+    controls_tell(&info, &caps, &facts, 3);
     CHECK(info.abi == CAP_ABI && info.cpu_count == 3 && info.physical_bits == 40 && info.linear_bits == 48 && info.shadowing);
     CHECK(info.forced1[WORD_PIN] == (1u << 3 | 1u << 5) && info.forced0[WORD_PIN] == 1u << 7 && info.vmx_msr[13] == facts.msr[13]);
     CHECK(info.feature_control == 5 && caps.feature_control == 5);
     CHECK_EQ(info.debugctl_some, 1 << 14);
     facts.msr[9] |= 1ull << 12;  // 5-level paging
     controls_make(&caps, &facts);
-    controls_tell(&info, &caps, 3);
+    controls_tell(&info, &caps, &facts, 3);
     CHECK(info.linear_bits == 57);
     facts.feature_control = 0x100000;  // the loader locks VMX on
     controls_make(&caps, &facts);
