@@ -206,33 +206,30 @@ class _Reset(Watch):
     machine is to sleep: some seconds after Bulkhead's last word."""
 
     def __init__(self, machine: Machine, disk: Path, sleeps: bool) -> None:
-        super().__init__(machine, lambda name, ram: None)
+        super().__init__(machine, self._look)
         self.keep_going = True  # the firmware comes after a panic, too
         self.disk, self.sleeps, self.asleep = disk, sleeps, 0.0
         self.places: dict[str, dict[int, list[int]]] = {}
-        self.due = ""
+        self.again = False
+
+    def _look(self, name: str, ram: Ram) -> None:
+        self.places[name] = {seed: _places(ram, seed) for seed in (INSIDE, OUTSIDE)}
+        if name == "kept":
+            with self.disk.open("r+b") as disk:
+                disk.write(bytes(1 << 20))
 
     def line(self, source: str, line: str, seconds: float) -> None:
         super().line(source, line, seconds)
-        if "pal: secrets kept" in line:
-            self.due = "kept"
-        elif "kept" in self.places and "scrub partition=trustvisor" in line and self.sleeps:
+        if "kept" in self.places and "scrub partition=trustvisor" in line and self.sleeps:
             self.asleep = seconds + SLEEP_SECONDS
         elif "kept" in self.places and "BdsDxe: " in line:
-            self.due = "reset"
+            self.again = True
 
     def over(self, seconds: float) -> bool:
-        if 0 < self.asleep < seconds:
-            self.due = "reset"
-        if self.due and self.due not in self.places and self.process:
+        if (self.again or 0 < self.asleep < seconds) and "reset" not in self.places and self.process:
             with self.process.stopped():
-                ram = BochsRam(self.process, self.machine.memory_mb << 20, FIRMWARE.read_bytes())
-                self.places[self.due] = {seed: _places(ram, seed) for seed in (INSIDE, OUTSIDE)}
-            if self.due == "kept":
-                with self.disk.open("r+b") as disk:
-                    disk.write(bytes(1 << 20))
-            else:
-                self.end = seconds
+                self._look("reset", BochsRam(self.process, self.machine.memory_mb << 20, FIRMWARE.read_bytes()))
+            self.end = seconds
         return super().over(seconds)
 
 

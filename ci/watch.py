@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Looks into a guest's memory at moments that the guest names: it prints `probe watch NAME NUMBER: 0xADDRESS` on COM1 (the test hypervisor: `lhv: watch`...) and waits until
-the number at that address is another one. The emulator stands still while its memory is looked at."""
+"""Looks into a guest's memory at moments that the guest names: it prints `probe watch NAME NUMBER: 0xADDRESS` on COM1 (the test hypervisor: `lhv: watch`..., a program
+with a PAL: `pal: watch`...) and waits until the number at that address is another one. The emulator stands still while its memory is looked at."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from emulator import FIRMWARE, Machine
 from ram import BochsRam, Process, Ram
 from stages import Stages
 
-WATCH = re.compile(r"(?:probe|lhv:) watch (\S+) (\d+): (0x[0-9a-f]+)\s*")
+WATCH = re.compile(r"(?:probe|lhv:|pal:) watch (\S+) (\d+): (0x[0-9a-f]+)\s*")
 
 
 class Watch(Stages):

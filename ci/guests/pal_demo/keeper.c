@@ -6,29 +6,15 @@
 #include <trustvisor/pal.h>
 
 #include "pal_functions.h"
+#include "pagemap.h"
 #include "program.h"
 
-enum { LINUX_OPEN = 2, LINUX_CLOSE = 3, LINUX_PREAD = 17, LINUX_ACCESS = 21 };
-#define PAGE_SHIFT      12
-#define PAGEMAP_FRAME   ((1ull << 55) - 1)  // Linux' admin-guide/mm/pagemap
-#define PAGEMAP_PRESENT (1ull << 63)
-#define STATUS_ENDED    3
+enum { LINUX_ACCESS = 21 };
+#define STATUS_ENDED 3
 
 typedef uintptr_t keep_t(uintptr_t, uintptr_t *);
 
 static const struct tv_params params = { 2, 0, { { TV_PARAM_INTEGER, 0, 1 }, { TV_PARAM_INTEGER, 0, 1 } } };
-
-// 0: it can't be had.
-static uint64_t physical(uint64_t address)
-{
-    uint64_t entry = 0;
-    const long file = linux_call(LINUX_OPEN, (long)"/proc/self/pagemap", 0, 0, 0, 0, 0);
-    if (file < 0)
-        return 0;
-    const long bytes = linux_call(LINUX_PREAD, file, (long)&entry, sizeof(entry), (long)(address >> PAGE_SHIFT) * 8, 0, 0);
-    linux_call(LINUX_CLOSE, file, 0, 0, 0, 0, 0);
-    return bytes == sizeof(entry) && entry & PAGEMAP_PRESENT ? (entry & PAGEMAP_FRAME) << PAGE_SHIFT : 0;
-}
 
 static int end(const char *what, uintptr_t result)
 {
@@ -59,16 +45,10 @@ int program(int argc, char **argv)
     uintptr_t result = keep(parse_number(argv[1], 10) | MUST_BE_PAL, page);
     if (result != KEPT_WORDS)
         return end("the first call", result);
-    // In one piece: others print, too.
-    char line[80], *to = line;
-    const uint64_t words[2] = { parse_number(argv[1], 10), physical((uint64_t)(uintptr_t)page) };
-    for (unsigned i = 0; i < 2; i++) {
-        for (const char *text = i == 0 ? "keeper: seed 0x" : " page 0x"; *text; text++)
-            *to++ = *text;
-        for (int shift = 60; shift >= 0; shift -= 4)
-            *to++ = "0123456789abcdef"[words[i] >> shift & 15];
-    }
-    *to++ = '\n';
+    char line[80], *to = add_text(line, "keeper: seed ");
+    to = add_number(to, parse_number(argv[1], 10));
+    to = add_number(add_text(to, " page "), physical_address((uintptr_t)page));
+    to = add_text(to, "\n");
     linux_call(LINUX_WRITE, 2, (long)line, to - line, 0, 0, 0);
     uintptr_t calls = 1;
     for (; linux_call(LINUX_ACCESS, (long)argv[2], 0, 0, 0, 0, 0) != 0; calls++) {

@@ -35,6 +35,21 @@ void print_number(uintptr_t value)
     print_text(&text[at]);
 }
 
+char *add_text(char *to, const char *text)
+{
+    while (*text != '\0')
+        *to++ = *text++;
+    return to;
+}
+
+char *add_number(char *to, uint64_t value)
+{
+    to = add_text(to, "0x");
+    for (int shift = 60; shift >= 0; shift -= 4)
+        *to++ = "0123456789abcdef"[value >> shift & 15];
+    return to;
+}
+
 uintptr_t parse_number(const char *text, unsigned base)
 {
     uintptr_t value = 0;

@@ -5,13 +5,12 @@
 #include <trustvisor/pal.h>
 
 #include "pal_functions.h"
+#include "pagemap.h"
 #include "program.h"
 
 enum { PALS = 8, OWN_PAGES = 256, PAGE = 4096 };
-enum { LINUX_OPEN = 2, LINUX_CLOSE = 3, LINUX_PREAD = 17, LINUX_ACCESS = 21, LINUX_MADVISE = 28, LINUX_NANOSLEEP = 35, LINUX_MUNLOCK = 150 };
+enum { LINUX_ACCESS = 21, LINUX_MADVISE = 28, LINUX_NANOSLEEP = 35, LINUX_MUNLOCK = 150 };
 enum { PROT_DATA = 3, MAP_OWN = 0x22, MADV_PAGEOUT = 21 };  // read and write; private, anonymous
-#define PAGE_SHIFT      12
-#define PAGEMAP_SWAPPED (1ull << 62)  // Linux' admin-guide/mm/pagemap
 
 typedef uintptr_t keep_t(uintptr_t, uintptr_t *);
 
@@ -27,13 +26,8 @@ static int put_out(uintptr_t from, uintptr_t bytes) { return linux_call(LINUX_MA
 static uintptr_t swapped(uintptr_t from, uintptr_t bytes)
 {
     uintptr_t count = 0;
-    const long file = linux_call(LINUX_OPEN, (long)"/proc/self/pagemap", 0, 0, 0, 0, 0);
-    for (uintptr_t at = from; at < from + bytes; at += PAGE) {
-        uint64_t entry = 0;
-        const long got = linux_call(LINUX_PREAD, file, (long)&entry, sizeof(entry), (long)(at >> PAGE_SHIFT) * 8, 0, 0);
-        count += got == sizeof(entry) && (entry & PAGEMAP_SWAPPED) != 0;
-    }
-    linux_call(LINUX_CLOSE, file, 0, 0, 0, 0, 0);
+    for (uintptr_t at = from; at < from + bytes; at += PAGE)
+        count += (uintptr_t)page_swapped(at);
     return count;
 }
 
