@@ -24,7 +24,7 @@ HEX = r"[0-9a-f]+"
 
 
 def _boots(run: Boot) -> list[list[str]]:
-    """The console's lines, boot by boot."""
+    """The console's lines, boot by boot; the last one's where the run ended, after as many as there was time for."""
     boots: list[list[str]] = []
     for line in run.outcome.console:
         if "BdsDxe: starting" in line:
@@ -47,10 +47,10 @@ def _run(context: Context, inject: str, *settings: str) -> list[list[str]]:
     run = boot(context.places, workload, MACHINE, context.directory(), TIMEOUT, stages=stages, files=conf)
     boots = _boots(run)
     require(run.outcome.ending == "stopped", f"the run ended otherwise: {run.outcome.ending} {run.outcome.detail}")
-    require(len(boots) == 3, f"{len(boots)} boots, not 3")
+    require(len(boots) >= 3, f"{len(boots)} boots, not 3")
     require(not last_run(boots[0]), f"a record before there was a crash: {last_run(boots[0])}")
     require(len(run.stages.find("launched")) >= 2, "Bulkhead did not launch after the reset")
-    return [last_run(lines) for lines in boots]
+    return [last_run(lines) for lines in boots[:3]]
 
 
 def _check(said: list[str], number: int, headline: str, backtrace: str) -> str:

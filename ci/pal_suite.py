@@ -185,7 +185,7 @@ PALS_OF_TEST_ARGS = 9  # of each `test_args 7 7 SEED`
 SWAPPED_PALS, SWAPPED_OWN_PAGES, SWAPPED_OF_OTHERS = 8, 256, 1000  # of swapped.c, and of what else there is in memory that runs short
 
 # What secret.c keeps, in the PAL and in its program.
-FACTOR, INSIDE, OUTSIDE = 0x9e3779b97f4a7c15, 70001, 90001
+FACTOR, INSIDE, OUTSIDE = 0xa0761d6478bd642f, 70001, 90001
 PAGE_WORDS = 512
 PAL_PAGES, SPREAD_BYTES = 64, 16 << 20  # of a secret, among its program's 32 MiB, wherever those are
 SLEEP_SECONDS = 3.0  # from Bulkhead's last word on

@@ -16,9 +16,9 @@ uintptr_t pal_add(uintptr_t first, uintptr_t *second);
 uintptr_t pal_10_int(uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t);
 // The same with what they point to, each of which goes up by one.
 uintptr_t pal_10_ptr(uintptr_t *, uintptr_t *, uintptr_t *, uintptr_t *, uintptr_t *, uintptr_t *, uintptr_t *, uintptr_t *, uintptr_t *, uintptr_t *);
-// Fills a page with seed times SECRET_FACTOR, which nobody else knows.
+// Fills a page with seed times SECRET_FACTOR, which nobody else knows: no other test guest multiplies by it.
 uintptr_t pal_secret(uintptr_t seed, uintptr_t *page);
-#define SECRET_FACTOR ((uintptr_t)0x9e3779b97f4a7c15ull)
+#define SECRET_FACTOR ((uintptr_t)0xa0761d6478bd642full)
 // The same for so many pages, of each a word in so many.
 uintptr_t pal_spread(uintptr_t seed, uintptr_t *pages);
 #define SPREAD_PAGES 64u
