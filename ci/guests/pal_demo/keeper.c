@@ -6,10 +6,9 @@
 #include <trustvisor/pal.h>
 
 #include "pal_functions.h"
-#include "pagemap.h"
 #include "program.h"
+#include "system.h"
 
-enum { LINUX_ACCESS = 21 };
 #define STATUS_ENDED 3
 
 typedef uintptr_t keep_t(uintptr_t, uintptr_t *);
@@ -51,7 +50,7 @@ int program(int argc, char **argv)
     to = add_text(to, "\n");
     linux_call(LINUX_WRITE, 2, (long)line, to - line, 0, 0, 0);
     uintptr_t calls = 1;
-    for (; linux_call(LINUX_ACCESS, (long)argv[2], 0, 0, 0, 0, 0) != 0; calls++) {
+    for (; !file_there(argv[2]); calls++) {
         result = keep(MUST_BE_PAL, page);
         if (result != KEPT_WORDS)
             return end("a later call", result);

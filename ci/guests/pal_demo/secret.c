@@ -6,8 +6,8 @@
 #include <trustvisor/pal.h>
 
 #include "pal_functions.h"
-#include "pagemap.h"
 #include "program.h"
+#include "system.h"
 
 typedef uintptr_t secret_t(uintptr_t, uintptr_t *);
 
@@ -16,7 +16,7 @@ static const struct tv_params params = { 2, 0, { { TV_PARAM_INTEGER, 0, 1 }, { T
 // So much that the firmware, when it starts anew, can't have overwritten all of it. Pages next to each other tell no more than one.
 enum { BYTES = 32 << 20, PAGE = 4096, OWN_STEP = 16, PAL_STEP = BYTES / PAGE / SPREAD_PAGES };
 
-enum { LINUX_ACCESS = 21, LINUX_PIPE = 22, LINUX_MREMAP = 25, LINUX_NANOSLEEP = 35, LINUX_CREAT = 85 };
+enum { LINUX_PIPE = 22, LINUX_MREMAP = 25, LINUX_CREAT = 85 };
 enum { PROT_DATA = 3, MAP_OWN = 0x22, MREMAP_THERE = 3 };  // read and write; private, anonymous; where it is told
 
 static int ones(const volatile uintptr_t *words, unsigned count)
@@ -38,12 +38,6 @@ static void look(volatile uintptr_t *page)
     print_text(good && ones(page, 1) ? "pal: ones where the secret is\n" : "pal: FAIL the secret's page isn't ones\n");
 }
 
-static void pause(void)
-{
-    long wait[2] = { 0, 100000000 };
-    linux_call(LINUX_NANOSLEEP, (long)wait, 0, 0, 0, 0, 0);
-}
-
 // Who looks from outside may take its time: the test writes to the word when it has seen all.
 static int seen(void)
 {
@@ -54,7 +48,7 @@ static int seen(void)
     const uint64_t there = physical_address((uintptr_t)&word);
     linux_call(LINUX_WRITE, 1, (long)line, add_text(add_number(add_text(line, "pal: watch kept 0: "), there), "\n") - line, 0, 0, 0);
     while (there != 0 && word == 0)
-        pause();
+        sleep_shortly();
     return there != 0;
 }
 
@@ -99,8 +93,8 @@ int program(int argc, char **argv)
         return 1;
     }
     for (int looked = 0;;) {
-        pause();
-        if (argc == 5 && !looked && linux_call(LINUX_ACCESS, (long)argv[4], 0, 0, 0, 0, 0) == 0) {
+        sleep_shortly();
+        if (argc == 5 && !looked && file_there(argv[4])) {
             look((volatile uintptr_t *)(uintptr_t)pal.sections.section[1].start);
             looked = 1;
         }

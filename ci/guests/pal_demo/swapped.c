@@ -5,11 +5,11 @@
 #include <trustvisor/pal.h>
 
 #include "pal_functions.h"
-#include "pagemap.h"
 #include "program.h"
+#include "system.h"
 
 enum { PALS = 8, OWN_PAGES = 256, PAGE = 4096 };
-enum { LINUX_ACCESS = 21, LINUX_MADVISE = 28, LINUX_NANOSLEEP = 35, LINUX_MUNLOCK = 150 };
+enum { LINUX_MADVISE = 28, LINUX_MUNLOCK = 150 };
 enum { PROT_DATA = 3, MAP_OWN = 0x22, MADV_PAGEOUT = 21 };  // read and write; private, anonymous
 
 typedef uintptr_t keep_t(uintptr_t, uintptr_t *);
@@ -58,10 +58,8 @@ int program(int argc, char **argv)
     if (!put_out(own, OWN_PAGES * PAGE))
         return fail("the system takes no pages of the program's own");
     print_text("swapped: secrets kept\n");
-    while (linux_call(LINUX_ACCESS, (long)argv[3], 0, 0, 0, 0, 0) != 0) {
-        long wait[2] = { 0, 100000000 };
-        linux_call(LINUX_NANOSLEEP, (long)wait, 0, 0, 0, 0, 0);
-    }
+    while (!file_there(argv[3]))
+        sleep_shortly();
     uintptr_t data = 0, all = 0;
     for (unsigned i = 0; i < PALS; i++) {
         data += swapped((uintptr_t)data_of(&pal[i]), PAGE);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Where a page of the program's own is, as Linux tells root.
+// What 64-bit programs ask Linux: where their pages are, as it tells root; whether a file is there.
 #pragma once
 
 #include <stdint.h>
@@ -8,3 +8,6 @@
 uint64_t physical_address(uintptr_t address);
 
 int page_swapped(uintptr_t address);
+
+int file_there(const char *path);
+void sleep_shortly(void);  // 100 ms

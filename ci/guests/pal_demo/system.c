@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Where a page of the program's own is (Linux' admin-guide/mm/pagemap).
-#include "pagemap.h"
+// What 64-bit programs ask Linux. Of their pages: its admin-guide/mm/pagemap.
+#include "system.h"
 
 #include <trustvisor/linux_call.h>
 
-enum { LINUX_OPEN = 2, LINUX_CLOSE = 3, LINUX_PREAD = 17, PAGE = 4096 };
+enum { LINUX_OPEN = 2, LINUX_CLOSE = 3, LINUX_PREAD = 17, LINUX_ACCESS = 21, LINUX_NANOSLEEP = 35, PAGE = 4096 };
 #define PAGEMAP_FRAME   ((1ull << 55) - 1)
 #define PAGEMAP_SWAPPED (1ull << 62)
 #define PAGEMAP_PRESENT (1ull << 63)
@@ -28,3 +28,11 @@ uint64_t physical_address(uintptr_t address)
 }
 
 int page_swapped(uintptr_t address) { return (entry_of(address) & PAGEMAP_SWAPPED) != 0; }
+
+int file_there(const char *path) { return linux_call(LINUX_ACCESS, (long)path, 0, 0, 0, 0, 0) == 0; }
+
+void sleep_shortly(void)
+{
+    long wait[2] = { 0, 100000000 };
+    linux_call(LINUX_NANOSLEEP, (long)wait, 0, 0, 0, 0, 0);
+}
