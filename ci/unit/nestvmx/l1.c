@@ -49,12 +49,17 @@ void l1_start(void)
 
 void l1_set_region(uint64_t region, uint32_t revision) { memcpy(world_at(region), &revision, sizeof(revision)); }
 
-void l1_start_with_vmcs(void)
+static void start_in_vmx(void)
 {
     l1_start();
     l1_set_region(VMXON_PAGE, REVISION);
-    l1_set_region(VMCS_PAGE, REVISION);
     CHECK_EQ(l1_with_address(EXIT_VMXON, VMXON_PAGE), SUCCEEDED);
+}
+
+void l1_start_with_vmcs(void)
+{
+    start_in_vmx();
+    l1_set_region(VMCS_PAGE, REVISION);
     CHECK_EQ(l1_with_address(EXIT_VMCLEAR, VMCS_PAGE), SUCCEEDED);
     CHECK_EQ(l1_with_address(EXIT_VMPTRLD, VMCS_PAGE), SUCCEEDED);
 }
@@ -80,7 +85,7 @@ void l1_start_again(const uint64_t *page, unsigned pages)
     if (world_routed(ORIGIN_L1, EXIT_VMXOFF))
         world_exit(ORIGIN_L1, EXIT_VMXOFF, NULL);
     l1[VMCS_ENTRY_INTR_INFO] = 0;
-    l1_start_with_vmcs();
+    start_in_vmx();
     l1_load_new(VMCS_PAGE);
     l1_fill_vmcs();
 }

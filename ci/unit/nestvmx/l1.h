@@ -27,7 +27,7 @@ void l1_start(void);
 void l1_state(void);
 // The same, in VMX operation with a valid, current, cleared VMCS12 at VMCS_PAGE.
 void l1_start_with_vmcs(void);
-// That and l1_fill_vmcs() once more, whatever L1 did since; no L2 runs. These pages are mapped and zero first.
+// That and l1_fill_vmcs() once more, with a VMCS that is new, whatever L1 did since; no L2 runs. These pages are mapped and zero first.
 void l1_start_again(const uint64_t *page, unsigned pages);
 // VMPTRLD of a region of which nobody knows anything: what VMCLEAR writes back of before is gone.
 void l1_load_new(uint64_t region);
