@@ -15,10 +15,10 @@ import caps
 from boot import boot, problems
 from case import Case, Context, Failure, require
 from containment import vm_end
-from emulator import FIRMWARE, Machine
+from emulator import Machine
 from pal_suite import FACTOR, PAGE_WORDS
 from memory_hash import Hidden, space_pages, spaces
-from ram import PAGE, BochsRam, Ram, find
+from ram import PAGE, Ram, find_all
 from watch import Watch
 from workload import LINUX, Workload
 
@@ -92,8 +92,8 @@ class _Looker(Watch):
     def over(self, seconds: float) -> bool:
         if self.kept and self.process and self.looks < LOOKS and self.restarts >= self.every * (self.looks + 1):
             self.looks += 1
-            with self.process.stopped():
-                self._look_for_secrets(BochsRam(self.process, self.machine.memory_mb << 20, FIRMWARE.read_bytes()))
+            with self.memory() as ram:
+                self._look_for_secrets(ram)
         return super().over(seconds)
 
     def _look_for_secrets(self, ram: Ram) -> None:
@@ -102,10 +102,9 @@ class _Looker(Watch):
         others = {page.address: page.name for space in spaces(hidden, self.constants).values() if space.name != PARTITIONS[0]
                   for page in space_pages(hidden, space, self.constants, True)}
         self.partitions |= {name.split(":")[0] for name in others.values()}
-        pieces = list(ram.used())
         for seed, pages in self.kept.items():
             secret = (FACTOR * seed % (1 << 64)).to_bytes(8, "little")
-            for at in (at for piece in pieces for at in find(ram, secret, piece, 1)):
+            for at in find_all(ram, secret):
                 page = at // PAGE * PAGE
                 if page in pages:
                     self.seen[seed] += 1

@@ -24,7 +24,7 @@ HEX = r"[0-9a-f]+"
 
 
 def _boots(run: Boot) -> list[list[str]]:
-    """The console's lines, boot by boot; the last one's where the run ended, after as many as there was time for."""
+    """The console's lines, boot by boot; a run that is ended late has some more."""
     boots: list[list[str]] = []
     for line in run.outcome.console:
         if "BdsDxe: starting" in line:

@@ -6,15 +6,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 
 import lhv
 from boot import Boot, boot, bulkhead_problems, problems
 from case import Case, Context, Failure, require
-from emulator import FIRMWARE, Machine
+from emulator import Machine
 from memory_guard import MemoryGuard
-from ram import BochsRam, Ram
-from watch import Watch
+from watch import Resets
 from workload import KVM, LHV, MARKER, Workload, configuration
 
 TIMEOUT = 240.0
@@ -181,46 +179,14 @@ def _secret(who: int) -> bytes:
     return (SECRET_SEED * (2 + who) % (1 << 64)).to_bytes(8, "little")
 
 
-def _found(ram: Ram, secret: bytes) -> int:
-    return sum(ram.read(piece.start, len(piece)).count(secret) for piece in ram.used())
-
-
-class _Resets(Watch):
-    """Looks for both partitions' secrets while they are kept, and when the firmware starts anew. By then it finds nothing to start: what
-    keeps secrets again in a second boot would be counted as well, if this process was slow."""
-
-    def __init__(self, disk: Path) -> None:
-        super().__init__(MACHINE, self.count)
-        self.disk = disk
-        self.counts: dict[str, dict[int, int]] = {}
-        self.again = False
-
-    def count(self, name: str, ram: Ram) -> None:
-        self.counts[name] = {who: _found(ram, _secret(who)) for who in (RICH, POOR)}
-        if name == "secrets":
-            with self.disk.open("r+b") as disk:
-                disk.write(bytes(1 << 20))
-
-    def line(self, source: str, line: str, seconds: float) -> None:
-        super().line(source, line, seconds)
-        self.again |= "secrets" in self.counts and "BdsDxe: " in line
-
-    def over(self, seconds: float) -> bool:
-        if self.again and self.process and "reset" not in self.counts:
-            with self.process.stopped():
-                self.count("reset", BochsRam(self.process, MACHINE.memory_mb << 20, FIRMWARE.read_bytes()))
-            self.end = seconds
-        return super().over(seconds)
-
-
 def _scrub(how: str, context: Context) -> str:
     """What has the right to keep secrets is scrubbed before a reset. What hasn't shows that a reset alone leaves memory as it is."""
-    resets = _Resets(context.directory() / "esp.img")
+    resets = Resets(MACHINE, context.directory() / "esp.img", {who: _secret(who) for who in (RICH, POOR)})
     workload = replace(PROBE, partitions=("hostile", "pauper"), plain_options=f"reset watched {how}")
     run = boot(context.places, workload, MACHINE, context.directory(), TIMEOUT, stages=resets)
-    require("secrets" in resets.counts, "the partitions do not keep their secrets")
-    require("reset" in resets.counts, "the machine did not start anew")
-    before, after = resets.counts["secrets"], resets.counts["reset"]
+    require(bool(resets.before), "the partitions do not keep their secrets")
+    require(bool(resets.after), "the machine did not start anew")
+    before, after = ({who: len(found) for who, found in places.items()} for places in (resets.before, resets.after))
     require(min(before.values()) >= SECRET_PLACES, f"{before} places with a secret, {SECRET_PLACES} at least expected")
     require(any("scrub partition=hostile" in line for line in run.outcome.log), "no line says that hostile's memory was scrubbed")
     require(after[RICH] == 0, f"{after[RICH]} of {before[RICH]} places still hold hostile's secret after the reset")

@@ -15,10 +15,9 @@ import lhv
 import tutorial
 from boot import Boot, boot, problems
 from case import Case, Context, Failure, require
-from emulator import FIRMWARE, Machine
-from ram import BochsRam, Ram, find
+from emulator import Machine
 from trace_text import from_json
-from watch import Watch
+from watch import Resets
 from workload import BULKHEAD_PAL, LHV_PAL, PAL, PAL_L2, Workload, configuration
 
 TIMEOUT = 300.0
@@ -196,51 +195,28 @@ def _secret(seed: int) -> bytes:
     return (FACTOR * seed % (1 << 64)).to_bytes(8, "little")
 
 
-def _places(ram: Ram, seed: int) -> list[int]:
-    """Addresses of words that hold that secret."""
-    return [at for piece in ram.used() for at in find(ram, _secret(seed), piece, 1)]
-
-
-class _Reset(Watch):
-    """Looks through all of RAM when the secrets are kept, and when the firmware has started anew: by then it finds nothing to start. Where the
-    machine is to sleep: some seconds after Bulkhead's last word."""
+class _Resets(Resets):
+    """Where the machine is to sleep memory is looked at some seconds after Bulkhead's last word."""
 
     def __init__(self, machine: Machine, disk: Path, sleeps: bool) -> None:
-        super().__init__(machine, self._look)
+        super().__init__(machine, disk, {seed: _secret(seed) for seed in (INSIDE, OUTSIDE)})
         self.keep_going = True  # the firmware comes after a panic, too
-        self.disk, self.sleeps, self.asleep = disk, sleeps, 0.0
-        self.places: dict[str, dict[int, list[int]]] = {}
-        self.again = False
-
-    def _look(self, name: str, ram: Ram) -> None:
-        self.places[name] = {seed: _places(ram, seed) for seed in (INSIDE, OUTSIDE)}
-        if name == "kept":
-            with self.disk.open("r+b") as disk:
-                disk.write(bytes(1 << 20))
+        self.sleeps = sleeps
 
     def line(self, source: str, line: str, seconds: float) -> None:
         super().line(source, line, seconds)
-        if "kept" in self.places and "scrub partition=trustvisor" in line and self.sleeps:
-            self.asleep = seconds + SLEEP_SECONDS
-        elif "kept" in self.places and "BdsDxe: " in line:
-            self.again = True
-
-    def over(self, seconds: float) -> bool:
-        if (self.again or 0 < self.asleep < seconds) and "reset" not in self.places and self.process:
-            with self.process.stopped():
-                self._look("reset", BochsRam(self.process, self.machine.memory_mb << 20, FIRMWARE.read_bytes()))
-            self.end = seconds
-        return super().over(seconds)
+        if self.sleeps and self.before and "scrub partition=trustvisor" in line:
+            self.due = seconds + SLEEP_SECONDS
 
 
 def _nothing_after(workload: Workload, machine: Machine, part: str, context: Context, *conf: str) -> tuple[Boot, str]:
     """No byte of a PAL's is in RAM after the reset, though RAM is as it was: its program's own page shows it."""
-    watch = _Reset(machine, context.directory(part) / "esp.img", dict(workload.settings).get("sleep") == "yes")
+    watch = _Resets(machine, context.directory(part) / "esp.img", dict(workload.settings).get("sleep") == "yes")
     files: dict[str, Path | bytes] = {"EFI/bulkhead/bulkhead.conf": configuration(workload, conf).encode()}
     run = boot(context.places, workload, machine, context.directory(part), TIMEOUT, stages=watch, files=files)
-    require("kept" in watch.places, "the secrets are not kept")
-    require("reset" in watch.places, f"the machine did not start anew: {run.outcome.ending}")
-    before, after = watch.places["kept"], watch.places["reset"]
+    require(bool(watch.before), "the secrets are not kept")
+    require(bool(watch.after), f"the machine did not start anew: {run.outcome.ending}")
+    before, after = watch.before, watch.after
     require(min(len(places) for places in before.values()) >= PAGE_WORDS, f"{PAGE_WORDS} words with a secret at least were expected")
     pages, spread = len({at >> 12 for at in before[INSIDE]}), max(before[INSIDE]) - min(before[INSIDE])
     require(pages >= PAL_PAGES and spread >= SPREAD_BYTES, f"the PAL's secret is in {pages} pages of {spread >> 20} MiB: the firmware may have overwritten them")

@@ -231,6 +231,11 @@ class FileRam:
             yield range(first, at)
 
 
+def find_all(ram: Ram, pattern: bytes) -> list[int]:
+    """Every address at which the bytes lie."""
+    return [at for piece in ram.used() for at in find(ram, pattern, piece, 1)]
+
+
 def find(ram: Ram, pattern: bytes, within: range, step: int = PAGE) -> list[int]:
     """Addresses, multiples of `step`, at which the bytes lie."""
     memory, found = ram.read(within.start, len(within)), []

@@ -17,8 +17,8 @@ import initramfs
 import loading
 from boot import NO_VTX, Boot, boot, next_text, problems
 from case import Case, Context, Failure, require
-from emulator import FIRMWARE, MODELS, Machine
-from ram import BochsRam, find
+from emulator import MODELS, Machine
+from ram import find_all
 from stages import LINGER
 from swtpm import HEADER, Swtpm, TpmPort, obstacle, receive
 from watch import Watch
@@ -201,10 +201,8 @@ class _Refused(Watch):
         self.before, self.after = -1, -1
 
     def _count(self) -> int:
-        assert self.process
-        with self.process.stopped():
-            ram = BochsRam(self.process, self.machine.memory_mb << 20, FIRMWARE.read_bytes())
-            return sum(1 for piece in ram.used() for _ in find(ram, self.tpm.secret(), piece, 1))
+        with self.memory() as ram:
+            return len(find_all(ram, self.tpm.secret()))
 
     def over(self, seconds: float) -> bool:
         if self.process and self.tpm.asked.is_set() and self.before < 0:
